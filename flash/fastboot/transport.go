@@ -1,0 +1,40 @@
+// This file is what the protocol client needs of a wire.
+
+package fastboot
+
+import (
+	"context"
+	"errors"
+)
+
+// Transport carries fastboot packets to and from one device. It knows framing,
+// not meaning. tcp.go and udp.go implement it here; package usb/libusb does over
+// bulk endpoints, without importing this package.
+//
+// One goroutine uses a Transport at a time; Close may come from any goroutine
+// and unblocks a call under way. Every call ends when its context does. After
+// an error from any method but a deadline of ReadPacket the only useful call
+// is Close.
+type Transport interface {
+	// WritePacket sends one command as one packet.
+	WritePacket(ctx context.Context, p []byte) error
+
+	// ReadPacket reads one response packet into p and returns its length. A
+	// packet longer than p is an error that wraps ErrOversize. What WriteData
+	// still holds back is on the wire before ReadPacket waits.
+	ReadPacket(ctx context.Context, p []byte) (int, error)
+
+	// WriteData sends the next bytes of a data phase. It may return before they
+	// are on the wire, but no longer uses p then.
+	WriteData(ctx context.Context, p []byte) error
+
+	// ReadData reads the next bytes of a data phase, at least one and at most
+	// len(p).
+	ReadData(ctx context.Context, p []byte) (int, error)
+
+	Close() error
+}
+
+// ErrOversize means that a device sent a response longer than the protocol's
+// 256 bytes.
+var ErrOversize = errors.New("response longer than 256 bytes")
