@@ -13,8 +13,7 @@ import (
 //
 // One goroutine uses a Transport at a time; Close may come from any goroutine
 // and unblocks a call under way. Every call ends when its context does. After
-// an error from any method but a deadline of ReadPacket the only useful call
-// is Close.
+// an error from any method the only useful call is Close.
 type Transport interface {
 	// WritePacket sends one command as one packet.
 	WritePacket(ctx context.Context, p []byte) error

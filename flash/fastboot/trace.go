@@ -1,0 +1,115 @@
+// This file writes down what went over a wire, for a bug report: packets in
+// full, payloads as digests.
+
+package fastboot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"hash"
+	"io"
+	"sync"
+	"time"
+)
+
+// Tracer writes one JSON object a packet. One Tracer may serve many transports.
+type Tracer struct {
+	mu  sync.Mutex
+	enc *json.Encoder // guarded by mu
+	err error         // guarded by mu; the first failure to write
+}
+
+// NewTracer writes to w.
+func NewTracer(w io.Writer) *Tracer { return &Tracer{enc: json.NewEncoder(w)} }
+
+// Err is the first failure to write the trace.
+func (t *Tracer) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// TraceLine is one line of a trace.
+type TraceLine struct {
+	TS     string `json:"ts"`               // RFC 3339, UTC
+	Target string `json:"target"`           // such as tcp:127.0.0.1:5554
+	Dir    string `json:"dir"`              // > to the device, < from it
+	Packet string `json:"packet,omitempty"` // cleaned
+	Bytes  int64  `json:"bytes,omitempty"`  // of a payload
+	Digest string `json:"digest,omitempty"` // of a payload: sha256:HEX
+	Error  string `json:"error,omitempty"`
+}
+
+func (t *Tracer) line(l TraceLine) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l.TS = time.Now().UTC().Format(time.RFC3339Nano)
+	if err := t.enc.Encode(l); err != nil && t.err == nil {
+		t.err = err
+	}
+}
+
+// Wrap returns a transport that does what inner does and writes it down.
+func (t *Tracer) Wrap(target string, inner Transport) Transport {
+	return &traced{Transport: inner, to: t, target: target}
+}
+
+// traced sums up the data phase under way until the next packet.
+type traced struct {
+	Transport
+	to     *Tracer
+	target string
+	dir    string
+	bytes  int64
+	sum    hash.Hash
+}
+
+func (t *traced) data(dir string, p []byte) {
+	if t.sum == nil {
+		t.dir, t.bytes, t.sum = dir, 0, sha256.New()
+	}
+	t.bytes += int64(len(p))
+	t.sum.Write(p)
+}
+
+func (t *traced) flush() {
+	if t.sum == nil {
+		return
+	}
+	t.to.line(TraceLine{Target: t.target, Dir: t.dir, Bytes: t.bytes, Digest: "sha256:" + hex.EncodeToString(t.sum.Sum(nil))})
+	t.sum = nil
+}
+
+func (t *traced) packet(dir string, p []byte, err error) {
+	t.flush()
+	l := TraceLine{Target: t.target, Dir: dir, Packet: Clean(string(p))}
+	if err != nil {
+		l.Error = err.Error()
+	}
+	t.to.line(l)
+}
+
+func (t *traced) WritePacket(ctx context.Context, p []byte) error {
+	err := t.Transport.WritePacket(ctx, p)
+	t.packet(">", p, err)
+	return err
+}
+
+func (t *traced) ReadPacket(ctx context.Context, p []byte) (int, error) {
+	n, err := t.Transport.ReadPacket(ctx, p)
+	t.packet("<", p[:n], err)
+	return n, err
+}
+
+func (t *traced) WriteData(ctx context.Context, p []byte) error {
+	t.data(">", p)
+	return t.Transport.WriteData(ctx, p)
+}
+
+func (t *traced) ReadData(ctx context.Context, p []byte) (int, error) {
+	n, err := t.Transport.ReadData(ctx, p)
+	t.data("<", p[:n])
+	return n, err
+}

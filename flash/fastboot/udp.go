@@ -1,0 +1,184 @@
+// This file is fastboot over UDP (AOSP fastboot README, "UDP Protocol v1").
+//
+// Every packet has four bytes of header: id, flags, sequence number. The host
+// speaks first and the device answers each packet with one of the same sequence
+// number; so a lost packet is sent again after 500 ms, a stale or repeated
+// answer is dropped, and to read, the host sends an empty packet.
+
+package fastboot
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+const (
+	udpError, udpQuery, udpInit, udpFastboot = 0, 1, 2, 3
+
+	udpContinued  = 1
+	udpHeader     = 4
+	udpVersion    = 1
+	udpMinPacket  = 512
+	udpMaxPacket  = 8192
+	udpRetransmit = 500 * time.Millisecond
+)
+
+// Datagram is a Transport over UDP.
+type Datagram struct {
+	conn   net.Conn
+	seq    uint16
+	size   int    // largest packet, header included, that both sides take
+	unread []byte // what the device said beyond what the caller took
+	in     []byte
+	out    []byte
+}
+
+// DialUDP asks ADDRESS (HOST:PORT) for its sequence number and agrees on a
+// packet size.
+func DialUDP(ctx context.Context, address string) (*Datagram, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "udp", address)
+	if err != nil {
+		return nil, err
+	}
+	u, err := NewDatagram(ctx, conn)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return u, nil
+}
+
+// NewDatagram begins a session over a connected packet connection, which it owns
+// if it succeeds.
+func NewDatagram(ctx context.Context, conn net.Conn) (*Datagram, error) {
+	u := &Datagram{conn: conn, size: udpMinPacket, in: make([]byte, 64<<10), out: make([]byte, udpMaxPacket)}
+	answer, _, err := u.exchange(ctx, udpQuery, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(answer) < 2 {
+		return nil, &NotFastbootError{conn.RemoteAddr().String(), Clean(string(answer))}
+	}
+	u.seq = binary.BigEndian.Uint16(answer)
+	var hello [4]byte
+	binary.BigEndian.PutUint16(hello[:2], udpVersion)
+	binary.BigEndian.PutUint16(hello[2:], udpMaxPacket)
+	answer, _, err = u.exchange(ctx, udpInit, 0, hello[:])
+	if err != nil {
+		return nil, err
+	}
+	if len(answer) < 4 || binary.BigEndian.Uint16(answer) < udpVersion {
+		return nil, &NotFastbootError{conn.RemoteAddr().String(), Clean(string(answer))}
+	}
+	u.size = min(udpMaxPacket, int(binary.BigEndian.Uint16(answer[2:])))
+	if u.size < udpMinPacket {
+		return nil, fmt.Errorf("the device takes packets of %d bytes, the protocol wants at least %d", u.size, udpMinPacket)
+	}
+	return u, nil
+}
+
+// exchange sends one packet until it is answered, and returns the answer's bytes
+// (valid until the next call) and whether more follow.
+func (u *Datagram) exchange(ctx context.Context, id, flags byte, payload []byte) ([]byte, bool, error) {
+	packet := append(u.out[:0], id, flags, byte(u.seq>>8), byte(u.seq))
+	packet = append(packet, payload...)
+	stop := context.AfterFunc(ctx, func() { _ = u.conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, false, context.Cause(ctx)
+		}
+		if _, err := u.conn.Write(packet); err != nil {
+			return nil, false, err
+		}
+		_ = u.conn.SetReadDeadline(time.Now().Add(udpRetransmit))
+		if ctx.Err() != nil { // the line above may have overwritten what AfterFunc set
+			return nil, false, context.Cause(ctx)
+		}
+		for {
+			n, err := u.conn.Read(u.in)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				break // send again
+			}
+			if err != nil {
+				return nil, false, err
+			}
+			answer := u.in[:n]
+			if n < udpHeader || binary.BigEndian.Uint16(answer[2:]) != u.seq {
+				continue // stale, repeated, or not ours
+			}
+			if answer[0] == udpError {
+				return nil, false, fmt.Errorf("the device reports %q", Clean(string(answer[udpHeader:])))
+			}
+			if answer[0] != id {
+				continue
+			}
+			u.seq++
+			return answer[udpHeader:], answer[1]&udpContinued != 0, nil
+		}
+	}
+}
+
+// WritePacket sends a command.
+func (u *Datagram) WritePacket(ctx context.Context, p []byte) error { return u.WriteData(ctx, p) }
+
+// WriteData sends p as a message of as many packets as it takes.
+func (u *Datagram) WriteData(ctx context.Context, p []byte) error {
+	for room := u.size - udpHeader; ; {
+		part, flags := p, byte(0)
+		if len(p) > room {
+			part, flags = p[:room], udpContinued
+		}
+		answer, _, err := u.exchange(ctx, udpFastboot, flags, part)
+		if err != nil {
+			return err
+		}
+		u.unread = append(u.unread, answer...) // a device may answer before it is asked to
+		if p = p[len(part):]; len(p) == 0 {
+			return nil
+		}
+	}
+}
+
+// ReadPacket asks until the device has something to say, and reads one message.
+func (u *Datagram) ReadPacket(ctx context.Context, p []byte) (int, error) {
+	for more := len(u.unread) == 0; more; {
+		answer, continued, err := u.exchange(ctx, udpFastboot, 0, nil)
+		if err != nil {
+			return 0, err
+		}
+		u.unread = append(u.unread, answer...)
+		if len(u.unread) > len(p) {
+			return 0, fmt.Errorf("%w (%d bytes)", ErrOversize, len(u.unread))
+		}
+		more = continued || len(u.unread) == 0
+	}
+	return u.take(p), nil
+}
+
+// ReadData reads the next bytes of a message.
+func (u *Datagram) ReadData(ctx context.Context, p []byte) (int, error) {
+	for len(u.unread) == 0 {
+		answer, _, err := u.exchange(ctx, udpFastboot, 0, nil)
+		if err != nil {
+			return 0, err
+		}
+		u.unread = append(u.unread, answer...)
+	}
+	return u.take(p), nil
+}
+
+func (u *Datagram) take(p []byte) int {
+	n := copy(p, u.unread)
+	u.unread = append(u.unread[:0], u.unread[n:]...)
+	return n
+}
+
+// Close ends the session.
+func (u *Datagram) Close() error { return u.conn.Close() }
