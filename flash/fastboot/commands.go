@@ -97,6 +97,17 @@ func (c *Client) OEM(ctx context.Context, words string) (string, error) {
 	return c.Command(ctx, "oem "+words)
 }
 
+// OEMLines sends a vendor's command and returns its INFO lines and the text of
+// its OKAY, if there is one.
+func (c *Client) OEMLines(ctx context.Context, words string) ([]string, error) {
+	var lines []string
+	text, err := c.query(ctx, "oem "+words, func(l string) { lines = append(lines, l) })
+	if text != "" {
+		lines = append(lines, text)
+	}
+	return lines, err
+}
+
 // Flashing sends "flashing" with lock, unlock or get_unlock_ability. After an
 // unlock the status read can fail although it worked: read the state again.
 func (c *Client) Flashing(ctx context.Context, what string) (string, error) {

@@ -1,0 +1,22 @@
+// Package flash is the engine: it brings many tablets, at once and independently
+// of each other, through the steps of their jobs.
+//
+// A [Job] is one attempt to bring one [Target] through a list of [Step] values.
+// The [Runner] gives each job one worker that owns the target from first to
+// last. The worker connects, learns who the tablet is, lets every step check
+// itself against it (nothing is written yet), records the intent, runs the
+// steps, records the result, and only then says so. All sequencing is here: a
+// step never waits for a reboot, never retries, never asks for another tablet.
+//
+// What happens is told as a stream of [Event] values, in order, through
+// [Events]; screens, logs, JSON and reports are made of them elsewhere.
+//
+// One tablet's fault never changes another's outcome: workers share nothing but
+// immutable images and the event queue. Every job ends in exactly one [JobDone],
+// with the class of its failure, the step, the device's own words and what to
+// do, even if a step panics.
+//
+// Stopping has two stages: after Drain is closed a worker lets the command under
+// way end and then stops; when the context ends, it stops at once. Both leave a
+// job INTERRUPTED.
+package flash

@@ -1,0 +1,98 @@
+// This file turns whatever went wrong into a failure that a person can act on:
+// a class, the device's own words, and what to do next.
+
+package flash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/image"
+)
+
+// Failure is why a job failed.
+type Failure struct {
+	Class   Class
+	Message string // what failed, with the device's words quoted
+	Hint    string // what to do next
+	Err     error  // the cause, if there is one
+}
+
+func (f *Failure) Error() string { return f.Message }
+func (f *Failure) Unwrap() error { return f.Err }
+
+// ErrStopped is the cause of a job that ended because the operator stopped it.
+var ErrStopped = errors.New("stopped by the operator")
+
+// told is what a device's words mean for a job.
+var told = map[fastboot.Meaning]struct {
+	class Class
+	hint  string
+}{
+	fastboot.MeansRefused:     {ClassLocked, "the bootloader refuses; it is most likely locked: set this tablet aside for unlocking"},
+	fastboot.MeansLocked:      {ClassLocked, "the bootloader is locked: set this tablet aside for unlocking"},
+	fastboot.MeansFRP:         {ClassLocked, "factory reset protection is on: sign out of the account on the tablet, allow OEM unlocking, then unlock"},
+	fastboot.MeansPhoneFinder: {ClassLocked, "the finder service is on: turn it off on the tablet, then unlock"},
+	fastboot.MeansUnlockCode:  {ClassLocked, "the unlock code is wrong: do not try it again, check the code file"},
+	fastboot.MeansNotLocked:   {ClassDevice, "the tablet is not in the lock state that this step needs"},
+	fastboot.MeansNoPartition: {ClassProfile, "this tablet has no such partition: check the partition's name and the tablet's model"},
+	fastboot.MeansTooLarge:    {ClassImage, "the image is larger than the partition: take the image made for this model"},
+	fastboot.MeansSignature:   {ClassImage, "the tablet wants an image signed for it: take the vendor's image, or unlock the bootloader"},
+	fastboot.MeansLowBattery:  {ClassDevice, "charge the tablet and try again"},
+	fastboot.MeansNoSparse:    {ClassImage, "this tablet does not take sparse images here: try --sparse never"},
+	fastboot.MeansWriteFailed: {ClassDevice, "the tablet's storage did not take the data: try once more, then send it for repair"},
+	fastboot.MeansNoCommand:   {ClassDevice, "this bootloader does not have that command"},
+}
+
+// Classify makes a *Failure of any error. A *Failure stays as it is.
+func Classify(err error) *Failure {
+	var failure *Failure
+	if errors.As(err, &failure) {
+		return failure
+	}
+	f := &Failure{Class: ClassBug, Message: err.Error(), Err: err,
+		Hint: "this should not happen: please report it with --trace"}
+	var (
+		remote   *fastboot.RemoteError
+		timeout  *fastboot.TimeoutError
+		wire     *fastboot.WireError
+		protocol *fastboot.ProtocolError
+		usage    *fastboot.UsageError
+		notFB    *fastboot.NotFastbootError
+		changed  *image.ChangedError
+		netErr   net.Error
+	)
+	switch {
+	case errors.Is(err, ErrStopped), errors.Is(err, context.Canceled):
+		f.Class, f.Hint = ClassOperator, "the partition that was being written counts as unknown: flash this tablet again"
+	case errors.As(err, &changed):
+		f.Class, f.Hint = ClassImage, "something writes to the image file: let it finish, then flash this tablet again"
+	case errors.As(err, &remote):
+		t, ok := told[remote.Meaning()]
+		if !ok {
+			t.class, t.hint = ClassDevice, "the tablet refused; its own words are all it tells"
+		}
+		f.Class, f.Hint = t.class, t.hint
+	case errors.As(err, &timeout):
+		f.Class, f.Hint = ClassTimeout, "hold the power button until the tablet restarts, check the cable, try again"
+	case errors.As(err, &notFB):
+		f.Class, f.Hint = ClassDevice, "bring the tablet into fastboot mode, or check the address"
+	case errors.As(err, &protocol):
+		f.Class, f.Hint = ClassDevice, "the tablet does not follow the protocol: try another cable and port, then set it aside"
+	case errors.As(err, &wire):
+		f.Class, f.Hint = ClassCable, "check the cable and the socket, then try again"
+	case errors.As(err, &usage):
+		f.Hint = "this should not happen: please report it"
+	case errors.As(err, &netErr), errors.Is(err, context.DeadlineExceeded):
+		f.Class, f.Hint = ClassCable, "check that the tablet is on, connected and in fastboot mode"
+	}
+	return f
+}
+
+// failf is a failure found by the engine itself.
+func failf(c Class, hint, format string, args ...any) *Failure {
+	return &Failure{Class: c, Hint: hint, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,423 @@
+// This file is the worker: from connection to the one result of a job.
+
+package flash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
+)
+
+// How often and how long the engine tries.
+const (
+	maxRetries     = 2                      // of one step, for cable and timeouts only
+	reconnectEvery = 500 * time.Millisecond // between attempts
+	reconnectFor   = 30 * time.Second       // how long a tablet may be away
+)
+
+// ConnectTimeout is how long one attempt to open a tablet may take.
+const ConnectTimeout = 10 * time.Second
+
+// Runner runs jobs. Its fields are set before Run and not changed afterwards.
+type Runner struct {
+	Events   *Events
+	Recorder Recorder        // nil: nothing is recorded
+	Drain    <-chan struct{} // closed: finish the command under way, then stop
+
+	Concurrency int           // tablets at once; 0: all
+	Wait        time.Duration // how long a target may take to appear; 0: one attempt
+	Limits      fastboot.Limits
+	Trace       *fastboot.Tracer // nil: none
+}
+
+// Run runs all jobs and returns their results in the same order. It returns when
+// every job has ended; a context that ends makes that soon.
+func (r *Runner) Run(ctx context.Context, jobs []Job) []JobDone {
+	slots := make(chan struct{}, max(1, len(jobs)))
+	if r.Concurrency > 0 {
+		slots = make(chan struct{}, r.Concurrency)
+	}
+	results := make([]JobDone, len(jobs))
+	var wg sync.WaitGroup
+	for i, job := range jobs {
+		// Admission is in the order of the jobs: the slot is taken before the
+		// worker exists.
+		s := &Session{job: job, runner: r, where: job.Target.Where(), attempt: 1}
+		if !r.admit(ctx, s, slots) {
+			results[i] = s.skip()
+			continue
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			results[i] = s.run(ctx)
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+func (r *Runner) admit(ctx context.Context, s *Session, slots chan struct{}) bool {
+	if ctx.Err() != nil || s.Stopping() != nil {
+		return false
+	}
+	select {
+	case slots <- struct{}{}:
+		return true
+	default:
+		s.emit(Waiting{For: "admission"})
+	}
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+	case <-r.Drain:
+	}
+	return false
+}
+
+// run is the whole job; it always returns the one result.
+func (s *Session) run(ctx context.Context) (done JobDone) {
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			err := failf(ClassBug, "please report this with the lines below", "internal error: %v", p)
+			s.Log(string(debug.Stack()))
+			done = s.finish(start, err)
+		}
+	}()
+	defer s.disconnect()
+	names := make([]string, len(s.job.Steps))
+	for i, step := range s.job.Steps {
+		names[i] = step.Name()
+	}
+	s.emit(JobStarted{Scope: s.job.Scope, Profile: s.job.Profile, Steps: names, Images: s.job.Images})
+	return s.finish(start, s.work(ctx))
+}
+
+// skip is the result of a job that was never begun.
+func (s *Session) skip() JobDone {
+	done := JobDone{Scope: s.job.Scope, Result: Skipped, Class: ClassOperator, Error: ErrStopped.Error(),
+		Hint: "nothing was written", Retryable: true}
+	s.emit(done)
+	return done
+}
+
+// finish records the result, then tells it.
+func (s *Session) finish(start time.Time, err error) JobDone {
+	done := JobDone{Scope: s.job.Scope, Model: s.key.Product, Result: Pass, Bytes: s.bytes,
+		Seconds: time.Since(start).Seconds(), Retries: s.attempt - 1}
+	if err == nil {
+		done.Verified = "sent"
+	} else {
+		f := Classify(err)
+		done.Result, done.Class, done.Step = Fail, f.Class, s.step
+		done.Error, done.Hint, done.Retryable = f.Message, f.Hint, f.Class.Bench()
+		if f.Class == ClassOperator {
+			done.Result = Interrupted
+			if s.step == "" {
+				done.Hint = "nothing was written"
+			}
+		}
+	}
+	if s.runner.Recorder != nil {
+		id, err := s.runner.Recorder.Result(s.job, s.where, done)
+		if err != nil {
+			done.Result, done.Verified, done.Class = Fail, "", ClassStation
+			done.Error, done.Hint = "the result could not be recorded: "+err.Error(), "mend the ledger, then flash this tablet again"
+		}
+		done.Record = id
+	}
+	s.emit(done)
+	return done
+}
+
+func (s *Session) work(ctx context.Context) error {
+	if err := s.phase("connect", func() error { return s.connect(ctx) }); err != nil {
+		return err
+	}
+	if err := s.phase("preflight", func() error { return s.preflight(ctx) }); err != nil {
+		return err
+	}
+	if s.runner.Recorder != nil {
+		if err := s.runner.Recorder.Intent(s.job, s.where); err != nil {
+			return failf(ClassStation, "mend the ledger, then try again; nothing was written", "the intent could not be recorded: %v", err)
+		}
+	}
+	for _, step := range s.job.Steps {
+		if err := s.perform(ctx, step); err != nil {
+			return err
+		}
+	}
+	s.step = ""
+	return nil
+}
+
+// phase runs one of the engine's own steps; it is named if it fails.
+func (s *Session) phase(name string, do func() error) error {
+	s.step = name
+	if err := s.Stopping(); err != nil {
+		s.step = ""
+		return err
+	}
+	err := do()
+	if err == nil || Classify(err).Class == ClassOperator {
+		s.step = "" // nothing was written yet
+	}
+	return err
+}
+
+// perform runs one step, again from its start if that is safe.
+func (s *Session) perform(ctx context.Context, step Step) error {
+	var size int64
+	if z, ok := step.(Sized); ok {
+		size = z.Bytes()
+	}
+	start := time.Now()
+	retries := 0
+	if err := s.Stopping(); err != nil {
+		return err
+	}
+	s.step = step.Name()
+	s.emit(StepStarted{Step: s.step, Bytes: size})
+	for {
+		err := step.Run(ctx, s)
+		if err != nil {
+			if again := s.again(ctx, step, err, &retries); again == nil {
+				continue
+			} else if errors.Is(again, ErrStopped) || ctx.Err() != nil {
+				err = again
+			} else {
+				err = Classify(again)
+			}
+		}
+		done := StepDone{Step: s.step, Seconds: time.Since(start).Seconds(), Result: StepOK}
+		if err != nil {
+			done.Result = StepFail
+		} else {
+			done.Bytes = size
+			s.bytes += size
+		}
+		if s.runner.Recorder != nil {
+			if rerr := s.runner.Recorder.Step(s.job, done); rerr != nil && err == nil {
+				err = failf(ClassStation, "mend the ledger, then flash this tablet again", "the step could not be recorded: %v", rerr)
+			}
+		}
+		s.emit(done)
+		return err
+	}
+}
+
+// again brings the same tablet back after a failure of the wire; nil means that
+// the step can be run again.
+func (s *Session) again(ctx context.Context, step Step, err error, retries *int) error {
+	class := Classify(err).Class
+	if _, ok := step.(Restartable); !ok || *retries >= maxRetries || ctx.Err() != nil {
+		return err
+	}
+	if class != ClassCable && class != ClassTimeout {
+		return err
+	}
+	if stop := s.Stopping(); stop != nil {
+		return stop
+	}
+	if fastboot.PlaceholderSerial(s.key.Serial) {
+		return &Failure{Class: class, Err: err,
+			Message: err.Error() + " (not tried again: without a serial of its own this tablet cannot be told from another)",
+			Hint:    Classify(err).Hint}
+	}
+	*retries++
+	s.attempt++
+	s.emit(Retry{Step: step.Name(), Message: err.Error(), Class: class})
+	s.disconnect()
+	before := s.key
+	if cerr := s.open(ctx, reconnectFor); cerr != nil {
+		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) {
+			return cerr
+		}
+		return &Failure{Class: class, Hint: Classify(err).Hint, Err: err,
+			Message: fmt.Sprintf("%v; it did not come back within %s (%v)", err, reconnectFor, cerr)}
+	}
+	if ierr := s.identify(ctx); ierr != nil {
+		return ierr
+	}
+	if s.key != before {
+		now := s.key
+		s.key = before
+		return failf(ClassCable, "the tablet in this place was exchanged in mid-job: flash both again",
+			"another tablet came back: serial %q product %q, before it was %q %q", now.Serial, now.Product, before.Serial, before.Product)
+	}
+	return nil
+}
+
+// connect waits for the target as long as the run allows, then learns who it is.
+func (s *Session) connect(ctx context.Context) error {
+	if err := s.open(ctx, s.runner.Wait); err != nil {
+		return err
+	}
+	return s.identify(ctx)
+}
+
+// open tries to reach the tablet for a while, at least once.
+func (s *Session) open(ctx context.Context, patience time.Duration) error {
+	deadline := time.Now().Add(patience)
+	for {
+		try, cancel := context.WithTimeout(ctx, ConnectTimeout)
+		t, err := s.job.Target.Fastboot(try)
+		cancel()
+		if err == nil {
+			if s.runner.Trace != nil {
+				t = s.runner.Trace.Wrap(s.where.Label(), t)
+			}
+			s.client = fastboot.NewClient(t, fastboot.Options{Limits: s.runner.Limits, Line: s.Log})
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if time.Now().Add(reconnectEvery).After(deadline) {
+			if errors.Is(err, context.DeadlineExceeded) {
+				return failf(ClassTimeout, "check the address, and that the tablet is on and in fastboot mode",
+					"%s does not answer (waited %s)", s.where.Label(), max(patience, ConnectTimeout))
+			}
+			return err
+		}
+		select {
+		case <-time.After(reconnectEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.runner.Drain:
+			return ErrStopped
+		}
+	}
+}
+
+func (s *Session) identify(ctx context.Context) error {
+	serial, err := s.client.Serial(ctx)
+	if err != nil {
+		return err
+	}
+	product, err := s.client.Product(ctx)
+	if err != nil {
+		return err
+	}
+	s.key = Key{Place: s.where.Label(), Serial: serial.Value, Product: product.Value}
+	s.where.Serial = serial.Value
+	return nil
+}
+
+func (s *Session) disconnect() {
+	if s.client != nil {
+		_ = s.client.Close()
+		s.client = nil
+	}
+}
+
+// preflight asks everything that can stop the job, before anything is written.
+func (s *Session) preflight(ctx context.Context) error {
+	verdicts, err := s.facts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, step := range s.job.Steps {
+		more, err := step.Check(ctx, s)
+		if err != nil {
+			return err
+		}
+		verdicts = append(verdicts, more...)
+	}
+	var silent []string
+	for _, v := range verdicts {
+		switch v.Answer {
+		case fastboot.No:
+			return v.Fail
+		case fastboot.NotTold:
+			if v.Fail != nil { // a fact that must be told
+				return v.Fail
+			}
+			silent = append(silent, v.Fact)
+		}
+	}
+	if len(silent) > 0 {
+		s.Warn("not told by the tablet: "+strings.Join(silent, ", "), "")
+	}
+	return nil
+}
+
+// facts are the verdicts that concern the whole tablet.
+func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
+	var verdicts []Verdict
+	if want := s.job.Product; want != "" {
+		v := Verdict{Fact: "product", Answer: fastboot.Yes}
+		switch got := s.key.Product; {
+		case got == "":
+			v.Answer = fastboot.NotTold
+			v.Fail = failf(ClassDevice, "this bootloader does not tell; leave --product out only if you know what the tablet is",
+				"the tablet does not tell its product; %s was asked for", want)
+		case !strings.EqualFold(got, want):
+			v.Answer = fastboot.No
+			v.Fail = failf(ClassProfile, "put this tablet back, or take the image for it", "the tablet is %q, %q was asked for", got, want)
+		}
+		verdicts = append(verdicts, v)
+	}
+	if !s.writes() {
+		return verdicts, nil
+	}
+	unlocked, source, err := s.client.Unlocked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := Verdict{Fact: "lock state", Answer: unlocked, Source: source}
+	if unlocked == fastboot.No {
+		v.Fail = failf(ClassLocked, "the bootloader is locked: set this tablet aside for unlocking", "the bootloader is locked (%s); nothing was written", source)
+	}
+	verdicts = append(verdicts, v)
+	battery, err := s.client.BatteryOK(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if battery == fastboot.No {
+		verdicts = append(verdicts, Verdict{Fact: "battery", Answer: fastboot.No, Source: "getvar:battery-soc-ok",
+			Fail: failf(ClassDevice, "charge the tablet and try again", "the battery is too low for flashing; nothing was written")})
+	}
+	s.parallel, err = s.client.ParallelDownloadFlash(ctx)
+	return verdicts, err
+}
+
+// writes reports whether any step changes the tablet's storage.
+func (s *Session) writes() bool {
+	for _, step := range s.job.Steps {
+		if w, ok := step.(interface{ Writes() bool }); ok && w.Writes() {
+			return true
+		}
+	}
+	return false
+}
+
+// Summarize counts results; Seconds and Exit are the caller's.
+func Summarize(results []JobDone) Summary {
+	var sum Summary
+	for _, r := range results {
+		switch r.Result {
+		case Pass:
+			sum.Passed++
+		case Compliant:
+			sum.Compliant++
+		case Interrupted:
+			sum.Interrupted++
+		case Skipped:
+			sum.Skipped++
+		default:
+			sum.Failed++
+		}
+		if r.Retryable && r.Result != Pass {
+			sum.Retryable++
+		}
+	}
+	return sum
+}

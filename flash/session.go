@@ -1,0 +1,90 @@
+// This file is what a step sees of its job: the tablet's client, what is known
+// of the tablet, and ways to tell what happens.
+
+package flash
+
+import (
+	"context"
+	"time"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
+)
+
+// progressEvery bounds progress to four events a second.
+const progressEvery = 250 * time.Millisecond
+
+// assumedMaxDownload is the piece size for a tablet that does not tell
+// max-download-size: small enough for every known bootloader's buffer.
+const assumedMaxDownload = 128 << 20
+
+// Session is one job under way. Only the job's worker uses it.
+type Session struct {
+	job     Job
+	runner  *Runner
+	client  *fastboot.Client
+	where   Where
+	key     Key
+	attempt int
+
+	maxDownload  int64 // 0 until asked
+	parallel     fastboot.Answer
+	step         string
+	bytes        int64 // raw bytes written by finished steps
+	lastProgress time.Time
+}
+
+// Fastboot is the client of the connection under way.
+func (s *Session) Fastboot() *fastboot.Client { return s.client }
+
+// Where names the tablet.
+func (s *Session) Where() Where { return s.where }
+
+// Log tells a line.
+func (s *Session) Log(message string) { s.emit(Log{Message: message}) }
+
+// Warn tells something that stops nothing.
+func (s *Session) Warn(message, hint string) { s.emit(Warning{Message: message, Hint: hint}) }
+
+// Progress tells how far the step is, at most four times a second, the end
+// included.
+func (s *Session) Progress(p Progress) {
+	now := time.Now()
+	if p.Done < p.Total && now.Sub(s.lastProgress) < progressEvery {
+		return
+	}
+	s.lastProgress = now
+	p.Step = s.step
+	s.emit(p)
+}
+
+// Stopping returns ErrStopped once the operator asked to stop: a step calls it
+// between commands.
+func (s *Session) Stopping() error {
+	select {
+	case <-s.runner.Drain:
+		return ErrStopped
+	default:
+		return nil
+	}
+}
+
+func (s *Session) emit(b Body) {
+	s.runner.Events.Emit(Event{Job: s.job.ID, Where: s.where, Attempt: s.attempt, Body: b})
+}
+
+// MaxDownload is how many bytes one download to this tablet may have.
+func (s *Session) MaxDownload(ctx context.Context) (int64, error) {
+	if s.maxDownload > 0 {
+		return s.maxDownload, nil
+	}
+	n, err := s.client.MaxDownload(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if n < 4096 {
+		n = assumedMaxDownload
+		s.Warn("the tablet does not tell max-download-size; pieces of 128 MiB are sent", "")
+	}
+	s.maxDownload = min(n, 0xffffffff)
+	return s.maxDownload, nil
+}

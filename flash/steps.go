@@ -1,0 +1,257 @@
+// This file has the steps that speak fastboot: flash an image, erase, reboot.
+
+package flash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/image"
+)
+
+// FlashImage writes one image to one partition, or to its slots.
+type FlashImage struct {
+	Partition string
+	Slot      string // "", current, other, all, a, b
+	Image     *image.Image
+	Policy    image.Policy
+}
+
+// Name is flash:PARTITION.
+func (f *FlashImage) Name() string { return "flash:" + f.Partition }
+
+// Bytes is what one copy of the image writes, expanded and without don't-care.
+func (f *FlashImage) Bytes() int64 { return f.Image.Written() }
+
+// Writes is true.
+func (f *FlashImage) Writes() bool { return true }
+
+// Restartable: an image can be sent again from its start.
+func (f *FlashImage) Restartable() {}
+
+// Check asks whether the partition is there and large enough, and whether the
+// image can be cut for this tablet.
+func (f *FlashImage) Check(ctx context.Context, s *Session) ([]Verdict, error) {
+	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.pieces(ctx, s); err != nil {
+		return nil, err
+	}
+	var verdicts []Verdict
+	for _, p := range partitions {
+		size, err := s.client.PartitionSize(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		v := Verdict{Fact: "size of " + p, Answer: fastboot.Yes, Source: "getvar:partition-size:" + p}
+		switch {
+		case size == 0:
+			v.Answer = fastboot.NotTold
+		case f.Image.Size() > size:
+			logical, err := s.client.IsLogical(ctx, p)
+			if err != nil {
+				return nil, err
+			}
+			if logical == fastboot.Yes {
+				break // it is resized before it is written
+			}
+			v.Answer = fastboot.No
+			v.Fail = failf(ClassImage, "take the image made for this model; nothing was written",
+				"%s is %d bytes, the tablet's partition %s has %d", f.Image.Path(), f.Image.Size(), p, size)
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts, nil
+}
+
+// pieces is the image as this tablet takes it.
+func (f *FlashImage) pieces(ctx context.Context, s *Session) (*image.Pieces, error) {
+	limit, err := s.MaxDownload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	form, err := image.Choose(f.Policy, f.Partition, f.Image, limit, false)
+	if err == nil {
+		var p *image.Pieces
+		if p, err = f.Image.Pieces(limit, form); err == nil {
+			return p, nil
+		}
+	}
+	return nil, &Failure{Class: ClassImage, Message: err.Error(), Err: err, Hint: "see --sparse, and the tablet's max-download-size"}
+}
+
+// Run sends the pieces, each followed by its own flash command.
+func (f *FlashImage) Run(ctx context.Context, s *Session) error {
+	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
+	if err != nil {
+		return err
+	}
+	pieces, err := f.pieces(ctx, s)
+	if err != nil {
+		return err
+	}
+	copies := int64(len(partitions))
+	p := Progress{Total: f.Bytes() * copies, WireTotal: pieces.WireBytes() * copies}
+	for _, partition := range partitions {
+		if err := f.resize(ctx, s, partition); err != nil {
+			return err
+		}
+		for i := range pieces.Len() {
+			if err := s.Stopping(); err != nil {
+				return err
+			}
+			piece := pieces.At(i)
+			if err := f.send(ctx, s, partition, piece, p); err != nil {
+				return err
+			}
+			p.Done += piece.Expanded()
+			p.WireDone += piece.Size()
+			s.Progress(p)
+		}
+	}
+	if s.parallel == fastboot.Yes {
+		return f.flush(ctx, s)
+	}
+	return nil
+}
+
+// send moves one piece; raw bytes are told in proportion to those on the wire.
+func (f *FlashImage) send(ctx context.Context, s *Session, partition string, piece image.Piece, p Progress) error {
+	var sent int64
+	err := s.client.Download(ctx, piece, func(n int) {
+		sent += int64(n)
+		now := p
+		now.WireDone += sent
+		now.Done += int64(float64(piece.Expanded()) * float64(sent) / float64(piece.Size()))
+		if now.WireDone < now.WireTotal {
+			s.Progress(now)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return s.client.Flash(ctx, partition, piece.Expanded())
+}
+
+// resize makes a logical partition large enough, as AOSP's client does.
+func (f *FlashImage) resize(ctx context.Context, s *Session, partition string) error {
+	size, err := s.client.PartitionSize(ctx, partition)
+	if err != nil || size == 0 || f.Image.Size() <= size {
+		return err
+	}
+	logical, err := s.client.IsLogical(ctx, partition)
+	if err != nil || logical != fastboot.Yes {
+		return err
+	}
+	return s.client.ResizeLogical(ctx, partition, f.Image.Size())
+}
+
+// flush asks one more question, because this device tells of a failed write only
+// at the command after it.
+func (f *FlashImage) flush(ctx context.Context, s *Session) error {
+	_, err := s.client.Getvar(ctx, "parallel-download-flash")
+	var remote *fastboot.RemoteError
+	if errors.As(err, &remote) {
+		return &fastboot.RemoteError{Command: f.Name() + " (told late)", Message: remote.Message}
+	}
+	return err
+}
+
+// slotted gives the partitions that PARTITION and a slot stand for on this tablet.
+func slotted(ctx context.Context, c *fastboot.Client, partition, slot string) ([]string, error) {
+	has, err := c.HasSlot(ctx, partition)
+	if err != nil {
+		return nil, err
+	}
+	if has != fastboot.Yes {
+		if slot == "" || slot == "all" || slot == "current" {
+			return []string{partition}, nil
+		}
+		return nil, failf(ClassProfile, "leave the slot out", "slot %q of %s was asked for, but the tablet does not say that %s has slots", slot, partition, partition)
+	}
+	switch slot {
+	case "a", "b":
+		return []string{partition + "_" + slot}, nil
+	case "all":
+		return []string{partition + "_a", partition + "_b"}, nil
+	}
+	current, err := c.CurrentSlot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if current.Value != "a" && current.Value != "b" {
+		return nil, failf(ClassDevice, "name the slot: --slot a, b or all", "%s has slots, but the tablet does not tell which is current", partition)
+	}
+	if slot == "other" {
+		return []string{partition + "_" + map[string]string{"a": "b", "b": "a"}[current.Value]}, nil
+	}
+	return []string{partition + "_" + current.Value}, nil
+}
+
+// Slots are the values that a slot option takes.
+var Slots = []string{"current", "other", "all", "a", "b"}
+
+// Erase empties one partition.
+type Erase struct{ Partition, Slot string }
+
+// Name is erase:PARTITION.
+func (e *Erase) Name() string { return "erase:" + e.Partition }
+
+// Writes is true.
+func (e *Erase) Writes() bool { return true }
+
+// Restartable: erasing twice is erasing.
+func (e *Erase) Restartable() {}
+
+// Check finds the slots.
+func (e *Erase) Check(ctx context.Context, s *Session) ([]Verdict, error) {
+	_, err := slotted(ctx, s.client, e.Partition, e.Slot)
+	return nil, err
+}
+
+// Run erases.
+func (e *Erase) Run(ctx context.Context, s *Session) error {
+	partitions, err := slotted(ctx, s.client, e.Partition, e.Slot)
+	if err != nil {
+		return err
+	}
+	for _, p := range partitions {
+		size, err := s.client.PartitionSize(ctx, p)
+		if err != nil {
+			return err
+		}
+		if err := s.client.Erase(ctx, p, size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reboot sends the tablet to a mode and does not wait for it.
+type Reboot struct{ Mode string }
+
+// Name is reboot:MODE.
+func (r *Reboot) Name() string { return "reboot:" + r.Mode }
+
+// Check refuses a mode that is not known.
+func (r *Reboot) Check(context.Context, *Session) ([]Verdict, error) {
+	for _, m := range fastboot.RebootModes {
+		if r.Mode == m {
+			return nil, nil
+		}
+	}
+	return nil, failf(ClassProfile, "known are "+strings.Join(fastboot.RebootModes, ", "), "there is no mode %q to reboot to", r.Mode)
+}
+
+// Run sends it.
+func (r *Reboot) Run(ctx context.Context, s *Session) error {
+	if err := s.client.Reboot(ctx, r.Mode); err != nil {
+		return fmt.Errorf("reboot to %s: %w", r.Mode, err)
+	}
+	return nil
+}
