@@ -1,13 +1,20 @@
-// Package image prepares partition images: it reads a file once, for all
-// tablets, and cuts it for each.
+// Package image prepares partition images: it reads a file once for all tablets
+// and cuts it for each.
 //
-// [Open] takes the digest and finds the extents (data, fill, don't-care) in one
-// pass. [Image.Pieces] plans the downloads for a max-download-size; the plan is
-// shared by all tablets with that limit, and a [Piece] writes itself from the
-// page cache through a small window, headers made on the fly. No image is ever
-// held in memory or mapped.
+// [Open] tells raw from sparse by the content, and in one pass over the file
+// takes its SHA-256, finds its extents (data, fill, don't-care) and checks the
+// CRC32 chunks of a sparse one. Holes are hashed but not read. Blocks of a raw
+// image that repeat one 4-byte value become fill; zeros become fill 0 and never
+// don't-care, which would leave the previous owner's data on the tablet.
 //
-// What was digested is what is sent: every piece checks, before and after, that
-// the open file is still the same (device, inode, size, times), see
-// [Image.Unchanged].
+// [Choose] says whether an image goes to a partition raw or sparse, and
+// [Image.Pieces] how it is cut for a max-download-size. A plan is only a list of
+// places to cut, shared by all tablets with that limit. A [Piece] is made while
+// it is written: headers on the fly, data through a small pooled window over the
+// page cache. No image is ever held or mapped, so sixteen tablets cost a few MiB.
+//
+// What was digested is what is sent: an image keeps its file open, and every
+// piece checks before its first byte and after its last that the file still has
+// the same inode, size and times ([Image.Unchanged]). File times move in ticks,
+// so Open first lets a file that changed just now grow a tick old.
 package image

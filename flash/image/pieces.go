@@ -1,13 +1,14 @@
-// This file cuts an image into downloads.
+// This file cuts an image into downloads and writes them.
 
 package image
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"iter"
+	"math"
+	"sort"
 	"sync"
 
 	"github.com/zarya-station/zarya/flash/image/sparse"
@@ -22,82 +23,22 @@ const (
 	Sparse             // one or more sparse images
 )
 
-// Policy chooses the form.
-type Policy string
-
-// The policies.
-const (
-	Auto   Policy = "auto"
-	Always Policy = "always"
-	Never  Policy = "never"
-)
-
-// ParsePolicy reads auto, always or never.
-func ParsePolicy(s string) (Policy, error) {
-	switch p := Policy(s); p {
-	case Auto, Always, Never:
-		return p, nil
+func (f Form) String() string {
+	if f == Raw {
+		return "raw"
 	}
-	return "", fmt.Errorf("%q is not one of auto, always, never", s)
+	return "sparse"
 }
 
-// bootChain are partitions that are read before any file system is: their images
-// are never turned into sparse ones.
-var bootChain = []string{"boot", "init_boot", "vendor_boot", "kernel", "ramdisk", "recovery", "recovery_ramdisk", "dtb", "dtbo", "dto", "dts"}
-
-func inBootChain(partition string) bool {
-	p := strings.TrimSuffix(strings.TrimSuffix(partition, "_a"), "_b")
-	if strings.HasPrefix(p, "vbmeta") || strings.HasSuffix(p, "_vbmeta") {
-		return true
-	}
-	for _, b := range bootChain {
-		if p == b {
-			return true
-		}
-	}
-	return false
-}
-
-// Choose says how im goes to a partition of a tablet whose downloads have at most
-// max bytes; takesSparse says that the tablet wants sparse images there.
-func Choose(policy Policy, partition string, im *Image, max int64, takesSparse bool) (Form, error) {
-	if policy == "" {
-		policy = Auto
-	}
-	rawErr := im.fitsRaw(max)
-	switch {
-	case policy == Never:
-		return Raw, rawErr
-	case inBootChain(partition):
-		if rawErr != nil {
-			return Raw, fmt.Errorf("%w, and boot images are never turned into sparse ones", rawErr)
-		}
-		return Raw, nil
-	case policy == Always, im.format == FormatSparse, takesSparse, rawErr != nil:
-		return Sparse, nil
-	}
-	return Raw, nil
-}
-
-// fitsRaw says why an image cannot go as one raw download.
-func (im *Image) fitsRaw(max int64) error {
-	if im.size > max {
-		return fmt.Errorf("%s: %d bytes do not fit into one download of %d", im.path, im.size, max)
-	}
-	for _, e := range im.extents {
-		if e.Kind == DontCare {
-			return fmt.Errorf("%s: bytes marked don't-care cannot be sent raw", im.path)
-		}
-	}
-	return nil
-}
+// maxPieces bounds the plan that a device can ask for with an absurd limit.
+const maxPieces = 1 << 16
 
 type planKey struct {
 	max  int64
 	form Form
 }
 
-// Pieces is the plan for one max-download-size. It is immutable.
+// Pieces is the plan for one max-download-size. It never changes.
 type Pieces struct {
 	pieces []Piece
 	wire   int64
@@ -109,23 +50,24 @@ func (p *Pieces) Len() int { return len(p.pieces) }
 // At is the i-th piece.
 func (p *Pieces) At(i int) Piece { return p.pieces[i] }
 
-// WireBytes is the size of all pieces.
+// WireBytes is the size of all pieces together.
 func (p *Pieces) WireBytes() int64 { return p.wire }
 
-// Piece is one download: the whole image raw, or a sparse image of its own that
-// stands for the whole size and writes only its extents.
+// Piece is one download: the image raw, or a sparse image of the whole size that
+// writes the stretch [from, to) and leaves the rest as it is.
 type Piece struct {
 	im       *Image
 	form     Form
-	extents  []Extent // without don't-care
-	size     int64
+	from, to int64 // whole blocks, but for the end of a raw image
+	wire     int64
 	expanded int64
+	chunks   uint32
 }
 
 // Size is the number of bytes on the wire.
-func (p Piece) Size() int64 { return p.size }
+func (p Piece) Size() int64 { return p.wire }
 
-// Expanded is the number of bytes that the piece writes to the partition.
+// Expanded is the number of image bytes that the piece writes: data and fill.
 func (p Piece) Expanded() int64 { return p.expanded }
 
 // Pieces plans downloads of at most max bytes.
@@ -136,180 +78,224 @@ func (im *Image) Pieces(max int64, form Form) (*Pieces, error) {
 	if p := im.plans[key]; p != nil {
 		return p, nil
 	}
-	p := &Pieces{}
+	plan := im.planSparse
 	if form == Raw {
-		if err := im.fitsRaw(max); err != nil {
-			return nil, err
-		}
-		p.pieces = []Piece{{im: im, form: Raw, extents: im.extents, size: im.size, expanded: im.size}}
-	} else if err := im.cut(p, max); err != nil {
+		plan = im.planRaw
+	}
+	pieces, err := plan(max)
+	if err != nil {
 		return nil, err
 	}
-	for _, piece := range p.pieces {
-		p.wire += piece.size
+	p := &Pieces{pieces: pieces}
+	for _, piece := range pieces {
+		p.wire += piece.wire
 	}
 	im.plans[key] = p
 	return p, nil
 }
 
-// A piece costs its header and, at both ends, up to one DONT_CARE chunk more
-// than its extents; between extents there can be another.
-const pieceOverhead = sparse.HeaderSize + sparse.ChunkSize
-
-func (im *Image) cut(p *Pieces, max int64) error {
-	max = min(max, 0xffffffff)
-	if max < pieceOverhead+2*sparse.ChunkSize+im.block {
-		return fmt.Errorf("%s: a download of %d bytes does not hold one block", im.path, max)
-	}
-	if im.blocks() > 0xffffffff {
-		return fmt.Errorf("%s: %d blocks are more than a sparse image can count", im.path, im.blocks())
-	}
-	now := Piece{im: im, form: Sparse, size: pieceOverhead}
-	end := int64(0) // where the last extent of this piece ends
-	flush := func() {
-		if len(now.extents) > 0 {
-			now.size = now.wireSize()
-			p.pieces = append(p.pieces, now)
-		}
-		now, end = Piece{im: im, form: Sparse, size: pieceOverhead}, 0
-	}
+// fitsRaw says why an image cannot go as one raw download.
+func (im *Image) fitsRaw(max int64) error {
 	for _, e := range im.extents {
-		for e.Kind != DontCare && e.Length > 0 {
-			cost := int64(sparse.ChunkSize)
-			if e.Offset > end {
-				cost += sparse.ChunkSize
-			}
-			take := e.Length
-			if e.Kind == Fill {
-				cost += 4
-			} else {
-				take = min(take, (max-now.size-cost)/im.block*im.block)
-			}
-			if take <= 0 || now.size+cost > max {
-				flush()
-				continue
-			}
-			part := e
-			part.Length = take
-			now.extents = append(now.extents, part)
-			now.expanded += take
-			if now.size += cost; e.Kind == Data {
-				now.size += roundUp(take, im.block)
-			}
-			end = e.Offset + take
-			e.Offset += take
-			e.FileOffset += take
-			e.Length -= take
+		if e.Kind == DontCare {
+			return &FormError{im.path, fmt.Sprintf("cannot be sent raw: at byte %d it leaves %d bytes as they are on the tablet, which only a sparse image can say", e.Offset, e.Length)}
 		}
 	}
-	flush()
-	if len(p.pieces) == 0 {
-		return fmt.Errorf("%s: the image writes nothing, it is all don't-care", im.path)
+	if im.size > max {
+		return &LimitError{im.path, max, fmt.Sprintf("the image needs %d in one piece to be sent raw", im.size)}
 	}
 	return nil
 }
 
-func roundUp(n, to int64) int64 { return (n + to - 1) / to * to }
-
-func (im *Image) blocks() int64 { return roundUp(im.size, im.block) / im.block }
-
-// wireSize is the exact size of a sparse piece.
-func (p Piece) wireSize() int64 {
-	n := int64(sparse.HeaderSize)
-	end := int64(0)
-	for _, e := range p.extents {
-		if e.Offset > end {
-			n += sparse.ChunkSize
-		}
-		n += sparse.ChunkSize
-		if e.Kind == Data {
-			n += roundUp(e.Length, p.im.block)
-		} else {
-			n += 4
-		}
-		end = e.Offset + e.Length
+func (im *Image) planRaw(max int64) ([]Piece, error) {
+	if err := im.fitsRaw(max); err != nil {
+		return nil, err
 	}
-	if roundUp(end, p.im.block) < p.im.blocks()*p.im.block {
-		n += sparse.ChunkSize
+	return []Piece{{im: im, form: Raw, to: im.size, wire: im.size, expanded: im.size}}, nil
+}
+
+func (im *Image) planSparse(max int64) ([]Piece, error) {
+	if im.padded()/im.block > math.MaxUint32 {
+		return nil, &FormError{im.path, fmt.Sprintf("%d blocks of %d bytes are more than a sparse image can count", im.padded()/im.block, im.block)}
+	}
+	var pieces []Piece
+	for next := int64(0); ; {
+		p := Piece{im: im, form: Sparse, from: im.content(next)}
+		if p.from == im.size && len(pieces) > 0 {
+			return pieces, nil
+		}
+		if p.to = im.cut(p.from, max); p.to == p.from && p.from < im.size {
+			return nil, &LimitError{im.path, max, fmt.Sprintf("not enough for one block of %d bytes and its headers", im.block)}
+		}
+		p.wire = sparse.HeaderSize
+		for c := range p.parts() {
+			p.chunks++
+			p.wire += c.wire()
+			if c.Kind != DontCare {
+				p.expanded += min(c.end(), im.size) - c.Offset
+			}
+		}
+		if p.wire > max {
+			return nil, &LimitError{im.path, max, "not enough for the headers of a sparse image"}
+		}
+		if pieces = append(pieces, p); len(pieces) > maxPieces {
+			return nil, &LimitError{im.path, max, fmt.Sprintf("so small that the image falls into more than %d pieces", maxPieces)}
+		}
+		next = p.to
+		if p.from == im.size { // nothing but don't-care: one piece says so
+			return pieces, nil
+		}
+	}
+}
+
+// padded is the size in whole blocks.
+func (im *Image) padded() int64 { return roundUp(im.size, im.block) }
+
+// at is the index of the extent that holds off.
+func (im *Image) at(off int64) int {
+	return sort.Search(len(im.extents), func(i int) bool { return im.extents[i].end() > off })
+}
+
+// content is the first offset from off on that is written; Size if there is none.
+func (im *Image) content(off int64) int64 {
+	for _, e := range im.extents[im.at(off):] {
+		if e.Kind != DontCare {
+			return max(off, e.Offset)
+		}
+	}
+	return im.size
+}
+
+// cut finds how far a piece that starts to write at from can go.
+func (im *Image) cut(from, limit int64) int64 {
+	to, used := from, sparse.HeaderSize+im.cost(Extent{Kind: DontCare, Length: from})
+	for _, e := range im.extents[im.at(from):] {
+		if e.Kind == DontCare {
+			continue
+		}
+		if e = e.clip(from, im.size); e.end() == im.size {
+			e.Length = im.padded() - e.Offset
+		}
+		gap := im.cost(Extent{Kind: DontCare, Length: e.Offset - to})
+		rest := im.cost(Extent{Kind: DontCare, Length: im.padded() - e.end()})
+		if all := used + gap + im.cost(e); all+rest <= limit {
+			to, used = min(e.end(), im.size), all
+			continue
+		}
+		if e.Kind == Data {
+			room := limit - used - gap - im.cost(Extent{Kind: DontCare, Length: im.padded() - e.Offset})
+			room -= sparse.ChunkHeaderSize * (1 + room/sparse.MaxBody(im.block))
+			if room >= im.block {
+				return e.Offset + room/im.block*im.block
+			}
+		}
+		break
+	}
+	return to
+}
+
+// clip is the part of e within [from, to).
+func (e Extent) clip(from, to int64) Extent {
+	if skip := from - e.Offset; skip > 0 {
+		e.Offset, e.FileOffset, e.Length = from, e.FileOffset+skip, e.Length-skip
+	}
+	e.Length = min(e.Length, to-e.Offset)
+	return e
+}
+
+// cost is what e takes on the wire as chunks.
+func (im *Image) cost(e Extent) (n int64) {
+	for c := range im.split(e) {
+		n += c.wire()
 	}
 	return n
 }
 
-// buffers are the windows through which pieces are written.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 512<<10); return &b }}
+// wire is what one chunk takes on the wire.
+func (e Extent) wire() int64 {
+	switch e.Kind {
+	case Data:
+		return sparse.ChunkHeaderSize + e.Length
+	case Fill:
+		return sparse.ChunkHeaderSize + 4
+	case DontCare:
+	}
+	return sparse.ChunkHeaderSize
+}
 
-// WriteTo writes the piece. It fails with a *ChangedError if the file is, before
-// or after, not what was digested.
+// split cuts an extent of whole blocks into chunks of less than 4 GiB. Only RAW
+// has to be, but old bootloaders count all of them in 32 bits.
+func (im *Image) split(e Extent) iter.Seq[Extent] {
+	return func(yield func(Extent) bool) {
+		for at, end, most := e.Offset, e.end(), sparse.MaxBody(im.block); at < end; at += most {
+			if !yield(e.clip(at, min(end, at+most))) {
+				return
+			}
+		}
+	}
+}
+
+// parts are the chunks of a sparse piece. They cover the whole image, the last
+// block made whole.
+func (p Piece) parts() iter.Seq[Extent] {
+	return func(yield func(Extent) bool) {
+		im, done := p.im, int64(0)
+		emit := func(e Extent) bool {
+			for c := range im.split(e) {
+				if !yield(c) {
+					return false
+				}
+			}
+			return true
+		}
+		for i := im.at(p.from); i < len(im.extents) && im.extents[i].Offset < p.to; i++ {
+			e := im.extents[i].clip(p.from, p.to)
+			if e.Kind == DontCare {
+				continue
+			}
+			if e.end() == im.size {
+				e.Length = im.padded() - e.Offset
+			}
+			if !emit(Extent{Kind: DontCare, Offset: done, Length: e.Offset - done}) || !emit(e) {
+				return
+			}
+			done = e.end()
+		}
+		emit(Extent{Kind: DontCare, Offset: done, Length: im.padded() - done})
+	}
+}
+
+// WriteTo writes the piece. It fails with a *ChangedError if the file was changed
+// before or meanwhile.
 func (p Piece) WriteTo(w io.Writer) (int64, error) {
 	if err := p.im.Unchanged(); err != nil {
 		return 0, err
 	}
-	buf := buffers.Get().(*[]byte)
+	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
 	defer buffers.Put(buf)
-	b := &batch{w: w, buf: (*buf)[:0], im: p.im}
+	o := &out{w: w, im: p.im, buf: (*buf)[:0]}
 	if p.form == Raw {
-		p.writeRaw(b)
+		for _, e := range p.im.extents {
+			o.body(e)
+		}
 	} else {
-		p.writeSparse(b)
+		o.sparse(p)
 	}
-	b.flush()
-	if b.err != nil {
-		return b.n, b.err
+	o.flush()
+	if o.err == nil && o.n != p.wire {
+		o.err = fmt.Errorf("%s: a piece of %d bytes came out as %d", p.im.path, p.wire, o.n) // cannot happen
 	}
-	return b.n, p.im.Unchanged()
+	if o.err != nil {
+		return o.n, o.err
+	}
+	return o.n, p.im.Unchanged()
 }
 
-func (p Piece) writeRaw(b *batch) {
-	for _, e := range p.extents {
-		if e.Kind == Data {
-			b.file(e.FileOffset, e.Length)
-			continue
-		}
-		b.repeat(e.Fill, e.Length)
-	}
-}
+// buffers are the windows through which pieces go: one a tablet.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
 
-func (p Piece) writeSparse(b *batch) {
-	block := p.im.block
-	var chunks uint32
-	end := int64(0)
-	for _, e := range p.extents {
-		if e.Offset > end {
-			chunks++
-		}
-		chunks++
-		end = e.Offset + e.Length
-	}
-	end = roundUp(end, block)
-	rest := p.im.blocks() - end/block
-	if rest > 0 {
-		chunks++
-	}
-	b.bytes(sparse.AppendHeader(nil, uint32(block), uint32(p.im.blocks()), chunks))
-	var head [sparse.ChunkSize + 4]byte
-	at := int64(0)
-	for _, e := range p.extents {
-		if e.Offset > at {
-			b.bytes(sparse.AppendChunk(head[:0], sparse.DontCare, uint32((e.Offset-at)/block), 0))
-		}
-		length := roundUp(e.Length, block)
-		if e.Kind == Data {
-			b.bytes(sparse.AppendChunk(head[:0], sparse.Raw, uint32(length/block), uint32(length)))
-			b.file(e.FileOffset, e.Length)
-			b.repeat(0, length-e.Length)
-		} else {
-			h := sparse.AppendChunk(head[:0], sparse.Fill, uint32(length/block), 4)
-			b.bytes(binary.LittleEndian.AppendUint32(h, e.Fill))
-		}
-		at = e.Offset + length
-	}
-	if rest > 0 {
-		b.bytes(sparse.AppendChunk(head[:0], sparse.DontCare, uint32(rest), 0))
-	}
-}
-
-// batch gathers small writes and file reads in one window.
-type batch struct {
+// out gathers headers and file bytes into large writes.
+type out struct {
 	w   io.Writer
 	im  *Image
 	buf []byte
@@ -317,58 +303,63 @@ type batch struct {
 	err error
 }
 
-func (b *batch) flush() {
-	if b.err != nil || len(b.buf) == 0 {
-		return
-	}
-	n, err := b.w.Write(b.buf)
-	b.n += int64(n)
-	b.err = err
-	b.buf = b.buf[:0]
-}
-
-// room returns at most n bytes of free window, flushing if there are none.
-func (b *batch) room(n int64) []byte {
-	if len(b.buf) == cap(b.buf) {
-		b.flush()
-	}
-	free := b.buf[len(b.buf):cap(b.buf)]
-	return free[:min(n, int64(len(free)))]
-}
-
-func (b *batch) bytes(p []byte) {
-	for len(p) > 0 && b.err == nil {
-		n := copy(b.room(int64(len(p))), p)
-		b.buf, p = b.buf[:len(b.buf)+n], p[n:]
-	}
-}
-
-func (b *batch) file(off, n int64) {
-	for n > 0 && b.err == nil {
-		part := b.room(n)
-		if _, err := b.im.file.ReadAt(part, off); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = &ChangedError{b.im.path}
-			}
-			b.err = err
+func (o *out) sparse(p Piece) {
+	block := p.im.block
+	o.room(sparse.HeaderSize)
+	o.buf = sparse.AppendHeader(o.buf, sparse.Header{BlockSize: uint32(block), Blocks: uint32(p.im.padded() / block), Chunks: p.chunks}) //nolint:gosec // checked by planSparse
+	for c := range p.parts() {
+		o.room(sparse.ChunkHeaderSize + 4)
+		blocks := uint32(c.Length / block) //nolint:gosec // split keeps it below
+		switch c.Kind {
+		case Data:
+			o.buf = sparse.AppendChunk(o.buf, sparse.Raw, blocks, c.Length)
+			pad := max(0, c.end()-p.im.size)
+			c.Length -= pad
+			o.body(c)
+			o.body(Extent{Kind: Fill, Length: pad})
+		case Fill:
+			o.buf = binary.LittleEndian.AppendUint32(sparse.AppendChunk(o.buf, sparse.Fill, blocks, 4), c.Fill)
+		case DontCare:
+			o.buf = sparse.AppendChunk(o.buf, sparse.DontCare, blocks, 0)
+		}
+		if o.err != nil {
 			return
 		}
-		b.buf = b.buf[:len(b.buf)+len(part)]
-		off += int64(len(part))
-		n -= int64(len(part))
 	}
 }
 
-func (b *batch) repeat(word uint32, n int64) {
-	var w [4]byte
-	binary.LittleEndian.PutUint32(w[:], word)
-	for phase := 0; n > 0 && b.err == nil; {
-		part := b.room(n)
-		for i := range part {
-			part[i] = w[(phase+i)&3]
+// body writes the expanded bytes of an extent.
+func (o *out) body(e Extent) {
+	for at := int64(0); at < e.Length; {
+		if o.room(1); o.err != nil {
+			return
 		}
-		phase += len(part)
-		b.buf = b.buf[:len(b.buf)+len(part)]
-		n -= int64(len(part))
+		used := len(o.buf)
+		b := o.buf[used:min(int64(cap(o.buf)), int64(used)+e.Length-at)]
+		if e.Kind == Data {
+			if o.err = o.im.read(b, e.FileOffset+at); o.err != nil {
+				return
+			}
+		} else {
+			repeat(b, e.Fill, at)
+		}
+		o.buf = o.buf[:used+len(b)]
+		at += int64(len(b))
 	}
+}
+
+// room makes sure that n more bytes fit the window.
+func (o *out) room(n int) {
+	if cap(o.buf)-len(o.buf) < n {
+		o.flush()
+	}
+}
+
+func (o *out) flush() {
+	if o.err == nil && len(o.buf) > 0 {
+		var n int
+		n, o.err = o.w.Write(o.buf)
+		o.n += int64(n)
+	}
+	o.buf = o.buf[:0]
 }

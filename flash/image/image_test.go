@@ -1,0 +1,665 @@
+// These tests cut random images and put them together again, with an applier of
+// their own and with AOSP's simg2img.
+
+package image
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/zarya-station/zarya/flash/image/sparse"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const block = 4096
+
+func write(t testing.TB, b []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.img")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func open(t testing.TB, path string) *Image {
+	t.Helper()
+	im, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = im.Close() })
+	return im
+}
+
+func plan(t testing.TB, im *Image, max int64, form Form) *Pieces {
+	t.Helper()
+	p, err := im.Pieces(max, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func tool(t testing.TB, name string, args ...string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Fatalf("%v: run make setup", err)
+	}
+	if out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+// blocks makes an image of n blocks: junk, zeros, repeated values, and words that
+// look alike but are not.
+func blocks(r *rand.Rand, n int) []byte {
+	b := make([]byte, 0, n*block)
+	for len(b) < n*block {
+		part := make([]byte, block*(1+r.IntN(4)))
+		switch r.IntN(4) {
+		case 0:
+			for i := range part {
+				part[i] = byte(r.Uint32())
+			}
+		case 1:
+			v := r.Uint32()
+			for i := 0; i < len(part); i += 4 {
+				binary.LittleEndian.PutUint32(part[i:], v)
+			}
+		case 2:
+			part[r.IntN(len(part))] = 1
+		}
+		b = append(b, part...)
+	}
+	return b[:n*block]
+}
+
+// apply writes a sparse image onto b as a device would, and returns how many
+// bytes it wrote. It shares no code with the package.
+func apply(t testing.TB, b, simg []byte) (written int64) {
+	t.Helper()
+	le := binary.LittleEndian
+	if le.Uint32(simg) != 0xed26ff3a || le.Uint32(simg[4:]) != 1 || le.Uint32(simg[8:]) != 28|12<<16 {
+		t.Fatalf("header % x", simg[:28])
+	}
+	bs, total, chunks := int(le.Uint32(simg[12:])), int(le.Uint32(simg[16:])), le.Uint32(simg[20:])
+	if len(b) != bs*total {
+		t.Fatalf("%d blocks of %d for %d bytes", total, bs, len(b))
+	}
+	rest, at := simg[28:], 0
+	for range chunks {
+		kind, n, size := le.Uint16(rest), int(le.Uint32(rest[4:]))*bs, le.Uint32(rest[8:])
+		body := rest[12:size]
+		rest = rest[size:]
+		to := b[at : at+n]
+		switch {
+		case kind == 0xcac1 && len(body) == n:
+			copy(to, body)
+			written += int64(n)
+		case kind == 0xcac2 && len(body) == 4:
+			for i := range to {
+				to[i] = body[i%4]
+			}
+			written += int64(n)
+		case kind == 0xcac3 && len(body) == 0:
+		default:
+			t.Fatalf("chunk %x with %d bytes for %d", kind, len(body), n)
+		}
+		at += n
+	}
+	if len(rest) != 0 || at != len(b) {
+		t.Fatalf("%d bytes left over, %d of %d covered", len(rest), at, len(b))
+	}
+	return written
+}
+
+func pieceBytes(t testing.TB, p Piece) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	n, err := p.WriteTo(&buf)
+	if err != nil || n != p.Size() || int64(buf.Len()) != n {
+		t.Fatalf("WriteTo gave %d of %d, %v", n, p.Size(), err)
+	}
+	return buf.Bytes()
+}
+
+// holds checks all that is promised of a plan: every piece within max, together
+// the image over junk, don't-care untouched.
+func holds(t testing.TB, im *Image, max int64, want []byte, care func(off int64) bool) {
+	t.Helper()
+	p, err := im.Pieces(max, Sparse)
+	if err != nil {
+		if e := (*LimitError)(nil); errors.As(err, &e) && max < 28+3*12+im.block+24 {
+			return
+		}
+		t.Fatal(err)
+	}
+	got := bytes.Repeat([]byte{0x5a}, int(im.padded()))
+	var wire, expanded, written int64
+	for i := range p.Len() {
+		piece := p.At(i)
+		if piece.Size() > max {
+			t.Fatalf("piece %d of %d bytes for a limit of %d", i, piece.Size(), max)
+		}
+		written += apply(t, got, pieceBytes(t, piece))
+		wire += piece.Size()
+		expanded += piece.Expanded()
+	}
+	if wire != p.WireBytes() || expanded != im.Written() || written != roundUp(expanded, im.block) {
+		t.Fatalf("wire %d, %d; expanded %d, %d, %d", wire, p.WireBytes(), expanded, im.Written(), written)
+	}
+	for i, b := range got {
+		w := byte(0)
+		if i < len(want) {
+			w = want[i]
+		}
+		if !care(int64(i)) {
+			w = 0x5a
+		}
+		if b != w {
+			t.Fatalf("max %d: byte %d is %#x, not %#x", max, i, b, w)
+		}
+	}
+}
+
+func always(int64) bool { return true }
+
+func TestRawImagesSurviveTheCut(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		want := blocks(r, 1+r.IntN(60))
+		want = want[:len(want)-r.IntN(block)]
+		im := open(t, write(t, want))
+		if im.Format() != FormatRaw || im.Size() != int64(len(want)) || im.Digest() != fmt.Sprintf("sha256:%x", sha256.Sum256(want)) {
+			t.Fatalf("seed %d: %s, %d, %s", seed, im.Format(), im.Size(), im.Digest())
+		}
+		covers(t, im)
+		got := make([]byte, len(want))
+		if _, err := im.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: ReadAt: %v", seed, err)
+		}
+		for range 8 {
+			holds(t, im, 4100+r.Int64N(int64(len(want))+9000), want, always)
+		}
+		if raw := plan(t, im, im.Size(), Raw); raw.Len() != 1 || !bytes.Equal(pieceBytes(t, raw.At(0)), want) {
+			t.Fatalf("seed %d: raw", seed)
+		}
+	}
+}
+
+// covers checks the order of extents.
+func covers(t testing.TB, im *Image) {
+	t.Helper()
+	at := int64(0)
+	for _, e := range im.Extents() {
+		if e.Offset != at || e.Length <= 0 {
+			t.Fatalf("%+v at %d", e, at)
+		}
+		at = e.end()
+	}
+	if at != im.Size() {
+		t.Fatalf("extents end at %d of %d", at, im.Size())
+	}
+}
+
+func TestZerosAreFillNeverDontCare(t *testing.T) {
+	b := make([]byte, 3*block+100)
+	b[block] = 1
+	im := open(t, write(t, b))
+	want := []Extent{{Kind: Fill, Length: block}, {Kind: Data, Offset: block, Length: block, FileOffset: block}, {Kind: Fill, Offset: 2 * block, Length: block + 100}}
+	if !slices.Equal(im.Extents(), want) {
+		t.Fatalf("%+v", im.Extents())
+	}
+	if s := im.Sums(); s[Fill] != (Sum{2, 2*block + 100}) || s[Data] != (Sum{1, block}) {
+		t.Fatalf("%+v", s)
+	}
+}
+
+// simg is a test-side writer of sparse images.
+type simg struct {
+	chunks, blocks uint32
+	body, want     []byte
+	crc            uint32
+	dont           []bool // per block
+}
+
+func (s *simg) chunk(kind uint16, blocks int, body []byte) {
+	le := binary.LittleEndian
+	s.body = le.AppendUint16(s.body, kind)
+	s.body = le.AppendUint16(s.body, 0)
+	s.body = le.AppendUint32(s.body, uint32(blocks))
+	s.body = le.AppendUint32(s.body, uint32(12+len(body)))
+	s.body = append(s.body, body...)
+	s.chunks++
+	s.blocks += uint32(blocks)
+	part := make([]byte, blocks*block)
+	for i := range part {
+		if kind == 0xcac1 || kind == 0xcac2 {
+			part[i] = body[i%len(body)]
+		}
+	}
+	s.want = append(s.want, part...)
+	for range blocks {
+		s.dont = append(s.dont, kind == 0xcac3)
+	}
+}
+
+func (s *simg) sum() {
+	s.chunk(0xcac4, 0, binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE(s.want)))
+}
+
+func (s *simg) bytes() []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint32(nil, 0xed26ff3a)
+	for _, v := range []uint32{1, 28 | 12<<16, block, s.blocks, s.chunks, 0} {
+		b = le.AppendUint32(b, v)
+	}
+	return append(b, s.body...)
+}
+
+func randomSimg(r *rand.Rand) *simg {
+	s := &simg{}
+	for range 1 + r.IntN(20) {
+		n := 1 + r.IntN(5)
+		switch r.IntN(4) {
+		case 0:
+			s.chunk(0xcac1, n, blocks(r, n))
+		case 1:
+			s.chunk(0xcac2, n, binary.LittleEndian.AppendUint32(nil, r.Uint32N(3)*0x01020304))
+		case 2:
+			s.chunk(0xcac3, n, nil)
+		case 3:
+			s.sum()
+		}
+	}
+	if s.blocks == 0 {
+		s.chunk(0xcac3, 1, nil)
+	}
+	return s
+}
+
+func TestSparseImagesSurviveTheCut(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		s := randomSimg(r)
+		im := open(t, write(t, s.bytes()))
+		covers(t, im)
+		got := make([]byte, len(s.want))
+		if _, err := im.ReadAt(got, 0); err != nil || !bytes.Equal(got, s.want) {
+			t.Fatalf("seed %d: ReadAt: %v", seed, err)
+		}
+		for range 8 {
+			holds(t, im, 4100+r.Int64N(60000), s.want, func(off int64) bool { return !s.dont[off/block] })
+		}
+		_, err := im.Pieces(1<<30, Raw)
+		if refused := errors.As(err, new(*FormError)); refused != slices.Contains(s.dont, true) {
+			t.Fatalf("seed %d: raw: %v", seed, err)
+		}
+		if err == nil && !bytes.Equal(pieceBytes(t, plan(t, im, 1<<30, Raw).At(0)), s.want) {
+			t.Fatalf("seed %d: expanded", seed)
+		}
+	}
+}
+
+// AOSP's own tools are the judge: simg2img takes all pieces in order, and what
+// img2simg writes is read as the same image.
+func TestAgainstAOSP(t *testing.T) {
+	for seed := range uint64(6) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		want := blocks(r, 300)
+		path := write(t, want)
+		dir := t.TempDir()
+		theirs := filepath.Join(dir, "theirs.simg")
+		tool(t, "img2simg", path, theirs)
+		for _, in := range []string{path, theirs} {
+			im := open(t, in)
+			got := make([]byte, len(want))
+			if _, err := im.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("seed %d: %s: %v", seed, in, err)
+			}
+			p := plan(t, im, 100_000, Sparse)
+			var args []string
+			for i := range p.Len() {
+				one := filepath.Join(dir, fmt.Sprint(i))
+				if err := os.WriteFile(one, pieceBytes(t, p.At(i)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				tool(t, "simg2img", one, filepath.Join(dir, "one"))
+				args = append(args, one)
+			}
+			tool(t, "simg2img", append(args, filepath.Join(dir, "all"))...)
+			if all, err := os.ReadFile(filepath.Join(dir, "all")); err != nil || !bytes.Equal(all, want) {
+				t.Fatalf("seed %d: %s: simg2img of %d pieces differs, %v", seed, in, p.Len(), err)
+			}
+		}
+	}
+}
+
+// simg2img, too, must find the CRC32 chunks of the test's own writer right.
+func TestCRC(t *testing.T) {
+	s := &simg{}
+	s.chunk(0xcac2, 5000, []byte{1, 2, 3, 4})
+	s.chunk(0xcac1, 2, blocks(rand.New(rand.NewPCG(1, 1)), 2))
+	s.sum()
+	s.chunk(0xcac3, 3, nil)
+	s.chunk(0xcac1, 1, bytes.Repeat([]byte{7}, block))
+	s.sum()
+	good := s.bytes()
+	path := write(t, good)
+	open(t, path)
+	tool(t, "simg2img", path, filepath.Join(t.TempDir(), "out"))
+	good[len(good)-100] ^= 1
+	_, err := Open(t.Context(), write(t, good))
+	if e := (*sparse.FormatError)(nil); !errors.As(err, &e) || !strings.Contains(err.Error(), "CRC32") || e.Offset != int64(len(good)-4) {
+		t.Fatal(err)
+	}
+	// The other reading of don't-care: not counted at all.
+	s = &simg{}
+	s.chunk(0xcac1, 1, bytes.Repeat([]byte{7}, block))
+	s.chunk(0xcac3, 3, nil)
+	s.chunk(0xcac4, 0, binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE(s.want[:block])))
+	open(t, write(t, s.bytes()))
+}
+
+// A file larger than 4 GiB with holes is one pass of zeros and three blocks.
+func TestHoleySixGiB(t *testing.T) {
+	const size = 6<<30 + 100
+	path := filepath.Join(t.TempDir(), "big.img")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[int64]byte{0: 1, 4<<30 + 3*block + 17: 2, size - 1: 3}
+	for off, b := range places {
+		if _, err := f.WriteAt([]byte{b}, off); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	im := open(t, path)
+	covers(t, im)
+	if s := im.Sums(); im.Size() != size || s[Data].Bytes > 64<<10 || s[Fill].Bytes+s[Data].Bytes != size {
+		t.Fatalf("%d: %+v", im.Size(), s)
+	}
+	for off, b := range places {
+		got := make([]byte, 1)
+		if _, err := im.ReadAt(got, off); err != nil || got[0] != b {
+			t.Fatalf("byte %d: %v, %v", off, got, err)
+		}
+	}
+	p := plan(t, im, 16<<20, Sparse)
+	if p.Len() != 1 || p.WireBytes() > 100<<10 || p.At(0).Expanded() != size {
+		t.Fatalf("%d pieces, %d bytes", p.Len(), p.WireBytes())
+	}
+	one, out := write(t, pieceBytes(t, p.At(0))), filepath.Join(t.TempDir(), "out")
+	tool(t, "simg2img", one, out)
+	got, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = got.Close() }()
+	for off, b := range places {
+		c := make([]byte, 1)
+		if _, err := got.ReadAt(c, off); err != nil || c[0] != b {
+			t.Fatalf("simg2img: byte %d: %v, %v", off, c, err)
+		}
+	}
+	if x, err := sparse.Parse(openFile(t, one), p.WireBytes()); err != nil || x.Size() != 6<<30+block {
+		t.Fatal(err)
+	}
+	if _, err := im.Pieces(1<<32-1, Raw); !errors.As(err, new(*LimitError)) {
+		t.Fatal(err)
+	}
+}
+
+func openFile(t testing.TB, path string) *os.File {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// Chunks stay within 32 bits even when a limit does not ask for a cut.
+func TestChunksStayBelow4GiB(t *testing.T) {
+	im := &Image{path: "x", size: 20 << 30, block: block, plans: map[planKey]*Pieces{}, extents: []Extent{
+		{Kind: Data, Length: 9 << 30}, {Kind: Fill, Offset: 9 << 30, Length: 11 << 30, Fill: 1},
+	}}
+	p := plan(t, im, 1<<40, Sparse)
+	kinds := map[Kind]int{}
+	for c := range p.At(0).parts() {
+		if c.wire() > 1<<32-1 || c.Length > 1<<32-1 {
+			t.Fatalf("%+v", c)
+		}
+		kinds[c.Kind]++
+	}
+	if p.Len() != 1 || kinds[Data] != 3 || kinds[Fill] != 3 {
+		t.Fatalf("%d pieces, %v", p.Len(), kinds)
+	}
+	if _, err := im.Pieces(5000, Sparse); !errors.As(err, new(*LimitError)) {
+		t.Fatal("millions of pieces:", err)
+	}
+	for max := int64(0); max < 4200; max += 7 { // too small is an error, never a loop
+		if p, err := im.Pieces(max, Sparse); err == nil {
+			t.Fatalf("max %d gave %d pieces", max, p.Len())
+		}
+	}
+	im.size, im.extents = 1<<45, []Extent{{Kind: Fill, Length: 1 << 45}}
+	if _, err := im.Pieces(1<<31, Sparse); !errors.As(err, new(*FormError)) {
+		t.Fatal("more blocks than 32 bits:", err)
+	}
+}
+
+func TestChanged(t *testing.T) {
+	b := bytes.Repeat([]byte("zarya567"), 1<<17)
+	for name, change := range map[string]func(path string) error{
+		"written": func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("ZARYA567"), 1<<17), 0o600) },
+		"cut":     func(path string) error { return os.Truncate(path, 5000) },
+		"touched back": func(path string) error { // ctime tells
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.WriteFile(path, bytes.ToUpper(b), 0o600), os.Chtimes(path, time.Time{}, info.ModTime()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := write(t, b)
+			im := open(t, path)
+			if err := im.Unchanged(); err != nil {
+				t.Fatal(err)
+			}
+			piece := plan(t, im, 1<<30, Raw).At(0)
+			n, err := piece.WriteTo(writer(func(p []byte) (int, error) { // in the middle
+				return len(p), change(path)
+			}))
+			if !errors.As(err, new(*ChangedError)) {
+				t.Fatalf("in the middle: %d, %v", n, err)
+			}
+			if n, err := piece.WriteTo(io.Discard); n != 0 || !errors.As(err, new(*ChangedError)) {
+				t.Fatalf("before: %d, %v", n, err)
+			}
+		})
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+func TestWriteErrorStops(t *testing.T) {
+	im := open(t, write(t, blocks(rand.New(rand.NewPCG(1, 1)), 600)))
+	broken := errors.New("broken")
+	n, err := plan(t, im, 1<<30, Raw).At(0).WriteTo(writer(func([]byte) (int, error) { return 10, broken }))
+	if n != 10 || !errors.Is(err, broken) {
+		t.Fatal(n, err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	s := &simg{}
+	s.chunk(0xcac1, 2, blocks(rand.New(rand.NewPCG(1, 1)), 2))
+	whole := s.bytes()
+	for want, path := range map[string]string{
+		"no such file":     filepath.Join(dir, "nope"),
+		"is a folder":      dir,
+		"is empty":         write(t, nil),
+		"is a device":      "/dev/zero",
+		"the file ends":    write(t, whole[:len(whole)-1]),
+		"do not fit a":     write(t, whole[:30]),
+		"inside the file ": write(t, whole[:10]),
+	} {
+		im, err := Open(t.Context(), path)
+		if e := (*FileError)(nil); im != nil || !errors.As(err, &e) || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), path) != 1+strings.Count(err.Error(), "if="+path) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if _, err := Open(t.Context(), filepath.Join(dir, "nope")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("stop")
+	cancel(stop)
+	if _, err := Open(ctx, write(t, make([]byte, 8<<20))); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	raw := open(t, write(t, blocks(r, 10)))
+	s, d := &simg{}, &simg{}
+	s.chunk(0xcac1, 10, blocks(r, 10))
+	d.chunk(0xcac3, 10, nil)
+	full, holey := open(t, write(t, s.bytes())), open(t, write(t, d.bytes()))
+	const small, large = 8 * block, 1 << 20
+	for _, c := range []struct {
+		policy Policy
+		part   string
+		im     *Image
+		max    int64
+		takes  bool
+		want   string
+	}{
+		{Auto, "system", raw, large, false, "raw"},
+		{"", "system", raw, large, true, "sparse"},
+		{Auto, "system", raw, small, false, "sparse"},
+		{Auto, "system", full, large, false, "sparse"},
+		{Always, "system", raw, large, false, "sparse"},
+		{Never, "system", raw, large, true, "raw"},
+		{Never, "system", full, large, true, "raw"},
+		{Never, "system", raw, small, false, "--sparse auto"},
+		{Never, "system", holey, large, false, "only a sparse image"},
+		{Auto, "boot", raw, large, true, "raw"},
+		{Always, "vendor_boot_a", raw, large, true, "raw"},
+		{Auto, "dtbo_b", full, large, true, "raw"},
+		{Auto, "vbmeta_system_a", raw, small, true, "only ever sent raw"},
+		{Always, "recovery_ramdisk", holey, large, true, "only a sparse image"},
+	} {
+		form, err := Choose(c.policy, c.part, c.im, c.max, c.takes)
+		got := form.String()
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+	if _, err := ParsePolicy("maybe"); err == nil {
+		t.Error("maybe")
+	}
+	if p, err := ParsePolicy("never"); p != Never || err != nil {
+		t.Error(p, err)
+	}
+}
+
+// Sixteen tablets share one image; what they allocate is a few windows.
+func TestMemory(t *testing.T) {
+	path := write(t, nil)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := blocks(rand.New(rand.NewPCG(1, 1)), 256)
+	for range 256 {
+		if _, err := f.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var before, opened, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	im := open(t, path)
+	runtime.ReadMemStats(&opened)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			p, err := im.Pieces(64<<20, Sparse)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i := range p.Len() {
+				if n, err := p.At(i).WriteTo(io.Discard); err != nil || n != p.At(i).Size() {
+					t.Error(n, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	runtime.ReadMemStats(&after)
+	// The extents of this mosaic of 65,536 blocks are a part of the first number.
+	if n := opened.TotalAlloc - before.TotalAlloc; n > 24<<20 {
+		t.Errorf("Open took %d KiB", n>>10)
+	}
+	if n := after.TotalAlloc - opened.TotalAlloc; n > 32<<20 {
+		t.Errorf("16 tablets took %d KiB", n>>10)
+	}
+	if plan(t, im, 64<<20, Sparse) != plan(t, im, 64<<20, Sparse) {
+		t.Error("plans are not shared")
+	}
+}
+
+func FuzzPieces(f *testing.F) {
+	f.Add(uint64(1), int64(9000), uint16(10))
+	f.Add(uint64(2), int64(4150), uint16(4095))
+	f.Fuzz(func(t *testing.T, seed uint64, max int64, cut uint16) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		if max = max % (1 << 18); max < 0 {
+			max = -max
+		}
+		want := blocks(r, 1+r.IntN(30))
+		want = want[:len(want)-int(cut)%block]
+		holds(t, open(t, write(t, want)), max, want, always)
+		s := randomSimg(r)
+		holds(t, open(t, write(t, s.bytes())), max, s.want, func(off int64) bool { return !s.dont[off/block] })
+	})
+}
