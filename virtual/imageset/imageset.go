@@ -1,0 +1,286 @@
+// This file builds the set.
+
+package imageset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Options of a set; the zero value is a good one.
+type Options struct {
+	Size    int64  // of system.img, whole MiB; 0 is 256 MiB
+	From    string // the folder whose files go into system.img; "" is Go's own sources, or /usr/share
+	Version string // VERSION_ID of the system; "" is 5.1.0.100
+}
+
+// Set names the images of a set.
+type Set struct {
+	Dir                                                string
+	System, SystemSparse, Boot, VBMeta, UserdataSparse string
+}
+
+const (
+	mib   = 1 << 20
+	block = 4096
+	// Fixed, for the same bytes every time.
+	uuid  = "5a617279-6100-4000-8000-000000000001"
+	epoch = "1735689600"
+)
+
+// Build makes the set in dir, replacing a set that is there but nothing else.
+func Build(ctx context.Context, dir string, opt Options) (*Set, error) {
+	if opt.Size == 0 {
+		opt.Size = 256 * mib
+	}
+	if opt.Size < 8*mib || opt.Size%mib != 0 {
+		return nil, fmt.Errorf("a system image of %d bytes: take whole MiB, at least 8", opt.Size)
+	}
+	if opt.Version == "" {
+		opt.Version = "5.1.0.100"
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	set := in(dir)
+	if err := replaceable(set); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // images are no secret
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".imageset-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	made := in(filepath.Join(tmp, "set"))
+	if err := os.Mkdir(made.Dir, 0o755); err != nil { //nolint:gosec // as above
+		return nil, err
+	}
+	for _, step := range []func() error{
+		func() error { return system(ctx, made.System, filepath.Join(tmp, "root"), opt) },
+		func() error { return run(ctx, "img2simg", made.System, made.SystemSparse) },
+		func() error { return junk(made.Boot, "ANDROID!", 8*mib, 1) },
+		func() error { return junk(made.VBMeta, "AVB0", block, 2) },
+		func() error { return userdata(made.UserdataSparse) },
+	} {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	old := filepath.Join(tmp, "old")
+	if err := os.Rename(dir, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := os.Rename(made.Dir, dir); err != nil {
+		return nil, errors.Join(err, os.Rename(old, dir))
+	}
+	return set, nil
+}
+
+func in(dir string) *Set {
+	at := func(name string) string { return filepath.Join(dir, name) }
+	return &Set{dir, at("system.img"), at("system.simg"), at("boot.img"), at("vbmeta.img"), at("userdata.simg")}
+}
+
+// Files are the paths of all images.
+func (s *Set) Files() []string {
+	return []string{s.System, s.SystemSparse, s.Boot, s.VBMeta, s.UserdataSparse}
+}
+
+// replaceable refuses a folder that holds anything but a set.
+func replaceable(s *Set) error {
+	entries, err := os.ReadDir(s.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if !strings.Contains(strings.Join(s.Files(), "\n")+"\n", "/"+e.Name()+"\n") {
+			return fmt.Errorf("%s holds %s, which is no part of an image set: name a new or empty folder", s.Dir, e.Name())
+		}
+	}
+	return err
+}
+
+// packages are the Debian packages of the tools.
+var packages = map[string]string{"mkfs.ext4": "e2fsprogs", "img2simg": "android-sdk-libsparse-utils"}
+
+// run starts a tool with all times and seeds fixed.
+func run(ctx context.Context, name string, args ...string) error {
+	path, err := exec.LookPath(name)
+	if err != nil { // an unprivileged PATH often lacks sbin
+		if path, err = exec.LookPath("/usr/sbin/" + name); err != nil {
+			return fmt.Errorf("%s is not installed: apt-get install %s", name, packages[name])
+		}
+	}
+	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // tools of the table above
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "SOURCE_DATE_EPOCH="+epoch, "E2FSPROGS_FAKE_TIME="+epoch)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// system makes the ext4 image of a root that is staged first. At most half of it
+// is filled, so that it has holes.
+func system(ctx context.Context, path, root string, opt Options) error {
+	for name, text := range map[string]string{
+		"etc/os-release": "ID=auroraos\nNAME=\"Aurora OS\"\nVERSION_ID=" + opt.Version + "\nPRETTY_NAME=\"Aurora OS " + opt.Version + " (virtual)\"\n",
+		"etc/hw-release": "ID=virtual\nNAME=\"Zarya virtual tablet\"\nVERSION_ID=" + opt.Version + "\n",
+	} {
+		to := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { //nolint:gosec // a system's own files
+			return err
+		}
+		if err := os.WriteFile(to, []byte(text), 0o644); err != nil { //nolint:gosec // as above
+			return err
+		}
+	}
+	budget := opt.Size / 2
+	for i, from := range sources(opt.From) {
+		if err := stage(ctx, from, filepath.Join(root, "usr", "share", "set", strconv.Itoa(i)), &budget); err != nil {
+			return err
+		}
+	}
+	if err := settle(root); err != nil {
+		return err
+	}
+	return run(ctx, "mkfs.ext4", "-q", "-F", "-b", strconv.Itoa(block), "-L", "system", "-U", uuid,
+		"-E", "hash_seed="+uuid+",root_owner=0:0,lazy_itable_init=0,nodiscard", "-d", root, path, strconv.FormatInt(opt.Size/block, 10))
+}
+
+// sources are the folders to take files from.
+func sources(from string) []string {
+	if from != "" {
+		return []string{from}
+	}
+	if out, err := exec.Command("go", "env", "GOROOT").Output(); err == nil { //nolint:noctx // answers at once
+		src := filepath.Join(strings.TrimSpace(string(out)), "src")
+		found := []string{filepath.Join(src, "net"), filepath.Join(src, "crypto"), filepath.Join(src, "cmd")}
+		if _, err := os.Stat(found[0]); err == nil {
+			return found
+		}
+	}
+	return []string{"/usr/share"}
+}
+
+// stage copies files in the order of their names until the budget is used up.
+// What cannot be read is left out, as long as anything can.
+func stage(ctx context.Context, from, to string, budget *int64) error {
+	if _, err := os.ReadDir(from); err != nil {
+		return fmt.Errorf("files for system.img: %w", err)
+	}
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return nil //nolint:nilerr // left out
+		}
+		info, err := d.Info()
+		cost := int64(0)
+		if err == nil {
+			cost = (info.Size()+block-1)/block*block + 512 // and its inode
+		}
+		switch {
+		case err != nil, cost > *budget/4: // one file must not be all of it
+			return nil //nolint:nilerr // left out
+		case *budget < 64<<10:
+			return fs.SkipAll
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if copied, err := duplicate(path, filepath.Join(to, rel)); err != nil || !copied {
+			return err
+		}
+		*budget -= cost
+		return nil
+	})
+}
+
+// duplicate copies a file, unless it cannot be opened.
+func duplicate(from, to string) (bool, error) {
+	r, err := os.Open(from) //nolint:gosec // the caller's own files
+	if err != nil {
+		return false, nil //nolint:nilerr // left out
+	}
+	defer func() { _ = r.Close() }()
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { //nolint:gosec // a system's own files
+		return false, err
+	}
+	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // as above
+	if err != nil {
+		return false, err
+	}
+	_, err = io.Copy(w, r)
+	return true, errors.Join(err, w.Close())
+}
+
+// settle gives everything one time and one mode.
+func settle(root string) error {
+	seconds, _ := strconv.ParseInt(epoch, 10, 64)
+	at := time.Unix(seconds, 0)
+	var all []string
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		all = append(all, path)
+		return err
+	})
+	for i := len(all) - 1; i >= 0 && err == nil; i-- {
+		err = os.Chtimes(all[i], at, at)
+	}
+	return err
+}
+
+// junk writes a file of seeded bytes behind a magic.
+func junk(path, magic string, size int, seed uint64) error {
+	b := noise(size, seed)
+	copy(b, magic)
+	return os.WriteFile(path, b, 0o644) //nolint:gosec // images are no secret
+}
+
+func noise(size int, seed uint64) []byte {
+	b := make([]byte, size)
+	var key [32]byte
+	key[0] = byte(seed)
+	_, _ = rand.NewChaCha8(key).Read(b)
+	return b
+}
+
+// userdata writes 64 MiB of every kind of chunk.
+func userdata(path string) error {
+	f, err := os.Create(path) //nolint:gosec // our own folder
+	if err != nil {
+		return err
+	}
+	w := NewWriter(f, block)
+	w.Raw(noise(mib, 3))
+	w.Fill(0, mib/block)
+	w.CRC32()
+	w.DontCare(30 * mib / block)
+	w.Raw(noise(3*mib, 4))
+	w.Fill(0xdeadbeef, 7*mib/block)
+	w.DontCare(21 * mib / block)
+	w.Raw(noise(mib, 5))
+	w.CRC32()
+	return errors.Join(w.Close(), f.Close())
+}
