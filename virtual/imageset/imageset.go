@@ -236,7 +236,7 @@ func duplicate(from, to string) (bool, error) {
 	return true, errors.Join(err, w.Close())
 }
 
-// settle gives everything one time and one mode.
+// settle gives everything one time.
 func settle(root string) error {
 	seconds, _ := strconv.ParseInt(epoch, 10, 64)
 	at := time.Unix(seconds, 0)
