@@ -3,12 +3,14 @@
 package fastboot
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,7 +61,8 @@ func (l Limits) orDefault() Limits {
 
 // bytesAt is how long n bytes take at rate bytes/s.
 func bytesAt(n, rate int64) time.Duration {
-	return time.Duration(float64(n) / float64(rate) * float64(time.Second))
+	const most = 7 * 24 * 3600 // seconds; an image that lies about its size must not overflow
+	return time.Duration(max(0, min(float64(n)/float64(rate), most)) * float64(time.Second))
 }
 
 // Client speaks to one device. Commands never overlap: one goroutine uses a
@@ -69,6 +72,7 @@ type Client struct {
 	limits Limits
 	onLine func(string)
 	broken error // why no further command can be sent
+	closed atomic.Bool
 }
 
 // Options of a client.
@@ -85,6 +89,7 @@ func NewClient(t Transport, o Options) *Client {
 
 // Close ends the connection. A command under way fails.
 func (c *Client) Close() error {
+	c.closed.Store(true)
 	return c.t.Close()
 }
 
@@ -154,17 +159,13 @@ func (c *Client) Download(ctx context.Context, p Payload, progress func(n int)) 
 		return err
 	}
 	w := &dataWriter{x: x, left: size, progress: progress}
-	if _, err := p.WriteTo(w); err != nil {
-		return x.fail(err) // the device still waits for bytes that will not come
+	if _, err := p.WriteTo(w); err != nil || w.err != nil {
+		return x.fail(cmp.Or(w.err, err)) // the device still waits for bytes that will not come
 	}
 	if w.left != 0 {
 		return x.fail(fmt.Errorf("%s: the image ended %d bytes early", cmd, w.left))
 	}
-	_, data, err := x.reply()
-	if err == nil && data >= 0 {
-		err = x.fail(&ProtocolError{cmd, "DATA after the data"})
-	}
-	return err
+	return x.finish("DATA after the data")
 }
 
 // upload runs a command whose data phase comes from the device.
@@ -191,8 +192,7 @@ func (c *Client) upload(ctx context.Context, cmd string, size int64, w io.Writer
 		}
 		left -= int64(n)
 	}
-	_, _, err = x.reply()
-	return err
+	return x.finish("DATA after the data")
 }
 
 // exchange is one command under way.
@@ -202,6 +202,7 @@ type exchange struct {
 	limit  limit
 	parent context.Context // the caller's
 	ctx    context.Context // the caller's, with the total deadline
+	until  time.Time       // the total deadline
 	cancel context.CancelFunc
 	line   func(string)
 	lines  int
@@ -209,6 +210,9 @@ type exchange struct {
 }
 
 func (c *Client) begin(ctx context.Context, cmd string, l limit, line func(string)) (*exchange, error) {
+	if c.closed.Load() {
+		return nil, ErrClosed
+	}
 	if c.broken != nil {
 		return nil, fmt.Errorf("%w (%w)", ErrClosed, c.broken)
 	}
@@ -218,11 +222,16 @@ func (c *Client) begin(ctx context.Context, cmd string, l limit, line func(strin
 	if strings.ContainsFunc(cmd, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return nil, &UsageError{cmd, "a command is printable ASCII"}
 	}
-	if err := ctx.Err(); err != nil {
+	if name, ok := strings.CutPrefix(cmd, "getvar:"); ok {
+		if why := neverAsk(name); why != "" {
+			return nil, &UsageError{cmd, why}
+		}
+	}
+	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	x := &exchange{c: c, cmd: cmd, limit: l, parent: ctx, line: line}
-	x.ctx, x.cancel = context.WithTimeout(ctx, l.total)
+	x := &exchange{c: c, cmd: cmd, limit: l, parent: ctx, until: time.Now().Add(l.total), line: line}
+	x.ctx, x.cancel = context.WithDeadline(ctx, x.until)
 	_, err := x.timed("command", func(ctx context.Context) (int, error) {
 		return 0, c.t.WritePacket(ctx, []byte(cmd))
 	})
@@ -249,11 +258,13 @@ func (x *exchange) timed(phase string, call func(context.Context) (int, error)) 
 		return n, nil
 	case x.parent.Err() != nil:
 		return n, x.fail(fmt.Errorf("%s: %w", x.cmd, context.Cause(x.parent)))
-	case x.ctx.Err() != nil:
+	case x.ctx.Err() != nil, ctx.Err() != nil && !time.Now().Before(x.until): // both limits at one instant
 		return n, x.fail(&TimeoutError{x.cmd, phase, x.limit.total, true})
 	case ctx.Err() != nil:
 		return n, x.fail(&TimeoutError{x.cmd, phase, x.limit.idle, false})
-	case errors.Is(err, ErrOversize):
+	case x.c.closed.Load():
+		return n, x.fail(&WireError{x.cmd, ErrClosed})
+	case errors.Is(err, ErrOversize), errors.Is(err, ErrUnexpectedData):
 		return n, x.fail(&ProtocolError{x.cmd, err.Error()})
 	}
 	return n, x.fail(&WireError{x.cmd, err})
@@ -297,6 +308,15 @@ func (x *exchange) reply() (text string, data int64, err error) {
 	}
 }
 
+// finish reads the answer that ends a command; problem is what DATA would be.
+func (x *exchange) finish(problem string) error {
+	_, data, err := x.reply()
+	if err == nil && data >= 0 {
+		err = x.fail(&ProtocolError{x.cmd, problem})
+	}
+	return err
+}
+
 func (x *exchange) expectData(size int64) error {
 	_, data, err := x.reply()
 	switch {
@@ -316,11 +336,16 @@ type dataWriter struct {
 	x        *exchange
 	left     int64
 	progress func(int)
+	err      error // the first failure; a payload that ignores it gets it again
 }
 
 func (w *dataWriter) Write(p []byte) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
 	if int64(len(p)) > w.left {
-		return 0, fmt.Errorf("%s: the image is longer than it said", w.x.cmd)
+		w.err = fmt.Errorf("%s: the image is longer than it said", w.x.cmd)
+		return 0, w.err
 	}
 	done := 0
 	for done < len(p) {
@@ -328,6 +353,7 @@ func (w *dataWriter) Write(p []byte) (int, error) {
 		if _, err := w.x.timed("data", func(ctx context.Context) (int, error) {
 			return len(part), w.x.c.t.WriteData(ctx, part)
 		}); err != nil {
+			w.err = err
 			return done, err
 		}
 		done += len(part)

@@ -13,9 +13,6 @@ import (
 // nothing (empty, "undefine") is returned as it is. See Fact methods for answers
 // that can be relied on.
 func (c *Client) Getvar(ctx context.Context, name string) (string, error) {
-	if q := neverAsk(name); q != "" {
-		return "", &UsageError{"getvar:" + name, q}
-	}
 	return c.query(ctx, "getvar:"+name, c.onLine)
 }
 
@@ -121,7 +118,11 @@ func (c *Client) Flashing(ctx context.Context, what string) (string, error) {
 // Fetch reads size bytes from offset of a partition into w, in one data phase;
 // the device tells how many it takes at once as max-fetch-size.
 func (c *Client) Fetch(ctx context.Context, partition string, offset, size int64, w io.Writer) error {
-	return c.upload(ctx, fmt.Sprintf("fetch:%s:0x%x:0x%x", partition, offset, size), size, w)
+	cmd := fmt.Sprintf("fetch:%s:0x%x:0x%x", partition, offset, size)
+	if offset < 0 || size <= 0 || size > 0xffffffff {
+		return &UsageError{cmd, fmt.Sprintf("%d bytes from %d cannot be fetched at once", size, offset)}
+	}
+	return c.upload(ctx, cmd, size, w)
 }
 
 // CreateLogical makes a logical partition (userspace fastboot).

@@ -33,11 +33,6 @@ type Fact struct {
 // ask puts one question. A refusal and an empty answer are not told; only a
 // failure of the connection is an error.
 func (c *Client) ask(ctx context.Context, question string) (Fact, error) {
-	if name, ok := strings.CutPrefix(question, "getvar:"); ok {
-		if q := neverAsk(name); q != "" {
-			return Fact{}, &UsageError{question, q}
-		}
-	}
 	var lines []string
 	text, err := c.query(ctx, question, func(l string) { lines = append(lines, l) })
 	var remote *RemoteError
@@ -68,8 +63,7 @@ func (c *Client) Var(ctx context.Context, name string) (Fact, error) {
 func (c *Client) Product(ctx context.Context) (Fact, error) {
 	for _, q := range productQuestions {
 		f, err := c.ask(ctx, q)
-		if err != nil || f.Told {
-			f.Value = strings.TrimPrefix(f.Value, ":")
+		if f.Value = strings.TrimPrefix(f.Value, ":"); err != nil || f.Value != "" {
 			return f, err
 		}
 	}
@@ -94,14 +88,12 @@ func (c *Client) Unlocked(ctx context.Context) (Answer, string, error) {
 			return NotTold, "", err
 		}
 		value := strings.ToLower(f.Value)
+		rest := strings.ReplaceAll(value, q.unlocked, "")
 		switch {
-		case !f.Told:
-		case strings.Contains(value, q.unlocked):
-			if answer == NotTold {
-				answer, source = Yes, q.command
-			}
-		case strings.Contains(value, q.locked):
+		case strings.Contains(rest, q.locked):
 			return No, q.command, nil
+		case rest != value && answer == NotTold:
+			answer, source = Yes, q.command
 		}
 	}
 	return answer, source, nil
@@ -151,6 +143,7 @@ func (c *Client) BatteryOK(ctx context.Context) (Answer, error) {
 func (c *Client) CurrentSlot(ctx context.Context) (Fact, error) {
 	f, err := c.Var(ctx, "current-slot")
 	f.Value = strings.TrimPrefix(f.Value, "_")
+	f.Told = f.Value != ""
 	return f, err
 }
 
@@ -176,7 +169,7 @@ func (c *Client) size(ctx context.Context, name string, decimal bool) (int64, er
 		return 0, err
 	}
 	n, err := ParseSize(f.Value, decimal)
-	if err != nil || n < 0 {
+	if err != nil {
 		return 0, nil // an answer that makes no sense is not told
 	}
 	return n, nil
@@ -193,9 +186,9 @@ func ParseSize(s string, decimal bool) (int64, error) {
 	} else if decimal && !strings.ContainsAny(s, "abcdef") {
 		base = 10
 	}
-	n, err := strconv.ParseInt(s, base, 64)
-	if err != nil || n < 0 {
+	n, err := strconv.ParseUint(s, base, 63) // takes no sign
+	if err != nil {
 		return 0, fmt.Errorf("%q is not a size", s)
 	}
-	return n, nil
+	return int64(n), nil
 }

@@ -32,6 +32,7 @@ var meanings = []struct {
 	text  string
 	means Meaning
 }{
+	{"not allowed in lock", MeansLocked}, // "Lock State", "locked state"
 	{"command not allowed", MeansRefused},
 	{"check password failed", MeansUnlockCode},
 	{"password wrong", MeansUnlockCode},
@@ -53,7 +54,6 @@ var meanings = []struct {
 	{"signature", MeansSignature},
 	{"flashing is not allowed", MeansLocked},
 	{"erase is not allowed", MeansLocked},
-	{"not allowed in lock state", MeansLocked},
 	{"device is locked", MeansLocked},
 	{"locked devices", MeansLocked},
 	{"locked device", MeansLocked},
@@ -102,7 +102,7 @@ var forbidden = []struct{ prefix, why string }{
 
 func neverAsk(name string) string {
 	for _, f := range forbidden {
-		if strings.HasPrefix(strings.ToLower(name), f.prefix) {
+		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(name)), f.prefix) {
 			return f.why
 		}
 	}
@@ -113,8 +113,8 @@ func neverAsk(name string) string {
 var productQuestions = []string{"getvar:product", "oem get-product-model"}
 
 // lockQuestions are all asked, because their answers can disagree; the strictest
-// is believed. In each answer (OKAY text and INFO lines) an unlocked word is
-// looked for first, since "unlocked" contains "locked".
+// is believed. In each answer (OKAY text and INFO lines) the unlocked words are
+// taken out before the locked word is looked for, since "unlocked" contains it.
 var lockQuestions = []struct {
 	command          string
 	unlocked, locked string // lower case; what the answer contains

@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -48,7 +48,7 @@ func NewStream(ctx context.Context, conn net.Conn) (*Stream, error) {
 	s := &Stream{conn: conn}
 	defer guard(ctx, conn)()
 	if _, err := io.WriteString(conn, greeting); err != nil {
-		return nil, err
+		return nil, orContext(ctx, err)
 	}
 	var said [4]byte
 	if n, err := io.ReadFull(conn, said[:]); err != nil {
@@ -57,7 +57,8 @@ func NewStream(ctx context.Context, conn net.Conn) (*Stream, error) {
 		}
 		return nil, orContext(ctx, err)
 	}
-	if !strings.HasPrefix(string(said[:]), "FB") || string(said[2:]) < "01" || string(said[2:]) > "99" {
+	version, err := strconv.ParseUint(string(said[2:]), 10, 8)
+	if string(said[:2]) != "FB" || err != nil || version == 0 {
 		return nil, &NotFastbootError{conn.RemoteAddr().String(), Clean(string(said[:]))}
 	}
 	return s, nil
@@ -80,7 +81,7 @@ func (s *Stream) WriteData(ctx context.Context, p []byte) error {
 func (s *Stream) ReadPacket(ctx context.Context, p []byte) (int, error) {
 	defer guard(ctx, s.conn)()
 	if s.left > 0 {
-		return 0, fmt.Errorf("%d bytes of data where a response was due", s.left)
+		return 0, fmt.Errorf("%w (%d bytes)", ErrUnexpectedData, s.left)
 	}
 	if err := s.header(ctx); err != nil {
 		return 0, err

@@ -56,7 +56,7 @@ func (t *Tracer) Wrap(target string, inner Transport) Transport {
 	return &traced{Transport: inner, to: t, target: target}
 }
 
-// traced sums up the data phase under way until the next packet.
+// traced sums up the data phase under way until the next packet, or its failure.
 type traced struct {
 	Transport
 	to     *Tracer
@@ -66,24 +66,30 @@ type traced struct {
 	sum    hash.Hash
 }
 
-func (t *traced) data(dir string, p []byte) {
+func (t *traced) data(dir string, p []byte, err error) {
 	if t.sum == nil {
 		t.dir, t.bytes, t.sum = dir, 0, sha256.New()
 	}
 	t.bytes += int64(len(p))
 	t.sum.Write(p)
+	if err != nil {
+		t.flush(err.Error())
+	}
 }
 
-func (t *traced) flush() {
+func (t *traced) flush(failure string) {
 	if t.sum == nil {
 		return
 	}
-	t.to.line(TraceLine{Target: t.target, Dir: t.dir, Bytes: t.bytes, Digest: "sha256:" + hex.EncodeToString(t.sum.Sum(nil))})
+	t.to.line(TraceLine{
+		Target: t.target, Dir: t.dir, Bytes: t.bytes,
+		Digest: "sha256:" + hex.EncodeToString(t.sum.Sum(nil)), Error: failure,
+	})
 	t.sum = nil
 }
 
 func (t *traced) packet(dir string, p []byte, err error) {
-	t.flush()
+	t.flush("")
 	l := TraceLine{Target: t.target, Dir: dir, Packet: Clean(string(p))}
 	if err != nil {
 		l.Error = err.Error()
@@ -104,12 +110,13 @@ func (t *traced) ReadPacket(ctx context.Context, p []byte) (int, error) {
 }
 
 func (t *traced) WriteData(ctx context.Context, p []byte) error {
-	t.data(">", p)
-	return t.Transport.WriteData(ctx, p)
+	err := t.Transport.WriteData(ctx, p)
+	t.data(">", p, err)
+	return err
 }
 
 func (t *traced) ReadData(ctx context.Context, p []byte) (int, error) {
 	n, err := t.Transport.ReadData(ctx, p)
-	t.data("<", p[:n])
+	t.data("<", p[:n], err)
 	return n, err
 }

@@ -37,3 +37,7 @@ type Transport interface {
 // ErrOversize means that a device sent a response longer than the protocol's
 // 256 bytes.
 var ErrOversize = errors.New("response longer than 256 bytes")
+
+// ErrUnexpectedData means that a device sent more bytes in a data phase than it
+// announced.
+var ErrUnexpectedData = errors.New("data where a response was due")

@@ -32,8 +32,11 @@ const (
 type Datagram struct {
 	conn   net.Conn
 	seq    uint16
-	size   int    // largest packet, header included, that both sides take
-	unread []byte // what the device said beyond what the caller took
+	size   int           // largest packet, header included, that both sides take
+	again  time.Duration // how long to wait before a packet is sent again
+	unread []byte        // what the device said beyond what the caller took
+	more   bool          // the message that unread ends with goes on
+	data   bool          // unread belongs to a data phase
 	in     []byte
 	out    []byte
 }
@@ -57,7 +60,11 @@ func DialUDP(ctx context.Context, address string) (*Datagram, error) {
 // NewDatagram begins a session over a connected packet connection, which it owns
 // if it succeeds.
 func NewDatagram(ctx context.Context, conn net.Conn) (*Datagram, error) {
-	u := &Datagram{conn: conn, size: udpMinPacket, in: make([]byte, 64<<10), out: make([]byte, udpMaxPacket)}
+	return newDatagram(ctx, conn, udpRetransmit)
+}
+
+func newDatagram(ctx context.Context, conn net.Conn, again time.Duration) (*Datagram, error) {
+	u := &Datagram{conn: conn, size: udpMinPacket, again: again, in: make([]byte, 64<<10), out: make([]byte, udpMaxPacket)}
 	answer, _, err := u.exchange(ctx, udpQuery, 0, nil)
 	if err != nil {
 		return nil, err
@@ -97,7 +104,7 @@ func (u *Datagram) exchange(ctx context.Context, id, flags byte, payload []byte)
 		if _, err := u.conn.Write(packet); err != nil {
 			return nil, false, err
 		}
-		_ = u.conn.SetReadDeadline(time.Now().Add(udpRetransmit))
+		_ = u.conn.SetReadDeadline(time.Now().Add(u.again))
 		if ctx.Err() != nil { // the line above may have overwritten what AfterFunc set
 			return nil, false, context.Cause(ctx)
 		}
@@ -135,11 +142,10 @@ func (u *Datagram) WriteData(ctx context.Context, p []byte) error {
 		if len(p) > room {
 			part, flags = p[:room], udpContinued
 		}
-		answer, _, err := u.exchange(ctx, udpFastboot, flags, part)
-		if err != nil {
+		// A device may answer before it is asked to.
+		if err := u.say(ctx, flags, part, maxResponse); err != nil {
 			return err
 		}
-		u.unread = append(u.unread, answer...) // a device may answer before it is asked to
 		if p = p[len(part):]; len(p) == 0 {
 			return nil
 		}
@@ -148,30 +154,41 @@ func (u *Datagram) WriteData(ctx context.Context, p []byte) error {
 
 // ReadPacket asks until the device has something to say, and reads one message.
 func (u *Datagram) ReadPacket(ctx context.Context, p []byte) (int, error) {
-	for more := len(u.unread) == 0; more; {
-		answer, continued, err := u.exchange(ctx, udpFastboot, 0, nil)
-		if err != nil {
+	if u.data && (u.more || len(u.unread) > 0) {
+		return 0, fmt.Errorf("%w (%d bytes)", ErrUnexpectedData, len(u.unread))
+	}
+	u.data = false
+	for u.more || len(u.unread) == 0 {
+		if err := u.say(ctx, 0, nil, len(p)); err != nil {
 			return 0, err
 		}
-		u.unread = append(u.unread, answer...)
-		if len(u.unread) > len(p) {
-			return 0, fmt.Errorf("%w (%d bytes)", ErrOversize, len(u.unread))
-		}
-		more = continued || len(u.unread) == 0
 	}
 	return u.take(p), nil
 }
 
 // ReadData reads the next bytes of a message.
 func (u *Datagram) ReadData(ctx context.Context, p []byte) (int, error) {
+	u.data = true
 	for len(u.unread) == 0 {
-		answer, _, err := u.exchange(ctx, udpFastboot, 0, nil)
-		if err != nil {
+		if err := u.say(ctx, 0, nil, len(u.in)); err != nil {
 			return 0, err
 		}
-		u.unread = append(u.unread, answer...)
 	}
 	return u.take(p), nil
+}
+
+// say sends one packet and keeps what the answer brings, at most bytes of it
+// together with what is unread.
+func (u *Datagram) say(ctx context.Context, flags byte, p []byte, most int) error {
+	answer, more, err := u.exchange(ctx, udpFastboot, flags, p)
+	if err != nil {
+		return err
+	}
+	if n := len(u.unread) + len(answer); n > most {
+		return fmt.Errorf("%w (%d bytes)", ErrOversize, n)
+	}
+	u.unread, u.more = append(u.unread, answer...), more
+	return nil
 }
 
 func (u *Datagram) take(p []byte) int {

@@ -1,0 +1,145 @@
+// This file reads fault specifications and says when they strike.
+
+package virtual
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Fault is KIND[=ARG][@WHERE][*N]; see docs/virtual.md.
+type Fault struct {
+	Kind  string
+	Arg   string
+	Where string // "", N%, flash:PARTITION, download:K, reboot
+	Times int    // how often it strikes; -1 for always
+
+	seconds float64 // unplug, slow-boot: ARG as a number; -1 without
+	rate    int64   // slow
+	percent float64 // -1 unless Where is N%
+	count   int     // download:K
+}
+
+var kinds = []string{"unplug", "stall", "fail", "short", "slow", "corrupt", "serial", "locked", "refuse-getvar", "no-sparse",
+	"low-battery", "flood", "garbage", "deferred-fail", "no-boot", "slow-boot", "wrong-build"}
+
+// states are faults that are a property of the tablet unless WHERE says from when.
+var states = []string{"slow", "serial", "locked", "refuse-getvar", "no-sparse", "low-battery"}
+
+// ParseFault reads a specification.
+func ParseFault(spec string) (Fault, error) {
+	f := Fault{Times: 1, seconds: -1, percent: -1}
+	bad := func(format string, args ...any) (Fault, error) {
+		return Fault{}, fmt.Errorf("fault %q: "+format, append([]any{spec}, args...)...)
+	}
+	rest := spec
+	if head, times, ok := strings.Cut(rest, "*"); ok {
+		rest, f.Times = head, -1
+		if times != "" {
+			n, err := strconv.Atoi(times)
+			if err != nil || n < 1 {
+				return bad("*%s is not a number of times", times)
+			}
+			f.Times = n
+		}
+	}
+	rest, f.Where, _ = strings.Cut(rest, "@")
+	kind, arg, hasArg := strings.Cut(rest, "=")
+	if f.Kind = kind; !slices.Contains(kinds, kind) {
+		return bad("no kind %q; known are %s", kind, strings.Join(kinds, ", "))
+	}
+	arg, err := url.PathUnescape(arg)
+	if err != nil {
+		return bad("write %% in the argument as %%25")
+	}
+	f.Arg = arg
+	switch kind {
+	case "unplug", "slow-boot":
+		if !hasArg || strings.HasPrefix(arg, "port:") {
+			break
+		}
+		if f.seconds, err = strconv.ParseFloat(arg, 64); err != nil || !(f.seconds >= 0 && f.seconds < 1e6) {
+			return bad("%q is not a number of seconds", arg)
+		}
+	case "slow":
+		if f.rate, err = strconv.ParseInt(arg, 10, 64); err != nil || f.rate < 1 {
+			return bad("slow needs bytes a second, such as slow=100000")
+		}
+	}
+	name, value, _ := strings.Cut(f.Where, ":")
+	switch {
+	case f.Where == "" && !strings.Contains(spec, "@"), f.Where == "reboot":
+	case name == "flash" && value != "":
+	case name == "download":
+		if f.count, err = strconv.Atoi(value); err != nil || f.count < 1 {
+			return bad("download:%s is not a number from 1", value)
+		}
+	case strings.HasSuffix(f.Where, "%"):
+		f.percent, err = strconv.ParseFloat(strings.TrimSuffix(f.Where, "%"), 64)
+		if err != nil || !(f.percent >= 0 && f.percent <= 100) {
+			return bad("%s is not from 0%% to 100%%", f.Where)
+		}
+	default:
+		return bad("%q is not a place; known are 40%%, flash:PARTITION, download:K, reboot", f.Where)
+	}
+	return f, nil
+}
+
+// back is how long an unplugged tablet stays away; false for ever.
+func (f *Fault) back() (time.Duration, bool) {
+	return time.Duration(f.seconds * float64(time.Second)), f.seconds >= 0
+}
+
+// moment is where a tablet is when a fault could strike.
+type moment struct {
+	event     string // download, data, flash, command, reboot
+	partition string
+	download  int     // which download this is, from 1
+	percent   float64 // of its bytes
+}
+
+// strikes reports whether the fault is due, and counts it.
+func (f *Fault) strikes(m moment) bool {
+	if f.Times == 0 {
+		return false
+	}
+	due := false
+	switch {
+	case f.Where == "reboot":
+		due = m.event == "reboot"
+	case f.percent >= 0:
+		due = m.event == "data" && m.percent >= f.percent
+	case f.count > 0:
+		due = m.event == "download" && m.download == f.count
+	case strings.HasPrefix(f.Where, "flash:"):
+		due = m.event == "flash" && sameSlotless(m.partition, f.Where[len("flash:"):])
+	default:
+		due = f.defaultEvent() == m.event
+	}
+	if due && f.Times > 0 {
+		f.Times--
+	}
+	return due
+}
+
+// defaultEvent is when a fault without WHERE strikes.
+func (f *Fault) defaultEvent() string {
+	switch f.Kind {
+	case "fail", "corrupt", "deferred-fail", "flood", "garbage":
+		return "flash"
+	case "short":
+		return "download"
+	case "unplug", "stall":
+		return "data"
+	}
+	return "start"
+}
+
+// sameSlotless compares partitions; system stands for system_a and system_b too.
+func sameSlotless(partition, where string) bool {
+	return partition == where || strings.TrimSuffix(strings.TrimSuffix(partition, "_a"), "_b") == where
+}
