@@ -48,6 +48,7 @@ func (t *Tablet) session(ctx context.Context, l link) error {
 		case errors.As(err, &refused):
 			text = "FAIL" + clip(string(refused))
 		case errors.As(err, &gone) && gone.mode != "unplugged":
+			t.set(func(s *State) { s.Mode = gone.mode })
 			if err := l.Respond("OKAY"); err != nil {
 				return err
 			}

@@ -94,9 +94,9 @@ func (s *udpServer) begin() {
 	l.ctx, l.cancel = context.WithCancel(s.ctx)
 	s.link = l
 	go func() {
-		defer close(l.done)
 		l.err = s.t.session(l.ctx, l)
-		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // wake the server
+		close(l.done)
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // wake the server, after there is something to see
 	}()
 }
 
@@ -104,6 +104,10 @@ func (s *udpServer) run() error {
 	buf := make([]byte, 64<<10)
 	for {
 		n, from, err := s.conn.ReadFrom(buf)
+		woken := errors.Is(err, os.ErrDeadlineExceeded)
+		if woken { // rest, before looking why
+			_ = s.conn.SetReadDeadline(time.Time{})
+		}
 		if s.link != nil {
 			select {
 			case <-s.link.done:
@@ -113,12 +117,11 @@ func (s *udpServer) run() error {
 				if errors.As(err, &gone) || errors.As(err, &broken) {
 					return err
 				}
-				_ = s.conn.SetReadDeadline(time.Time{})
 				s.link = nil
 			default:
 			}
 		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if woken {
 			continue
 		}
 		if err != nil {
@@ -171,6 +174,9 @@ func (s *udpServer) answer(id, flags byte, seq uint16, payload []byte) []byte {
 			break
 		}
 		part, more := s.link.give(s.size - udpHeader)
+		if part == nil {
+			return nil // nothing to say yet: AOSP's host takes an empty answer for an unknown status
+		}
 		s.last = packet(more, part...)
 	default:
 		return nil
@@ -192,7 +198,7 @@ func (l *udpLink) take(p udpPart) bool {
 	return false
 }
 
-// give takes up to n bytes that the session has to say; there may be none yet.
+// give takes up to n bytes that the session has to say; nil if there are none yet.
 func (l *udpLink) give(n int) (part []byte, more byte) {
 	if len(l.sending) == 0 {
 		timer := time.NewTimer(udpPatience)
@@ -200,7 +206,9 @@ func (l *udpLink) give(n int) (part []byte, more byte) {
 		select {
 		case l.sending = <-l.out:
 		case <-l.done:
+			return nil, 0
 		case <-timer.C:
+			return nil, 0
 		}
 	}
 	part = l.sending[:min(n, len(l.sending))]
