@@ -183,7 +183,7 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 	if err := s.Stopping(); err != nil {
 		return err
 	}
-	s.step = step.Name()
+	s.step, s.moved = step.Name(), 0
 	s.emit(StepStarted{Step: s.step, Bytes: size})
 	for {
 		err := step.Run(ctx, s)
@@ -200,8 +200,8 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 		if err != nil {
 			done.Result = StepFail
 		} else {
-			done.Bytes = size
-			s.bytes += size
+			done.Bytes = max(size, s.moved)
+			s.bytes += done.Bytes
 		}
 		if s.runner.Recorder != nil {
 			if rerr := s.runner.Recorder.Step(s.job, done); rerr != nil && err == nil {
@@ -260,7 +260,11 @@ func (s *Session) connect(ctx context.Context) error {
 	if err := s.open(ctx, s.runner.Wait); err != nil {
 		return err
 	}
-	return s.identify(ctx)
+	if err := s.identify(ctx); err != nil {
+		return err
+	}
+	s.emit(Device{Change: "present", Model: s.key.Product})
+	return nil
 }
 
 // open tries to reach the tablet for a while, at least once.

@@ -30,6 +30,7 @@ type Session struct {
 	parallel     fastboot.Answer
 	step         string
 	bytes        int64 // raw bytes written by finished steps
+	moved        int64 // raw bytes of the step, all its slots together
 	lastProgress time.Time
 }
 
@@ -49,6 +50,7 @@ func (s *Session) Warn(message, hint string) { s.emit(Warning{Message: message, 
 // included.
 func (s *Session) Progress(p Progress) {
 	now := time.Now()
+	s.moved = p.Done
 	if p.Done < p.Total && now.Sub(s.lastProgress) < progressEvery {
 		return
 	}

@@ -1,0 +1,217 @@
+// This file is what all verbs share: the streams, the flags that are everywhere,
+// signals, and the choice of outputs.
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/ui"
+)
+
+// app is one invocation.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	json, quiet, verbose, noColor, noInput, yes bool
+	events, trace                               string
+
+	ctx     context.Context // ends at the second signal
+	cancel  context.CancelCauseFunc
+	drain   chan struct{} // closed at the first signal
+	signals chan os.Signal
+	mu      sync.Mutex
+	got     os.Signal // guarded by mu; the first signal
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "zarya",
+		Short: "Flash Aurora OS onto tablets, many at once",
+		Long: `Zarya flashes tablets in parallel with the fastboot protocol and says, for each
+one, whether it succeeded and if not why and what to do.
+
+Targets are named with -s (repeatable): tcp:HOST[:PORT], udp:HOST[:PORT].`,
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	f := root.PersistentFlags()
+	f.BoolVar(&a.json, "json", false, "write JSON to stdout: one event a line, or one document")
+	f.StringVar(&a.events, "events", "", "write JSON events to `FILE` or fd:N beside the human output")
+	f.StringVar(&a.trace, "trace", "", "write every fastboot packet to `FILE`, payloads as digests")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "print what the tablets say")
+	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR)")
+	f.BoolVar(&a.noInput, "no-input", false, "never ask; fail instead")
+	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and nothing else`)
+	root.AddCommand(newFlash(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
+		newDevices(a), newImage(a), newVirtual(a), newVersion(a))
+	return root
+}
+
+// watchSignals makes the first ^C a request to stop after the command under way,
+// and the second one an order.
+func (a *app) watchSignals() {
+	a.ctx, a.cancel = context.WithCancelCause(context.Background())
+	a.drain = make(chan struct{})
+	a.signals = make(chan os.Signal, 2)
+	signal.Notify(a.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		for sig := range a.signals {
+			a.mu.Lock()
+			first := a.got == nil
+			if first {
+				a.got = sig
+				close(a.drain)
+			}
+			a.mu.Unlock()
+			if !first {
+				a.cancel(flash.ErrStopped)
+			}
+		}
+	}()
+}
+
+func (a *app) unwatchSignals() {
+	signal.Stop(a.signals)
+	close(a.signals)
+	a.cancel(nil)
+}
+
+// signalCode is the exit code that a signal asks for, or 0.
+func (a *app) signalCode() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.got == nil {
+		return 0
+	}
+	return signalExit(a.got)
+}
+
+// untilSignal is a context that ends at the first signal, for what is not worth
+// finishing.
+func (a *app) untilSignal() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(a.ctx)
+	go func() {
+		select {
+		case <-a.drain:
+			cancel(flash.ErrStopped)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+func (a *app) warn(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "zarya: warning: "+format+"\n", args...)
+}
+
+// newID is a short random name for a run.
+func newID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}
+
+// terminal returns the file behind w if it is a terminal.
+func terminal(w any) *os.File {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
+}
+
+func (a *app) color(w io.Writer) bool {
+	return !a.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal(w) != nil
+}
+
+// sinks chooses the outputs of a verb that runs jobs.
+func (a *app) sinks() (ui.Sink, error) {
+	var sinks []ui.Sink
+	if a.events != "" {
+		w, err := openOutput(a.events)
+		if err != nil {
+			return nil, fail(exitStation, "give --events a file that can be written, or fd:N", "--events: %w", err)
+		}
+		sinks = append(sinks, closing{ui.NewJSON(w), w})
+	}
+	if a.json {
+		return ui.Tee(append(sinks, ui.NewJSON(a.stdout))...), nil
+	}
+	options := func(w io.Writer) ui.Options {
+		return ui.Options{Color: a.color(w), Quiet: a.quiet, Verbose: a.verbose}
+	}
+	if tty := terminal(a.stderr); tty != nil && !a.quiet && !a.verbose && os.Getenv("TERM") != "dumb" {
+		board := options(a.stderr)
+		board.Vanish = terminal(a.stdout) != nil
+		sinks = append(sinks, ui.NewBoard(tty, board))
+	} else {
+		sinks = append(sinks, ui.NewPlain(a.stderr, options(a.stderr)))
+	}
+	return ui.Tee(append(sinks, ui.NewTable(a.stdout, options(a.stdout)))...), nil
+}
+
+// closing closes the file under a sink.
+type closing struct {
+	ui.Sink
+	file io.Closer
+}
+
+func (c closing) Close() error { return errors.Join(c.Sink.Close(), c.file.Close()) }
+
+// openOutput opens a file to write, or a descriptor given as fd:N.
+func openOutput(name string) (*os.File, error) {
+	number, ok := strings.CutPrefix(name, "fd:")
+	if !ok {
+		return os.Create(name)
+	}
+	fd, err := strconv.ParseUint(number, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("%q: fd: needs the number of an open file", name)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if _, err := f.Stat(); err != nil {
+		return nil, fmt.Errorf("file descriptor %d is not open", fd)
+	}
+	return f, nil
+}
+
+// tracer opens --trace; close it after use.
+func (a *app) tracer() (t *fastboot.Tracer, end func() error, err error) {
+	if a.trace == "" {
+		return nil, func() error { return nil }, nil
+	}
+	f, err := openOutput(a.trace)
+	if err != nil {
+		return nil, nil, fail(exitStation, "give --trace a file that can be written", "--trace: %w", err)
+	}
+	t = fastboot.NewTracer(f)
+	return t, func() error { return errors.Join(t.Err(), f.Close()) }, nil
+}
+
+// document prints the one JSON document of a verb that runs no jobs.
+func (a *app) document(kind string, items any) error {
+	enc := json.NewEncoder(a.stdout)
+	return enc.Encode(struct {
+		V     int    `json:"v"`
+		Kind  string `json:"kind"`
+		Items any    `json:"items"`
+	}{flash.EventVersion, kind, items})
+}

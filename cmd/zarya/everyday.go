@@ -1,0 +1,277 @@
+// This file has the everyday fastboot verbs: getvar, reboot, boot, oem, devices.
+// Each asks all its targets at once.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/usb"
+)
+
+func newGetvar(a *app) *cobra.Command {
+	var typed []string
+	cmd := &cobra.Command{
+		Use:     "getvar NAME… | all",
+		Short:   "Ask tablets for bootloader variables",
+		Example: "  zarya getvar product max-download-size -s tcp:10.0.0.5\n  zarya getvar all -s tcp:10.0.0.5 --json",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, names []string) error {
+			targets, err := a.targets(typed)
+			if err != nil {
+				return err
+			}
+			answers, err := each(a, targets, func(ctx context.Context, s session) ([]fastboot.Var, error) {
+				return getvars(ctx, s, names)
+			})
+			if err != nil {
+				return err
+			}
+			return printAnswers(a, "getvar", answers, func(vars []fastboot.Var) (lines []string) {
+				for _, v := range vars {
+					lines = append(lines, v.Name+": "+v.Value)
+				}
+				return lines
+			})
+		},
+	}
+	targetFlags(cmd, &typed)
+	return cmd
+}
+
+func getvars(ctx context.Context, s session, names []string) ([]fastboot.Var, error) {
+	var vars []fastboot.Var
+	for _, name := range names {
+		if name == "all" {
+			all, err := s.GetvarAll(ctx)
+			if err != nil {
+				return nil, err
+			}
+			vars = append(vars, all...)
+			continue
+		}
+		value, err := s.Getvar(ctx, name)
+		if err != nil {
+			return nil, asUsage(err)
+		}
+		vars = append(vars, fastboot.Var{Name: name, Value: value})
+	}
+	return vars, nil
+}
+
+// asUsage makes a refusal to send the user's mistake rather than ours.
+func asUsage(err error) error {
+	var usage *fastboot.UsageError
+	if errors.As(err, &usage) {
+		return &flash.Failure{Class: flash.ClassProfile, Message: err.Error(), Hint: "ask for something else", Err: err}
+	}
+	return err
+}
+
+// printAnswers prints what the targets said, with the target's name before each
+// line when there are several.
+func printAnswers[T any](a *app, kind string, answers []answer[T], lines func(T) []string) error {
+	if a.json {
+		if err := a.document(kind, answers); err != nil {
+			return fail(exitStation, "", "output: %w", err)
+		}
+		return conclude(a, answers)
+	}
+	for _, r := range answers {
+		if r.Value == nil {
+			continue
+		}
+		for _, line := range lines(*r.Value) {
+			if len(answers) > 1 {
+				line = r.Target + "  " + line
+			}
+			fmt.Fprintln(a.stdout, line)
+		}
+	}
+	return conclude(a, answers)
+}
+
+func newReboot(a *app) *cobra.Command {
+	var typed []string
+	cmd := &cobra.Command{
+		Use:       "reboot [MODE]",
+		Short:     "Reboot tablets to " + strings.Join(fastboot.RebootModes, ", "),
+		Example:   "  zarya reboot -s tcp:10.0.0.5\n  zarya reboot bootloader -s tcp:10.0.0.5 -s tcp:10.0.0.6",
+		Args:      cobra.MaximumNArgs(1),
+		ValidArgs: fastboot.RebootModes,
+		RunE: func(_ *cobra.Command, args []string) error {
+			mode := "system"
+			if len(args) == 1 {
+				mode = args[0]
+			}
+			if !slices.Contains(fastboot.RebootModes, mode) {
+				return fail(exitUsage, "known are "+strings.Join(fastboot.RebootModes, ", "), "no mode %q to reboot to", mode)
+			}
+			targets, err := a.targets(typed)
+			if err != nil {
+				return err
+			}
+			answers, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
+				return "rebooting to " + mode, s.Reboot(ctx, mode)
+			})
+			if err != nil {
+				return err
+			}
+			return printAnswers(a, "reboot", answers, func(s string) []string { return []string{s} })
+		},
+	}
+	targetFlags(cmd, &typed)
+	return cmd
+}
+
+func newBoot(a *app) *cobra.Command {
+	var typed []string
+	cmd := &cobra.Command{
+		Use:     "boot FILE",
+		Short:   "Start a boot image without writing it",
+		Example: "  zarya boot boot.img -s tcp:10.0.0.5",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			targets, err := a.targets(typed)
+			if err != nil {
+				return err
+			}
+			images, err := a.openImages(args)
+			if err != nil {
+				return err
+			}
+			im := images[args[0]]
+			defer im.Close()
+			answers, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
+				pieces, err := im.Pieces(0xffffffff, image.Raw)
+				if err != nil {
+					return "", err
+				}
+				if err := s.Download(ctx, pieces.At(0), nil); err != nil {
+					return "", err
+				}
+				return "booting " + args[0] + " " + im.Digest(), s.Boot(ctx)
+			})
+			if err != nil {
+				return err
+			}
+			return printAnswers(a, "boot", answers, func(s string) []string { return []string{s} })
+		},
+	}
+	targetFlags(cmd, &typed)
+	return cmd
+}
+
+// oemAllowed are the vendor commands that only ask. Others can wipe, lock or
+// brick, and are not passed on.
+var oemAllowed = []string{"get-bootinfo", "lock-state info", "backdoor info", "get-product-model", "get-build-number", "device-info"}
+
+func newOEM(a *app) *cobra.Command {
+	var typed []string
+	cmd := &cobra.Command{
+		Use:     "oem WORDS…",
+		Short:   "Send a vendor's question: " + strings.Join(oemAllowed, ", "),
+		Example: "  zarya oem get-bootinfo -s tcp:10.0.0.5\n  zarya oem lock-state info -s tcp:10.0.0.5",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			words := strings.Join(args, " ")
+			if !slices.Contains(oemAllowed, words) {
+				return fail(exitUsage, "allowed are "+strings.Join(oemAllowed, ", "), "oem %s is not passed on: it could wipe or lock the tablet", words)
+			}
+			targets, err := a.targets(typed)
+			if err != nil {
+				return err
+			}
+			answers, err := each(a, targets, func(ctx context.Context, s session) ([]string, error) {
+				return s.OEMLines(ctx, words)
+			})
+			if err != nil {
+				return err
+			}
+			return printAnswers(a, "oem", answers, func(lines []string) []string { return lines })
+		},
+	}
+	targetFlags(cmd, &typed)
+	return cmd
+}
+
+// device is one row of zarya devices.
+type device struct {
+	Mode   usb.Mode `json:"mode"`
+	Model  string   `json:"model,omitempty"`
+	Serial string   `json:"serial,omitempty"`
+	Lock   string   `json:"lock,omitempty"`
+}
+
+func newDevices(a *app) *cobra.Command {
+	var typed []string
+	cmd := &cobra.Command{
+		Use:     "devices",
+		Short:   "Show what the targets are: mode, model, serial, lock state",
+		Example: "  zarya devices -s tcp:127.0.0.1:5600 -s tcp:127.0.0.1:5601",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			targets, err := a.targets(typed)
+			if err != nil {
+				return err
+			}
+			answers, err := each(a, targets, lookAt)
+			if err != nil {
+				return err
+			}
+			if !a.json {
+				fmt.Fprintf(a.stdout, "%-26s %-10s %-10s %-18s %s\n", "TARGET", "MODE", "MODEL", "SERIAL", "LOCK")
+				for _, r := range answers {
+					d := device{Mode: "-", Model: r.Error}
+					if r.Value != nil {
+						d = *r.Value
+					}
+					fmt.Fprintln(a.stdout, strings.TrimRight(fmt.Sprintf("%-26s %-10s %-10s %-18s %s", r.Target, d.Mode, dash(d.Model), dash(d.Serial), dash(d.Lock)), " "))
+				}
+				return conclude(a, answers)
+			}
+			return printAnswers(a, "devices", answers, nil)
+		},
+	}
+	targetFlags(cmd, &typed)
+	return cmd
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func lookAt(ctx context.Context, s session) (d device, err error) {
+	d.Mode = usb.Fastboot
+	userspace, err := s.IsUserspace(ctx)
+	if err != nil {
+		return d, err
+	}
+	if userspace == fastboot.Yes {
+		d.Mode = usb.Fastbootd
+	}
+	product, err := s.Product(ctx)
+	if err != nil {
+		return d, err
+	}
+	serial, err := s.Serial(ctx)
+	if err != nil {
+		return d, err
+	}
+	unlocked, _, err := s.Unlocked(ctx)
+	d.Model, d.Serial = product.Value, serial.Value
+	d.Lock = map[fastboot.Answer]string{fastboot.Yes: "unlocked", fastboot.No: "locked"}[unlocked]
+	return d, err
+}

@@ -1,0 +1,311 @@
+// This file is zarya flash: write images to tablets, in parallel.
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/image"
+)
+
+type flashOptions struct {
+	targets     []string
+	images      []string
+	erase       []string
+	allow       []string
+	reboot      string
+	product     string
+	sparse      string
+	slot        string
+	concurrency int
+	wait        time.Duration
+	dryRun      bool
+}
+
+func newFlash(a *app) *cobra.Command {
+	var o flashOptions
+	cmd := &cobra.Command{
+		Use:   "flash --image PART[:SLOT]=FILE… [--erase PART] [--reboot MODE] -s TARGET…",
+		Short: "Write images to tablets, in parallel",
+		Long: `Write images to tablets, in parallel.
+
+Each image's digest is computed before anything is written, recorded in the
+events, and held to: a file that changes meanwhile fails the job. Everything that
+can be checked is checked on every tablet first. A tablet that fails changes
+nothing for the others.`,
+		Example: `  zarya flash --image system=system.img --image boot=boot.img -s tcp:10.0.0.5
+  zarya flash --image boot:all=boot.img --slot a --reboot system -s udp:10.0.0.5 --yes
+  zarya flash --image userdata=userdata.simg --erase cache --json --yes -s tcp:10.0.0.5:5554`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.flash(o) },
+	}
+	targetFlags(cmd, &o.targets)
+	f := cmd.Flags()
+	f.StringArrayVar(&o.images, "image", nil, "write `PART[:SLOT]=FILE`, repeatable, in this order")
+	f.StringArrayVar(&o.erase, "erase", nil, "erase `PARTITION` before the images are written, repeatable")
+	f.StringArrayVar(&o.allow, "allow-partition", nil, "allow writing the protected `PARTITION` (bootloader, identity)")
+	f.StringVar(&o.reboot, "reboot", "", "afterwards reboot to `MODE`: "+strings.Join(fastboot.RebootModes, ", "))
+	f.StringVar(&o.product, "product", "", "write only if the tablet says it is `NAME`")
+	f.StringVar(&o.sparse, "sparse", "auto", "send as sparse images: auto, always, never")
+	f.StringVar(&o.slot, "slot", "", "slot for images without one: "+strings.Join(flash.Slots, ", "))
+	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
+	f.DurationVar(&o.wait, "wait-for-device", 0, "wait this long for each target to appear")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done; write nothing")
+	return cmd
+}
+
+func (a *app) flash(o flashOptions) error {
+	targets, err := a.targets(o.targets)
+	if err != nil {
+		return err
+	}
+	if o.concurrency < 0 || o.wait < 0 {
+		return fail(exitUsage, "0 is no limit", "--concurrency and --wait-for-device cannot be negative")
+	}
+	if o.reboot != "" && !slices.Contains(fastboot.RebootModes, o.reboot) {
+		return fail(exitUsage, "known are "+strings.Join(fastboot.RebootModes, ", "), "--reboot: no mode %q", o.reboot)
+	}
+	steps, images, err := a.flashSteps(o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, im := range images {
+			_ = im.Close()
+		}
+	}()
+	if o.dryRun {
+		return a.showPlan(targets, steps)
+	}
+	if err := a.confirmWipe(targets); err != nil {
+		return err
+	}
+	var jobs []flash.Job
+	run := newID()
+	for i, t := range targets {
+		jobs = append(jobs, flash.Job{
+			ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: flash.ScopeFlash,
+			Product: o.product, Steps: steps, Images: imageInfos(steps),
+		})
+	}
+	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: o.wait})
+}
+
+// flashSteps checks the words of the command line, then opens the images: what
+// is wrong with either is said before any tablet is touched.
+func (a *app) flashSteps(o flashOptions) ([]flash.Step, map[string]*image.Image, error) {
+	if len(o.images)+len(o.erase) == 0 {
+		return nil, nil, fail(exitUsage, "give at least one --image PART=FILE or --erase PART", "nothing to do")
+	}
+	policy, err := image.ParsePolicy(o.sparse)
+	if err != nil {
+		return nil, nil, fail(exitUsage, "known are auto, always, never", "--sparse: %w", err)
+	}
+	if o.slot != "" && !slices.Contains(flash.Slots, o.slot) {
+		return nil, nil, fail(exitUsage, "known are "+strings.Join(flash.Slots, ", "), "--slot: no slot %q", o.slot)
+	}
+	var steps []flash.Step
+	for _, p := range o.erase {
+		name, slot, _ := strings.Cut(p, ":")
+		if err := checkPartition("--erase "+p, name, slot, o.allow); err != nil {
+			return nil, nil, err
+		}
+		steps = append(steps, &flash.Erase{Partition: name, Slot: either(slot, o.slot)})
+	}
+	var files []string
+	var writes []*flash.FlashImage
+	written := map[string]bool{}
+	for _, arg := range o.images {
+		part, file, ok := strings.Cut(arg, "=")
+		name, slot, _ := strings.Cut(part, ":")
+		if !ok || file == "" {
+			return nil, nil, fail(exitUsage, "write --image system=system.img", "--image %q is not PART[:SLOT]=FILE", arg)
+		}
+		if err := checkPartition("--image "+arg, name, slot, o.allow); err != nil {
+			return nil, nil, err
+		}
+		if written[part] {
+			return nil, nil, fail(exitUsage, "give one image for each partition", "--image: %s is written twice", part)
+		}
+		written[part] = true
+		files = append(files, file)
+		writes = append(writes, &flash.FlashImage{Partition: name, Slot: either(slot, o.slot), Policy: policy})
+	}
+	images, err := a.openImages(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, w := range writes {
+		w.Image = images[files[i]]
+		steps = append(steps, w)
+	}
+	if o.reboot != "" {
+		steps = append(steps, &flash.Reboot{Mode: o.reboot})
+	}
+	return steps, images, nil
+}
+
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// checkPartition refuses names that cannot be right, and protected ones.
+func checkPartition(arg, name, slot string, allowed []string) error {
+	if name == "" || len(name) > 36 || strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
+	}) {
+		return fail(exitUsage, "a partition's name has up to 36 letters, digits and _ - .", "%s: %q is not a partition's name", arg, name)
+	}
+	if slot != "" && !slices.Contains(flash.Slots, slot) {
+		return fail(exitUsage, "known are "+strings.Join(flash.Slots, ", "), "%s: no slot %q", arg, slot)
+	}
+	if flash.Protected(name) && !slices.Contains(allowed, name) {
+		return fail(exitUsage, "if you are sure, add --allow-partition "+name, "%s: %s is protected: a wrong image there makes the tablet unusable", arg, name)
+	}
+	return nil
+}
+
+// openImages reads each file once; the same file for two partitions is one image.
+func (a *app) openImages(files []string) (map[string]*image.Image, error) {
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	images := map[string]*image.Image{}
+	for _, file := range files {
+		if images[file] != nil {
+			continue
+		}
+		im, err := image.Open(ctx, file)
+		if err != nil {
+			for _, opened := range images {
+				_ = opened.Close()
+			}
+			return nil, fail(exitInvalid, "check the file; nothing was written", "%w", err)
+		}
+		images[file] = im
+	}
+	return images, nil
+}
+
+func imageInfos(steps []flash.Step) []flash.ImageInfo {
+	var infos []flash.ImageInfo
+	for _, s := range steps {
+		if w, ok := s.(*flash.FlashImage); ok {
+			infos = append(infos, flash.ImageInfo{Partition: w.Partition, File: w.Image.Path(), Digest: w.Image.Digest(), Size: w.Image.Size()})
+		}
+	}
+	return infos
+}
+
+// confirmWipe asks once for all targets. Without a terminal only --yes is a yes.
+func (a *app) confirmWipe(targets []network) error {
+	if a.yes {
+		return nil
+	}
+	if a.noInput || terminal(a.stdin) == nil {
+		return fail(exitUsage, "add --yes if these tablets may be wiped", "writing to %d tablets needs a yes, and nobody can be asked", len(targets))
+	}
+	for _, t := range targets {
+		fmt.Fprintf(a.stderr, "  %s\n", t)
+	}
+	fmt.Fprintf(a.stderr, "Wipe these %d tablets? [y/N] ", len(targets))
+	said := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 64)).ReadString('\n')
+		said <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case line := <-said:
+		if line == "y" || line == "yes" {
+			return nil
+		}
+	case <-a.drain:
+	}
+	return fail(exitUsage, "", "nothing was written")
+}
+
+// runJobs runs jobs with the chosen outputs and turns their results into the
+// program's.
+func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) error {
+	sink, err := a.sinks()
+	if err != nil {
+		return err
+	}
+	trace, endTrace, err := a.tracer()
+	if err != nil {
+		return err
+	}
+	r.Events = flash.NewEvents(run, sink.Event)
+	r.Drain, r.Trace = a.drain, trace
+	start := time.Now()
+	ended, told := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		select {
+		case <-a.drain:
+			r.Events.Emit(flash.Event{Body: flash.Warning{Message: "stopping when the commands under way end; ^C again stops at once", Class: flash.ClassOperator}})
+		case <-ended:
+		}
+	}()
+	results := r.Run(a.ctx, jobs)
+	close(ended)
+	<-told
+	sum := flash.Summarize(results)
+	sum.Seconds = time.Since(start).Seconds()
+	if sum.Exit = a.signalCode(); sum.Exit == 0 {
+		sum.Exit = exitOf(results)
+	}
+	r.Events.Emit(flash.Event{Body: sum})
+	r.Events.Close()
+	if err := errors.Join(sink.Close(), endTrace()); err != nil && sum.Exit == exitOK {
+		return fail(exitStation, "the tablets are as the events say; only the output is incomplete", "output: %w", err)
+	}
+	if sum.Exit != exitOK {
+		return &exitError{code: sum.Exit}
+	}
+	return nil
+}
+
+// showPlan is --dry-run: what would be done, without a tablet.
+func (a *app) showPlan(targets []network, steps []flash.Step) error {
+	type item struct {
+		Target string            `json:"target"`
+		Steps  []string          `json:"steps"`
+		Bytes  int64             `json:"bytes"`
+		Images []flash.ImageInfo `json:"images"`
+	}
+	var items []item
+	for _, t := range targets {
+		it := item{Target: t.String(), Images: imageInfos(steps)}
+		for _, s := range steps {
+			it.Steps = append(it.Steps, s.Name())
+			if z, ok := s.(flash.Sized); ok {
+				it.Bytes += z.Bytes()
+			}
+		}
+		items = append(items, it)
+	}
+	if a.json {
+		return a.document("plan", items)
+	}
+	for _, s := range steps {
+		fmt.Fprintln(a.stdout, s.Name())
+	}
+	for _, im := range imageInfos(steps) {
+		fmt.Fprintf(a.stdout, "%s: %s, %d bytes, %s\n", im.Partition, im.File, im.Size, im.Digest)
+	}
+	fmt.Fprintf(a.stdout, "on %d tablets; nothing was written\n", len(items))
+	return nil
+}

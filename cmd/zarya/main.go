@@ -1,0 +1,26 @@
+// Command zarya flashes tablets, many at once: see README.md and docs/.
+//
+// One file a verb: each has its options, a constructor that parses and a run
+// method that does. This package is the only place that chooses implementations
+// and the only one, with ui, that writes to a terminal.
+package main
+
+import (
+	"io"
+	"os"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the whole program but for the process: it returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	a.watchSignals()
+	defer a.unwatchSignals()
+	return a.report(root.Execute())
+}

@@ -1,0 +1,182 @@
+// This file reads targets from the command line and reaches them.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+)
+
+// network is a tablet that speaks fastboot over TCP or UDP.
+type network struct{ proto, address string }
+
+func (n network) String() string { return n.proto + ":" + n.address }
+
+// Where names the tablet by its address.
+func (n network) Where() flash.Where { return flash.Where{Address: n.String()} }
+
+// Fastboot opens the connection.
+func (n network) Fastboot(ctx context.Context) (fastboot.Transport, error) {
+	if n.proto == "udp" {
+		return fastboot.DialUDP(ctx, n.address)
+	}
+	return fastboot.DialTCP(ctx, n.address)
+}
+
+// targetFlags adds -s to a verb.
+func targetFlags(cmd *cobra.Command, list *[]string) {
+	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: tcp:HOST[:PORT], udp:HOST[:PORT]")
+}
+
+// targets resolves what was typed; ZARYA_TARGET counts if nothing was.
+func (a *app) targets(typed []string) ([]network, error) {
+	if len(typed) == 0 {
+		typed = strings.Fields(strings.ReplaceAll(os.Getenv("ZARYA_TARGET"), ",", " "))
+	}
+	if os.Getenv("ANDROID_SERIAL") != "" {
+		a.warn("ANDROID_SERIAL is not read; use -s or ZARYA_TARGET")
+	}
+	if len(typed) == 0 {
+		return nil, fail(exitNoDevice, "name targets with -s tcp:HOST[:PORT]", "no target, and this version does not look for tablets on USB")
+	}
+	var list []network
+	seen := map[string]string{}
+	for _, t := range typed {
+		n, err := parseTarget(t)
+		if err != nil {
+			return nil, err
+		}
+		// The same address by TCP and by UDP is the same tablet.
+		if before, ok := seen[n.address]; ok {
+			return nil, fail(exitUsage, "name each tablet once", "%s and %s are the same address", before, t)
+		}
+		seen[n.address] = t
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+func parseTarget(t string) (network, error) {
+	proto, rest, _ := strings.Cut(t, ":")
+	switch proto {
+	case "tcp", "udp":
+	case "usb", "port", "ssh":
+		return network{}, fail(exitNoDevice, "name it as tcp:HOST[:PORT] or udp:HOST[:PORT]", "target %q: this version reaches tablets over tcp: and udp: only", t)
+	default:
+		return network{}, fail(exitNoDevice, "a network target begins with tcp: or udp:", "target %q: this version does not look for serial numbers on USB", t)
+	}
+	host, port, err := net.SplitHostPort(rest)
+	if err != nil { // no port
+		host, port = strings.Trim(rest, "[]"), fastboot.DefaultPort
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return network{}, fail(exitUsage, "a port is a number from 1 to 65535", "target %q: %q is not a port", t, port)
+	}
+	if host == "" || strings.ContainsAny(host, " /@") {
+		return network{}, fail(exitUsage, "write tcp:HOST[:PORT]", "target %q has no valid host", t)
+	}
+	if strings.EqualFold(host, "localhost") {
+		host = "127.0.0.1"
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		host = ip.String()
+	}
+	return network{proto, net.JoinHostPort(strings.ToLower(host), port)}, nil
+}
+
+// session is one open client for the everyday verbs.
+type session struct {
+	*fastboot.Client
+	target network
+}
+
+// answer is what one target said to an everyday verb.
+type answer[T any] struct {
+	Target string `json:"target"`
+	Value  *T     `json:"value,omitempty"`
+	Error  string `json:"error,omitempty"`
+	Class  string `json:"class,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+	result flash.JobDone
+}
+
+// each asks all targets at once; one target's failure is its own.
+func each[T any](a *app, targets []network, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
+	trace, end, err := a.tracer()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	answers := make([]answer[T], len(targets))
+	done := make(chan struct{})
+	for i, t := range targets {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			answers[i] = askOne(ctx, a, t, trace, ask)
+		}()
+	}
+	for range targets {
+		<-done
+	}
+	if err := end(); err != nil {
+		return answers, fail(exitStation, "give --trace a file on a disk with room", "--trace: %w", err)
+	}
+	return answers, nil
+}
+
+func askOne[T any](ctx context.Context, a *app, t network, trace *fastboot.Tracer, ask func(context.Context, session) (T, error)) answer[T] {
+	out := answer[T]{Target: t.String(), result: flash.JobDone{Result: flash.Pass}}
+	step := "connect"
+	try, cancel := context.WithTimeout(ctx, flash.ConnectTimeout)
+	defer cancel()
+	wire, err := t.Fastboot(try)
+	if err == nil {
+		step = ""
+		if trace != nil {
+			wire = trace.Wrap(t.String(), wire)
+		}
+		c := fastboot.NewClient(wire, fastboot.Options{Line: func(line string) {
+			if a.verbose {
+				fmt.Fprintf(a.stderr, "%s: %s\n", t, line)
+			}
+		}})
+		defer c.Close()
+		var v T
+		if v, err = ask(ctx, session{c, t}); err == nil {
+			out.Value = &v
+		}
+	} else {
+		err = fmt.Errorf("%s: %w", t, err)
+	}
+	if err != nil {
+		f := flash.Classify(err)
+		out.Error, out.Class, out.Hint = f.Message, string(f.Class), f.Hint
+		out.result = flash.JobDone{Result: flash.Fail, Class: f.Class, Step: step}
+	}
+	return out
+}
+
+// conclude prints the failures and gives the verb's error.
+func conclude[T any](a *app, answers []answer[T]) error {
+	var results []flash.JobDone
+	for _, r := range answers {
+		results = append(results, r.result)
+		if r.Error != "" && !a.json {
+			fmt.Fprintf(a.stderr, "zarya: %s: %s\n  → %s\n", r.Target, strings.TrimPrefix(r.Error, r.Target+": "), r.Hint)
+		}
+	}
+	if code := exitOf(results); code != exitOK {
+		return &exitError{code: code}
+	}
+	return nil
+}

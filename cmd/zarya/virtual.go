@@ -1,0 +1,244 @@
+// This file is zarya virtual: tablets made of software, and images for them.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/virtual/imageset"
+)
+
+type virtualOptions struct {
+	count       int
+	listen      string
+	state       string
+	family      string
+	maxDownload string
+	rate        string
+	busRate     string
+	writeRate   string
+	faults      []string
+	faultsOn    []string
+}
+
+func newVirtual(a *app) *cobra.Command {
+	o := virtualOptions{}
+	cmd := &cobra.Command{
+		Use:   "virtual",
+		Short: "Run virtual tablets: fastboot over TCP or UDP, faults on demand",
+		Long: `Run virtual tablets on consecutive ports until ^C. They speak fastboot as the
+named family does; AOSP's fastboot can use them too. Each prints one line when it
+listens, and "ready" follows when all do.
+
+Families: ` + strings.Join(virtual.Families(), ", ") + `
+
+Faults: KIND[=ARG][@WHERE][*N], such as unplug=5@40%, stall@flash:system,
+fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
+		Example: `  zarya virtual --count 16 --listen tcp:127.0.0.1:5600 --rate 40MB
+  zarya virtual --family qualcomm --listen udp:127.0.0.1:5554 --state ./tablets
+  zarya virtual --count 4 --fault-on VT0002=unplug@40%`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.virtual(o) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.count, "count", 1, "how many tablets")
+	f.StringVar(&o.listen, "listen", "tcp:127.0.0.1:5554", "first address: `tcp:HOST:PORT` or udp:HOST:PORT")
+	f.StringVar(&o.state, "state", "", "keep partitions as files `DIR`/SERIAL/PARTITION.img (default: a temporary folder)")
+	f.StringVar(&o.family, "family", "kirin710a-ags3", "what is imitated")
+	f.StringVar(&o.maxDownload, "max-download", "", "max-download-size, such as 64MiB (default: the family's)")
+	f.StringVar(&o.rate, "rate", "", "bytes/s that each tablet takes, such as 40MB")
+	f.StringVar(&o.busRate, "bus-rate", "", "bytes/s that all tablets take together")
+	f.StringVar(&o.writeRate, "write-rate", "", "bytes/s that each tablet writes to its storage")
+	f.StringArrayVar(&o.faults, "fault", nil, "`SPEC` of a fault of every tablet, repeatable")
+	f.StringArrayVar(&o.faultsOn, "fault-on", nil, "`SERIAL=SPEC`: a fault of one tablet, repeatable")
+	cmd.AddCommand(newVirtualImages(a))
+	return cmd
+}
+
+func newVirtualImages(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "images DIR",
+		Short: "Build a set of real images for virtual tablets",
+		Long: `Build a set of images into DIR: an ext4 system of real files with holes, raw and
+sparse, a boot image, a vbmeta, a sparse userdata. Needs e2fsprogs and
+android-sdk-libsparse-utils.`,
+		Example: "  zarya virtual images ./images",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			if _, err := imageset.Build(ctx, args[0], imageset.Options{}); err != nil {
+				return fail(exitStation, "", "images: %w", err)
+			}
+			fmt.Fprintln(a.stdout, args[0])
+			return nil
+		},
+	}
+}
+
+// serial is the serial number of the n-th virtual tablet, from 1.
+func serial(n int) string { return fmt.Sprintf("VT%04d", n) }
+
+func (a *app) virtual(o virtualOptions) error {
+	if o.count < 1 || o.count > 1000 {
+		return fail(exitUsage, "", "--count %d: from 1 to 1000", o.count)
+	}
+	proto, address, _ := strings.Cut(o.listen, ":")
+	host, portText, err := net.SplitHostPort(address)
+	port, perr := strconv.ParseUint(portText, 10, 16)
+	if (proto != "tcp" && proto != "udp") || err != nil || perr != nil || port == 0 || int(port)+o.count-1 > 65535 {
+		return fail(exitUsage, "write tcp:127.0.0.1:5554 or udp:127.0.0.1:5554, with room for all ports", "--listen %q is not an address", o.listen)
+	}
+	configs, cleanup, err := a.virtualConfigs(o)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	var wg sync.WaitGroup
+	failed := make(chan error, o.count)
+	ready := make(chan struct{}, o.count)
+	for i, config := range configs {
+		tablet, err := virtual.New(config)
+		if err != nil {
+			return fail(exitStation, "", "%s: %w", config.Serial, err)
+		}
+		at := net.JoinHostPort(host, strconv.Itoa(int(port)+i))
+		wg.Go(func() {
+			if err := serve(ctx, tablet, proto, at, func() { ready <- struct{}{} }); err != nil {
+				failed <- fmt.Errorf("%s at %s:%s: %w", config.Serial, proto, at, err)
+				cancel()
+			}
+		})
+	}
+	for i := 0; i < o.count && ctx.Err() == nil; i++ {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() == nil {
+		for i, c := range configs {
+			fmt.Fprintf(a.stdout, "%s %s:%s\n", c.Serial, proto, net.JoinHostPort(host, strconv.Itoa(int(port)+i)))
+		}
+		fmt.Fprintln(a.stdout, "ready")
+	}
+	wg.Wait()
+	select {
+	case err := <-failed:
+		return fail(exitStation, "is the port taken, or the disk full?", "%w", err)
+	default:
+		return nil
+	}
+}
+
+// virtualConfigs checks the options and makes one configuration a tablet.
+func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanup func(), err error) {
+	family, err := virtual.FamilyByName(o.family)
+	if err != nil {
+		return nil, nil, fail(exitUsage, "", "--family: %w", err)
+	}
+	var sizes [4]int64
+	for i, s := range []struct{ flag, text string }{{"--max-download", o.maxDownload}, {"--rate", o.rate}, {"--bus-rate", o.busRate}, {"--write-rate", o.writeRate}} {
+		if sizes[i], err = parseBytes(s.text); err != nil {
+			return nil, nil, fail(exitUsage, "write 40MB, 64MiB or a number of bytes", "%s: %w", s.flag, err)
+		}
+	}
+	var common []virtual.Fault
+	for _, spec := range o.faults {
+		f, err := virtual.ParseFault(spec)
+		if err != nil {
+			return nil, nil, fail(exitUsage, "", "--fault: %w", err)
+		}
+		common = append(common, f)
+	}
+	own := map[string][]virtual.Fault{}
+	for _, arg := range o.faultsOn {
+		name, spec, ok := strings.Cut(arg, "=")
+		f, err := virtual.ParseFault(spec)
+		if !ok || err != nil {
+			return nil, nil, fail(exitUsage, "write --fault-on VT0001=unplug@40%", "--fault-on %q: %v", arg, err)
+		}
+		own[name] = append(own[name], f)
+	}
+	cleanup = func() {}
+	if o.state == "" {
+		if o.state, err = os.MkdirTemp("", "zarya-virtual-"); err != nil {
+			return nil, nil, fail(exitStation, "", "%w", err)
+		}
+		dir := o.state
+		cleanup = func() { _ = os.RemoveAll(dir) }
+	}
+	var bus *virtual.Bus
+	if sizes[2] > 0 {
+		bus = virtual.NewBus(sizes[2])
+	}
+	var mu sync.Mutex
+	for i := range o.count {
+		name := serial(i + 1)
+		configs = append(configs, virtual.Config{
+			Serial: name, Family: family, Dir: o.state, MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3],
+			Bus: bus, Faults: append(append([]virtual.Fault(nil), common...), own[name]...), RebootTime: 2 * time.Second,
+			Log: func(format string, args ...any) {
+				if a.quiet {
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				line := fmt.Sprintf(format, args...)
+				if a.json {
+					text, _ := json.Marshal(line)
+					fmt.Fprintf(a.stderr, `{"serial":%q,"message":%s}`+"\n", name, text)
+					return
+				}
+				if a.verbose {
+					fmt.Fprintf(a.stderr, "%s %s\n", name, line)
+				}
+			},
+		})
+		delete(own, name)
+	}
+	for name := range own {
+		return nil, nil, fail(exitUsage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(o.count)), "--fault-on: there is no tablet %q", name)
+	}
+	return configs, cleanup, nil
+}
+
+// serve runs one tablet and says when it first listens.
+func serve(ctx context.Context, t *virtual.Tablet, proto, address string, listening func()) error {
+	var once sync.Once
+	if proto == "udp" {
+		return t.ServeUDP(ctx, func() (net.PacketConn, error) {
+			c, err := net.ListenPacket("udp", address)
+			if err == nil {
+				once.Do(listening)
+			}
+			return c, err
+		})
+	}
+	return t.Serve(ctx, notifying{func() { once.Do(listening) }}, address)
+}
+
+// notifying is TCP that says when it listens.
+type notifying struct{ listening func() }
+
+func (n notifying) Listen(address string) (net.Listener, error) {
+	l, err := virtual.TCP{}.Listen(address)
+	if err == nil {
+		n.listening()
+	}
+	return l, err
+}

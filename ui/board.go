@@ -1,0 +1,408 @@
+// This file is the board: one row a tablet on a terminal. Event only notes what
+// happened; one painter goroutine owns the terminal and repaints what changed.
+//
+// At 80 columns: port 6, model 9, step 16, bar 46. A wider terminal gives the
+// rest to the port and the bar. The board is painted in place, without an
+// alternate screen: a program that is killed leaves a readable terminal.
+
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+const (
+	portWidth  = 6
+	modelWidth = 9
+	stepWidth  = 16
+	barWidth   = 46
+	minWidth   = portWidth + modelWidth + stepWidth + barWidth + 3
+
+	repaintEvery = 100 * time.Millisecond
+)
+
+// Board is a Sink for a terminal.
+type board struct {
+	w    io.Writer
+	size func() (width, height int)
+	o    Options
+	stop chan struct{}
+	done chan struct{}
+
+	mu    sync.Mutex
+	rows  []*row          // guarded by mu; in the order of arrival
+	byJob map[string]*row // guarded by mu
+	begun time.Time       // guarded by mu
+	note  string          // guarded by mu; what concerns the whole run
+
+	// The painter's own.
+	painted int // lines on the screen
+	width   int // when they were painted
+	height  int
+	err     error
+}
+
+// row is one tablet.
+type row struct {
+	where    flash.Where
+	model    string
+	step     string
+	since    time.Time // of the step
+	retry    int
+	scope    flash.Scope
+	waiting  string
+	bar      *progressbar.ProgressBar
+	line     *lastLine
+	total    int64
+	wireDone int64
+	ended    *flash.JobDone
+}
+
+// lastLine is the locked writer of one bar: it keeps what was drawn last.
+type lastLine struct {
+	mu   sync.Mutex
+	text string // guarded by mu
+}
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	text := strings.Trim(strings.ReplaceAll(string(p), "\r", ""), " \n")
+	if text != "" { // else the bar only wipes its line
+		l.mu.Lock()
+		l.text = text
+		l.mu.Unlock()
+	}
+	return len(p), nil
+}
+
+func (l *lastLine) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text
+}
+
+// NewBoard paints on tty until Close.
+func NewBoard(tty *os.File, o Options) Sink {
+	return newBoard(tty, func() (int, int) {
+		w, h, err := term.GetSize(int(tty.Fd()))
+		if err != nil || w <= 0 || h <= 0 {
+			return minWidth, 24
+		}
+		return w, h
+	}, o)
+}
+
+func newBoard(w io.Writer, size func() (int, int), o Options) *board {
+	b := &board{w: w, size: size, o: o, byJob: map[string]*row{}, begun: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+	go b.run()
+	return b
+}
+
+func (b *board) Event(e flash.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e.Job == "" {
+		if w, ok := e.Body.(flash.Warning); ok {
+			b.note = w.Message
+		}
+		return
+	}
+	r := b.byJob[e.Job]
+	if r == nil {
+		r = &row{}
+		b.byJob[e.Job] = r
+		b.rows = append(b.rows, r)
+	}
+	r.where = e.Where
+	switch body := e.Body.(type) {
+	case flash.JobStarted:
+		r.scope, r.step, r.since, r.waiting = body.Scope, "connect", e.Time, ""
+	case flash.Device:
+		r.model = cmp.Or(body.Model, r.model)
+	case flash.Waiting:
+		r.waiting = body.For
+	case flash.StepStarted:
+		r.step, r.since, r.waiting, r.bar = body.Step, e.Time, "", nil
+	case flash.Progress:
+		r.progress(body)
+	case flash.Retry:
+		r.retry, r.bar, r.since = r.retry+1, nil, e.Time
+	case flash.JobDone:
+		r.ended, r.scope, r.model = &body, body.Scope, cmp.Or(body.Model, r.model)
+	}
+}
+
+func (r *row) progress(p flash.Progress) {
+	if r.bar == nil || r.total != p.Total {
+		r.line, r.total = &lastLine{}, p.Total
+		r.bar = progressbar.NewOptions64(max(p.Total, 1),
+			progressbar.OptionSetWriter(r.line), progressbar.OptionSetWidth(16),
+			progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(false),
+			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(0),
+			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}))
+	}
+	r.wireDone = p.WireDone
+	_ = r.bar.Set64(p.Done) // writes to a lastLine, which never fails
+}
+
+// Close paints the last state and gives the terminal back.
+func (b *board) Close() error {
+	close(b.stop)
+	<-b.done
+	return b.err
+}
+
+func (b *board) run() {
+	defer close(b.done)
+	tick := time.NewTicker(repaintEvery)
+	defer tick.Stop()
+	b.write("\x1b[?25l") // hide the cursor
+	defer b.write("\x1b[?25h")
+	for {
+		select {
+		case <-tick.C:
+			b.paint()
+		case <-b.stop:
+			b.paint()
+			if b.o.Vanish && b.painted > 0 {
+				b.write(fmt.Sprintf("\x1b[%dA\r\x1b[J", b.painted))
+			}
+			return
+		}
+	}
+}
+
+func (b *board) write(s string) {
+	if b.err == nil {
+		_, b.err = io.WriteString(b.w, s)
+	}
+}
+
+// paint goes back to the board's first line and writes all of it in one piece.
+func (b *board) paint() {
+	width, height := b.size()
+	lines := b.lines(width, height)
+	var s strings.Builder
+	switch {
+	case b.painted > 0 && (width != b.width || height != b.height):
+		s.WriteString("\x1b[H\x1b[J") // the terminal has rearranged its lines: begin anew
+	case b.painted > 0:
+		fmt.Fprintf(&s, "\x1b[%dA", b.painted)
+	}
+	for _, line := range lines {
+		s.WriteString("\r\x1b[2K" + line + "\r\n")
+	}
+	if len(lines) < b.painted {
+		s.WriteString("\x1b[J")
+	}
+	if s.Len() > 0 {
+		b.write(s.String())
+	}
+	b.painted, b.width, b.height = len(lines), width, height
+}
+
+// lines is the whole board.
+func (b *board) lines(width, height int) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.rows) == 0 {
+		return nil
+	}
+	rows := slices.Clone(b.rows)
+	slices.SortStableFunc(rows, func(x, y *row) int { return compareWhere(x.where, y.where) })
+	label := shortLabels(rows, max(portWidth, min(24, portWidth+width-minWidth)))
+	shown, hidden := choose(rows, height-3) // the header, the sum, and the line the cursor rests on
+	port := portWidth
+	for _, r := range rows {
+		port = max(port, utf8.RuneCountInString(label[r]))
+	}
+	// The terminal's last column stays empty where there is one to spare.
+	bar := max(10, min(width-(port+modelWidth+stepWidth+3), 72))
+	lines := []string{b.o.paint(dim, fit(fit("PORT", port)+" "+fit("MODEL", modelWidth)+" "+"STEP", min(width, minWidth)))}
+	for _, r := range shown {
+		text, c := r.text(bar, time.Now())
+		lines = append(lines, fit(label[r], port)+" "+fit(printable(r.model), modelWidth)+" "+fit(r.stepText(), stepWidth)+" "+b.o.paint(c, strings.TrimRight(fit(text, bar), " ")))
+	}
+	if hidden > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more", hidden))
+	}
+	sum := b.sum()
+	if b.note != "" {
+		sum += "; " + printable(b.note)
+	}
+	return append(lines, strings.TrimRight(fit(sum, width-1), " "))
+}
+
+// choose picks the rows that fit: if not all do, those that failed and those at
+// work come before those that are done or wait.
+func choose(rows []*row, room int) (shown []*row, hidden int) {
+	room = max(room, 1)
+	if len(rows) <= room {
+		return rows, 0
+	}
+	room = max(room-1, 1) // for the line that says so
+	rank := func(r *row) int {
+		switch {
+		case r.ended != nil && r.ended.Result == flash.Fail:
+			return 0
+		case r.ended == nil && r.step != "":
+			return 1
+		case r.ended == nil:
+			return 2
+		}
+		return 3
+	}
+	byRank := slices.Clone(rows)
+	slices.SortStableFunc(byRank, func(x, y *row) int { return cmp.Compare(rank(x), rank(y)) })
+	keep := map[*row]bool{}
+	for _, r := range byRank[:room] {
+		keep[r] = true
+	}
+	for _, r := range rows {
+		if keep[r] {
+			shown = append(shown, r)
+		}
+	}
+	return shown, len(rows) - room
+}
+
+func (r *row) stepText() string {
+	text := printable(r.step)
+	if r.ended != nil {
+		text = printable(r.ended.Step)
+	}
+	if r.retry > 0 && r.ended == nil {
+		text = strconv.Itoa(r.retry+1) + "× " + text
+	}
+	return text
+}
+
+// text is what stands where the bar is; the result replaces the bar.
+func (r *row) text(width int, now time.Time) (string, colour) {
+	switch {
+	case r.ended != nil:
+		d := *r.ended
+		word := d.Result.Word(d.Scope)
+		if d.Result == flash.Pass || d.Result == flash.Compliant {
+			text := fmt.Sprintf("%s %s in %s", word, bytesText(d.Bytes), secondsText(d.Seconds))
+			if rate := rateText(d.Bytes, d.Seconds); rate != "" {
+				text += ", " + rate
+			}
+			return text, resultColour(d.Result)
+		}
+		return fmt.Sprintf("%s %s: %s", word, d.Class, strings.TrimPrefix(printable(d.Error), d.Step+": ")), resultColour(d.Result)
+	case r.waiting != "":
+		return "waiting for " + printable(r.waiting), dim
+	case r.bar != nil:
+		return r.line.String(), plain
+	}
+	return secondsText(max(0, now.Sub(r.since).Seconds())), dim
+}
+
+// sum is the last line.
+func (b *board) sum() string {
+	words := map[string]int{}
+	for _, r := range b.rows {
+		switch {
+		case r.ended != nil:
+			words[r.ended.Result.Word(r.ended.Scope)]++
+		case r.step == "":
+			words["waiting"]++
+		default:
+			words["working"]++
+		}
+	}
+	return fmt.Sprintf("%s, %s: %s", count(len(b.rows)), secondsText(time.Since(b.begun).Seconds()), tally(words))
+}
+
+// compareWhere puts tablets in the order of their names, numbers by value.
+func compareWhere(x, y flash.Where) int {
+	return natural(x.Label(), y.Label())
+}
+
+func sortRows(rows []flash.Event) {
+	slices.SortStableFunc(rows, func(x, y flash.Event) int { return compareWhere(x.Where, y.Where) })
+}
+
+// natural compares strings with their numbers by value: A2 before A10.
+func natural(a, b string) int {
+	digit := func(c byte) bool { return c >= '0' && c <= '9' }
+	for a != "" && b != "" {
+		if digit(a[0]) && digit(b[0]) {
+			i, j := 0, 0
+			for i < len(a) && digit(a[i]) {
+				i++
+			}
+			for j < len(b) && digit(b[j]) {
+				j++
+			}
+			x, y := strings.TrimLeft(a[:i], "0"), strings.TrimLeft(b[:j], "0")
+			if c := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)); c != 0 {
+				return c
+			}
+			a, b = a[i:], b[j:]
+			continue
+		}
+		if a[0] != b[0] {
+			return cmp.Compare(a[0], b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// shortLabels gives every row a name of at most n columns. Network targets lose
+// first their protocol, then what they have in common: the host, or the port.
+func shortLabels(rows []*row, n int) map[*row]string {
+	hosts, ports := map[string]bool{}, map[string]bool{}
+	for _, r := range rows {
+		host, port := hostPort(r.where.Label())
+		hosts[host], ports[port] = true, true
+	}
+	labels := map[*row]string{}
+	for _, r := range rows {
+		label := printable(r.where.Label())
+		host, port := hostPort(label)
+		switch {
+		case utf8.RuneCountInString(label) <= n || host == "":
+		case len(hosts) == 1:
+			label = ":" + port
+		case len(ports) == 1:
+			label = host
+		default:
+			label = host + ":" + port
+		}
+		if over := utf8.RuneCountInString(label) - n; over > 0 {
+			label = "…" + string([]rune(label)[over+1:]) // the end tells tablets apart
+		}
+		labels[r] = label
+	}
+	return labels
+}
+
+// hostPort takes tcp:HOST:PORT apart; "" if it is no network target.
+func hostPort(label string) (host, port string) {
+	proto, address, _ := strings.Cut(label, ":")
+	if proto != "tcp" && proto != "udp" {
+		return "", ""
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", ""
+	}
+	return host, port
+}

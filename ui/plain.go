@@ -1,0 +1,71 @@
+// This file writes plain lines, for logs and pipes: what began, what ended, what
+// went wrong; no animation.
+
+package ui
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+type plainSink struct {
+	w   io.Writer
+	o   Options
+	err error
+}
+
+// NewPlain writes a line for each event that a person reading a log wants.
+func NewPlain(w io.Writer, o Options) Sink { return &plainSink{w: w, o: o} }
+
+func (p *plainSink) line(e flash.Event, c colour, format string, args ...any) {
+	if p.err != nil {
+		return
+	}
+	text := p.o.paint(c, printable(fmt.Sprintf(format, args...)))
+	if label := printable(e.Label()); label != "" {
+		text = label + "  " + text
+	}
+	_, p.err = fmt.Fprintf(p.w, "%s %s\n", e.Time.Local().Format("15:04:05"), text)
+}
+
+func (p *plainSink) Event(e flash.Event) {
+	if p.o.Quiet {
+		return
+	}
+	switch b := e.Body.(type) {
+	case flash.StepStarted:
+		if b.Bytes > 0 {
+			p.line(e, plain, "%s: %s …", b.Step, bytesText(b.Bytes))
+		} else {
+			p.line(e, plain, "%s …", b.Step)
+		}
+	case flash.StepDone:
+		if b.Result == flash.StepFail {
+			return // the result tells it, with the reason
+		}
+		p.line(e, plain, "%s", strings.Join(strings.Fields(fmt.Sprintf("%s: %s in %s %s", b.Step, b.Result, secondsText(b.Seconds), rateText(b.Bytes, b.Seconds))), " "))
+	case flash.Waiting:
+		p.line(e, plain, "waiting for %s %s", b.For, b.Hint)
+	case flash.Retry:
+		p.line(e, yellow, "again: %s (%s)", b.Step, b.Message)
+	case flash.Warning:
+		p.line(e, yellow, "warning: %s", b.Message)
+	case flash.Log:
+		if p.o.Verbose {
+			p.line(e, dim, "| %s", b.Message)
+		}
+	case flash.JobDone:
+		text := b.Result.Word(b.Scope)
+		if b.Result == flash.Pass || b.Result == flash.Compliant {
+			text += " in " + secondsText(b.Seconds)
+		} else {
+			text += " " + string(b.Class) + ": " + reason(b)
+		}
+		p.line(e, resultColour(b.Result), "%s", text)
+	}
+}
+
+func (p *plainSink) Close() error { return p.err }

@@ -1,0 +1,167 @@
+// Package ui shows what happens: a board on a terminal, plain lines off one, JSON
+// events for programs, and a closing table. All of them are made from the
+// engine's events and from nothing else, so they cannot disagree.
+//
+// This file is the common shape, and the words all outputs share.
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+// Sink takes events, one at a time and in order, from one goroutine. Close ends
+// the output and reports the first error that any of it met.
+type Sink interface {
+	Event(flash.Event)
+	Close() error
+}
+
+// Options of the outputs for people.
+type Options struct {
+	Color   bool
+	Quiet   bool // only results and errors
+	Verbose bool // what the tablets say, too
+	Vanish  bool // the board goes away at the end: a table follows on the same terminal
+}
+
+// Tee gives each event to all sinks.
+func Tee(sinks ...Sink) Sink { return tee(sinks) }
+
+type tee []Sink
+
+func (t tee) Event(e flash.Event) {
+	for _, s := range t {
+		s.Event(e)
+	}
+}
+
+func (t tee) Close() error {
+	var errs []error
+	for _, s := range t {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// colour is a select graphic rendition (ECMA-48).
+type colour string
+
+const (
+	plain  colour = ""
+	green  colour = "\x1b[1;32m"
+	red    colour = "\x1b[1;31m"
+	yellow colour = "\x1b[33m"
+	dim    colour = "\x1b[2m"
+)
+
+func (o Options) paint(c colour, s string) string {
+	if !o.Color || c == plain || s == "" {
+		return s
+	}
+	return string(c) + s + "\x1b[0m"
+}
+
+// resultColour goes with a result's word, never instead of it.
+func resultColour(r flash.JobResult) colour {
+	switch r {
+	case flash.Pass, flash.Compliant:
+		return green
+	case flash.Fail:
+		return red
+	}
+	return yellow
+}
+
+// printable keeps whatever came from outside from moving the cursor.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// fit makes s exactly n columns wide: padded, or cut with an ellipsis.
+func fit(s string, n int) string {
+	have := utf8.RuneCountInString(s)
+	switch {
+	case n <= 0:
+		return ""
+	case have <= n:
+		return s + strings.Repeat(" ", n-have)
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// bytesText is a size in decimal units, as storage is sold and wires are rated.
+func bytesText(n int64) string {
+	switch {
+	case n < 1e3:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// secondsText is a duration as a person says it.
+func secondsText(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	d = d.Round(time.Second)
+	if d < time.Hour {
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// rateText is bytes a second, or nothing if it cannot be told.
+func rateText(n int64, seconds float64) string {
+	if n <= 0 || seconds < 0.05 {
+		return ""
+	}
+	return bytesText(int64(float64(n)/seconds)) + "/s"
+}
+
+// count is "1 tablet", "2 tablets".
+func count(n int) string {
+	if n == 1 {
+		return "1 tablet"
+	}
+	return fmt.Sprintf("%d tablets", n)
+}
+
+// tally is results by word, in the order of their importance.
+func tally(words map[string]int) string {
+	var parts []string
+	for _, w := range []string{"PASS", "FLASHED", "PROVISIONED", "COMPLIANT", "FAIL", "INTERRUPTED", "SKIPPED", "working", "waiting"} {
+		if words[w] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", words[w], w))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// reason is why a job did not pass, in one line.
+func reason(b flash.JobDone) string {
+	text := printable(b.Error)
+	if b.Step != "" && b.Step != "connect" && b.Step != "preflight" && !strings.HasPrefix(text, b.Step) {
+		text = b.Step + ": " + text
+	}
+	return text
+}

@@ -1,0 +1,143 @@
+// This file writes the closing table: one row a tablet, then what went wrong and
+// what to do about it, then the sum.
+
+package ui
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+type tableSink struct {
+	w        io.Writer
+	o        Options
+	rows     []flash.Event       // job-done
+	warnings []string            // in the order of their first appearance
+	warned   map[string][]string // message → who
+	summary  *flash.Summary
+}
+
+// NewTable gathers results and writes the table at Close.
+func NewTable(w io.Writer, o Options) Sink {
+	return &tableSink{w: w, o: o, warned: map[string][]string{}}
+}
+
+func (t *tableSink) Event(e flash.Event) {
+	switch b := e.Body.(type) {
+	case flash.JobDone:
+		t.rows = append(t.rows, e)
+	case flash.Warning:
+		if e.Job == "" {
+			return // of the moment
+		}
+		if t.warned[b.Message] == nil {
+			t.warnings = append(t.warnings, b.Message)
+		}
+		t.warned[b.Message] = append(t.warned[b.Message], e.Label())
+	case flash.Summary:
+		t.summary = &b
+	}
+}
+
+func (t *tableSink) Close() error {
+	if len(t.rows) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	t.table(&b)
+	if !t.o.Quiet {
+		for _, w := range t.warnings {
+			who := count(len(t.warned[w]))
+			if len(t.warned[w]) == 1 {
+				who = t.warned[w][0]
+			}
+			fmt.Fprintf(&b, "%s %s (%s)\n", t.o.paint(yellow, "warning:"), printable(w), printable(who))
+		}
+	}
+	for _, e := range t.rows {
+		done := e.Body.(flash.JobDone)
+		if done.Result == flash.Pass || done.Result == flash.Compliant {
+			continue
+		}
+		fmt.Fprintf(&b, "%s %s\n", t.o.paint(resultColour(done.Result), printable(e.Label())+":"), reason(done))
+		if done.Hint != "" {
+			fmt.Fprintf(&b, "  → %s\n", printable(done.Hint))
+		}
+	}
+	t.sum(&b)
+	_, err := io.WriteString(t.w, b.String())
+	return err
+}
+
+// table writes the rows in the order of the tablets' names, so that a technician
+// finds a socket where he looks for it.
+func (t *tableSink) table(b *strings.Builder) {
+	rows := [][]string{{"TABLET", "MODEL", "SERIAL", "RESULT", "TIME", "WRITTEN", "RATE"}}
+	results := []flash.JobResult{""}
+	sortRows(t.rows)
+	for _, e := range t.rows {
+		done := e.Body.(flash.JobDone)
+		word := done.Result.Word(done.Scope)
+		if done.Class != "" {
+			word += " " + string(done.Class)
+		}
+		if done.Retries > 0 {
+			word += fmt.Sprintf(", try %d", done.Retries+1)
+		}
+		written := ""
+		if done.Bytes > 0 {
+			written = bytesText(done.Bytes)
+		}
+		rows = append(rows, []string{e.Label(), dash(done.Model), dash(e.Serial), word, secondsText(done.Seconds), dash(written), dash(rateText(done.Bytes, done.Seconds))})
+		results = append(results, done.Result)
+	}
+	var width [7]int
+	for _, row := range rows {
+		for i := range row {
+			row[i] = printable(row[i])
+			width[i] = max(width[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	for n, row := range rows {
+		for i, cell := range row {
+			if i == len(row)-1 {
+				b.WriteString(cell)
+				break
+			}
+			text := fit(cell, width[i])
+			if i == 3 && n > 0 {
+				text = t.o.paint(resultColour(results[n]), text)
+			}
+			b.WriteString(text + "  ")
+		}
+		b.WriteByte('\n')
+	}
+}
+
+func (t *tableSink) sum(b *strings.Builder) {
+	words := map[string]int{}
+	for _, e := range t.rows {
+		done := e.Body.(flash.JobDone)
+		words[done.Result.Word(done.Scope)]++
+	}
+	text := count(len(t.rows))
+	if t.summary != nil {
+		text += " in " + secondsText(t.summary.Seconds)
+	}
+	text += ": " + tally(words)
+	if t.summary != nil && t.summary.Retryable > 0 {
+		text += fmt.Sprintf("; worth another try: %d", t.summary.Retryable)
+	}
+	b.WriteString(text + "\n")
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,409 @@
+// Golden pictures of the outputs, made from one story of events; the board is
+// looked at through a small terminal.
+
+package ui
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC // plain lines have the station's time
+	goleak.VerifyTestMain(m)
+}
+
+var update = os.Getenv("ZARYA_UPDATE") != ""
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (ZARYA_UPDATE=1 writes it anew):\n%s", path, diff)
+	}
+}
+
+// story tells of n tablets: most pass, some do not. pause is called between its
+// chapters.
+func story(n int, tell func(flash.Event), pause func(chapter string)) {
+	seq := int64(0)
+	say := func(i int, b flash.Body) {
+		seq++
+		w := flash.Where{Address: fmt.Sprintf("tcp:10.0.0.7:%d", 5600+i), Serial: fmt.Sprintf("VT%04d", i+1)}
+		tell(flash.Event{Seq: seq, Time: time.Now(), Run: "r", Job: strconv.Itoa(i), Where: w, Attempt: 1, Body: b})
+	}
+	for i := range n {
+		say(i, flash.JobStarted{Scope: flash.ScopeFlash, Steps: []string{"flash:system", "reboot:system"}})
+		say(i, flash.Device{Change: "present", Model: "AGS3-L09"})
+		say(i, flash.Warning{Message: "not told by the tablet: size of system"})
+	}
+	for i := range n {
+		if i%8 == 4 {
+			continue
+		}
+		say(i, flash.StepStarted{Step: "flash:system", Bytes: 4e9})
+		say(i, flash.Log{Message: "writing 'system'"})
+	}
+	pause("begun")
+	for done := int64(0); done <= 2e9; done += 25e6 {
+		time.Sleep(250 * time.Millisecond)
+		for i := range n {
+			if i%8 != 4 && i != 2 {
+				say(i, flash.Progress{Step: "flash:system", Done: done + int64(i)*1e7, Total: 4e9, WireDone: done / 2, WireTotal: 2e9})
+			}
+		}
+	}
+	for i := range n {
+		if i%8 == 4 {
+			say(i, flash.JobDone{Scope: flash.ScopeFlash, Model: "AGS3-L09", Result: flash.Fail, Class: flash.ClassLocked, Step: "preflight",
+				Error: "the bootloader is locked (oem get-bootinfo); nothing was written", Hint: "set this tablet aside for unlocking"})
+		}
+	}
+	say(2, flash.Retry{Step: "flash:system", Message: "connection lost", Class: flash.ClassCable})
+	pause("half")
+	for i := range n {
+		if i%8 == 4 {
+			continue
+		}
+		if i == 2 {
+			say(i, flash.StepDone{Step: "flash:system", Seconds: 12, Result: flash.StepFail})
+			say(i, flash.JobDone{Scope: flash.ScopeFlash, Model: "AGS3-L09", Result: flash.Fail, Class: flash.ClassCable, Step: "flash:system", Retries: 1,
+				Error: "connection\x1b[2J lost", Hint: "check the cable", Retryable: true, Seconds: 12})
+			continue
+		}
+		say(i, flash.StepDone{Step: "flash:system", Bytes: 4e9, Seconds: 40, Result: flash.StepOK})
+		say(i, flash.JobDone{Scope: flash.ScopeFlash, Model: "AGS3-L09", Result: flash.Pass, Verified: "sent", Bytes: 4e9, Seconds: 40.5})
+	}
+	pause("end")
+	tell(flash.Event{Seq: seq + 1, Time: time.Now(), Run: "r", Body: flash.Summary{Passed: n - 2, Failed: 2, Seconds: 41, Retryable: 1, Exit: 1}})
+}
+
+func TestPlainAndTable(t *testing.T) {
+	for name, o := range map[string]Options{"plain": {}, "verbose": {Verbose: true}, "colour": {Color: true}, "quiet": {Quiet: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			var lines, table bytes.Buffer
+			sink := Tee(NewPlain(&lines, o), NewTable(&table, o))
+			story(6, sink.Event, func(string) {})
+			if err := sink.Close(); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".txt", lines.String()+"---\n"+table.String())
+			for _, line := range strings.Split(table.String(), "\n")[:7] { // the head and six rows
+				if o.Color {
+					break // counted in the others
+				}
+				if n := utf8.RuneCountInString(line); n > 80 {
+					t.Errorf("%d columns: %s", n, line)
+				}
+			}
+		})
+	}
+}
+
+func TestNothingToShow(t *testing.T) {
+	var b bytes.Buffer
+	if err := Tee(NewTable(&b, Options{}), NewPlain(&b, Options{})).Close(); err != nil || b.Len() > 0 {
+		t.Errorf("%v %q", err, b.String())
+	}
+}
+
+func TestJSON(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		sink := NewJSON(&b)
+		story(3, sink.Event, func(string) {})
+		if err := sink.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var last map[string]any
+		for i, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
+			last = nil
+			if err := json.Unmarshal([]byte(line), &last); err != nil {
+				t.Fatalf("line %d: %v", i+1, err)
+			}
+			if last["v"] != 1.0 || last["seq"] != float64(i+1) || last["type"] == "" || last["run"] != "r" {
+				t.Fatalf("line %d: %s", i+1, line)
+			}
+		}
+		if last["type"] != "summary" || last["exit"] != 1.0 {
+			t.Errorf("the last line is %v", last)
+		}
+	})
+}
+
+var errDisk = errors.New("no space left on device")
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errDisk }
+
+func TestErrorsAreKept(t *testing.T) {
+	size := func() (int, int) { return 80, 24 }
+	for name, sink := range map[string]Sink{
+		"json": NewJSON(broken{}), "plain": NewPlain(broken{}, Options{}), "table": NewTable(broken{}, Options{}), "board": newBoard(broken{}, size, Options{}),
+	} {
+		sink.Event(flash.Event{Job: "1", Body: flash.JobStarted{}})
+		sink.Event(flash.Event{Job: "1", Body: flash.StepStarted{Step: "x"}})
+		sink.Event(flash.Event{Job: "1", Body: flash.JobDone{Result: flash.Pass}})
+		if err := sink.Close(); !errors.Is(err, errDisk) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// screen is a small terminal: what of ECMA-48 the board uses, and an error for
+// everything else.
+type screen struct {
+	mu     sync.Mutex
+	t      *testing.T
+	cells  [][]rune
+	x, y   int
+	w, h   int
+	hidden bool
+	scroll []string
+}
+
+func newScreen(t *testing.T, w, h int) *screen {
+	s := &screen{t: t, w: w, h: h}
+	s.clear()
+	return s
+}
+
+func (s *screen) clear() {
+	s.cells = make([][]rune, s.h)
+	for i := range s.cells {
+		s.cells[i] = []rune(strings.Repeat(" ", s.w))
+	}
+}
+
+func (s *screen) size() (int, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w, s.h
+}
+
+func (s *screen) resize(w, h int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.w, s.h = w, h
+	s.clear()
+	s.x, s.y = 0, h-1
+}
+
+func (s *screen) newline() {
+	if s.y++; s.y == s.h {
+		s.scroll = append(s.scroll, strings.TrimRight(string(s.cells[0]), " "))
+		s.cells = append(s.cells[1:], []rune(strings.Repeat(" ", s.w)))
+		s.y--
+	}
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := []rune(string(p))
+	for i := 0; i < len(text); i++ {
+		switch r := text[i]; {
+		case r == '\r':
+			s.x = 0
+		case r == '\n':
+			s.newline()
+		case r == 0x1b:
+			end := i + 2
+			for text[end] < '@' {
+				end++
+			}
+			s.control(string(text[i+2:end]), text[end])
+			i = end
+		case r < ' ':
+			s.t.Errorf("control character %#x", r)
+		default:
+			if s.x == s.w { // the line is full: it wraps
+				s.x = 0
+				s.newline()
+			}
+			s.cells[s.y][s.x] = r
+			s.x++
+		}
+	}
+	return len(p), nil
+}
+
+func (s *screen) control(args string, final rune) {
+	n, _ := strconv.Atoi(args)
+	switch {
+	case final == 'A':
+		s.y = max(0, s.y-max(1, n))
+	case final == 'H' && args == "":
+		s.x, s.y = 0, 0
+	case final == 'K' && n == 2:
+		s.cells[s.y] = []rune(strings.Repeat(" ", s.w))
+	case final == 'J' && args == "":
+		for i := range s.cells {
+			if i > s.y {
+				s.cells[i] = []rune(strings.Repeat(" ", s.w))
+			} else if i == s.y {
+				for x := s.x; x < s.w; x++ {
+					s.cells[i][x] = ' '
+				}
+			}
+		}
+	case final == 'l' && args == "?25":
+		s.hidden = true
+	case final == 'h' && args == "?25":
+		s.hidden = false
+	case final == 'm':
+	default:
+		s.t.Errorf("control sequence CSI %s %c", args, final)
+	}
+}
+
+func (s *screen) cursorHidden() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hidden
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for _, line := range s.cells {
+		b.WriteString(strings.TrimRight(string(line), " ") + "\n")
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+func TestBoard(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		w, h, n int
+		o       Options
+	}{
+		{"80x24", 80, 24, 16, Options{}},
+		{"160x50", 160, 50, 16, Options{Color: true}},
+		{"60x10", 60, 10, 16, Options{}},
+		{"vanish", 80, 24, 4, Options{Vanish: true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScreen(t, test.w, test.h)
+				b := newBoard(s, s.size, test.o)
+				var seen strings.Builder
+				story(test.n, b.Event, func(chapter string) {
+					time.Sleep(5 * repaintEvery / 2)
+					if !s.cursorHidden() {
+						t.Error("the cursor blinks on the board")
+					}
+					fmt.Fprintf(&seen, "== %s\n%s", chapter, s)
+				})
+				if err := b.Close(); err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&seen, "== closed\n%s", s)
+				golden(t, "board-"+test.name+".txt", seen.String())
+				if len(s.scroll) > 0 {
+					t.Errorf("the board scrolled away: %q", s.scroll)
+				}
+				if s.cursorHidden() {
+					t.Error("the cursor was not given back")
+				}
+			})
+		})
+	}
+}
+
+// TestBoardResize changes the terminal while the board is painted, and holds that
+// exactly one board is on it afterwards.
+func TestBoardResize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScreen(t, 80, 24)
+		b := newBoard(s, s.size, Options{})
+		sizes := [][2]int{{120, 40}, {50, 8}, {80, 24}}
+		story(16, b.Event, func(string) {
+			time.Sleep(5 * repaintEvery / 2)
+			s.resize(sizes[0][0], sizes[0][1])
+			sizes = sizes[1:]
+			time.Sleep(5 * repaintEvery / 2)
+			if got := strings.Count(s.String(), "PORT "); got != 1 {
+				t.Errorf("%d boards at %v:\n%s", got, sizes, s)
+			}
+		})
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestShortLabels(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{"tcp:10.0.0.7:5600 tcp:10.0.0.7:5601", ":5600 :5601"},
+		{"tcp:10.0.0.7:5554 tcp:10.0.0.8:5554", "…0.0.7 …0.0.8"},
+		{"tcp:10.0.0.7:5554 tcp:10.0.1.7:5600", "…:5554 …:5600"},
+		{"A3 A12", "A3 A12"},
+	} {
+		var rows []*row
+		for _, w := range strings.Fields(test.in) {
+			if strings.HasPrefix(w, "tcp") {
+				rows = append(rows, &row{where: flash.Where{Address: w}})
+			} else {
+				rows = append(rows, &row{where: flash.Where{PortName: w}})
+			}
+		}
+		labels := shortLabels(rows, portWidth)
+		seen := map[string]bool{}
+		var got []string
+		for _, r := range rows {
+			got = append(got, labels[r])
+			seen[labels[r]] = true
+			if utf8.RuneCountInString(labels[r]) > portWidth {
+				t.Errorf("%q is too wide", labels[r])
+			}
+		}
+		if len(seen) != len(rows) {
+			t.Errorf("%s cannot be told apart: %q", test.in, got)
+		}
+		if text := strings.Join(got, " "); text != test.want {
+			t.Errorf("%s: %s, not %s", test.in, text, test.want)
+		}
+	}
+}
+
+func TestNatural(t *testing.T) {
+	order := []string{"", "A1", "A2", "A10", "A10b", "B1", "tcp:10.0.0.2:1", "tcp:10.0.0.10:1"}
+	for i, a := range order {
+		for j, b := range order {
+			if got := natural(a, b); got < 0 != (i < j) || got > 0 != (i > j) {
+				t.Errorf("%s and %s: %d", a, b, got)
+			}
+		}
+	}
+}
