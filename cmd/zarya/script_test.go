@@ -1,0 +1,216 @@
+// The command line, tested as scripts use it: testdata/script has one script or
+// more for every verb, run against virtual tablets on real sockets.
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+// TestMain makes this binary also the program: scripts and tests run it as zarya.
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){"zarya": main})
+}
+
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	return code
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state", "XDG_CONFIG_HOME="+env.WorkDir+"/config")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener,
+		},
+	})
+}
+
+// exits CODE COMMAND… runs a command and holds it to its exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, not %s", code, args[0])
+	}
+}
+
+// tablets NAME [FLAG…] starts zarya virtual on free ports, waits until it is
+// ready, and sets $NAME1, $NAME2 … to the addresses. State is in $WORK/NAME.
+func tablets(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: tablets NAME [FLAG…]")
+	}
+	name, flags := args[0], args[1:]
+	count, proto := 1, "tcp"
+	for i, f := range flags {
+		switch f {
+		case "--count":
+			count, _ = strconv.Atoi(flags[i+1])
+		case "--udp":
+			proto, flags = "udp", append(append([]string(nil), flags[:i]...), flags[i+1:]...)
+		}
+	}
+	zarya := lookZarya(ts)
+	for range 20 { // a port may be taken by another test
+		base := 20000 + rand.IntN(12000)
+		cmd := exec.Command(zarya, append([]string{"virtual", "--listen", fmt.Sprintf("%s:127.0.0.1:%d", proto, base), "--state", ts.MkAbs(name)}, flags...)...)
+		out, err := cmd.StdoutPipe()
+		ts.Check(err)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		ts.Check(cmd.Start())
+		ready := false
+		for lines := bufio.NewScanner(out); !ready && lines.Scan(); {
+			ready = lines.Text() == "ready"
+		}
+		if !ready {
+			_ = cmd.Wait()
+			if strings.Contains(stderr.String(), "address already in use") {
+				continue
+			}
+			ts.Fatalf("zarya virtual: %s", stderr.String())
+		}
+		ts.Defer(func() {
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 143 {
+				ts.Fatalf("zarya virtual ended with %v: %s", err, stderr.String())
+			}
+		})
+		for i := range count {
+			ts.Setenv(fmt.Sprintf("%s%d", name, i+1), fmt.Sprintf("%s:127.0.0.1:%d", proto, base+i))
+		}
+		return
+	}
+	ts.Fatalf("no free ports")
+}
+
+func lookZarya(ts *testscript.TestScript) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if p := filepath.Join(dir, "zarya"); fileExists(p) {
+			return p
+		}
+	}
+	ts.Fatalf("zarya is not on the path")
+	return ""
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// image KIND FILE SIZE makes a file: noise (with holes), junk, or a broken sparse
+// image.
+func makeImage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: image KIND FILE SIZE")
+	}
+	size, err := parseBytes(args[2])
+	ts.Check(err)
+	b := make([]byte, size)
+	switch args[0] {
+	case "noise":
+		r := rand.New(rand.NewPCG(1, uint64(size)))
+		for at := int64(0); at < size; at += 64 << 10 {
+			if r.IntN(3) > 0 {
+				for i := at; i < min(size, at+64<<10); i++ {
+					b[i] = byte(r.Uint32())
+				}
+			}
+		}
+	case "junk":
+		for i := range b {
+			b[i] = 0xa5
+		}
+	case "lying-sparse": // it says it expands to far more than its one chunk
+		b = sparseHead(1000, 1)
+		b = append(b, 0xc3, 0xca, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0)
+	case "short-sparse": // cut off in its first chunk
+		b = sparseHead(16, 1)
+		b = append(b, 0xc1, 0xca, 0, 0, 16, 0, 0, 0)
+		b = binary.LittleEndian.AppendUint32(b, 12+16*4096)
+		b = append(b, make([]byte, 5000)...)
+	default:
+		ts.Fatalf("no kind %q", args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o600))
+}
+
+func sparseHead(blocks, chunks uint32) []byte {
+	b := []byte{0x3a, 0xff, 0x26, 0xed, 1, 0, 0, 0, 28, 0, 12, 0, 0, 16, 0, 0}
+	b = binary.LittleEndian.AppendUint32(b, blocks)
+	b = binary.LittleEndian.AppendUint32(b, chunks)
+	return binary.LittleEndian.AppendUint32(b, 0)
+}
+
+// listener NAME TEXT makes $NAME the address of something that says TEXT to
+// whoever connects, and then nothing; with TEXT closed nothing listens there.
+func listener(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: listener NAME TEXT")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], "tcp:"+l.Addr().String())
+	if args[1] == "closed" {
+		ts.Check(l.Close())
+		return
+	}
+	var wg sync.WaitGroup
+	ts.Defer(func() { _ = l.Close(); wg.Wait() })
+	wg.Go(func() {
+		var conns []net.Conn
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				break
+			}
+			conns = append(conns, c)
+			_, _ = c.Write([]byte(args[1]))
+		}
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	})
+}
