@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
@@ -74,6 +75,9 @@ func Classify(err error) *Failure {
 		t, ok := told[remote.Meaning()]
 		if !ok {
 			t.class, t.hint = ClassDevice, "the tablet refused; its own words are all it tells"
+		}
+		if ok && remote.Meaning() == fastboot.MeansRefused && strings.HasPrefix(remote.Command, "getvar:") {
+			t.class, t.hint = ClassDevice, "this bootloader does not tell that; the lock has nothing to do with it"
 		}
 		f.Class, f.Hint = t.class, t.hint
 	case errors.As(err, &timeout):

@@ -267,36 +267,53 @@ func (s *Session) connect(ctx context.Context) error {
 	return nil
 }
 
-// open tries to reach the tablet for a while, at least once.
+// open reaches the tablet and makes a client of the connection. Being asked to
+// stop ends the wait.
 func (s *Session) open(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-s.runner.Drain:
+			cancel(ErrStopped)
+		case <-ctx.Done():
+		}
+	}()
+	t, err := Open(ctx, s.job.Target, patience)
+	if err != nil {
+		return err
+	}
+	if s.runner.Trace != nil {
+		t = s.runner.Trace.Wrap(s.where.Label(), t)
+	}
+	s.client = fastboot.NewClient(t, fastboot.Options{Limits: s.runner.Limits, Line: s.Log})
+	return nil
+}
+
+// Open tries to reach a tablet's fastboot for a while, at least once.
+func Open(ctx context.Context, target Target, patience time.Duration) (fastboot.Transport, error) {
 	deadline := time.Now().Add(patience)
 	for {
 		try, cancel := context.WithTimeout(ctx, ConnectTimeout)
-		t, err := s.job.Target.Fastboot(try)
+		t, err := target.Fastboot(try)
 		cancel()
 		if err == nil {
-			if s.runner.Trace != nil {
-				t = s.runner.Trace.Wrap(s.where.Label(), t)
-			}
-			s.client = fastboot.NewClient(t, fastboot.Options{Limits: s.runner.Limits, Line: s.Log})
-			return nil
+			return t, nil
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		if time.Now().Add(reconnectEvery).After(deadline) {
 			if errors.Is(err, context.DeadlineExceeded) {
-				return failf(ClassTimeout, "check the address, and that the tablet is on and in fastboot mode",
-					"%s does not answer (waited %s)", s.where.Label(), max(patience, ConnectTimeout))
+				return nil, failf(ClassTimeout, "check the address, and that the tablet is on and in fastboot mode",
+					"%s does not answer (waited %s)", target.Where().Label(), max(patience, ConnectTimeout))
 			}
-			return err
+			return nil, err
 		}
 		select {
 		case <-time.After(reconnectEvery):
 		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-s.runner.Drain:
-			return ErrStopped
+			return nil, context.Cause(ctx)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -33,6 +34,7 @@ type app struct {
 
 	json, quiet, verbose, noColor, noInput, yes bool
 	events, trace                               string
+	wait                                        time.Duration // for a target to appear
 
 	ctx     context.Context // ends at the second signal
 	cancel  context.CancelCauseFunc

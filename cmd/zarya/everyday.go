@@ -44,7 +44,7 @@ func newGetvar(a *app) *cobra.Command {
 			})
 		},
 	}
-	targetFlags(cmd, &typed)
+	a.targetFlags(cmd, &typed)
 	return cmd
 }
 
@@ -129,7 +129,7 @@ func newReboot(a *app) *cobra.Command {
 			return printAnswers(a, "reboot", answers, func(s string) []string { return []string{s} })
 		},
 	}
-	targetFlags(cmd, &typed)
+	a.targetFlags(cmd, &typed)
 	return cmd
 }
 
@@ -167,7 +167,7 @@ func newBoot(a *app) *cobra.Command {
 			return printAnswers(a, "boot", answers, func(s string) []string { return []string{s} })
 		},
 	}
-	targetFlags(cmd, &typed)
+	a.targetFlags(cmd, &typed)
 	return cmd
 }
 
@@ -200,7 +200,7 @@ func newOEM(a *app) *cobra.Command {
 			return printAnswers(a, "oem", answers, func(lines []string) []string { return lines })
 		},
 	}
-	targetFlags(cmd, &typed)
+	a.targetFlags(cmd, &typed)
 	return cmd
 }
 
@@ -242,7 +242,7 @@ func newDevices(a *app) *cobra.Command {
 			return printAnswers(a, "devices", answers, nil)
 		},
 	}
-	targetFlags(cmd, &typed)
+	a.targetFlags(cmd, &typed)
 	return cmd
 }
 

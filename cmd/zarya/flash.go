@@ -28,7 +28,6 @@ type flashOptions struct {
 	sparse      string
 	slot        string
 	concurrency int
-	wait        time.Duration
 	dryRun      bool
 }
 
@@ -49,7 +48,7 @@ nothing for the others.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.flash(o) },
 	}
-	targetFlags(cmd, &o.targets)
+	a.targetFlags(cmd, &o.targets)
 	f := cmd.Flags()
 	f.StringArrayVar(&o.images, "image", nil, "write `PART[:SLOT]=FILE`, repeatable, in this order")
 	f.StringArrayVar(&o.erase, "erase", nil, "erase `PARTITION` before the images are written, repeatable")
@@ -59,7 +58,6 @@ nothing for the others.`,
 	f.StringVar(&o.sparse, "sparse", "auto", "send as sparse images: auto, always, never")
 	f.StringVar(&o.slot, "slot", "", "slot for images without one: "+strings.Join(flash.Slots, ", "))
 	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
-	f.DurationVar(&o.wait, "wait-for-device", 0, "wait this long for each target to appear")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done; write nothing")
 	return cmd
 }
@@ -69,8 +67,8 @@ func (a *app) flash(o flashOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.concurrency < 0 || o.wait < 0 {
-		return fail(exitUsage, "0 is no limit", "--concurrency and --wait-for-device cannot be negative")
+	if o.concurrency < 0 {
+		return fail(exitUsage, "0 is no limit", "--concurrency cannot be negative")
 	}
 	if o.reboot != "" && !slices.Contains(fastboot.RebootModes, o.reboot) {
 		return fail(exitUsage, "known are "+strings.Join(fastboot.RebootModes, ", "), "--reboot: no mode %q", o.reboot)
@@ -98,7 +96,7 @@ func (a *app) flash(o flashOptions) error {
 			Product: o.product, Steps: steps, Images: imageInfos(steps),
 		})
 	}
-	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: o.wait})
+	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait})
 }
 
 // flashSteps checks the words of the command line, then opens the images: what

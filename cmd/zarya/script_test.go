@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,13 +84,11 @@ func tablets(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	name, flags := args[0], args[1:]
 	count, proto := 1, "tcp"
-	for i, f := range flags {
-		switch f {
-		case "--count":
-			count, _ = strconv.Atoi(flags[i+1])
-		case "--udp":
-			proto, flags = "udp", append(append([]string(nil), flags[:i]...), flags[i+1:]...)
-		}
+	if i := slices.Index(flags, "--count"); i >= 0 {
+		count, _ = strconv.Atoi(flags[i+1])
+	}
+	if len(flags) > 0 && flags[0] == "--udp" {
+		proto, flags = "udp", flags[1:]
 	}
 	zarya := lookZarya(ts)
 	for range 20 { // a port may be taken by another test

@@ -32,13 +32,17 @@ func (n network) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 	return fastboot.DialTCP(ctx, n.address)
 }
 
-// targetFlags adds -s to a verb.
-func targetFlags(cmd *cobra.Command, list *[]string) {
+// targetFlags adds to a verb the choice of its targets.
+func (a *app) targetFlags(cmd *cobra.Command, list *[]string) {
 	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: tcp:HOST[:PORT], udp:HOST[:PORT]")
+	cmd.Flags().DurationVar(&a.wait, "wait-for-device", 0, "wait this long, such as 60s, for each target to appear")
 }
 
 // targets resolves what was typed; ZARYA_TARGET counts if nothing was.
 func (a *app) targets(typed []string) ([]network, error) {
+	if a.wait < 0 {
+		return nil, fail(exitUsage, "write --wait-for-device 60s", "--wait-for-device cannot be negative")
+	}
 	if len(typed) == 0 {
 		typed = strings.Fields(strings.ReplaceAll(os.Getenv("ZARYA_TARGET"), ",", " "))
 	}
@@ -137,9 +141,7 @@ func each[T any](a *app, targets []network, ask func(context.Context, session) (
 func askOne[T any](ctx context.Context, a *app, t network, trace *fastboot.Tracer, ask func(context.Context, session) (T, error)) answer[T] {
 	out := answer[T]{Target: t.String(), result: flash.JobDone{Result: flash.Pass}}
 	step := "connect"
-	try, cancel := context.WithTimeout(ctx, flash.ConnectTimeout)
-	defer cancel()
-	wire, err := t.Fastboot(try)
+	wire, err := flash.Open(ctx, t, a.wait)
 	if err == nil {
 		step = ""
 		if trace != nil {
@@ -155,8 +157,6 @@ func askOne[T any](ctx context.Context, a *app, t network, trace *fastboot.Trace
 		if v, err = ask(ctx, session{c, t}); err == nil {
 			out.Value = &v
 		}
-	} else {
-		err = fmt.Errorf("%s: %w", t, err)
 	}
 	if err != nil {
 		f := flash.Classify(err)

@@ -1,0 +1,323 @@
+// The program as a process: signals, kill -9, memory, and every exit code.
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/virtual"
+)
+
+// farm runs n virtual tablets in this process and gives their addresses.
+func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
+	t.Helper()
+	family, err := virtual.FamilyByName("kirin710a-ags3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, n)
+	var addresses []string
+	for i := range n {
+		c := virtual.Config{Serial: serial(i + 1), Family: family, Dir: t.TempDir()}
+		if change != nil {
+			change(i, &c)
+		}
+		tablet, err := virtual.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addresses = append(addresses, "tcp:"+l.Addr().String())
+		go func() { done <- tablet.Serve(ctx, &again{first: l}, l.Addr().String()) }()
+	}
+	t.Cleanup(func() {
+		cancel()
+		for range n {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return addresses
+}
+
+// again is TCP whose first listener listens already.
+type again struct{ first net.Listener }
+
+func (a *again) Listen(address string) (net.Listener, error) {
+	if l := a.first; l != nil {
+		a.first = nil
+		return l, nil
+	}
+	return virtual.TCP{}.Listen(address)
+}
+
+// program starts zarya with --json and hands its events to see; it returns when
+// the program has ended.
+func program(t *testing.T, args []string, see func(p *os.Process, e map[string]any)) (code int, stderr string) {
+	t.Helper()
+	exe, err := exec.LookPath("zarya") // testscript.Main put this binary there
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e map[string]any
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			t.Errorf("%s: %v", lines.Text(), err)
+		}
+		see(cmd.Process, e)
+	}
+	_ = cmd.Wait()
+	if s := cmd.ProcessState.Sys().(syscall.WaitStatus); s.Signaled() {
+		return 128 + int(s.Signal()), errs.String()
+	}
+	return cmd.ProcessState.ExitCode(), errs.String()
+}
+
+func flashArgs(image string, addresses []string) []string {
+	args := []string{"flash", "--yes", "--json", "--image", "system=" + image}
+	for _, a := range addresses {
+		args = append(args, "-s", a)
+	}
+	return args
+}
+
+// holey writes an image of size bytes, a quarter of it data.
+func holey(t *testing.T, size int64) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "system.img")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	block := make([]byte, 1<<20)
+	for at := int64(0); at < size; at += 4 << 20 {
+		for i := range block {
+			block[i] = byte(int64(i)*7 + at>>20)
+		}
+		if _, err := f.WriteAt(block, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestSignals stops a run in its middle: once, and twice. Every tablet still gets
+// its one result.
+func TestSignals(t *testing.T) {
+	image := holey(t, 64<<20)
+	for _, test := range []struct {
+		name    string
+		signals []os.Signal
+		fault   string
+		code    int
+	}{
+		{"interrupt", []os.Signal{os.Interrupt}, "", 130},
+		{"terminate", []os.Signal{syscall.SIGTERM}, "", 143},
+		{"hang up", []os.Signal{syscall.SIGHUP}, "", 129},
+		{"twice, on tablets that stall", []os.Signal{os.Interrupt, os.Interrupt}, "stall@30%", 130},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			addresses := farm(t, 3, func(_ int, c *virtual.Config) {
+				c.Rate, c.MaxDownload = 8<<20, 4<<20
+				if test.fault != "" {
+					f, err := virtual.ParseFault(test.fault)
+					if err != nil {
+						t.Error(err)
+					}
+					c.Faults = append(c.Faults, f)
+				}
+			})
+			results := map[string]int{}
+			left, summaries := test.signals, 0
+			code, stderr := program(t, append(flashArgs(image, addresses), "--concurrency", "2"), func(p *os.Process, e map[string]any) {
+				switch e["type"] {
+				case "progress", "warning": // the warning tells that the first signal was heard
+					if len(left) > 0 && (e["type"] == "warning") == (len(left) < len(test.signals)) {
+						if err := p.Signal(left[0]); err != nil {
+							t.Error(err)
+						}
+						left = left[1:]
+					}
+				case "job-done":
+					results[e["result"].(string)]++
+				case "summary":
+					summaries++
+					if int(e["exit"].(float64)) != test.code {
+						t.Errorf("the summary says exit %v", e["exit"])
+					}
+				}
+			})
+			if code != test.code {
+				t.Errorf("exit code %d, not %d: %s", code, test.code, stderr)
+			}
+			if results["interrupted"] != 2 || results["skipped"] != 1 || summaries != 1 {
+				t.Errorf("results %v, %d summaries", results, summaries)
+			}
+		})
+	}
+}
+
+// TestKilled kills the program in the middle of a flash; the next run writes the
+// same tablets from the start.
+func TestKilled(t *testing.T) {
+	image := holey(t, 32<<20)
+	addresses := farm(t, 2, func(_ int, c *virtual.Config) { c.Rate = 16 << 20 })
+	code, _ := program(t, flashArgs(image, addresses), func(p *os.Process, e map[string]any) {
+		switch e["type"] {
+		case "progress":
+			_ = p.Kill()
+		case "summary":
+			t.Error("a killed run has no summary")
+		}
+	})
+	if code != 128+9 {
+		t.Fatalf("exit %d", code)
+	}
+	if code, stderr := program(t, flashArgs(image, addresses), func(*os.Process, map[string]any) {}); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestMemory flashes sixteen tablets at once and holds the process to 64 MiB of
+// anonymous memory, looked at with every event.
+func TestMemory(t *testing.T) {
+	image := holey(t, 256<<20)
+	addresses := farm(t, 16, func(_ int, c *virtual.Config) { c.MaxDownload = 100 << 20 })
+	most, looks := 0, 0
+	code, stderr := program(t, flashArgs(image, addresses), func(p *os.Process, _ map[string]any) {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid))
+		if err != nil {
+			return // it has just ended
+		}
+		for line := range strings.Lines(string(status)) {
+			if text, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+				kb, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(text), " kB"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				most, looks = max(most, kb), looks+1
+			}
+		}
+	})
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	t.Logf("at most %d KiB anonymous, looked at %d times", most, looks)
+	if looks < 16 || most > 64<<10 && !raceDetector {
+		t.Errorf("%d KiB of anonymous memory at most, looked at %d times", most, looks)
+	}
+}
+
+// TestExitCodes holds the table of docs/events.md to the one place that decides.
+func TestExitCodes(t *testing.T) {
+	pass := flash.JobDone{Result: flash.Pass}
+	failed := func(c flash.Class, step string) flash.JobDone {
+		return flash.JobDone{Result: flash.Fail, Class: c, Step: step}
+	}
+	for _, test := range []struct {
+		name    string
+		results []flash.JobDone
+		want    int
+	}{
+		{"nothing", nil, 0},
+		{"all pass", []flash.JobDone{pass, {Result: flash.Compliant}}, 0},
+		{"device", []flash.JobDone{pass, failed(flash.ClassDevice, "x")}, 1},
+		{"locked", []flash.JobDone{failed(flash.ClassLocked, "preflight")}, 1},
+		{"device before cable", []flash.JobDone{failed(flash.ClassCable, "x"), failed(flash.ClassImage, "x")}, 1},
+		{"cable", []flash.JobDone{pass, failed(flash.ClassCable, "x")}, 9},
+		{"timeout and cable", []flash.JobDone{failed(flash.ClassTimeout, "x"), failed(flash.ClassCable, "connect")}, 9},
+		{"nobody there", []flash.JobDone{failed(flash.ClassTimeout, "connect"), failed(flash.ClassCable, "connect")}, 4},
+		{"one there", []flash.JobDone{pass, failed(flash.ClassCable, "connect")}, 9},
+		{"a bug before all", []flash.JobDone{failed(flash.ClassDevice, "x"), failed(flash.ClassBug, "x")}, 70},
+	} {
+		if got := exitOf(test.results); got != test.want {
+			t.Errorf("%s: exit %d, not %d", test.name, got, test.want)
+		}
+	}
+	for err, want := range map[error]int{
+		nil:                         0,
+		errors.New("unknown flag"):  2,
+		fail(exitInvalid, "", "x"):  3,
+		fail(exitStation, "", "x"):  6,
+		&exitError{code: exitBench}: 9,
+	} {
+		a := &app{stderr: io.Discard}
+		if got := a.report(err); got != want {
+			t.Errorf("%v: exit %d, not %d", err, got, want)
+		}
+	}
+	for sig, want := range map[os.Signal]int{syscall.SIGHUP: 129, os.Interrupt: 130, syscall.SIGTERM: 143} {
+		a := &app{stderr: io.Discard, got: sig}
+		if got := a.report(fail(exitFailed, "", "x")); got != want {
+			t.Errorf("%v: exit %d, not %d", sig, got, want)
+		}
+	}
+}
+
+func TestParseBytes(t *testing.T) {
+	for text, want := range map[string]int64{
+		"": 0, "1": 1, "40MB": 40e6, "64MiB": 64 << 20, "64M": 64 << 20, "64m": 64 << 20, "1.5GiB": 3 << 29, "10kB/s": 10e3, "2G": 2 << 30, " 7 B ": 7,
+	} {
+		if got, err := parseBytes(text); err != nil || got != want {
+			t.Errorf("%q: %d %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"fast", "-1", "0", "1e30", "NaN", "Inf", "1 2", "MB", "0x10"} {
+		if n, err := parseBytes(text); err == nil {
+			t.Errorf("%q is %d", text, n)
+		}
+	}
+}
+
+func FuzzParseTarget(f *testing.F) {
+	for _, s := range []string{"tcp:10.0.0.5", "udp:[::1]:5554", "tcp:LOCALHOST:1", "usb:1-1.3", "VT0001", "tcp::5", "tcp:a b", "tcp:[::1", "port:A3", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := parseTarget(s)
+		if err != nil {
+			return
+		}
+		again, err := parseTarget(n.String())
+		if err != nil || again != n {
+			t.Fatalf("%q is %v, which is %v (%v)", s, n, again, err)
+		}
+	})
+}
