@@ -162,18 +162,38 @@ type Summary struct {
 	Exit        int     `json:"exit"`
 }
 
-// EventType gives the value of "type".
-func (Device) EventType() string      { return "device" }
-func (JobStarted) EventType() string  { return "job-started" }
+// EventType is the value of "type".
+func (Device) EventType() string { return "device" }
+
+// EventType is the value of "type".
+func (JobStarted) EventType() string { return "job-started" }
+
+// EventType is the value of "type".
 func (StepStarted) EventType() string { return "step-started" }
-func (StepDone) EventType() string    { return "step-done" }
-func (Progress) EventType() string    { return "progress" }
-func (Waiting) EventType() string     { return "waiting" }
-func (Retry) EventType() string       { return "retry" }
-func (Warning) EventType() string     { return "warning" }
-func (Log) EventType() string         { return "log" }
-func (JobDone) EventType() string     { return "job-done" }
-func (Summary) EventType() string     { return "summary" }
+
+// EventType is the value of "type".
+func (StepDone) EventType() string { return "step-done" }
+
+// EventType is the value of "type".
+func (Progress) EventType() string { return "progress" }
+
+// EventType is the value of "type".
+func (Waiting) EventType() string { return "waiting" }
+
+// EventType is the value of "type".
+func (Retry) EventType() string { return "retry" }
+
+// EventType is the value of "type".
+func (Warning) EventType() string { return "warning" }
+
+// EventType is the value of "type".
+func (Log) EventType() string { return "log" }
+
+// EventType is the value of "type".
+func (JobDone) EventType() string { return "job-done" }
+
+// EventType is the value of "type".
+func (Summary) EventType() string { return "summary" }
 
 // Scope is how much of a tablet's way a job covers.
 type Scope string

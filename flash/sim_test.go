@@ -204,8 +204,8 @@ func simulate(t *testing.T, w *world) {
 	}
 	var jobs []flash.Job
 	steps := []flash.Step{
-		&flash.FlashImage{Partition: "boot", Image: w.images["boot"]},
-		&flash.FlashImage{Partition: "system", Image: w.images["system"]},
+		&flash.WriteImage{Partition: "boot", Image: w.images["boot"]},
+		&flash.WriteImage{Partition: "system", Image: w.images["system"]},
 		&flash.Reboot{Mode: "bootloader"},
 	}
 	for i, st := range w.tablets {
@@ -363,10 +363,10 @@ func sameBytes(d *virtual.Tablet, part string, im *image.Image) error {
 		return err
 	}
 	want, got := make([]byte, im.Size()), make([]byte, im.Size())
-	if _, err := im.ReadAt(want, 0); err != nil && err != io.EOF {
+	if _, err := im.ReadAt(want, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if _, err := r.ReadAt(got, 0); err != nil && err != io.EOF {
+	if _, err := r.ReadAt(got, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	for i := range want {

@@ -12,8 +12,8 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 )
 
-// FlashImage writes one image to one partition, or to its slots.
-type FlashImage struct {
+// WriteImage writes one image to one partition, or to its slots.
+type WriteImage struct {
 	Partition string
 	Slot      string // "", current, other, all, a, b
 	Image     *image.Image
@@ -21,20 +21,20 @@ type FlashImage struct {
 }
 
 // Name is flash:PARTITION.
-func (f *FlashImage) Name() string { return "flash:" + f.Partition }
+func (f *WriteImage) Name() string { return "flash:" + f.Partition }
 
 // Bytes is what one copy of the image writes, expanded and without don't-care.
-func (f *FlashImage) Bytes() int64 { return f.Image.Written() }
+func (f *WriteImage) Bytes() int64 { return f.Image.Written() }
 
 // Writes is true.
-func (f *FlashImage) Writes() bool { return true }
+func (f *WriteImage) Writes() bool { return true }
 
-// Restartable: an image can be sent again from its start.
-func (f *FlashImage) Restartable() {}
+// Restartable says that an image can be sent again from its start.
+func (f *WriteImage) Restartable() {}
 
 // Check asks whether the partition is there and large enough, and whether the
 // image can be cut for this tablet.
-func (f *FlashImage) Check(ctx context.Context, s *Session) ([]Verdict, error) {
+func (f *WriteImage) Check(ctx context.Context, s *Session) ([]Verdict, error) {
 	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (f *FlashImage) Check(ctx context.Context, s *Session) ([]Verdict, error) {
 }
 
 // pieces is the image as this tablet takes it.
-func (f *FlashImage) pieces(ctx context.Context, s *Session) (*image.Pieces, error) {
+func (f *WriteImage) pieces(ctx context.Context, s *Session) (*image.Pieces, error) {
 	limit, err := s.MaxDownload(ctx)
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (f *FlashImage) pieces(ctx context.Context, s *Session) (*image.Pieces, err
 }
 
 // Run sends the pieces, each followed by its own flash command.
-func (f *FlashImage) Run(ctx context.Context, s *Session) error {
+func (f *WriteImage) Run(ctx context.Context, s *Session) error {
 	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (f *FlashImage) Run(ctx context.Context, s *Session) error {
 }
 
 // send moves one piece; raw bytes are told in proportion to those on the wire.
-func (f *FlashImage) send(ctx context.Context, s *Session, partition string, piece image.Piece, p Progress) error {
+func (f *WriteImage) send(ctx context.Context, s *Session, partition string, piece image.Piece, p Progress) error {
 	var sent int64
 	err := s.client.Download(ctx, piece, func(n int) {
 		sent += int64(n)
@@ -139,7 +139,7 @@ func (f *FlashImage) send(ctx context.Context, s *Session, partition string, pie
 }
 
 // resize makes a logical partition large enough, as AOSP's client does.
-func (f *FlashImage) resize(ctx context.Context, s *Session, partition string) error {
+func (f *WriteImage) resize(ctx context.Context, s *Session, partition string) error {
 	size, err := s.client.PartitionSize(ctx, partition)
 	if err != nil || size == 0 || f.Image.Size() <= size {
 		return err
@@ -153,7 +153,7 @@ func (f *FlashImage) resize(ctx context.Context, s *Session, partition string) e
 
 // flush asks one more question, because this device tells of a failed write only
 // at the command after it.
-func (f *FlashImage) flush(ctx context.Context, s *Session) error {
+func (f *WriteImage) flush(ctx context.Context, s *Session) error {
 	_, err := s.client.Getvar(ctx, "parallel-download-flash")
 	var remote *fastboot.RemoteError
 	if errors.As(err, &remote) {
@@ -205,7 +205,7 @@ func (e *Erase) Name() string { return "erase:" + e.Partition }
 // Writes is true.
 func (e *Erase) Writes() bool { return true }
 
-// Restartable: erasing twice is erasing.
+// Restartable says that erasing twice is erasing.
 func (e *Erase) Restartable() {}
 
 // Check finds the slots.

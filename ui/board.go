@@ -234,7 +234,7 @@ func (b *board) lines(width, height int) []string {
 	bar := max(10, min(width-(port+modelWidth+stepWidth+3), 72))
 	lines := []string{b.o.paint(dim, fit(fit("PORT", port)+" "+fit("MODEL", modelWidth)+" "+"STEP", min(width, minWidth)))}
 	for _, r := range shown {
-		text, c := r.text(bar, time.Now())
+		text, c := r.text(time.Now())
 		lines = append(lines, fit(label[r], port)+" "+fit(printable(r.model), modelWidth)+" "+fit(r.stepText(), stepWidth)+" "+b.o.paint(c, strings.TrimRight(fit(text, bar), " ")))
 	}
 	if hidden > 0 {
@@ -292,7 +292,7 @@ func (r *row) stepText() string {
 }
 
 // text is what stands where the bar is; the result replaces the bar.
-func (r *row) text(width int, now time.Time) (string, colour) {
+func (r *row) text(now time.Time) (string, colour) {
 	switch {
 	case r.ended != nil:
 		d := *r.ended

@@ -74,7 +74,7 @@ func story(n int, tell func(flash.Event), pause func(chapter string)) {
 	}
 	pause("begun")
 	for done := int64(0); done <= 2e9; done += 25e6 {
-		time.Sleep(250 * time.Millisecond)
+		time.Sleep(250 * time.Millisecond) // of the bubble
 		for i := range n {
 			if i%8 != 4 && i != 2 {
 				say(i, flash.Progress{Step: "flash:system", Done: done + int64(i)*1e7, Total: 4e9, WireDone: done / 2, WireTotal: 2e9})
@@ -319,7 +319,7 @@ func TestBoard(t *testing.T) {
 				b := newBoard(s, s.size, test.o)
 				var seen strings.Builder
 				story(test.n, b.Event, func(chapter string) {
-					time.Sleep(5 * repaintEvery / 2)
+					time.Sleep(5 * repaintEvery / 2) // of the bubble
 					if !s.cursorHidden() {
 						t.Error("the cursor blinks on the board")
 					}
@@ -349,10 +349,10 @@ func TestBoardResize(t *testing.T) {
 		b := newBoard(s, s.size, Options{})
 		sizes := [][2]int{{120, 40}, {50, 8}, {80, 24}}
 		story(16, b.Event, func(string) {
-			time.Sleep(5 * repaintEvery / 2)
+			time.Sleep(5 * repaintEvery / 2) // of the bubble
 			s.resize(sizes[0][0], sizes[0][1])
 			sizes = sizes[1:]
-			time.Sleep(5 * repaintEvery / 2)
+			time.Sleep(5 * repaintEvery / 2) // of the bubble
 			if got := strings.Count(s.String(), "PORT "); got != 1 {
 				t.Errorf("%d boards at %v:\n%s", got, sizes, s)
 			}

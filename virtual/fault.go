@@ -27,9 +27,6 @@ type Fault struct {
 var kinds = []string{"unplug", "stall", "fail", "short", "slow", "corrupt", "serial", "locked", "refuse-getvar", "no-sparse",
 	"low-battery", "flood", "garbage", "deferred-fail", "no-boot", "slow-boot", "wrong-build"}
 
-// states are faults that are a property of the tablet unless WHERE says from when.
-var states = []string{"slow", "serial", "locked", "refuse-getvar", "no-sparse", "low-battery"}
-
 // ParseFault reads a specification.
 func ParseFault(spec string) (Fault, error) {
 	f := Fault{Times: 1, seconds: -1, percent: -1}

@@ -150,7 +150,7 @@ func newBoot(a *app) *cobra.Command {
 				return err
 			}
 			im := images[args[0]]
-			defer im.Close()
+			defer closeImages(images)
 			answers, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
 				pieces, err := im.Pieces(0xffffffff, image.Raw)
 				if err != nil {

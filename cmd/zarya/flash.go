@@ -77,11 +77,7 @@ func (a *app) flash(o flashOptions) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, im := range images {
-			_ = im.Close()
-		}
-	}()
+	defer closeImages(images)
 	if o.dryRun {
 		return a.showPlan(targets, steps)
 	}
@@ -121,7 +117,7 @@ func (a *app) flashSteps(o flashOptions) ([]flash.Step, map[string]*image.Image,
 		steps = append(steps, &flash.Erase{Partition: name, Slot: either(slot, o.slot)})
 	}
 	var files []string
-	var writes []*flash.FlashImage
+	var writes []*flash.WriteImage
 	written := map[string]bool{}
 	for _, arg := range o.images {
 		part, file, ok := strings.Cut(arg, "=")
@@ -137,7 +133,7 @@ func (a *app) flashSteps(o flashOptions) ([]flash.Step, map[string]*image.Image,
 		}
 		written[part] = true
 		files = append(files, file)
-		writes = append(writes, &flash.FlashImage{Partition: name, Slot: either(slot, o.slot), Policy: policy})
+		writes = append(writes, &flash.WriteImage{Partition: name, Slot: either(slot, o.slot), Policy: policy})
 	}
 	images, err := a.openImages(files)
 	if err != nil {
@@ -163,7 +159,7 @@ func either(a, b string) string {
 // checkPartition refuses names that cannot be right, and protected ones.
 func checkPartition(arg, name, slot string, allowed []string) error {
 	if name == "" || len(name) > 36 || strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", r)
 	}) {
 		return fail(exitUsage, "a partition's name has up to 36 letters, digits and _ - .", "%s: %q is not a partition's name", arg, name)
 	}
@@ -187,9 +183,7 @@ func (a *app) openImages(files []string) (map[string]*image.Image, error) {
 		}
 		im, err := image.Open(ctx, file)
 		if err != nil {
-			for _, opened := range images {
-				_ = opened.Close()
-			}
+			closeImages(images)
 			return nil, fail(exitInvalid, "check the file; nothing was written", "%w", err)
 		}
 		images[file] = im
@@ -197,10 +191,17 @@ func (a *app) openImages(files []string) (map[string]*image.Image, error) {
 	return images, nil
 }
 
+// closeImages closes files that were only read.
+func closeImages(images map[string]*image.Image) {
+	for _, im := range images {
+		_ = im.Close()
+	}
+}
+
 func imageInfos(steps []flash.Step) []flash.ImageInfo {
 	var infos []flash.ImageInfo
 	for _, s := range steps {
-		if w, ok := s.(*flash.FlashImage); ok {
+		if w, ok := s.(*flash.WriteImage); ok {
 			infos = append(infos, flash.ImageInfo{Partition: w.Partition, File: w.Image.Path(), Digest: w.Image.Digest(), Size: w.Image.Size()})
 		}
 	}

@@ -51,10 +51,10 @@ func (a *app) inspect(files []string, limit int64) error {
 	if err != nil {
 		return err
 	}
+	defer closeImages(images)
 	var items []imageItem
 	for _, file := range files {
 		im := images[file]
-		defer im.Close()
 		it := imageItem{File: file, Format: string(im.Format()), FileSize: im.FileSize(), Size: im.Size(), Digest: im.Digest(), Extents: len(im.Extents())}
 		for _, e := range im.Extents() {
 			switch e.Kind {

@@ -152,7 +152,7 @@ func askOne[T any](ctx context.Context, a *app, t network, trace *fastboot.Trace
 				fmt.Fprintf(a.stderr, "%s: %s\n", t, line)
 			}
 		}})
-		defer c.Close()
+		defer func() { _ = c.Close() }() // what it was asked is answered
 		var v T
 		if v, err = ask(ctx, session{c, t}); err == nil {
 			out.Value = &v

@@ -240,7 +240,6 @@ func TestZerosAreFillNeverDontCare(t *testing.T) {
 type simg struct {
 	chunks, blocks uint32
 	body, want     []byte
-	crc            uint32
 	dont           []bool // per block
 }
 
@@ -643,7 +642,7 @@ func TestMemory(t *testing.T) {
 	if n := after.TotalAlloc - opened.TotalAlloc; n > 32<<20 {
 		t.Errorf("16 tablets took %d KiB", n>>10)
 	}
-	if plan(t, im, 64<<20, Sparse) != plan(t, im, 64<<20, Sparse) {
+	if first, second := plan(t, im, 64<<20, Sparse), plan(t, im, 64<<20, Sparse); first != second {
 		t.Error("plans are not shared")
 	}
 }

@@ -551,7 +551,7 @@ func endCases() []testCase {
 		testCase{"INFO does not put off the total limit", func(t *testing.T, pair Pair) {
 			limits := patient
 			limits.Action = 4 * short
-			r := start(t, pair, limits, func(d *script, r *rig) {
+			r := start(t, pair, limits, func(d *script, _ *rig) {
 				d.want("download:00000001")
 				tick := time.NewTicker(short / 10)
 				defer tick.Stop()

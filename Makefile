@@ -1,0 +1,74 @@
+# What to type. Every target does its own set-up (scripts/setup.sh says what it
+# installs); `make help` lists them.
+
+SHELL := /bin/bash
+GO ?= go
+GOLANGCI_VERSION := v2.15.0
+GORELEASER_VERSION := v2.15.0
+TOOLS := $(CURDIR)/.tools
+# Debian keeps mkfs.ext4 and debugfs where users do not look.
+export PATH := $(PATH):/usr/sbin:/sbin
+FUZZTIME ?= 3s
+SCHEDULES ?= 1000
+
+.PHONY: help demo test check bench soak setup build lint unit race simulate fuzz nocgo release-check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing (Debian packages), and nothing else
+	@scripts/setup.sh
+
+build: ## build bin/zarya
+	@$(GO) build -o bin/zarya ./cmd/zarya
+
+demo: setup build ## flash sixteen virtual tablets from real images, in parallel
+	@scripts/demo.sh
+
+test: setup lint nocgo race simulate fuzz ## every test
+	@echo "all tests passed"
+
+check: setup build lint unit ## the fast loop: build, vet, lint, unit tests
+
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION) ## gofmt, go vet, golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	@$(GO) vet ./...
+	@$< run ./...
+
+$(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
+	@echo "building golangci-lint $(GOLANGCI_VERSION) into .tools/ (once; two minutes)"
+	@mkdir -p $(TOOLS)
+	@GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(TOOLS)/golangci-lint $@
+
+unit: ## the tests, without the race detector
+	@$(GO) test ./...
+
+race: ## the tests, with the race detector
+	@$(GO) test -race ./...
+
+simulate: ## SCHEDULES fault schedules of sixteen tablets
+	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim' ./flash
+
+fuzz: ## each fuzzer for FUZZTIME
+	@scripts/fuzz.sh $(FUZZTIME)
+
+nocgo: ## it builds without cgo
+	@CGO_ENABLED=0 $(GO) build ./...
+
+bench: setup build ## our speed beside AOSP fastboot's, in one run
+	@bench/flash.sh
+
+soak: setup ## the full counts: an hour of schedules and fuzzing
+	@$(MAKE) --no-print-directory simulate SCHEDULES=20000
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=120s
+
+release-check: $(TOOLS)/goreleaser ## .goreleaser.yaml is valid
+	@$(TOOLS)/goreleaser check
+
+$(TOOLS)/goreleaser:
+	@mkdir -p $(TOOLS)
+	@GOBIN=$(TOOLS) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+
+clean: ## remove what was built
+	@rm -rf bin dist
