@@ -1,7 +1,8 @@
 #!/bin/bash
 # The main job: sixteen virtual tablets full of junk are flashed in parallel from
 # real images, and what they hold is compared with the images byte for byte.
-# Everything is made in a temporary folder; the tree is left as it is.
+# Everything is made in a temporary folder; the tree is left as it is. The tablets'
+# partitions (4 GiB) are removed after the comparison, unless KEEP=1.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 zarya="$PWD/bin/zarya"
@@ -47,5 +48,10 @@ for n in $(seq 1 $count); do
   cmp -n "$(stat -c %s images/boot.img)" images/boot.img "tablets/$serial/boot.img"
 done
 echo "compared  system and boot of $count tablets with the images, byte for byte: equal"
+if [ "${KEEP:-}" != 1 ]; then
+  kill $pid 2>/dev/null || true
+  wait $pid 2>/dev/null || true
+  rm -r tablets
+fi
 echo "events    $dir/events.jsonl ($(wc -l <events.jsonl) lines)"
-echo "state     $dir/tablets (delete $dir when you have seen enough)"
+echo "all of it $dir (KEEP=1 make demo keeps the tablets' partitions, too)"
