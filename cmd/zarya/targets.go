@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -85,13 +86,14 @@ func parseTarget(t string) (network, error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return network{}, fail(exitUsage, "a port is a number from 1 to 65535", "target %q: %q is not a port", t, port)
 	}
-	if host == "" || strings.ContainsAny(host, " /@") {
+	_, notIP := netip.ParseAddr(host)
+	if host == "" || notIP != nil && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
 		return network{}, fail(exitUsage, "write tcp:HOST[:PORT]", "target %q has no valid host", t)
 	}
 	if strings.EqualFold(host, "localhost") {
 		host = "127.0.0.1"
 	}
-	if ip := net.ParseIP(host); ip != nil {
+	if ip, err := netip.ParseAddr(host); err == nil {
 		host = ip.String()
 	}
 	return network{proto, net.JoinHostPort(strings.ToLower(host), port)}, nil
