@@ -214,12 +214,12 @@ func (a *app) confirmWipe(targets []network) error {
 		return nil
 	}
 	if a.noInput || terminal(a.stdin) == nil {
-		return fail(exitUsage, "add --yes if these tablets may be wiped", "writing to %d tablets needs a yes, and nobody can be asked", len(targets))
+		return fail(exitUsage, "add --yes if these tablets may be wiped", "writing to %s needs a yes, and nobody can be asked", plural(len(targets)))
 	}
 	for _, t := range targets {
 		fmt.Fprintf(a.stderr, "  %s\n", t)
 	}
-	fmt.Fprintf(a.stderr, "Wipe these %d tablets? [y/N] ", len(targets))
+	fmt.Fprintf(a.stderr, "Wipe %s? [y/N] ", plural(len(targets)))
 	said := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 64)).ReadString('\n')

@@ -38,3 +38,11 @@ func parseBytes(s string) (int64, error) {
 	}
 	return 0, fmt.Errorf("%q is not a size", s)
 }
+
+// plural is "this tablet" or "these 16 tablets".
+func plural(n int) string {
+	if n == 1 {
+		return "this tablet"
+	}
+	return fmt.Sprintf("these %d tablets", n)
+}
