@@ -6,6 +6,7 @@ package virtual_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -68,17 +69,11 @@ func serve(t *testing.T, network string, c virtual.Config) (*virtual.Tablet, str
 	done := make(chan error, 1)
 	var address string
 	if network == "tcp" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := free(t, func(address string) (net.Listener, error) { return net.Listen("tcp", address) })
 		address = l.Addr().String()
 		go func() { done <- tablet.Serve(ctx, &opened{first: l}, address) }()
 	} else {
-		first, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		first := free(t, func(address string) (net.PacketConn, error) { return net.ListenPacket("udp", address) })
 		address = first.LocalAddr().String()
 		go func() {
 			done <- tablet.ServeUDP(ctx, func() (net.PacketConn, error) {
@@ -97,6 +92,19 @@ func serve(t *testing.T, network string, c virtual.Config) (*virtual.Tablet, str
 		}
 	})
 	return tablet, network + ":" + address
+}
+
+// free listens on a port that nobody takes while the tablet is away: below those
+// that the kernel hands out.
+func free[L any](t *testing.T, listen func(address string) (L, error)) L {
+	t.Helper()
+	for range 100 {
+		if l, err := listen(fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000))); err == nil {
+			return l
+		}
+	}
+	t.Fatal("no free port")
+	panic("unreachable")
 }
 
 // opened is a Network whose first listener listens already.

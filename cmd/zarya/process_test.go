@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -42,7 +43,12 @@ func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		// Below the ports that the kernel hands out, so that nobody takes it while the
+		// tablet is away.
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000)))
+		for tries := 0; err != nil && tries < 100; tries++ {
+			l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000)))
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
