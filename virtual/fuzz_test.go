@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -35,6 +36,21 @@ func FuzzParseFault(f *testing.F) {
 		}
 		if fault.Times > 0 && struck > fault.Times {
 			t.Fatalf("%q struck %d times", spec, struck)
+		}
+	})
+}
+
+// FuzzWords holds that what a host quotes arrives as it was, and that nothing else
+// makes the shell do more than one thing.
+func FuzzWords(f *testing.F) {
+	for _, s := range []string{"", "a b", "it's", "$(id)", "`id`", "a\nb", "'", "\\", "-rf", "*", "é"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, arg string) {
+		_, _ = words(arg)
+		got, err := words("echo '" + strings.ReplaceAll(arg, "'", `'\''`) + "'")
+		if err != nil || len(got) != 2 || got[1] != arg {
+			t.Fatalf("%q arrives as %q (%v)", arg, got, err)
 		}
 	})
 }

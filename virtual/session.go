@@ -48,7 +48,7 @@ func (t *Tablet) session(ctx context.Context, l link) error {
 		case errors.As(err, &refused):
 			text = "FAIL" + clip(string(refused))
 		case errors.As(err, &gone) && gone.mode != "unplugged":
-			t.set(func(s *State) { s.Mode = gone.mode })
+			t.leaving(gone)
 			if err := l.Respond("OKAY"); err != nil {
 				return err
 			}
@@ -414,6 +414,9 @@ func (t *Tablet) flash(ctx context.Context, l link, name string) (string, error)
 // write puts the download onto a partition.
 func (t *Tablet) write(ctx context.Context, name string, room int64, sparse bool) error {
 	dst, _, err := t.lookup(name)
+	if err == nil {
+		err = t.forget(name)
+	}
 	if err != nil {
 		return &storageError{err}
 	}
@@ -452,10 +455,18 @@ func (t *Tablet) erase(name string) error {
 		return refusal(t.config.Family.NoPartition)
 	}
 	if err == nil {
-		err = dst.Zero(0, size)
+		err = errors.Join(dst.Zero(0, size), t.forget(name))
 	}
 	if err != nil {
 		return &storageError{err}
+	}
+	return nil
+}
+
+// forget empties the overlay where what lies under it is written anew.
+func (t *Tablet) forget(partition string) error {
+	if sameSlotless(partition, "system") || sameSlotless(partition, "userdata") {
+		return t.root.reset()
 	}
 	return nil
 }

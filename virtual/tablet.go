@@ -32,6 +32,7 @@ type Config struct {
 	Faults      []Fault
 	RebootTime  time.Duration // how long it is away when it restarts
 	Digests     bool          // keep the digest of each download, for State
+	Login       Login         // of the booted system; the zero value is DefaultLogin
 	Log         func(format string, args ...any)
 }
 
@@ -51,6 +52,10 @@ type Tablet struct {
 
 	refuse, noSparse, lowBattery bool // used by the session only
 
+	root    *rootfs
+	restart sync.Mutex // of the booted system
+	release []byte     // of wrong-build; nil otherwise; set at boot
+
 	download struct { // what was downloaded last; used by the session only
 		store  store
 		size   int64
@@ -61,7 +66,7 @@ type Tablet struct {
 
 // State is a snapshot of a tablet.
 type State struct {
-	Mode       string // fastboot, fastbootd, system, off
+	Mode       string // fastboot, fastbootd, booting, system, dead (does not boot), off, unplugged
 	Locked     bool
 	Slot       string // a or b; "" without slots
 	Downloads  int
@@ -88,6 +93,9 @@ func New(c Config) (*Tablet, error) {
 	if c.MaxDownload == 0 {
 		c.MaxDownload = c.Family.MaxDownload
 	}
+	if c.Login == (Login{}) {
+		c.Login = DefaultLogin
+	}
 	if c.Log == nil {
 		c.Log = func(string, ...any) {}
 	}
@@ -113,6 +121,10 @@ func New(c Config) (*Tablet, error) {
 		if err := os.MkdirAll(filepath.Join(c.Dir, c.Serial), 0o755); err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if t.root, err = newRootfs(c.overlayFile()); err != nil {
+		return nil, err
 	}
 	t.strike(moment{event: "start"})
 	return t, nil
@@ -191,7 +203,6 @@ func (t *Tablet) strike(m moment) *Fault {
 			t.noSparse = true
 		case "low-battery":
 			t.lowBattery = true
-		case "no-boot", "slow-boot", "wrong-build": // of the booted system
 		default:
 			return f
 		}
@@ -216,14 +227,42 @@ type leave struct {
 
 func (l *leave) Error() string { return "the tablet leaves for " + l.mode }
 
-// depart does what a leave says; false means that the tablet never comes back.
-func (t *Tablet) depart(ctx context.Context, l *leave) bool {
-	t.config.Log("leaves for %s", l.mode)
-	t.set(func(s *State) { s.Mode = l.mode })
-	if !l.back || l.mode == "system" || l.mode == "off" {
-		return false
+// leaving tells that the tablet is on its way.
+func (t *Tablet) leaving(l *leave) {
+	t.set(func(s *State) {
+		if s.Mode = l.mode; l.mode == "system" {
+			s.Mode = "booting"
+		}
+	})
+}
+
+// away is the time between two sessions of fastboot: off, restarting, or booted
+// with SSH on n at address. A tablet that never comes back is away until ctx ends.
+func (t *Tablet) away(ctx context.Context, l *leave, n Network, address string) error {
+	for {
+		t.config.Log("leaves for %s", l.mode)
+		t.leaving(l)
+		if !l.back || l.mode == "off" {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		if err := pause(ctx, l.after); err != nil {
+			return err
+		}
+		if l.mode != "system" {
+			t.set(func(s *State) { // an unplugged tablet is in fastboot again
+				if s.Mode == "unplugged" {
+					s.Mode = "fastboot"
+				}
+			})
+			return nil
+		}
+		next, err := t.system(ctx, n, address)
+		if err != nil {
+			return err
+		}
+		l = next
 	}
-	return pause(ctx, l.after) == nil
 }
 
 // Network is where a tablet listens. *memnet.Net is one, TCP another.
@@ -257,9 +296,10 @@ func (t *Tablet) Serve(ctx context.Context, n Network, address string) error {
 		if err != nil {
 			return err
 		}
-		if !t.depart(ctx, gone) {
-			<-ctx.Done()
+		if err := t.away(ctx, gone, n, address); ctx.Err() != nil {
 			return nil
+		} else if err != nil {
+			return err
 		}
 	}
 }

@@ -23,8 +23,8 @@ const (
 )
 
 // ServeUDP is Serve over UDP; listen opens the socket each time that the tablet
-// comes up.
-func (t *Tablet) ServeUDP(ctx context.Context, listen func() (net.PacketConn, error)) error {
+// comes up. The booted system's SSH is on n at address.
+func (t *Tablet) ServeUDP(ctx context.Context, listen func() (net.PacketConn, error), n Network, address string) error {
 	defer t.close()
 	for {
 		conn, err := listen()
@@ -44,9 +44,10 @@ func (t *Tablet) ServeUDP(ctx context.Context, listen func() (net.PacketConn, er
 		if !errors.As(err, &gone) {
 			return err
 		}
-		if !t.depart(ctx, gone) {
-			<-ctx.Done()
+		if err := t.away(ctx, gone, n, address); ctx.Err() != nil {
 			return nil
+		} else if err != nil {
+			return err
 		}
 	}
 }

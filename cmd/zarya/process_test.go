@@ -10,19 +10,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/virtual"
 )
+
+var nextPort atomic.Int32
 
 // farm runs n virtual tablets in this process and gives their addresses.
 func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
@@ -43,11 +45,13 @@ func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Below the ports that the kernel hands out, so that nobody takes it while the
-		// tablet is away.
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000)))
-		for tries := 0; err != nil && tries < 100; tries++ {
-			l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000)))
+		// Below the ports that the kernel hands out, and none twice, so that a tablet
+		// that is away finds its own again.
+		var l net.Listener
+		for range 100 {
+			if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 14000+nextPort.Add(1)%4000)); err == nil {
+				break
+			}
 		}
 		if err != nil {
 			t.Fatal(err)

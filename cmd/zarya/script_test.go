@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -76,6 +77,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+var scriptPort atomic.Int32 // no port twice: a tablet that is away finds its own again
+
 // tablets NAME [FLAG…] starts zarya virtual on free ports, waits until it is
 // ready, and sets $NAME1, $NAME2 … to the addresses. State is in $WORK/NAME.
 func tablets(ts *testscript.TestScript, neg bool, args []string) {
@@ -92,7 +95,7 @@ func tablets(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	zarya := lookZarya(ts)
 	for range 20 { // a port may be taken by another test
-		base := 20000 + rand.IntN(12000)
+		base := 20000 + int(scriptPort.Add(int32(count)))%12000
 		cmd := exec.Command(zarya, append([]string{"virtual", "--listen", fmt.Sprintf("%s:127.0.0.1:%d", proto, base), "--state", ts.MkAbs(name)}, flags...)...)
 		out, err := cmd.StdoutPipe()
 		ts.Check(err)

@@ -227,7 +227,7 @@ func serve(ctx context.Context, t *virtual.Tablet, proto, address string, listen
 				once.Do(listening)
 			}
 			return c, err
-		})
+		}, virtual.TCP{}, address)
 	}
 	return t.Serve(ctx, notifying{func() { once.Do(listening) }}, address)
 }

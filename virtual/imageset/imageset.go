@@ -3,7 +3,12 @@
 package imageset
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +20,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zarya-station/zarya/virtual"
 )
 
 // Options of a set; the zero value is a good one.
@@ -66,6 +73,7 @@ func Build(ctx context.Context, dir string, opt Options) (*Set, error) {
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
 	made := in(filepath.Join(tmp, "set"))
+	var digests virtual.VBMetaDigests                 // of userdata
 	if err := os.Mkdir(made.Dir, 0o755); err != nil { //nolint:gosec // as above
 		return nil, err
 	}
@@ -73,8 +81,8 @@ func Build(ctx context.Context, dir string, opt Options) (*Set, error) {
 		func() error { return system(ctx, made.System, filepath.Join(tmp, "root"), opt) },
 		func() error { return run(ctx, "img2simg", made.System, made.SystemSparse) },
 		func() error { return junk(made.Boot, "ANDROID!", 8*mib, 1) },
-		func() error { return junk(made.VBMeta, "AVB0", block, 2) },
-		func() error { return userdata(made.UserdataSparse) },
+		func() error { return userdata(made.UserdataSparse, &digests) },
+		func() error { return vbmeta(made, opt, digests) },
 	} {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
@@ -118,7 +126,7 @@ func replaceable(s *Set) error {
 }
 
 // packages are the Debian packages of the tools.
-var packages = map[string]string{"mkfs.ext4": "e2fsprogs", "img2simg": "android-sdk-libsparse-utils"}
+var packages = map[string]string{"mkfs.ext4": "e2fsprogs", "debugfs": "e2fsprogs", "img2simg": "android-sdk-libsparse-utils"}
 
 // run starts a tool with all times and seeds fixed.
 func run(ctx context.Context, name string, args ...string) error {
@@ -142,10 +150,18 @@ func run(ctx context.Context, name string, args ...string) error {
 // system makes the ext4 image of a root that is staged first. At most half of it
 // is filled, so that it has holes.
 func system(ctx context.Context, path, root string, opt Options) error {
-	for name, text := range map[string]string{
-		"etc/os-release": "ID=auroraos\nNAME=\"Aurora OS\"\nVERSION_ID=" + opt.Version + "\nPRETTY_NAME=\"Aurora OS " + opt.Version + " (virtual)\"\n",
-		"etc/hw-release": "ID=virtual\nNAME=\"Zarya virtual tablet\"\nVERSION_ID=" + opt.Version + "\n",
+	// In one order: mkfs.ext4 numbers files as it finds them.
+	for _, f := range [][2]string{
+		{"etc/os-release", "ID=auroraos\nNAME=\"Aurora OS\"\nVERSION_ID=" + opt.Version + "\nPRETTY_NAME=\"Aurora OS " + opt.Version + " (virtual)\"\n"},
+		{"etc/hw-release", "ID=virtual\nNAME=\"Zarya virtual tablet\"\nVERSION_ID=" + opt.Version + "\n"},
+		{"etc/hostname", "AuroraOS\n"},
+		// Folders that a first boot or a provisioning step writes into.
+		{"etc/ssh/sshd_config", "PasswordAuthentication yes\n"},
+		{"home/defaultuser/.profile", ""},
+		{"var/lib/timed/timed-cache.settings", ""},
+		{"tmp/.keep", ""},
 	} {
+		name, text := f[0], f[1]
 		to := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { //nolint:gosec // a system's own files
 			return err
@@ -153,6 +169,9 @@ func system(ctx context.Context, path, root string, opt Options) error {
 		if err := os.WriteFile(to, []byte(text), 0o644); err != nil { //nolint:gosec // as above
 			return err
 		}
+	}
+	if err := zones(root); err != nil {
+		return err
 	}
 	budget := opt.Size / 2
 	for i, from := range sources(opt.From) {
@@ -163,8 +182,70 @@ func system(ctx context.Context, path, root string, opt Options) error {
 	if err := settle(root); err != nil {
 		return err
 	}
-	return run(ctx, "mkfs.ext4", "-q", "-F", "-b", strconv.Itoa(block), "-L", "system", "-U", uuid,
-		"-E", "hash_seed="+uuid+",root_owner=0:0,lazy_itable_init=0,nodiscard", "-d", root, path, strconv.FormatInt(opt.Size/block, 10))
+	if err := run(ctx, "mkfs.ext4", "-q", "-F", "-b", strconv.Itoa(block), "-L", "system", "-U", uuid,
+		"-E", "hash_seed="+uuid+",root_owner=0:0,lazy_itable_init=0,nodiscard", "-d", root, path, strconv.FormatInt(opt.Size/block, 10)); err != nil {
+		return err
+	}
+	return settleChanges(ctx, path, root)
+}
+
+// settleChanges gives every inode one time of change. mkfs.ext4 copies that of the
+// staged file, which nobody can set.
+func settleChanges(ctx context.Context, path, root string) error {
+	var script strings.Builder
+	err := filepath.WalkDir(root, func(file string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, file)
+		if strings.ContainsAny(rel, "\"\n") {
+			return fmt.Errorf("%q: debugfs cannot take such a name", rel)
+		}
+		fmt.Fprintf(&script, "set_inode_field \"/%s\" ctime @%s\n", strings.TrimPrefix(rel, "."), epoch)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	commands := root + ".debugfs"
+	if err := os.WriteFile(commands, []byte(script.String()), 0o600); err != nil {
+		return err
+	}
+	return run(ctx, "debugfs", "-w", "-f", commands, path)
+}
+
+// zones stages the time zones of Go's own copy of the tz database.
+func zones(root string) error {
+	out, err := exec.Command("go", "env", "GOROOT").Output() //nolint:noctx // answers at once
+	if err != nil {
+		return nil //nolint:nilerr // a system without Go: the image has no zones
+	}
+	z, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(out)), "lib", "time", "zoneinfo.zip"))
+	if err != nil {
+		return nil //nolint:nilerr // as above
+	}
+	defer func() { _ = z.Close() }()
+	for _, f := range z.File {
+		if !strings.HasPrefix(f.Name, "Europe/") && !strings.HasPrefix(f.Name, "Asia/") || strings.HasSuffix(f.Name, "/") {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(io.LimitReader(r, mib))
+		to := filepath.Join(root, "usr", "share", "zoneinfo", filepath.FromSlash(f.Name))
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(to), 0o755) //nolint:gosec // a system's own files
+		}
+		if err == nil {
+			err = os.WriteFile(to, text, 0o644) //nolint:gosec // as above
+		}
+		if err = errors.Join(err, r.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sources are the folders to take files from.
@@ -266,21 +347,58 @@ func noise(size int, seed uint64) []byte {
 	return b
 }
 
-// userdata writes 64 MiB of every kind of chunk.
-func userdata(path string) error {
+// userdata writes 64 MiB of every kind of chunk, and gives the digest of what is
+// written: all but what is don't-care.
+func userdata(path string, d *virtual.VBMetaDigests) error {
 	f, err := os.Create(path) //nolint:gosec // our own folder
 	if err != nil {
 		return err
 	}
+	sum := sha256.New()
+	fill := func(word uint32, n int) {
+		_, _ = sum.Write(bytes.Repeat(binary.LittleEndian.AppendUint32(nil, word), n/4)) // a hash never fails
+	}
+	raw := func(b []byte) []byte {
+		_, _ = sum.Write(b) // as above
+		return b
+	}
 	w := NewWriter(f, block)
-	w.Raw(noise(mib, 3))
+	w.Raw(raw(noise(mib, 3)))
 	w.Fill(0, mib/block)
+	fill(0, mib)
 	w.CRC32()
 	w.DontCare(30 * mib / block)
-	w.Raw(noise(3*mib, 4))
+	w.Raw(raw(noise(3*mib, 4)))
 	w.Fill(0xdeadbeef, 7*mib/block)
+	fill(0xdeadbeef, 7*mib)
 	w.DontCare(21 * mib / block)
-	w.Raw(noise(mib, 5))
+	w.Raw(raw(noise(mib, 5)))
 	w.CRC32()
+	*d = virtual.VBMetaDigests{Name: "userdata", SHA256: hex.EncodeToString(sum.Sum(nil)),
+		Ranges: [][2]int64{{0, 2 * mib}, {32 * mib, 10 * mib}, {63 * mib, mib}}}
 	return errors.Join(w.Close(), f.Close())
+}
+
+// vbmeta names the digests of the other images, for the tablet to start only what
+// was written whole.
+func vbmeta(made *Set, opt Options, userdata virtual.VBMetaDigests) error {
+	v := virtual.VBMeta{Version: opt.Version}
+	for _, im := range []struct{ name, path string }{{"system", made.System}, {"boot", made.Boot}} {
+		f, err := os.Open(im.path) //nolint:gosec // our own folder
+		if err != nil {
+			return err
+		}
+		sum := sha256.New()
+		n, err := io.Copy(sum, f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		v.Partitions = append(v.Partitions, virtual.VBMetaDigests{Name: im.name, Ranges: [][2]int64{{0, n}}, SHA256: hex.EncodeToString(sum.Sum(nil))})
+	}
+	v.Partitions = append(v.Partitions, userdata)
+	b, err := v.Bytes()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(made.VBMeta, b, 0o644) //nolint:gosec // images are no secret
 }
