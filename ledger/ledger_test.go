@@ -1,0 +1,482 @@
+// The ledger's promises: durable, in order, unchanged, and no job left open.
+
+package ledger
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv("ZARYA_TEST_LEDGER"); path != "" {
+		parent := os.NewFile(1, "parent")
+		fmt.Fprintln(parent, "error:", work(parent, path, os.Getenv("ZARYA_TEST_LIMIT") != ""))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// tablet is a target that only has a name.
+type tablet string
+
+func (t tablet) Where() flash.Where { return flash.Where{Address: string(t), Serial: "S" + string(t)} }
+
+func (tablet) Fastboot(context.Context) (fastboot.Transport, error) { return nil, io.EOF }
+
+// record writes the four entries of one job that passes.
+func record(l *Ledger, id, place string) error {
+	job := flash.Job{ID: id, Target: tablet(place), Scope: flash.ScopeFlash, Steps: []flash.Step{&flash.Erase{Partition: "a"}, &flash.Erase{Partition: "b"}}}
+	if err := l.Intent(job, job.Target.Where()); err != nil {
+		return err
+	}
+	for _, s := range job.Steps {
+		if err := l.Step(job, flash.StepDone{Step: s.Name(), Seconds: 0.25, Result: flash.StepOK}); err != nil {
+			return err
+		}
+	}
+	_, err := l.Result(job, job.Target.Where(), flash.JobDone{Scope: flash.ScopeFlash, Result: flash.Pass, Verified: "sent", Bytes: 7, Seconds: 0.5})
+	return err
+}
+
+// work is what a child process does: four tablets' jobs without end, or until the
+// disk is full.
+func work(parent io.Writer, path string, limited bool) error {
+	if limited {
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 200 << 10, Max: 200 << 10}); err != nil {
+			return err
+		}
+	}
+	l, err := Open(context.Background(), path, "st")
+	if err != nil {
+		return err
+	}
+	failed := make(chan error)
+	for w := range 4 {
+		go func() {
+			for i := 0; ; i++ {
+				if err := record(l, fmt.Sprintf("%d-%d-%d", os.Getpid(), w, i), fmt.Sprint(w)); err != nil {
+					failed <- err
+					return
+				}
+				fmt.Fprintln(parent, "recorded")
+			}
+		}()
+	}
+	return <-failed
+}
+
+func child(t *testing.T, path string, env ...string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe)
+	cmd.Env = append(append(os.Environ(), "ZARYA_TEST_LEDGER="+path), env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, bufio.NewScanner(out)
+}
+
+func open(t *testing.T, path string) *Ledger {
+	t.Helper()
+	l, err := Open(t.Context(), path, "st")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func results(t *testing.T, l *Ledger) map[string]int {
+	t.Helper()
+	jobs, err := l.Jobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := map[string]int{}
+	for _, j := range jobs {
+		n[j.Result]++
+		if j.Result == "pass" && len(j.Steps) != 2 {
+			t.Errorf("job %s passed with %d steps", j.Job, len(j.Steps))
+		}
+	}
+	return n
+}
+
+func TestRecord(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "ledger.db")
+	l := open(t, path)
+	for i := range 3 {
+		if err := record(l, fmt.Sprint("job", i), fmt.Sprint("tcp:10.0.0.", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job := flash.Job{ID: "failing", Target: tablet("x"), Scope: flash.ScopeFlash}
+	name, err := l.Result(job, job.Target.Where(), flash.JobDone{Result: flash.Fail, Class: flash.ClassCable, Step: "connect", Error: "gone \x00 \xff \"\\ é"})
+	if err != nil || name != "st-13" {
+		t.Fatalf("%s %v", name, err)
+	}
+	// A reader beside the writer sees the same.
+	r, err := OpenReader(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, l := range []*Ledger{l, r} {
+		jobs, err := l.Jobs(t.Context())
+		if err != nil || len(jobs) != 4 {
+			t.Fatalf("%d jobs, %v", len(jobs), err)
+		}
+		if j := jobs[1]; j.Record != "st-8" || j.Result != "pass" || j.Verified != "sent" || j.Tablet != "tcp:10.0.0.1" || j.Seconds != 0.5 || len(j.Steps) != 2 {
+			t.Errorf("%+v", j)
+		}
+		heads, err := l.Verify(t.Context())
+		if err != nil || len(heads) != 1 || heads[0].Seq != 13 {
+			t.Errorf("%v %v", heads, err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+}
+
+// TestConcurrent lets sixteen workers and two processes' worth of ledgers add at once.
+func TestConcurrent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	ledgers := []*Ledger{open(t, path), open(t, path)}
+	var wg sync.WaitGroup
+	for w := range 16 {
+		wg.Go(func() {
+			for i := range 4 {
+				if err := record(ledgers[w%2], fmt.Sprintf("%d-%d", w, i), fmt.Sprint(w)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := results(t, ledgers[0]); n["pass"] != 64 || len(n) != 1 {
+		t.Error(n)
+	}
+	if _, err := ledgers[1].Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestKilled kills a writing process at twenty moments: after each, the chain holds,
+// no job is open, and none passed that was not said to.
+func TestKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	said := 0
+	for round := range 20 {
+		cmd, lines := child(t, path)
+		for n := 0; n <= round*3 && lines.Scan(); n++ {
+			said++
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() {
+			said++
+		}
+		_ = cmd.Wait()
+		r, err := OpenReader(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := results(t, r); n["running"] != 0 {
+			t.Errorf("a reader sees jobs of a dead process running: %v", n)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(t.Context(), path, "st")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Verify(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		n := results(t, l)
+		if n["pass"] < said || n["running"] != 0 || n["pass"]+n["interrupted"] == 0 {
+			t.Fatalf("round %d: %v, of %d that were said to pass", round, n, said)
+		}
+		entries := map[string]int{}
+		for e, err := range l.Entries(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b body
+			if err := json.Unmarshal(e.Body, &b); err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == KindResult || e.Kind == KindInterrupted {
+				if entries[b.Job]++; entries[b.Job] > 1 {
+					t.Fatalf("job %s ended twice", b.Job)
+				}
+			}
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := filepath.Glob(path + ".runs/[0-9a-f]*"); err != nil || len(left) > 0 {
+		t.Errorf("lock files of the dead: %v %v", left, err)
+	}
+}
+
+// TestLiving does not close what another process is still at.
+func TestLiving(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	one := open(t, path)
+	job := flash.Job{ID: "long", Target: tablet("x")}
+	if err := one.Intent(job, job.Target.Where()); err != nil {
+		t.Fatal(err)
+	}
+	two := open(t, path)
+	if n := results(t, two); n["running"] != 1 {
+		t.Error(n)
+	}
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := results(t, two); n["interrupted"] != 1 {
+		t.Error(n)
+	}
+}
+
+// TestFull lets the disk run full under a ledger: the error is typed, and what was
+// recorded before stands.
+func TestFull(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd, lines := child(t, path, "ZARYA_TEST_LIMIT=1")
+	said, last := 0, ""
+	for lines.Scan() {
+		if last = lines.Text(); last == "recorded" {
+			said++
+		}
+	}
+	_ = cmd.Wait()
+	if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() && !strings.Contains(last, "the ledger cannot be written") {
+		t.Errorf("it ended with %q, %v", last, cmd.ProcessState)
+	}
+	l := open(t, path)
+	if _, err := l.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := results(t, l); n["pass"] < said || said == 0 {
+		t.Errorf("%v, of %d", n, said)
+	}
+}
+
+func TestTampering(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := open(t, path)
+	for i := range 3 {
+		if err := record(l, fmt.Sprint(i), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.db.Exec("UPDATE entry SET kind = 'result' WHERE seq = 1"); err == nil || !strings.Contains(err.Error(), "never changed") {
+		t.Errorf("an entry was changed: %v", err)
+	}
+	if _, err := l.db.Exec("DELETE FROM entry WHERE seq = 1"); err == nil || !strings.Contains(err.Error(), "never removed") {
+		t.Errorf("an entry was removed: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		sql  string
+		seq  int64
+		want string
+	}{
+		{"UPDATE entry SET body = replace(body, '250', '251') WHERE seq = 6", 6, "not what was written"},
+		{"UPDATE entry SET ts = '2020-01-01T00:00:00.000000Z' WHERE seq = 2", 2, "not what was written"},
+		{"UPDATE entry SET kind = 'result' WHERE seq = 1", 1, "not what was written"},
+		{"UPDATE entry SET hash = zeroblob(32) WHERE seq = 3", 3, "not what was written"},
+		{"UPDATE entry SET prev = zeroblob(32) WHERE seq = 4", 4, "does not follow"},
+		{"DELETE FROM entry WHERE seq = 5", 6, "missing"},
+		{"DELETE FROM entry WHERE seq = 1", 2, "missing"},
+	} {
+		copied := filepath.Join(t.TempDir(), "copy.db")
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(copied, text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("sqlite", copied)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, stmt := range []string{"DROP TRIGGER entry_update", "DROP TRIGGER entry_delete", test.sql} {
+			if _, err := db.Exec(stmt); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r, err := OpenReader(t.Context(), copied)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Verify(t.Context())
+		var broken *BrokenError
+		if !errors.As(err, &broken) || broken.Seq != test.seq || !strings.Contains(broken.Reason, test.want) {
+			t.Errorf("%s: %v", test.sql, err)
+		}
+		_ = r.Close()
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	dir := t.TempDir()
+	newer := filepath.Join(dir, "newer.db")
+	l := open(t, newer)
+	if _, err := l.db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var form *NewerError
+	if _, err := Open(t.Context(), newer, "st"); !errors.As(err, &form) || form.Has != 99 {
+		t.Errorf("a newer ledger: %v", err)
+	}
+	if _, err := OpenReader(t.Context(), newer); !errors.As(err, &form) {
+		t.Errorf("a newer ledger: %v", err)
+	}
+	text := filepath.Join(dir, "text.db")
+	if err := os.WriteFile(text, bytes.Repeat([]byte("no database"), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{text, dir, filepath.Join(text, "under a file")} {
+		if l, err := Open(t.Context(), path, "st"); err == nil {
+			_ = l.Close()
+			t.Errorf("%s was opened", path)
+		}
+	}
+	if _, err := OpenReader(t.Context(), filepath.Join(dir, "none.db")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+func TestMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, err := OpenMemory("st")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for w := range 16 {
+			wg.Go(func() {
+				if err := record(l, fmt.Sprint(w), fmt.Sprint(w)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := results(t, l); n["pass"] != 16 {
+			t.Error(n)
+		}
+		if _, err := l.Verify(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestVectors holds the encoding and the hash to what is published.
+func TestVectors(t *testing.T) {
+	text, err := os.ReadFile("testdata/vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []struct {
+		Input                 json.RawMessage
+		Station, TS, Kind     string
+		Seq                   int64
+		Prev, Canonical, Hash string
+	}
+	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors) < 4 {
+		t.Fatalf("%d vectors, %v", len(vectors), err)
+	}
+	for i, v := range vectors {
+		got, err := Canonical(v.Input)
+		if err != nil || string(got) != v.Canonical {
+			t.Errorf("vector %d: %s, not %s (%v)", i, got, v.Canonical, err)
+		}
+		e := Entry{Station: v.Station, Seq: v.Seq, TS: v.TS, Kind: v.Kind, Body: []byte(v.Canonical)}
+		prev, err := hex.DecodeString(v.Prev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(e.Prev[:], prev)
+		if sum := fmt.Sprintf("%x", e.sum()); sum != v.Hash {
+			t.Errorf("vector %d: hash %s, not %s", i, sum, v.Hash)
+		}
+	}
+	for _, bad := range []string{`1.5`, `1e3`, `9007199254740992`, `-9007199254740992`} {
+		if got, err := Canonical(json.RawMessage(bad)); err == nil {
+			t.Errorf("%s is recorded as %s", bad, got)
+		}
+	}
+}
+
+func FuzzCanonical(f *testing.F) {
+	for _, s := range []string{`{"b":1,"a":[true,null,"\u00e9\n"]}`, `{}`, `"\ud800"`, `1e2`, `{"a":1,"a":2}`, `[]x`, "\"\xff\""} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if !json.Valid(text) {
+			_ = IsCanonical(text)
+			return
+		}
+		c, err := Canonical(json.RawMessage(text))
+		if err != nil {
+			return
+		}
+		if !IsCanonical(c) {
+			t.Fatalf("%q is not its own canonical form", c)
+		}
+		again, err := Canonical(json.RawMessage(c))
+		if err != nil || !bytes.Equal(c, again) {
+			t.Fatalf("%q becomes %q (%v)", c, again, err)
+		}
+	})
+}
