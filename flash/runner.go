@@ -34,11 +34,48 @@ type Runner struct {
 	Wait        time.Duration // how long a target may take to appear; 0: one attempt
 	Limits      fastboot.Limits
 	Trace       *fastboot.Tracer // nil: none
+
+	halt     chan struct{} // closed: the record failed, all jobs stop
+	haltOnce sync.Once
+}
+
+// NotDurable reports whether the recorder failed during Run: what happened to the
+// tablets since then is in the events only.
+func (r *Runner) NotDurable() bool {
+	select {
+	case <-r.halt:
+		return true
+	default:
+		return false
+	}
+}
+
+// errNotDurable stops every job of a run whose record failed.
+var errNotDurable = failf(ClassStation, "mend the ledger, then try this tablet again", "stopped, because the ledger cannot be written")
+
+// unrecorded makes a recorder's error the end of all jobs.
+func (r *Runner) unrecorded(what string, err error) *Failure {
+	r.haltOnce.Do(func() { close(r.halt) })
+	return &Failure{Class: ClassStation, Hint: errNotDurable.Hint, Err: err, Message: fmt.Sprintf("the %s could not be recorded: %v", what, err)}
+}
+
+// stopping is why no new command should begin, or nil.
+func (r *Runner) stopping() error {
+	if r.NotDurable() {
+		return errNotDurable
+	}
+	select {
+	case <-r.Drain:
+		return ErrStopped
+	default:
+		return nil
+	}
 }
 
 // Run runs all jobs and returns their results in the same order. It returns when
 // every job has ended; a context that ends makes that soon.
 func (r *Runner) Run(ctx context.Context, jobs []Job) []JobDone {
+	r.halt, r.haltOnce = make(chan struct{}), sync.Once{}
 	slots := make(chan struct{}, max(1, len(jobs)))
 	if r.Concurrency > 0 {
 		slots = make(chan struct{}, r.Concurrency)
@@ -77,6 +114,7 @@ func (r *Runner) admit(ctx context.Context, s *Session, slots chan struct{}) boo
 		return true
 	case <-ctx.Done():
 	case <-r.Drain:
+	case <-r.halt:
 	}
 	return false
 }
@@ -104,6 +142,9 @@ func (s *Session) run(ctx context.Context) (done JobDone) {
 func (s *Session) skip() JobDone {
 	done := JobDone{Scope: s.job.Scope, Result: Skipped, Class: ClassOperator, Error: ErrStopped.Error(),
 		Hint: "nothing was written", Retryable: true}
+	if s.runner.NotDurable() {
+		done.Class, done.Error = ClassStation, errNotDurable.Message
+	}
 	s.emit(done)
 	return done
 }
@@ -129,7 +170,8 @@ func (s *Session) finish(start time.Time, err error) JobDone {
 		id, err := s.runner.Recorder.Result(s.job, s.where, done)
 		if err != nil {
 			done.Result, done.Verified, done.Class = Fail, "", ClassStation
-			done.Error, done.Hint = "the result could not be recorded: "+err.Error(), "mend the ledger, then flash this tablet again"
+			f := s.runner.unrecorded("result", err)
+			done.Error, done.Hint, done.Retryable = f.Message, f.Hint, true
 		}
 		done.Record = id
 	}
@@ -146,7 +188,7 @@ func (s *Session) work(ctx context.Context) error {
 	}
 	if s.runner.Recorder != nil {
 		if err := s.runner.Recorder.Intent(s.job, s.where); err != nil {
-			return failf(ClassStation, "mend the ledger, then try again; nothing was written", "the intent could not be recorded: %v", err)
+			return s.runner.unrecorded("intent", err)
 		}
 	}
 	for _, step := range s.job.Steps {
@@ -205,7 +247,7 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 		}
 		if s.runner.Recorder != nil {
 			if rerr := s.runner.Recorder.Step(s.job, done); rerr != nil && err == nil {
-				err = failf(ClassStation, "mend the ledger, then flash this tablet again", "the step could not be recorded: %v", rerr)
+				err = s.runner.unrecorded("step", rerr)
 			}
 		}
 		s.emit(done)
@@ -276,6 +318,8 @@ func (s *Session) open(ctx context.Context, patience time.Duration) error {
 		select {
 		case <-s.runner.Drain:
 			cancel(ErrStopped)
+		case <-s.runner.halt:
+			cancel(errNotDurable)
 		case <-ctx.Done():
 		}
 	}()

@@ -59,16 +59,9 @@ func (s *Session) Progress(p Progress) {
 	s.emit(p)
 }
 
-// Stopping returns ErrStopped once the operator asked to stop: a step calls it
-// between commands.
-func (s *Session) Stopping() error {
-	select {
-	case <-s.runner.Drain:
-		return ErrStopped
-	default:
-		return nil
-	}
-}
+// Stopping returns why no further command should begin: ErrStopped once the
+// operator asked to stop. A step calls it between commands.
+func (s *Session) Stopping() error { return s.runner.stopping() }
 
 func (s *Session) emit(b Body) {
 	s.runner.Events.Emit(Event{Job: s.job.ID, Where: s.where, Attempt: s.attempt, Body: b})

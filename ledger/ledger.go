@@ -21,7 +21,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 //go:embed migrations/*.sql
@@ -46,6 +47,26 @@ type NewerError struct {
 
 func (e *NewerError) Error() string {
 	return fmt.Sprintf("%s has form %d, this version of zarya knows %d", e.Path, e.Has, e.Wanted)
+}
+
+// HeldError says that another process holds the whole database.
+type HeldError struct {
+	Path string
+	Err  error
+}
+
+func (e *HeldError) Error() string {
+	return e.Path + " is held by another process: it did not let go within " + busyTimeout.String()
+}
+func (e *HeldError) Unwrap() error { return e.Err }
+
+// held names what a busy database is.
+func (l *Ledger) held(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED) {
+		return &HeldError{l.path, err}
+	}
+	return err
 }
 
 // WriteError means that an entry could not be made durable.
@@ -99,13 +120,13 @@ func Open(ctx context.Context, path, station string) (*Ledger, error) {
 	}
 	l := &Ledger{db: db, path: path, station: station}
 	if err := l.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(l.held(err), db.Close())
 	}
 	if l.run, err = newRunLock(path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	if err := alone(path, func() error { return l.closeAbandoned(ctx) }); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, errors.Join(l.held(err), l.Close())
 	}
 	return l, nil
 }
@@ -135,7 +156,7 @@ func OpenReader(ctx context.Context, path string) (*Ledger, error) {
 	}
 	l := &Ledger{db: db, path: path}
 	if err := l.known(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(l.held(err), db.Close())
 	}
 	return l, nil
 }

@@ -298,7 +298,7 @@ func (r *row) text(now time.Time) (string, colour) {
 		d := *r.ended
 		word := d.Result.Word(d.Scope)
 		if d.Result == flash.Pass || d.Result == flash.Compliant {
-			text := fmt.Sprintf("%s %s in %s", word, bytesText(d.Bytes), secondsText(d.Seconds))
+			text := fmt.Sprintf("%s %s in %s", word, BytesText(d.Bytes), secondsText(d.Seconds))
 			if rate := rateText(d.Bytes, d.Seconds); rate != "" {
 				text += ", " + rate
 			}

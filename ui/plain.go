@@ -38,7 +38,7 @@ func (p *plainSink) Event(e flash.Event) {
 	switch b := e.Body.(type) {
 	case flash.StepStarted:
 		if b.Bytes > 0 {
-			p.line(e, plain, "%s: %s …", b.Step, bytesText(b.Bytes))
+			p.line(e, plain, "%s: %s …", b.Step, BytesText(b.Bytes))
 		} else {
 			p.line(e, plain, "%s …", b.Step)
 		}

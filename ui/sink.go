@@ -101,8 +101,8 @@ func fit(s string, n int) string {
 	return string([]rune(s)[:n-1]) + "…"
 }
 
-// bytesText is a size in decimal units, as storage is sold and wires are rated.
-func bytesText(n int64) string {
+// BytesText is a size in decimal units, as storage is sold and wires are rated.
+func BytesText(n int64) string {
 	switch {
 	case n < 1e3:
 		return fmt.Sprintf("%d B", n)
@@ -135,7 +135,7 @@ func rateText(n int64, seconds float64) string {
 	if n <= 0 || seconds < 0.05 {
 		return ""
 	}
-	return bytesText(int64(float64(n)/seconds)) + "/s"
+	return BytesText(int64(float64(n)/seconds)) + "/s"
 }
 
 // count is "1 tablet", "2 tablets".

@@ -90,7 +90,7 @@ func (t *tableSink) table(b *strings.Builder) {
 		}
 		written := ""
 		if done.Bytes > 0 {
-			written = bytesText(done.Bytes)
+			written = BytesText(done.Bytes)
 		}
 		rows = append(rows, []string{e.Label(), dash(done.Model), dash(e.Serial), word, secondsText(done.Seconds), dash(written), dash(rateText(done.Bytes, done.Seconds))})
 		results = append(results, done.Result)

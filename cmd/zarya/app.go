@@ -33,7 +33,7 @@ type app struct {
 	stdout, stderr io.Writer
 
 	json, quiet, verbose, noColor, noInput, yes bool
-	events, trace                               string
+	events, trace, ledger                       string
 	wait                                        time.Duration // for a target to appear
 
 	ctx     context.Context // ends at the second signal
@@ -58,13 +58,14 @@ Targets are named with -s (repeatable): tcp:HOST[:PORT], udp:HOST[:PORT].`,
 	f.BoolVar(&a.json, "json", false, "write JSON to stdout: one event a line, or one document")
 	f.StringVar(&a.events, "events", "", "write JSON events to `FILE` or fd:N beside the human output")
 	f.StringVar(&a.trace, "trace", "", "write every fastboot packet to `FILE`, payloads as digests")
+	f.StringVar(&a.ledger, "ledger", os.Getenv("ZARYA_LEDGER"), "record jobs in `URL`: sqlite:PATH, or none (default: zarya/ledger.db in XDG_STATE_HOME)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "print what the tablets say")
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR)")
 	f.BoolVar(&a.noInput, "no-input", false, "never ask; fail instead")
 	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and nothing else`)
 	root.AddCommand(newFlash(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
-		newDevices(a), newImage(a), newVirtual(a), newVersion(a))
+		newDevices(a), newLedger(a), newImage(a), newVirtual(a), newVersion(a))
 	return root
 }
 

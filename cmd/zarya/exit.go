@@ -14,14 +14,15 @@ import (
 
 // The exit codes in use so far.
 const (
-	exitOK       = 0
-	exitFailed   = 1  // a tablet failed by image, profile, device, lock, boot or identity
-	exitUsage    = 2  // the command line is wrong
-	exitInvalid  = 3  // an image (profile, bundle) is invalid
-	exitNoDevice = 4  // no device, or waiting timed out
-	exitStation  = 6  // station trouble before any job
-	exitBench    = 9  // tablets failed, all for reasons of the bench
-	exitInternal = 70 // a bug
+	exitOK         = 0
+	exitFailed     = 1  // a tablet failed by image, profile, device, lock, boot or identity
+	exitUsage      = 2  // the command line is wrong
+	exitInvalid    = 3  // an image or a profile is invalid, the ledger is broken
+	exitNoDevice   = 4  // no device, or waiting timed out
+	exitStation    = 6  // station trouble before any job
+	exitNotDurable = 8  // the ledger could not be written: flashing stopped
+	exitBench      = 9  // tablets failed, all for reasons of the bench
+	exitInternal   = 70 // a bug
 )
 
 // exitError is an error with its code and what to do about it.

@@ -237,7 +237,19 @@ func (a *app) confirmWipe(targets []network) error {
 
 // runJobs runs jobs with the chosen outputs and turns their results into the
 // program's.
-func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) error {
+func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error) {
+	record, err := a.openLedger()
+	if err != nil {
+		return err
+	}
+	if record != nil {
+		r.Recorder = record
+		defer func() {
+			if cerr := record.Close(); cerr != nil && err == nil {
+				err = ledgerTrouble(a.ledger, cerr)
+			}
+		}()
+	}
 	sink, err := a.sinks()
 	if err != nil {
 		return err
@@ -265,6 +277,9 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) error {
 	sum.Seconds = time.Since(start).Seconds()
 	if sum.Exit = a.signalCode(); sum.Exit == 0 {
 		sum.Exit = exitOf(results)
+		if r.NotDurable() && sum.Exit != exitInternal {
+			sum.Exit = exitNotDurable
+		}
 	}
 	r.Events.Emit(flash.Event{Body: sum})
 	r.Events.Close()

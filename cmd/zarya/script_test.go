@@ -34,6 +34,13 @@ func TestMain(m *testing.M) {
 type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
+	state, err := os.MkdirTemp("", "zarya-state-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(state)
+	os.Setenv("XDG_STATE_HOME", state) // nothing is recorded in the home of whoever tests
 	code := m.M.Run()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {

@@ -1,0 +1,403 @@
+// This file is zarya ledger, and the opening of the ledger for verbs that run jobs.
+
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/ledger"
+	"github.com/zarya-station/zarya/ui"
+)
+
+// ledgerPath is the file that --ledger names, or "" for none.
+func (a *app) ledgerPath() (string, error) {
+	switch kind, rest, _ := strings.Cut(a.ledger, ":"); {
+	case a.ledger == "none":
+		return "", nil
+	case a.ledger == "":
+		state := os.Getenv("XDG_STATE_HOME")
+		if !filepath.IsAbs(state) {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", fail(exitStation, "name one with --ledger sqlite:PATH", "no place for the ledger: %w", err)
+			}
+			state = filepath.Join(home, ".local", "state")
+		}
+		return filepath.Join(state, "zarya", "ledger.db"), nil
+	case kind == "sqlite" && rest != "":
+		return rest, nil
+	case kind == "postgres":
+		return "", fail(exitUsage, "use --ledger sqlite:PATH", "--ledger: this version keeps its ledger in SQLite only")
+	}
+	return "", fail(exitUsage, "write --ledger sqlite:PATH, or none", "--ledger: %q is no ledger", a.ledger)
+}
+
+// stationName is what this station's records are signed with.
+func stationName() (string, error) {
+	name := os.Getenv("ZARYA_STATION")
+	if name == "" {
+		var err error
+		if name, err = os.Hostname(); err != nil {
+			return "", fail(exitStation, "set ZARYA_STATION", "this station has no name: %w", err)
+		}
+	}
+	if len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
+		return "", fail(exitStation, "set ZARYA_STATION to up to 64 letters, digits and marks", "%q is no name for a station", name)
+	}
+	return name, nil
+}
+
+// openLedger opens the ledger for writing; nil with --ledger none.
+func (a *app) openLedger() (*ledger.Ledger, error) {
+	path, err := a.ledgerPath()
+	if path == "" {
+		return nil, err
+	}
+	station, err := stationName()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	l, err := ledger.Open(ctx, path, station)
+	if err != nil {
+		return nil, ledgerTrouble(path, err)
+	}
+	return l, nil
+}
+
+// ledgerTrouble says what can be done about a ledger that does not open.
+func ledgerTrouble(path string, err error) error {
+	hint := "give the folder the right owner and room, or name another with --ledger sqlite:PATH"
+	var newer *ledger.NewerError
+	var held *ledger.HeldError
+	switch {
+	case errors.As(err, &newer):
+		hint = "use the newer zarya, or name another ledger with --ledger sqlite:PATH"
+	case errors.As(err, &held):
+		hint = "end the program that holds it, then try again"
+	case errors.Is(err, fs.ErrNotExist):
+		return fail(exitStation, "nothing was recorded there yet, or --ledger names the wrong file", "there is no ledger at %s", path)
+	}
+	return fail(exitStation, hint, "ledger: %w", err)
+}
+
+// readLedger opens the ledger for reading and calls do.
+func (a *app) readLedger(do func(context.Context, *ledger.Ledger) error) error {
+	path, err := a.ledgerPath()
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		return fail(exitUsage, "name one with --ledger sqlite:PATH", "there is no ledger to read with --ledger none")
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	l, err := ledger.OpenReader(ctx, path)
+	if err != nil {
+		return ledgerTrouble(path, err)
+	}
+	err = do(ctx, l)
+	if cerr := l.Close(); err == nil && cerr != nil {
+		err = ledgerTrouble(path, cerr)
+	}
+	return err
+}
+
+func newLedger(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "Show, export and verify the record of all jobs",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(newLedgerList(a), newLedgerShow(a), newLedgerExport(a), newLedgerVerify(a))
+	return cmd
+}
+
+// selection is which jobs a verb is about.
+type selection struct {
+	since  time.Duration
+	result string
+	serial string
+}
+
+func (s *selection) flags(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&s.since, "since", 0, "only jobs begun in the last `TIME`, such as 8h")
+	cmd.Flags().StringVar(&s.result, "result", "", "only jobs that ended with `RESULT`: pass, compliant, fail, interrupted, skipped, running")
+	cmd.Flags().StringVar(&s.serial, "serial", "", "only jobs of the tablet with `SERIAL`")
+}
+
+var jobResults = []string{"pass", "compliant", "fail", "interrupted", "skipped", "running"}
+
+func (s *selection) jobs(ctx context.Context, l *ledger.Ledger) ([]*ledger.JobRecord, error) {
+	if s.result != "" && !slices.Contains(jobResults, s.result) {
+		return nil, fail(exitUsage, "known are "+strings.Join(jobResults, ", "), "--result: no result %q", s.result)
+	}
+	if s.since < 0 {
+		return nil, fail(exitUsage, "write --since 8h", "--since cannot be negative")
+	}
+	all, err := l.Jobs(ctx)
+	if err != nil {
+		return nil, fail(exitInvalid, "zarya ledger verify says more", "ledger: %w", err)
+	}
+	from := time.Now().Add(-s.since)
+	return slices.DeleteFunc(all, func(j *ledger.JobRecord) bool {
+		return s.result != "" && j.Result != s.result || s.serial != "" && j.Serial != s.serial || s.since > 0 && !j.Since(from)
+	}), nil
+}
+
+func newLedgerList(a *app) *cobra.Command {
+	var s selection
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List jobs, the newest last",
+		Example: "  zarya ledger list --since 8h\n  zarya ledger list --result fail --json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			path, err := a.ledgerPath()
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+				if a.json {
+					return a.document("jobs", []any{})
+				}
+				fmt.Fprintf(a.stderr, "nothing was recorded yet at %s\n", path)
+				return nil
+			}
+			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+				jobs, err := s.jobs(ctx, l)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.document("jobs", append([]*ledger.JobRecord{}, jobs...))
+				}
+				w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "RECORD\tSTARTED\tTABLET\tSERIAL\tMODEL\tPROFILE\tRESULT\tTIME\tWRITTEN")
+				for _, j := range jobs {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\n", j.Record, local(j.Started), dash(j.Tablet), dash(j.Serial),
+						dash(j.Model), dash(j.Profile), word(j), j.Seconds, ui.BytesText(j.Bytes))
+				}
+				return w.Flush()
+			})
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+// word is a job's result as the board says it.
+func word(j *ledger.JobRecord) string {
+	w := strings.ToUpper(j.Result)
+	if j.Result != "running" {
+		w = flash.JobResult(j.Result).Word(j.Scope)
+	}
+	if j.Class != "" {
+		w += " " + string(j.Class)
+	}
+	return w
+}
+
+// local is a time of the ledger as a person reads it.
+func local(ts string) string {
+	t, err := time.Parse(time.RFC3339Nano, ts)
+	if err != nil {
+		return dash(ts)
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
+func newLedgerShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show RECORD|JOB|SERIAL",
+		Short:   "Show everything that is recorded of a job, or of a tablet's jobs",
+		Example: "  zarya ledger show VT0003\n  zarya ledger show bench-42 --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+				jobs, err := (&selection{}).jobs(ctx, l)
+				if err != nil {
+					return err
+				}
+				jobs = slices.DeleteFunc(jobs, func(j *ledger.JobRecord) bool {
+					return j.Record != args[0] && j.Job != args[0] && j.Serial != args[0]
+				})
+				if len(jobs) == 0 {
+					return fail(exitUsage, "zarya ledger list shows what there is", "no record, job or serial %q is in the ledger", args[0])
+				}
+				if a.json {
+					return a.document("jobs", jobs)
+				}
+				for i, j := range jobs {
+					if i > 0 {
+						fmt.Fprintln(a.stdout)
+					}
+					showJob(a.stdout, j)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func showJob(out io.Writer, j *ledger.JobRecord) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, value)
+		}
+	}
+	row("record", j.Record)
+	row("job", j.Job+", "+string(j.Scope))
+	row("tablet", strings.TrimSpace(fmt.Sprintf("%s, serial %s, model %s", j.Tablet, dash(j.Serial), dash(j.Model))))
+	row("profile", j.Profile)
+	row("started", local(j.Started))
+	if j.Ended != "" {
+		row("ended", local(j.Ended))
+	}
+	for _, im := range j.Images {
+		row("image", fmt.Sprintf("%s: %s, %s, %s", im.Partition, im.File, ui.BytesText(im.Size), im.Digest))
+	}
+	for _, s := range j.Steps {
+		text := fmt.Sprintf("%s: %s, %.2fs", s.Step, s.Result, s.Seconds)
+		if s.Bytes > 0 {
+			text += ", " + ui.BytesText(s.Bytes)
+		}
+		row("step", text)
+	}
+	row("result", word(j))
+	row("verified", j.Verified)
+	if j.Error != "" {
+		row("error", strings.TrimPrefix(j.Step+": ", ": ")+j.Error)
+	}
+	_ = w.Flush() // to a buffer of the process's own output
+}
+
+func newLedgerExport(a *app) *cobra.Command {
+	var s selection
+	var format string
+	cmd := &cobra.Command{
+		Use:   "export --format csv|jsonl",
+		Short: "Write jobs as CSV for a spreadsheet, or the whole chain as JSON lines",
+		Long: `Write the ledger to stdout: csv has one row a job, safe to open in a spreadsheet
+(a cell that would be read as a formula begins with an apostrophe); jsonl has one
+line an entry with its hashes, enough to follow the chain without this program.`,
+		Example: "  zarya ledger export --format csv --since 24h > today.csv\n  zarya ledger export --format jsonl > chain.jsonl",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+				switch format {
+				case "csv":
+					jobs, err := s.jobs(ctx, l)
+					if err != nil {
+						return err
+					}
+					return exportCSV(a.stdout, jobs)
+				case "jsonl":
+					for _, f := range []string{"since", "result", "serial"} {
+						if cmd.Flags().Changed(f) {
+							return fail(exitUsage, "a chain with holes proves nothing; --format csv can be narrowed", "--%s does not go with --format jsonl", f)
+						}
+					}
+					return exportChain(ctx, a.stdout, l)
+				}
+				return fail(exitUsage, "known are csv, jsonl", "--format: no format %q", format)
+			})
+		},
+	}
+	s.flags(cmd)
+	cmd.Flags().StringVar(&format, "format", "csv", "csv or jsonl")
+	return cmd
+}
+
+func exportCSV(out io.Writer, jobs []*ledger.JobRecord) error {
+	w := csv.NewWriter(out)
+	rows := [][]string{{"record", "station", "job", "started", "ended", "scope", "profile", "tablet", "serial", "model", "result", "verified", "class", "step", "error", "bytes", "seconds"}}
+	for _, j := range jobs {
+		rows = append(rows, []string{
+			cell(j.Record), cell(j.Station), cell(j.Job), j.Started, j.Ended, string(j.Scope), cell(j.Profile), cell(j.Tablet), cell(j.Serial), cell(j.Model),
+			j.Result, j.Verified, string(j.Class), cell(j.Step), cell(j.Error),
+			strconv.FormatInt(j.Bytes, 10), strconv.FormatFloat(j.Seconds, 'f', 3, 64),
+		})
+	}
+	if err := w.WriteAll(rows); err != nil {
+		return fail(exitStation, "write to a disk with room", "export: %w", err)
+	}
+	return nil
+}
+
+// cell keeps a spreadsheet from reading a device's words as a formula.
+func cell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+func exportChain(ctx context.Context, out io.Writer, l *ledger.Ledger) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	for e, err := range l.Entries(ctx) {
+		if err != nil {
+			return fail(exitInvalid, "zarya ledger verify says more", "ledger: %w", err)
+		}
+		err = enc.Encode(struct {
+			Station string          `json:"station"`
+			Seq     int64           `json:"seq"`
+			TS      string          `json:"ts"`
+			Kind    string          `json:"kind"`
+			Body    json.RawMessage `json:"body"`
+			Prev    string          `json:"prev"`
+			Hash    string          `json:"hash"`
+		}{e.Station, e.Seq, e.TS, e.Kind, e.Body, fmt.Sprintf("%x", e.Prev), fmt.Sprintf("%x", e.Hash)})
+		if err != nil {
+			return fail(exitStation, "write to a disk with room", "export: %w", err)
+		}
+	}
+	return nil
+}
+
+func newLedgerVerify(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Check that no entry of the ledger was changed, removed or put in between",
+		Long: `Check that no entry of the ledger was changed, removed or put in between.
+
+Prints where each station's chain ends. Kept elsewhere, that line also shows later
+whether entries were cut off at the end, which the chain itself cannot.`,
+		Example: "  zarya ledger verify\n  zarya ledger verify --json >> heads.jsonl",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+				heads, err := l.Verify(ctx)
+				if err != nil {
+					return fail(exitInvalid, "keep this file as it is, and compare it with a backup or an export", "the ledger is broken: %w", err)
+				}
+				if a.json {
+					return a.document("heads", append([]ledger.Head{}, heads...))
+				}
+				for _, h := range heads {
+					fmt.Fprintf(a.stdout, "%s: %d entries, unbroken, the last is %s\n", h.Station, h.Seq, h.Hash)
+				}
+				return nil
+			})
+		},
+	}
+}
