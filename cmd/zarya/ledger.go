@@ -145,13 +145,17 @@ func (s *selection) flags(cmd *cobra.Command) {
 
 var jobResults = []string{"pass", "compliant", "fail", "interrupted", "skipped", "running"}
 
-func (s *selection) jobs(ctx context.Context, l *ledger.Ledger) ([]*ledger.JobRecord, error) {
+func (s *selection) check() error {
 	if s.result != "" && !slices.Contains(jobResults, s.result) {
-		return nil, fail(exitUsage, "known are "+strings.Join(jobResults, ", "), "--result: no result %q", s.result)
+		return fail(exitUsage, "known are "+strings.Join(jobResults, ", "), "--result: no result %q", s.result)
 	}
 	if s.since < 0 {
-		return nil, fail(exitUsage, "write --since 8h", "--since cannot be negative")
+		return fail(exitUsage, "write --since 8h", "--since cannot be negative")
 	}
+	return nil
+}
+
+func (s *selection) jobs(ctx context.Context, l *ledger.Ledger) ([]*ledger.JobRecord, error) {
 	all, err := l.Jobs(ctx)
 	if err != nil {
 		return nil, fail(exitInvalid, "zarya ledger verify says more", "ledger: %w", err)
@@ -170,6 +174,9 @@ func newLedgerList(a *app) *cobra.Command {
 		Example: "  zarya ledger list --since 8h\n  zarya ledger list --result fail --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if err := s.check(); err != nil {
+				return err
+			}
 			path, err := a.ledgerPath()
 			if err != nil {
 				return err
@@ -192,7 +199,7 @@ func newLedgerList(a *app) *cobra.Command {
 				w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "RECORD\tSTARTED\tTABLET\tSERIAL\tMODEL\tPROFILE\tRESULT\tTIME\tWRITTEN")
 				for _, j := range jobs {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\n", j.Record, local(j.Started), dash(j.Tablet), dash(j.Serial),
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\n", j.Record, local(either(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
 						dash(j.Model), dash(j.Profile), word(j), j.Seconds, ui.BytesText(j.Bytes))
 				}
 				return w.Flush()
@@ -302,23 +309,29 @@ line an entry with its hashes, enough to follow the chain without this program.`
 		Example: "  zarya ledger export --format csv --since 24h > today.csv\n  zarya ledger export --format jsonl > chain.jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.check(); err != nil {
+				return err
+			}
+			switch format {
+			case "csv":
+			case "jsonl":
+				for _, f := range []string{"since", "result", "serial"} {
+					if cmd.Flags().Changed(f) {
+						return fail(exitUsage, "a chain with holes proves nothing; --format csv can be narrowed", "--%s does not go with --format jsonl", f)
+					}
+				}
+			default:
+				return fail(exitUsage, "known are csv, jsonl", "--format: no format %q", format)
+			}
 			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				switch format {
-				case "csv":
-					jobs, err := s.jobs(ctx, l)
-					if err != nil {
-						return err
-					}
-					return exportCSV(a.stdout, jobs)
-				case "jsonl":
-					for _, f := range []string{"since", "result", "serial"} {
-						if cmd.Flags().Changed(f) {
-							return fail(exitUsage, "a chain with holes proves nothing; --format csv can be narrowed", "--%s does not go with --format jsonl", f)
-						}
-					}
+				if format == "jsonl" {
 					return exportChain(ctx, a.stdout, l)
 				}
-				return fail(exitUsage, "known are csv, jsonl", "--format: no format %q", format)
+				jobs, err := s.jobs(ctx, l)
+				if err != nil {
+					return err
+				}
+				return exportCSV(a.stdout, jobs)
 			})
 		},
 	}

@@ -1,0 +1,188 @@
+// What the language takes, and what it says about what it does not take.
+
+package profiles
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
+
+// whole uses every part of the language.
+const whole = `zarya: 1
+name: demo
+tablet:
+  models: [AGS3-L09, 510]
+  lock: unlocked
+  battery: {min: 40, unknown: allow}
+images:
+  system: {file: system.img, sha256: ` + zeros + `}
+  boot: {file: boot.img, sha256: "` + zeros + `", slot: all}
+partitions: [system, boot, userdata]
+vars:
+  tz: {by: tablet.serial, map: {VT0001: Asia/Vladivostok, 0012: Europe/Samara}, default: Europe/Moscow}
+  version: 5.10
+flash:
+  - erase: [userdata]
+  - images: all
+  - reboot: system
+boot: {within: 2m}
+ssh: {user: defaultuser, password: 1234, root: devel-su, root-password: secret, port: target}
+provision:
+  - hostname: "tab-{{ tablet.serial }}"
+  - timezone: "{{ vars.tz }}"
+  - file: {content: "a {{vars.version}}\n", to: /etc/x.conf, owner: root, mode: 0600}
+  - exec: {argv: [true, "{{ tablet.model }}"], timeout: 5s, changes: never}
+checks:
+  - {fact: os-release.VERSION_ID, is: 5.10}
+  - {fact: battery, min: 30}
+  - {partition: system, digest: image}
+`
+
+func TestWhole(t *testing.T) {
+	p, err := Parse("dir/demo.yaml", []byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Tablet.Models[1] != "510" || p.Checks[0].Is.String() != "5.10" || p.SSH.Password.Reveal() != "1234" || p.Provision[2].File.Mode != "0600" {
+		t.Error("scalars are not as written")
+	}
+	if d := cmp.Diff(p.Flash[1].Images, names{"system", "boot"}); d != "" {
+		t.Error(d)
+	}
+	if p.Images["boot"].File != "dir/boot.img" || *p.Checks[1].Min != 30 || !p.Provision[3].Exec.Argv[0].isTrue() {
+		t.Error("wrong values")
+	}
+	for serial, want := range map[string]string{"VT0001": "Asia/Vladivostok", "0012": "Europe/Samara", "X": "Europe/Moscow"} {
+		got, err := p.Expand(*p.Provision[1].Timezone, Tablet{Serial: serial})
+		if err != nil || got != want {
+			t.Errorf("%s: %s, %v", serial, got, err)
+		}
+	}
+	if _, err := p.Expand(*p.Provision[0].Hostname, Tablet{}); err == nil || !strings.Contains(err.Error(), "does not tell") {
+		t.Error(err)
+	}
+	shown, err := json.Marshal(p)
+	if err != nil || strings.Contains(string(shown), "1234") || strings.Contains(fmt.Sprintf("%v %+v %#v", p.SSH, *p.SSH, *p.SSH), "1234") {
+		t.Errorf("a secret is shown: %s, %v", shown, err)
+	}
+}
+
+func (t Text) isTrue() bool { return t.String() == "true" }
+
+// TestWrong changes one thing in the whole profile.
+func TestWrong(t *testing.T) {
+	for _, c := range []struct{ from, to, want string }{
+		{"lock: unlocked", "locked: no", `demo.yaml:5:3: unknown key "locked"; known are battery, lock, models, product-from`},
+		{"zarya: 1", "zarya: 2", `demo.yaml:1:8: zarya: 2 is not one of: 1`},
+		{"name: demo", "name:", `demo.yaml:2:6: name has no value`},
+		{"name: demo\n", "", `demo.yaml:1:1: the profile needs name`},
+		{"[AGS3-L09, 510]", "AGS3", "demo.yaml:4:11: tablet.models must be a list, and is a plain value"},
+		{"[AGS3-L09, 510]", "[]", "tablet.models is empty"},
+		{"[AGS3-L09, 510]", "['AGS*']", `tablet.models.0: "AGS*" is not right`},
+		{"min: 40", "min: 140", `"140" is not right: percent`},
+		{"sha256: " + zeros, "sha256: 12", `images.system.sha256: "12" is not right: of the file, 64 hexadecimal digits`},
+		{"partitions: [system, boot, userdata]", "partitions: [system, boot]", "demo.yaml:15:13: userdata is not among partitions"},
+		{"partitions: [system, boot, userdata]", "partitions: [boot, userdata]", "demo.yaml:8:11: system is not among partitions"},
+		{"images: all", "images: [vendor]", `demo.yaml:16:14: there is no image "vendor"`},
+		{"  - reboot: system\n", "", "flash must end with reboot: system"},
+		{"  - reboot: system", "  - reboot: now", "flash.2.reboot: now is not one of: system"},
+		{"  - erase: [userdata]", "  - {erase: [userdata], reboot: system}", "a step has one key"},
+		{"{{ tablet.serial }}", "{{ tablet.colour }}", "demo.yaml:21:15: {{ tablet.colour }}: there is no such name"},
+		{"{{ tablet.serial }}", "{{ tablet.serial", "demo.yaml:21:5: {{ without }}"},
+		{"{{ tablet.serial }}", "{{ upper tablet.serial }}", "between the braces stands one name"},
+		{"{{ vars.tz }}", "{{ vars.zone }}", "there is no such var"},
+		{"version: 5.10", `version: "{{ vars.tz }}"`, "a var cannot use another var"},
+		{"root: devel-su", "root: none", "hostname needs root: give ssh.root"},
+		{"password: 1234", "password: {env: ZARYA_NOT_SET}", "the environment variable ZARYA_NOT_SET is not set"},
+		{"port: target", "port: 70000", "ssh.port: a port is a number"},
+		{"password: 1234, ", "", "ssh needs a password or a key"},
+		{"content: \"a {{vars.version}}\\n\"", "from: not-there", "demo.yaml:23:18: stat "},
+		{"owner: root", "owner: nobody", "owner is root, or the login of ssh"},
+		{"{fact: battery, min: 30}", "{fact: battery}", "needs is, is-not or min"},
+		{"{fact: battery, min: 30}", "{fact: colour, is: red}", "checks.1.fact"},
+		{"{partition: system, digest: image}", "{partition: vendor, digest: image}", `there is no image "vendor"`},
+		{"{partition: system, digest: image}", "{partition: system, digest: image, min: 3}", "write {fact: NAME"},
+		{"within: 2m", "within: soon", `boot.within: "soon" is not right`},
+		{"zarya: 1\n", "zarya: 1\nname: twice\n", `demo.yaml:3:1: "name" is there twice; first in line 2`},
+		{"name: demo", "name: &a demo", "anchors and aliases"},
+		{"name: demo", "name: !!binary AAAA", "the tag !!binary"},
+		{"name: demo", "name: [demo", "demo.yaml:"},
+		{"  - {fact: battery, min: 30}", "  - {fact: battery, min: 30}\n---\nzarya: 1", "a second document"},
+	} {
+		text := strings.Replace(whole, c.from, c.to, 1)
+		if text == whole {
+			t.Errorf("%q is not there", c.from)
+		}
+		_, err := Parse("demo.yaml", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q → %q:\n got %v\nwant %s", c.from, c.to, err, c.want)
+		}
+	}
+}
+
+func TestAllAtOnce(t *testing.T) {
+	_, err := Parse("p.yaml", []byte("zarya: 1\nname: x\nsise: 3\ntablet:\n  models: [a]\n  lock: maybe\nprovision: [{hostnam: x}]\n"))
+	if n := len(Errors(err)); n != 3 {
+		t.Errorf("%d errors: %v", n, err)
+	}
+	for _, e := range Errors(err) {
+		var at *Error
+		if !errors.As(e, &at) || at.Line == 0 {
+			t.Errorf("%v has no place", e)
+		}
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"empty": "", "list": "[1]", "word": "hello", "big": strings.Repeat("#", maxProfile+1),
+		"deep": "a: " + strings.Repeat("[", 100) + strings.Repeat("]", 100), "nul": "\x00\x00", "latin": "name: \xff"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := Load(path); err == nil || p != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Load(filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+// FuzzParse looks for text that breaks the reader, or that it reads in two ways.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(whole))
+	f.Add([]byte("a: &x [*x]"))
+	f.Add([]byte("? {a: b}\n: c"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := Parse("p.yaml", text)
+		if (p == nil) == (err == nil) {
+			t.Fatal("neither a profile nor an error, or both")
+		}
+		if err != nil {
+			return
+		}
+		again, err := Parse("p.yaml", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, aerr := json.Marshal(p)
+		b, berr := json.Marshal(again)
+		if aerr != nil || berr != nil || string(a) != string(b) {
+			t.Fatalf("%s\n%s\n%v %v", a, b, aerr, berr)
+		}
+	})
+}

@@ -1,0 +1,149 @@
+// This file holds a profile to the schema, and says what is wrong in a person's
+// words.
+
+package profiles
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// Schema is the JSON Schema of the language, for editors and for this package.
+//
+//go:embed schema.json
+var Schema []byte
+
+// compiled is the schema, made ready at its first use: that takes milliseconds.
+var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("zarya-profile-1", doc); err != nil {
+		return nil, err
+	}
+	return c.Compile("zarya-profile-1")
+})
+
+// validate adds to t all that the schema does not allow.
+func (t *tree) validate() {
+	schema, err := compiled()
+	if err != nil {
+		t.fail(nil, "internal error: %v", err)
+		return
+	}
+	var invalid *jsonschema.ValidationError
+	switch err := schema.Validate(t.root).(type) { //nolint:errorlint // Validate returns nothing else
+	case nil:
+		return
+	case *jsonschema.ValidationError:
+		invalid = err
+	default:
+		t.fail(nil, "%v", err)
+		return
+	}
+	t.leaves(invalid)
+}
+
+// leaves reports the errors that have no errors below them.
+func (t *tree) leaves(e *jsonschema.ValidationError) {
+	if len(e.Causes) > 0 {
+		for _, c := range e.Causes {
+			t.leaves(c)
+		}
+		return
+	}
+	pointer := ""
+	for _, part := range e.InstanceLocation {
+		pointer += "/" + escape(part)
+	}
+	name := "the profile"
+	if n := len(e.InstanceLocation); n > 0 {
+		name = strings.Join(e.InstanceLocation, ".")
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		known := knownKeys(e.SchemaURL)
+		for _, key := range k.Properties {
+			t.fail(t.places[pointer+"/"+escape(key)].key, "unknown key %q; %s", key, known)
+		}
+	case *kind.Required:
+		t.at(pointer, "%s needs %s", name, strings.Join(k.Missing, " and "))
+	case *kind.Type:
+		if k.Got == "null" {
+			t.at(pointer, "%s has no value", name)
+			return
+		}
+		t.at(pointer, "%s must be %s, and is %s", name, kinds(k.Want), kinds([]string{k.Got}))
+	case *kind.Enum:
+		var words []string
+		for _, w := range k.Want {
+			if s, ok := w.(string); ok {
+				words = append(words, s)
+			}
+		}
+		t.at(pointer, "%s: %v is not one of: %s", name, k.Got, strings.Join(words, ", "))
+	case *kind.Pattern:
+		t.at(pointer, "%s: %q is not %s", name, k.Got, described(e.SchemaURL, k.Want))
+	case *kind.MinProperties, *kind.MaxProperties:
+		t.at(pointer, "%s: a step has one key, after one dash", name)
+	case *kind.MinItems, *kind.MinLength:
+		t.at(pointer, "%s is empty", name)
+	default:
+		t.at(pointer, "%s: %v", name, e.ErrorKind)
+	}
+}
+
+// kinds names the types of YAML.
+func kinds(types []string) string {
+	var words []string
+	for _, k := range types {
+		word := map[string]string{"object": "a mapping", "array": "a list"}[k]
+		if word == "" {
+			word = "a plain value"
+		}
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, " or ")
+}
+
+// part finds what a schema's URL points to.
+func part(url string) map[string]any {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		return nil
+	}
+	_, pointer, _ := strings.Cut(url, "#")
+	for _, key := range strings.Split(strings.Trim(pointer, "/"), "/") {
+		if m, ok := doc.(map[string]any); ok && key != "" {
+			doc = m[strings.NewReplacer("~1", "/", "~0", "~", "%24", "$").Replace(key)]
+		}
+	}
+	m, _ := doc.(map[string]any)
+	return m
+}
+
+func knownKeys(url string) string {
+	properties, _ := part(url)["properties"].(map[string]any)
+	keys := slices.Sorted(maps.Keys(properties))
+	return "known are " + strings.Join(keys, ", ")
+}
+
+// described says what a pattern is for, if the schema does.
+func described(url string, pattern string) string {
+	if d, ok := part(url)["description"].(string); ok {
+		return "right: " + d
+	}
+	return fmt.Sprintf("right (it must match %s)", pattern)
+}

@@ -1,0 +1,168 @@
+// This file reads YAML strictly: one document, no anchors, no key twice, scalars as
+// they are written, and where each thing stands.
+
+package profiles
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxProfile bounds a profile, in bytes; maxDepth its nesting.
+const (
+	maxProfile = 1 << 20
+	maxDepth   = 64
+)
+
+// Error is one thing that is wrong with a profile.
+type Error struct {
+	File         string
+	Line, Column int // 0 when the whole file is meant
+	Message      string
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.File, e.Message)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// place is where a value and its key stand.
+type place struct{ value, key *yaml.Node }
+
+// tree is a document: objects are map[string]any, lists []any, scalars string (as
+// written) or nil.
+type tree struct {
+	file   string
+	root   any
+	places map[string]place // by JSON pointer
+	errs   []*Error
+}
+
+func (t *tree) fail(n *yaml.Node, format string, args ...any) {
+	e := &Error{File: t.file, Message: fmt.Sprintf(format, args...)}
+	if n != nil {
+		e.Line, e.Column = n.Line, n.Column
+	}
+	t.errs = append(t.errs, e)
+}
+
+// at reports something wrong with the value at a pointer, or the nearest above it.
+func (t *tree) at(pointer, format string, args ...any) {
+	for p := pointer; ; p = p[:strings.LastIndexByte(p, '/')] {
+		if where, ok := t.places[p]; ok {
+			t.fail(where.value, format, args...)
+			return
+		}
+		if p == "" {
+			t.fail(nil, format, args...)
+			return
+		}
+	}
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: line ([0-9]+): (.*)$`)
+
+func readYAML(file string, text []byte) *tree {
+	t := &tree{file: file, places: map[string]place{}}
+	if len(text) > maxProfile {
+		t.fail(nil, "has %d bytes; a profile has at most %d", len(text), maxProfile)
+		return t
+	}
+	d := yaml.NewDecoder(strings.NewReader(string(text)))
+	var doc, more yaml.Node
+	if err := d.Decode(&doc); err != nil {
+		t.broken(err)
+		return t
+	}
+	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
+		t.fail(&more, "a second document, or text that is none; a profile is one document")
+	}
+	if len(doc.Content) == 1 {
+		t.root = t.value(doc.Content[0], "", 0)
+	}
+	return t
+}
+
+// broken is text that is no YAML.
+func (t *tree) broken(err error) {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	e := &Error{File: t.file, Message: message}
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		e.Line, _ = strconv.Atoi(m[1])
+		e.Column, e.Message = 1, m[2]
+	}
+	if err.Error() == "EOF" {
+		e.Message = "is empty; zarya profile new writes one to begin with"
+	}
+	t.errs = append(t.errs, e)
+}
+
+// value turns a node into plain values.
+func (t *tree) value(n *yaml.Node, pointer string, depth int) any {
+	t.places[pointer] = place{value: n, key: t.places[pointer].key}
+	if n.Anchor != "" || n.Kind == yaml.AliasNode {
+		t.fail(n, "anchors and aliases are not allowed in a profile")
+		return nil
+	}
+	if depth > maxDepth {
+		t.fail(n, "nested too deep")
+		return nil
+	}
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if n.Tag == "!!null" {
+			return nil
+		}
+		if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") || n.Tag == "!!binary" {
+			t.fail(n, "the tag %s is not allowed in a profile", n.Tag)
+		}
+		return n.Value
+	case yaml.SequenceNode:
+		list := []any{}
+		for i, c := range n.Content {
+			list = append(list, t.value(c, pointer+"/"+strconv.Itoa(i), depth+1))
+		}
+		return list
+	case yaml.MappingNode:
+		object := map[string]any{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, v := n.Content[i], n.Content[i+1]
+			if key.Kind != yaml.ScalarNode || key.Anchor != "" {
+				t.fail(key, "a key must be a plain word")
+				continue
+			}
+			p := pointer + "/" + escape(key.Value)
+			if before, twice := t.places[p]; twice {
+				t.fail(key, "%q is there twice; first in line %d", key.Value, before.key.Line)
+				continue
+			}
+			t.places[p] = place{key: key}
+			object[key.Value] = t.value(v, p, depth+1)
+		}
+		return object
+	}
+	t.fail(n, "cannot be read")
+	return nil
+}
+
+// escape makes a key part of a JSON pointer (RFC 6901).
+func escape(key string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(key, "~", "~0"), "/", "~1")
+}
+
+// joined gives all errors as one, in the order of their lines.
+func (t *tree) joined() error {
+	errs := make([]error, len(t.errs))
+	for i, e := range t.errs {
+		errs[i] = e
+	}
+	return errors.Join(errs...)
+}
