@@ -4,8 +4,11 @@ package flash
 
 import (
 	"context"
+	"net"
+	"time"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/usb"
 )
 
 // Key is what a session knows a tablet by. Never the serial alone: some families
@@ -24,6 +27,9 @@ type Target interface {
 	// Fastboot opens the tablet's fastboot interface. It tries once; the Runner
 	// tries again.
 	Fastboot(ctx context.Context) (fastboot.Transport, error)
+	// Dial opens a TCP connection to the booted tablet; port 0 is the target's own
+	// number. It tries once.
+	Dial(ctx context.Context, port int) (net.Conn, error)
 }
 
 // Job is one attempt to bring one target through its steps.
@@ -32,18 +38,43 @@ type Job struct {
 	Target  Target
 	Scope   Scope
 	Profile string
-	Product string      // what the tablet must say it is; "" is not checked
+	Require Requirements
 	Images  []ImageInfo // for the record: what will be written
 	Steps   []Step
+	System  System        // how the booted tablet is reached; nil: it is not
+	Boot    time.Duration // how long the tablet may take to boot
 }
+
+// Requirements are the facts about the tablet that a job depends on.
+type Requirements struct {
+	Products    []string // what the tablet must say it is, one of these; empty is not checked
+	ProductFrom string   // the only question that counts, as fastboot.Fact has it; "": any
+	Lock        Silence  // when the tablet does not tell its lock state
+	Battery     Silence  // when it does not tell its charge
+	MinBattery  int      // percent, where it tells a number
+}
+
+// Silence is what to do about a fact that the tablet does not tell.
+type Silence int
+
+// What to do.
+const (
+	SilenceWarns Silence = iota
+	SilenceStops
+	SilencePasses
+)
 
 // Step is one action of a job. A step never waits for a reboot, never retries
 // and never outlives its context; it may be shared by jobs and holds no state.
 type Step interface {
 	// Name is the step in events, such as flash:userdata.
 	Name() string
-	// Check compares the step with the tablet before anything is written. A
-	// verdict of No stops the job with the verdict's failure.
+	// Needs is the mode in which Run is called: usb.Fastboot (any mode that flashes)
+	// or usb.Booted.
+	Needs() usb.Mode
+	// Check compares the step with the tablet before anything is written, in
+	// whatever mode the tablet then is. A verdict of No stops the job with the
+	// verdict's failure.
 	Check(ctx context.Context, s *Session) ([]Verdict, error)
 	// Run does it.
 	Run(ctx context.Context, s *Session) error
@@ -52,6 +83,18 @@ type Step interface {
 // Restartable is a Step that can be run again from its start after the
 // connection failed in its middle, on the same tablet.
 type Restartable interface{ Restartable() }
+
+// Comparable is a Step that can tell, without changing anything, that there is
+// nothing for it to do.
+type Comparable interface {
+	Already(ctx context.Context, s *Session) (bool, error)
+}
+
+// Stamp is a Step that tells whether the booted tablet was flashed with the job's
+// images before.
+type Stamp interface {
+	Flashed(ctx context.Context, s *Session) (bool, error)
+}
 
 // Sized is a Step that writes a known number of raw bytes.
 type Sized interface{ Bytes() int64 }

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/usb"
 )
 
 // How often and how long the engine tries.
@@ -130,6 +133,7 @@ func (s *Session) run(ctx context.Context) (done JobDone) {
 		}
 	}()
 	defer s.disconnect()
+	s.job.Steps = withArrivals(s.job.Steps)
 	names := make([]string, len(s.job.Steps))
 	for i, step := range s.job.Steps {
 		names[i] = step.Name()
@@ -155,6 +159,12 @@ func (s *Session) finish(start time.Time, err error) JobDone {
 		Seconds: time.Since(start).Seconds(), Retries: s.attempt - 1}
 	if err == nil {
 		done.Verified = "sent"
+		if s.job.Scope != ScopeFlash {
+			done.Verified = "booted"
+		}
+		if s.compliant || s.job.Scope == ScopeProvision && !s.changed {
+			done.Result = Compliant
+		}
 	} else {
 		f := Classify(err)
 		done.Result, done.Class, done.Step = Fail, f.Class, s.step
@@ -182,6 +192,11 @@ func (s *Session) finish(start time.Time, err error) JobDone {
 func (s *Session) work(ctx context.Context) error {
 	if err := s.phase("connect", func() error { return s.connect(ctx) }); err != nil {
 		return err
+	}
+	if s.mode == usb.Booted && s.job.Scope == ScopeRun {
+		if err := s.phase("compare", func() error { return s.compare(ctx) }); err != nil || s.compliant {
+			return err
+		}
 	}
 	if err := s.phase("preflight", func() error { return s.preflight(ctx) }); err != nil {
 		return err
@@ -225,7 +240,7 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 	if err := s.Stopping(); err != nil {
 		return err
 	}
-	s.step, s.moved = step.Name(), 0
+	s.step, s.moved, s.outcome = step.Name(), 0, StepOK
 	s.emit(StepStarted{Step: s.step, Bytes: size})
 	for {
 		err := step.Run(ctx, s)
@@ -238,7 +253,8 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 				err = Classify(again)
 			}
 		}
-		done := StepDone{Step: s.step, Seconds: time.Since(start).Seconds(), Result: StepOK}
+		done := StepDone{Step: s.step, Seconds: time.Since(start).Seconds(), Result: s.outcome}
+		s.changed = s.changed || s.outcome == StepChanged
 		if err != nil {
 			done.Result = StepFail
 		} else {
@@ -276,44 +292,38 @@ func (s *Session) again(ctx context.Context, step Step, err error, retries *int)
 	*retries++
 	s.attempt++
 	s.emit(Retry{Step: step.Name(), Message: err.Error(), Class: class})
-	s.disconnect()
-	before := s.key
-	if cerr := s.open(ctx, reconnectFor); cerr != nil {
-		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) {
+	if cerr := s.reconnect(ctx, reconnectFor); cerr != nil {
+		var failure *Failure
+		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) || errors.As(cerr, &failure) && failure.Class != ClassTimeout && failure.Class != ClassBoot {
 			return cerr
 		}
 		return &Failure{Class: class, Hint: Classify(err).Hint, Err: err,
 			Message: fmt.Sprintf("%v; it did not come back within %s (%v)", err, reconnectFor, cerr)}
-	}
-	if ierr := s.identify(ctx); ierr != nil {
-		return ierr
-	}
-	if s.key != before {
-		now := s.key
-		s.key = before
-		return failf(ClassCable, "the tablet in this place was exchanged in mid-job: flash both again",
-			"another tablet came back: serial %q product %q, before it was %q %q", now.Serial, now.Product, before.Serial, before.Product)
 	}
 	return nil
 }
 
 // connect waits for the target as long as the run allows, then learns who it is.
 func (s *Session) connect(ctx context.Context) error {
-	if err := s.open(ctx, s.runner.Wait); err != nil {
+	var err error
+	switch s.job.Scope {
+	case ScopeProvision:
+		err = s.openBooted(ctx, s.runner.Wait)
+	case ScopeRun:
+		err = s.openAny(ctx, s.runner.Wait)
+	default:
+		err = s.openFastboot(ctx, s.runner.Wait)
+	}
+	if err != nil {
 		return err
 	}
-	if err := s.identify(ctx); err != nil {
-		return err
-	}
-	s.emit(Device{Change: "present", Model: s.key.Product})
+	s.emit(Device{Change: "present", Mode: s.mode, Model: s.key.Product})
 	return nil
 }
 
-// open reaches the tablet and makes a client of the connection. Being asked to
-// stop ends the wait.
-func (s *Session) open(ctx context.Context, patience time.Duration) error {
+// untilStop is ctx until the run is asked to stop.
+func (s *Session) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	go func() {
 		select {
 		case <-s.runner.Drain:
@@ -323,15 +333,29 @@ func (s *Session) open(ctx context.Context, patience time.Duration) error {
 		case <-ctx.Done():
 		}
 	}()
-	t, err := Open(ctx, s.job.Target, patience)
+	return ctx, func() { cancel(nil) }
+}
+
+// openFastboot reaches the tablet in fastboot and asks who it is. Being asked to
+// stop ends the wait.
+func (s *Session) openFastboot(ctx context.Context, patience time.Duration) error {
+	wait, cancel := s.untilStop(ctx)
+	defer cancel()
+	t, err := Open(wait, s.job.Target, patience)
 	if err != nil {
 		return err
 	}
+	return s.inFastboot(ctx, t)
+}
+
+// inFastboot makes a client of a connection.
+func (s *Session) inFastboot(ctx context.Context, t fastboot.Transport) error {
 	if s.runner.Trace != nil {
 		t = s.runner.Trace.Wrap(s.where.Label(), t)
 	}
 	s.client = fastboot.NewClient(t, fastboot.Options{Limits: s.runner.Limits, Line: s.Log})
-	return nil
+	s.mode = usb.Fastboot
+	return s.identify(ctx)
 }
 
 // Open tries to reach a tablet's fastboot for a while, at least once.
@@ -344,24 +368,37 @@ func Open(ctx context.Context, target Target, patience time.Duration) (fastboot.
 		if err == nil {
 			return t, nil
 		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		if time.Now().Add(reconnectEvery).After(deadline) {
-			if errors.Is(err, context.DeadlineExceeded) {
-				return nil, failf(ClassTimeout, "check the address, and that the tablet is on and in fastboot mode",
-					"%s does not answer (waited %s)", target.Where().Label(), max(patience, ConnectTimeout))
-			}
-			return nil, err
-		}
-		select {
-		case <-time.After(reconnectEvery):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if again, rerr := pause(ctx, deadline, target, patience, err); !again {
+			return nil, rerr
 		}
 	}
 }
 
+// pause waits between two attempts; without another one it gives the reason.
+func pause(ctx context.Context, deadline time.Time, target Target, patience time.Duration, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	var final *Failure
+	if errors.As(err, &final) {
+		return false, err
+	}
+	if time.Now().Add(reconnectEvery).After(deadline) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return false, failf(ClassTimeout, "check the address, and that the tablet is on and in the right mode",
+				"%s does not answer (waited %s)", target.Where().Label(), max(patience, ConnectTimeout))
+		}
+		return false, err
+	}
+	select {
+	case <-time.After(reconnectEvery):
+		return true, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}
+
+// identify asks who the tablet is.
 func (s *Session) identify(ctx context.Context) error {
 	serial, err := s.client.Serial(ctx)
 	if err != nil {
@@ -371,7 +408,7 @@ func (s *Session) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.key = Key{Place: s.where.Label(), Serial: serial.Value, Product: product.Value}
+	s.key, s.productFrom = Key{Place: s.where.Label(), Serial: serial.Value, Product: product.Value}, product.Source
 	s.where.Serial = serial.Value
 	return nil
 }
@@ -380,6 +417,10 @@ func (s *Session) disconnect() {
 	if s.client != nil {
 		_ = s.client.Close()
 		s.client = nil
+	}
+	if s.booted != nil {
+		_ = s.booted.Close()
+		s.booted = nil
 	}
 }
 
@@ -417,20 +458,21 @@ func (s *Session) preflight(ctx context.Context) error {
 // facts are the verdicts that concern the whole tablet.
 func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 	var verdicts []Verdict
-	if want := s.job.Product; want != "" {
-		v := Verdict{Fact: "product", Answer: fastboot.Yes}
+	if want := s.job.Require.Products; len(want) > 0 {
+		v := Verdict{Fact: "product", Answer: fastboot.Yes, Source: s.productFrom}
+		only := s.job.Require.ProductFrom
 		switch got := s.key.Product; {
-		case got == "":
+		case got == "" || only != "" && s.mode != usb.Booted && s.productFrom != only:
 			v.Answer = fastboot.NotTold
-			v.Fail = failf(ClassDevice, "this bootloader does not tell; leave --product out only if you know what the tablet is",
-				"the tablet does not tell its product; %s was asked for", want)
-		case !strings.EqualFold(got, want):
+			v.Fail = failf(ClassDevice, "this bootloader does not tell; leave the check out only if you know what the tablet is",
+				"the tablet does not tell its product; %s was asked for", strings.Join(want, " or "))
+		case !slices.ContainsFunc(want, func(w string) bool { return strings.EqualFold(w, got) }):
 			v.Answer = fastboot.No
-			v.Fail = failf(ClassProfile, "put this tablet back, or take the image for it", "the tablet is %q, %q was asked for", got, want)
+			v.Fail = failf(ClassProfile, "put this tablet back, or take what is made for it", "the tablet is %q, %s was asked for", got, strings.Join(want, " or "))
 		}
 		verdicts = append(verdicts, v)
 	}
-	if !s.writes() {
+	if !s.writes() || s.mode == usb.Booted {
 		return verdicts, nil
 	}
 	unlocked, source, err := s.client.Unlocked(ctx)
@@ -438,20 +480,53 @@ func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 		return nil, err
 	}
 	v := Verdict{Fact: "lock state", Answer: unlocked, Source: source}
-	if unlocked == fastboot.No {
+	switch {
+	case unlocked == fastboot.No:
 		v.Fail = failf(ClassLocked, "the bootloader is locked: set this tablet aside for unlocking", "the bootloader is locked (%s); nothing was written", source)
+	case unlocked == fastboot.NotTold && s.job.Require.Lock == SilenceStops:
+		v.Fail = failf(ClassLocked, "if you know that these tablets are unlocked, write lock: allow-unknown in the profile", "the tablet does not tell whether it is locked; nothing was written")
 	}
 	verdicts = append(verdicts, v)
-	battery, err := s.client.BatteryOK(ctx)
+	v, err = s.battery(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if battery == fastboot.No {
-		verdicts = append(verdicts, Verdict{Fact: "battery", Answer: fastboot.No, Source: "getvar:battery-soc-ok",
-			Fail: failf(ClassDevice, "charge the tablet and try again", "the battery is too low for flashing; nothing was written")})
-	}
+	verdicts = append(verdicts, v)
 	s.parallel, err = s.client.ParallelDownloadFlash(ctx)
 	return verdicts, err
+}
+
+// battery is the verdict about the charge.
+func (s *Session) battery(ctx context.Context) (Verdict, error) {
+	ok, err := s.client.BatteryOK(ctx)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v := Verdict{Fact: "battery", Answer: ok, Source: "getvar:battery-soc-ok"}
+	why := "the battery is too low for flashing; nothing was written"
+	if minimum := s.job.Require.MinBattery; minimum > 0 && ok != fastboot.No {
+		f, err := s.client.Var(ctx, "battery-soc")
+		if err != nil {
+			return Verdict{}, err
+		}
+		if percent, perr := strconv.Atoi(strings.TrimSuffix(f.Value, "%")); perr == nil {
+			v.Source, v.Answer = f.Source, fastboot.Yes
+			if percent < minimum {
+				v.Answer, why = fastboot.No, fmt.Sprintf("the battery has %d %%, %d %% are asked for; nothing was written", percent, minimum)
+			}
+		}
+	}
+	switch {
+	case v.Answer == fastboot.No:
+		v.Fail = failf(ClassDevice, "charge the tablet and try again", "%s", why)
+	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilenceStops:
+		v.Fail = failf(ClassDevice, "write battery: {unknown: allow} in the profile if these tablets never tell", "the tablet does not tell its charge; nothing was written")
+	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilencePasses:
+		v.Answer = fastboot.Yes
+	case v.Answer == fastboot.NotTold && s.job.Profile == "":
+		v.Answer = fastboot.Yes // explicit images: nobody asked
+	}
+	return v, nil
 }
 
 // writes reports whether any step changes the tablet's storage.

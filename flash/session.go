@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/usb"
 )
 
 // progressEvery bounds progress to four events a second.
@@ -19,12 +20,16 @@ const assumedMaxDownload = 128 << 20
 
 // Session is one job under way. Only the job's worker uses it.
 type Session struct {
-	job     Job
-	runner  *Runner
-	client  *fastboot.Client
-	where   Where
-	key     Key
-	attempt int
+	job         Job
+	runner      *Runner
+	mode        usb.Mode         // "" when the tablet is on its way
+	client      *fastboot.Client // in fastboot
+	booted      Booted           // when booted
+	hostKey     string           // of this boot, once seen
+	productFrom string           // the question that told the product
+	where       Where
+	key         Key
+	attempt     int
 
 	maxDownload  int64 // 0 until asked
 	parallel     fastboot.Answer
@@ -32,10 +37,22 @@ type Session struct {
 	bytes        int64 // raw bytes written by finished steps
 	moved        int64 // raw bytes of the step, all its slots together
 	lastProgress time.Time
+	outcome      StepResult // of the step under way
+	changed      bool       // a step changed something
+	compliant    bool       // nothing had to be done
 }
 
 // Fastboot is the client of the connection under way.
 func (s *Session) Fastboot() *fastboot.Client { return s.client }
+
+// Booted is the session with the booted tablet.
+func (s *Session) Booted() Booted { return s.booted }
+
+// Key is what is known of the tablet.
+func (s *Session) Key() Key { return s.key }
+
+// Result tells how a step that succeeds ended: StepChanged or StepAlready.
+func (s *Session) Result(r StepResult) { s.outcome = r }
 
 // Where names the tablet.
 func (s *Session) Where() Where { return s.where }

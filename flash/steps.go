@@ -10,6 +10,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/usb"
 )
 
 // WriteImage writes one image to one partition, or to its slots.
@@ -22,6 +23,9 @@ type WriteImage struct {
 
 // Name is flash:PARTITION.
 func (f *WriteImage) Name() string { return "flash:" + f.Partition }
+
+// Needs a bootloader.
+func (f *WriteImage) Needs() usb.Mode { return usb.Fastboot }
 
 // Bytes is what one copy of the image writes, expanded and without don't-care.
 func (f *WriteImage) Bytes() int64 { return f.Image.Written() }
@@ -202,6 +206,9 @@ type Erase struct{ Partition, Slot string }
 // Name is erase:PARTITION.
 func (e *Erase) Name() string { return "erase:" + e.Partition }
 
+// Needs a bootloader.
+func (e *Erase) Needs() usb.Mode { return usb.Fastboot }
+
 // Writes is true.
 func (e *Erase) Writes() bool { return true }
 
@@ -237,6 +244,9 @@ type Reboot struct{ Mode string }
 
 // Name is reboot:MODE.
 func (r *Reboot) Name() string { return "reboot:" + r.Mode }
+
+// Needs a bootloader.
+func (r *Reboot) Needs() usb.Mode { return usb.Fastboot }
 
 // Check refuses a mode that is not known.
 func (r *Reboot) Check(context.Context, *Session) ([]Verdict, error) {

@@ -33,7 +33,7 @@ type app struct {
 	stdout, stderr io.Writer
 
 	json, quiet, verbose, noColor, noInput, yes bool
-	events, trace, ledger                       string
+	events, trace, ledger, junit                string
 	wait                                        time.Duration // for a target to appear
 
 	ctx     context.Context // ends at the second signal
@@ -64,7 +64,7 @@ Targets are named with -s (repeatable): tcp:HOST[:PORT], udp:HOST[:PORT].`,
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR)")
 	f.BoolVar(&a.noInput, "no-input", false, "never ask; fail instead")
 	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and nothing else`)
-	root.AddCommand(newFlash(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
+	root.AddCommand(newRun(a), newFlash(a), newProvision(a), newPlan(a), newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
 		newDevices(a), newLedger(a), newImage(a), newVirtual(a), newVersion(a))
 	return root
 }
@@ -154,6 +154,13 @@ func (a *app) sinks() (ui.Sink, error) {
 			return nil, fail(exitStation, "give --events a file that can be written, or fd:N", "--events: %w", err)
 		}
 		sinks = append(sinks, closing{ui.NewJSON(w), w})
+	}
+	if a.junit != "" {
+		w, err := openOutput(a.junit)
+		if err != nil {
+			return nil, fail(exitStation, "give --junit a file that can be written", "--junit: %w", err)
+		}
+		sinks = append(sinks, closing{ui.NewJUnit(w), w})
 	}
 	if a.json {
 		return ui.Tee(append(sinks, ui.NewJSON(a.stdout))...), nil

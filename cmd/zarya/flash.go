@@ -19,22 +19,19 @@ import (
 )
 
 type flashOptions struct {
-	targets     []string
-	images      []string
-	erase       []string
-	allow       []string
-	reboot      string
-	product     string
-	sparse      string
-	slot        string
-	concurrency int
-	dryRun      bool
+	jobOptions
+	images  []string
+	erase   []string
+	reboot  string
+	product string
+	sparse  string
+	slot    string
 }
 
 func newFlash(a *app) *cobra.Command {
 	var o flashOptions
 	cmd := &cobra.Command{
-		Use:   "flash --image PART[:SLOT]=FILE… [--erase PART] [--reboot MODE] -s TARGET…",
+		Use:   "flash {--profile PROFILE | --image PART[:SLOT]=FILE… [--erase PART] [--reboot MODE]} -s TARGET…",
 		Short: "Write images to tablets, in parallel",
 		Long: `Write images to tablets, in parallel.
 
@@ -42,23 +39,31 @@ Each image's digest is computed before anything is written, recorded in the
 events, and held to: a file that changes meanwhile fails the job. Everything that
 can be checked is checked on every tablet first. A tablet that fails changes
 nothing for the others.`,
-		Example: `  zarya flash --image system=system.img --image boot=boot.img -s tcp:10.0.0.5
+		Example: `  zarya flash --profile census.yaml -s tcp:10.0.0.5
+  zarya flash --image system=system.img --image boot=boot.img -s tcp:10.0.0.5
   zarya flash --image boot:all=boot.img --slot a --reboot system -s udp:10.0.0.5 --yes
   zarya flash --image userdata=userdata.simg --erase cache --json --yes -s tcp:10.0.0.5:5554`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.flash(o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.profile == "" {
+				return a.flash(o)
+			}
+			for _, f := range []string{"image", "erase", "reboot", "product", "sparse", "slot"} {
+				if cmd.Flags().Changed(f) {
+					return fail(exitUsage, "the profile says what is written", "--%s does not go with --profile", f)
+				}
+			}
+			return a.runProfile(o.jobOptions, flash.ScopeFlash)
+		},
 	}
-	a.targetFlags(cmd, &o.targets)
+	a.jobFlags(cmd, &o.jobOptions)
 	f := cmd.Flags()
 	f.StringArrayVar(&o.images, "image", nil, "write `PART[:SLOT]=FILE`, repeatable, in this order")
 	f.StringArrayVar(&o.erase, "erase", nil, "erase `PARTITION` before the images are written, repeatable")
-	f.StringArrayVar(&o.allow, "allow-partition", nil, "allow writing the protected `PARTITION` (bootloader, identity)")
 	f.StringVar(&o.reboot, "reboot", "", "afterwards reboot to `MODE`: "+strings.Join(fastboot.RebootModes, ", "))
 	f.StringVar(&o.product, "product", "", "write only if the tablet says it is `NAME`")
 	f.StringVar(&o.sparse, "sparse", "auto", "send as sparse images: auto, always, never")
 	f.StringVar(&o.slot, "slot", "", "slot for images without one: "+strings.Join(flash.Slots, ", "))
-	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
-	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done; write nothing")
 	return cmd
 }
 
@@ -89,7 +94,7 @@ func (a *app) flash(o flashOptions) error {
 	for i, t := range targets {
 		jobs = append(jobs, flash.Job{
 			ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: flash.ScopeFlash,
-			Product: o.product, Steps: steps, Images: imageInfos(steps),
+			Require: required(o.product), Steps: steps, Images: imageInfos(steps),
 		})
 	}
 	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait})
@@ -147,6 +152,14 @@ func (a *app) flashSteps(o flashOptions) ([]flash.Step, map[string]*image.Image,
 		steps = append(steps, &flash.Reboot{Mode: o.reboot})
 	}
 	return steps, images, nil
+}
+
+// required is what --product asks for.
+func required(product string) flash.Requirements {
+	if product == "" {
+		return flash.Requirements{}
+	}
+	return flash.Requirements{Products: []string{product}}
 }
 
 func either(a, b string) string {

@@ -27,10 +27,28 @@ func (n network) Where() flash.Where { return flash.Where{Address: n.String()} }
 
 // Fastboot opens the connection.
 func (n network) Fastboot(ctx context.Context) (fastboot.Transport, error) {
-	if n.proto == "udp" {
+	switch n.proto {
+	case "udp":
 		return fastboot.DialUDP(ctx, n.address)
+	case "ssh":
+		return nil, &flash.Failure{Class: flash.ClassDevice, Message: n.String() + " names a booted tablet, which does not speak fastboot",
+			Hint: "name it as tcp: or udp: to flash it"}
 	}
 	return fastboot.DialTCP(ctx, n.address)
+}
+
+// Dial opens a connection to the system on the same host.
+func (n network) Dial(ctx context.Context, port int) (net.Conn, error) {
+	address := n.address
+	if port != 0 && n.proto != "ssh" {
+		host, _, err := net.SplitHostPort(n.address)
+		if err != nil {
+			return nil, err
+		}
+		address = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", address)
 }
 
 // targetFlags adds to a verb the choice of its targets.
@@ -73,8 +91,8 @@ func (a *app) targets(typed []string) ([]network, error) {
 func parseTarget(t string) (network, error) {
 	proto, rest, _ := strings.Cut(t, ":")
 	switch proto {
-	case "tcp", "udp":
-	case "usb", "port", "ssh":
+	case "tcp", "udp", "ssh":
+	case "usb", "port":
 		return network{}, fail(exitNoDevice, "name it as tcp:HOST[:PORT] or udp:HOST[:PORT]", "target %q: this version reaches tablets over tcp: and udp: only", t)
 	default:
 		return network{}, fail(exitNoDevice, "a network target begins with tcp: or udp:", "target %q: this version does not look for serial numbers on USB", t)
@@ -82,6 +100,9 @@ func parseTarget(t string) (network, error) {
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil { // no port
 		host, port = strings.Trim(rest, "[]"), fastboot.DefaultPort
+		if proto == "ssh" {
+			port = "22"
+		}
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return network{}, fail(exitUsage, "a port is a number from 1 to 65535", "target %q: %q is not a port", t, port)

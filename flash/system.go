@@ -1,0 +1,329 @@
+// This file is the tablet's way between its modes: into the bootloader, into the
+// system that was flashed, and whether it is the same tablet that comes back.
+
+package flash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/usb"
+)
+
+// System opens sessions with booted tablets.
+type System interface {
+	// Port is the TCP port; 0 is the target's own number.
+	Port() int
+	// Open begins a session over conn, and closes conn if it fails. With a pin, a
+	// tablet with another host key is a failure. A *Failure means that another try
+	// is of no use.
+	Open(ctx context.Context, conn net.Conn, pin string) (Booted, error)
+}
+
+// Booted is a session with a booted tablet. Steps know more of it by its type.
+type Booted interface {
+	// HostKey is the fingerprint of the key that it showed.
+	HostKey() string
+	// Serial and Model are what the system says it runs on; "" is not told.
+	Serial(ctx context.Context) (string, error)
+	Model(ctx context.Context) (string, error)
+	// Bootloader sends the tablet to fastboot.
+	Bootloader(ctx context.Context) error
+	Close() error
+}
+
+// How long the engine waits between modes.
+const (
+	bootEvery     = 250 * time.Millisecond // between attempts to reach the system
+	openTimeout   = 15 * time.Second       // of one of them
+	greetTimeout  = 2 * time.Second        // for the server's first word
+	listenFor     = 200 * time.Millisecond // to hear whether a place speaks SSH
+	bootloaderFor = 2 * time.Minute        // from the system into fastboot
+	defaultBoot   = 10 * time.Minute
+)
+
+// arrive is the step that waits for a tablet after a reboot that was commanded.
+type arrive struct{ mode usb.Mode }
+
+func (a *arrive) Name() string {
+	if a.mode == usb.Booted {
+		return "boot"
+	}
+	return "bootloader"
+}
+
+func (a *arrive) Needs() usb.Mode { return "" }
+
+func (a *arrive) Check(context.Context, *Session) ([]Verdict, error) { return nil, nil }
+
+func (a *arrive) Run(ctx context.Context, s *Session) error {
+	before := s.key
+	s.disconnect()
+	s.mode, s.hostKey = "", ""
+	if a.mode == usb.Booted {
+		window := s.job.Boot
+		if window == 0 {
+			window = defaultBoot
+		}
+		s.emit(Waiting{For: "device", Hint: "it boots; that may take up to " + window.String()})
+		return s.same(before, s.openBooted(ctx, window))
+	}
+	return s.same(before, s.openFastboot(ctx, bootloaderFor))
+}
+
+// withArrivals puts the waits between steps that need different modes, and after
+// reboots.
+func withArrivals(steps []Step) []Step {
+	var out []Step
+	var mode usb.Mode
+	for _, step := range steps {
+		if needs := step.Needs(); needs != mode {
+			if len(out) > 0 {
+				out = append(out, &arrive{needs})
+			}
+			mode = needs
+		}
+		out = append(out, step)
+		if _, ok := step.(*Reboot); ok {
+			mode = ""
+		}
+	}
+	return out
+}
+
+// same compares the tablet that came back with the one that left.
+func (s *Session) same(before Key, err error) error {
+	if err != nil {
+		return err
+	}
+	now := s.key
+	s.key = before
+	other := failf(ClassCable, "the tablet in this place was exchanged in mid-job: flash both again",
+		"another tablet came back: serial %q product %q, before it was %q %q", now.Serial, now.Product, before.Serial, before.Product)
+	switch {
+	case before.Serial == "" || fastboot.PlaceholderSerial(before.Serial):
+		if now.Serial != "" {
+			s.Warn("the bootloader told no serial: that the same tablet came back is known by its place and product only", "")
+			s.key.Serial, s.where.Serial = now.Serial, now.Serial
+		}
+	case now.Serial != before.Serial:
+		return other
+	}
+	if before.Product == "" {
+		s.key.Product = now.Product
+	} else if now.Product != "" && !strings.EqualFold(now.Product, before.Product) {
+		return other
+	}
+	return nil
+}
+
+// reconnect brings back a tablet that was lost in the middle of a step: the same
+// one, in the same mode.
+func (s *Session) reconnect(ctx context.Context, patience time.Duration) error {
+	before := s.key
+	s.disconnect()
+	if s.mode == usb.Booted {
+		return s.same(before, s.openBooted(ctx, patience))
+	}
+	if err := s.openFastboot(ctx, patience); err != nil {
+		return err
+	}
+	if now := s.key; now != before {
+		s.key = before
+		return failf(ClassCable, "the tablet in this place was exchanged in mid-job: flash both again",
+			"another tablet came back: serial %q product %q, before it was %q %q", now.Serial, now.Product, before.Serial, before.Product)
+	}
+	return nil
+}
+
+// greeted is a connection whose first bytes were read to see what they are.
+type greeted struct {
+	net.Conn
+	head []byte
+}
+
+func (g *greeted) Read(p []byte) (int, error) {
+	if len(g.head) > 0 {
+		n := copy(p, g.head)
+		g.head = g.head[n:]
+		return n, nil
+	}
+	return g.Conn.Read(p)
+}
+
+const sshGreeting = "SSH-"
+
+// dialSystem reaches the system's server and waits for its greeting.
+func (s *Session) dialSystem(ctx context.Context, patience time.Duration) (net.Conn, error) {
+	conn, err := s.job.Target.Dial(ctx, s.job.System.Port())
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, len(sshGreeting))
+	_ = conn.SetReadDeadline(time.Now().Add(patience)) // without one the read ends with the connection
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	n, err := io.ReadFull(conn, head)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	switch {
+	case err == nil && string(head) == sshGreeting:
+		_ = conn.SetReadDeadline(time.Time{})
+		return &greeted{conn, head}, nil
+	case err == nil:
+		err = fmt.Errorf("it says %q, which is not SSH", head)
+	case n == 0 && ctx.Err() == nil:
+		err = errors.New("it takes connections and says nothing")
+	}
+	_ = conn.Close()
+	return nil, err
+}
+
+// tryBooted opens the session with the system, once.
+func (s *Session) tryBooted(ctx context.Context, listen time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	conn, err := s.dialSystem(ctx, listen)
+	if err != nil {
+		return err
+	}
+	b, err := s.job.System.Open(ctx, conn, s.hostKey)
+	if err != nil {
+		return err
+	}
+	serial, err := b.Serial(ctx)
+	model := ""
+	if err == nil {
+		model, err = b.Model(ctx)
+	}
+	if err != nil {
+		_ = b.Close()
+		return err
+	}
+	s.booted, s.mode, s.hostKey, s.productFrom = b, usb.Booted, b.HostKey(), "the booted system"
+	s.key = Key{Place: s.where.Label(), Serial: serial, Product: model}
+	s.where.Serial = serial
+	return nil
+}
+
+// openBooted waits for the system.
+func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
+	wait, cancel := s.untilStop(ctx)
+	defer cancel()
+	deadline := time.Now().Add(window)
+	for {
+		err := s.tryBooted(wait, greetTimeout)
+		if err == nil {
+			return nil
+		}
+		if wait.Err() != nil {
+			return context.Cause(wait)
+		}
+		var final *Failure
+		if errors.As(err, &final) {
+			return err
+		}
+		if time.Now().Add(bootEvery).After(deadline) {
+			where := s.where.Label()
+			if s.mode == "" && s.step == "boot" {
+				return failf(ClassBoot, "look at the tablet's screen; flash it again, and if it does not boot again, set it aside",
+					"%s did not boot within %s (%v)", where, window, err)
+			}
+			return failf(ClassTimeout, "check that the tablet is on, booted and connected, with developer mode on",
+				"no system answers at %s (%v)", where, err)
+		}
+		select {
+		case <-time.After(bootEvery):
+		case <-wait.Done():
+		}
+	}
+}
+
+// openAny finds the tablet in whichever mode it is.
+func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
+	if s.job.System == nil {
+		return s.openFastboot(ctx, patience)
+	}
+	wait, cancel := s.untilStop(ctx)
+	defer cancel()
+	deadline := time.Now().Add(patience)
+	for listen := listenFor; ; {
+		err := s.tryBooted(wait, listen)
+		var final *Failure
+		if err == nil || errors.As(err, &final) {
+			return err
+		}
+		try, cancel := context.WithTimeout(wait, ConnectTimeout)
+		t, err := s.job.Target.Fastboot(try)
+		cancel()
+		if err == nil {
+			return s.inFastboot(ctx, t)
+		}
+		var not *fastboot.NotFastbootError
+		if errors.As(err, &not) && strings.HasPrefix(not.Greeted, sshGreeting) && listen < greetTimeout {
+			listen = greetTimeout // it was slow to greet
+			continue
+		}
+		if again, rerr := pause(wait, deadline, s.job.Target, patience, err); !again {
+			return rerr
+		}
+	}
+}
+
+// compare finds out whether a booted tablet is as the job would leave it. If its
+// images are, what is left of the job is what happens on the booted tablet; if not,
+// it is sent to the bootloader.
+func (s *Session) compare(ctx context.Context) error {
+	verdicts, err := s.facts(ctx) // a tablet that does not match is left as it is
+	if err != nil {
+		return err
+	}
+	for _, v := range verdicts {
+		if v.Fail != nil {
+			return v.Fail
+		}
+	}
+	flashed, all := false, true
+	for _, step := range s.job.Steps {
+		if stamp, ok := step.(Stamp); ok {
+			var err error
+			if flashed, err = stamp.Flashed(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	if !flashed {
+		before := s.key
+		if err := s.booted.Bootloader(ctx); err != nil {
+			return failf(ClassOperator, "bring the tablet into fastboot mode by its keys (power off, then volume down while the cable is put in), then try again",
+				"the booted tablet has other images, and cannot be sent to its bootloader: %v", err)
+		}
+		s.disconnect()
+		s.mode, s.hostKey = "", ""
+		return s.same(before, s.openFastboot(ctx, bootloaderFor))
+	}
+	s.job.Steps = slices.DeleteFunc(slices.Clone(s.job.Steps), func(step Step) bool { return step.Needs() != usb.Booted })
+	for _, step := range s.job.Steps {
+		c, ok := step.(Comparable)
+		if !ok {
+			all = false
+			break
+		}
+		already, err := c.Already(ctx, s)
+		if err != nil {
+			return err
+		}
+		if all = already; !all {
+			break
+		}
+	}
+	s.compliant = all
+	return nil
+}

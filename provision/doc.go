@@ -1,0 +1,4 @@
+// Package provision is the steps on the booted tablet, over SSH: each reads, changes
+// only what differs, and reads back. Files go by SFTP; everything else goes through
+// the closed table of commands in commands.go.
+package provision

@@ -1,0 +1,99 @@
+// This file has the step that runs a program of the profile's.
+
+package provision
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/usb"
+)
+
+// Exec runs a program on the tablet, without a shell of its own: each argument
+// arrives as it is. Its exit status must be 0.
+type Exec struct {
+	Argv    []Value
+	Program string // for the step's name
+	Root    bool
+	Timeout time.Duration
+	Changes bool   // running it changes the tablet
+	Creates string // not run if this path is there; "" for none
+}
+
+// Name is exec:PROGRAM.
+func (e *Exec) Name() string { return "exec:" + path.Base(e.Program) }
+
+// Needs a booted tablet.
+func (e *Exec) Needs() usb.Mode { return usb.Booted }
+
+// Check makes the arguments.
+func (e *Exec) Check(_ context.Context, s *flash.Session) ([]flash.Verdict, error) {
+	_, err := e.argv(s)
+	return nil, err
+}
+
+func (e *Exec) argv(s *flash.Session) ([]string, error) {
+	argv := make([]string, len(e.Argv))
+	for i, v := range e.Argv {
+		text, err := v.of(s)
+		if err != nil {
+			return nil, err
+		}
+		argv[i] = text
+	}
+	return argv, nil
+}
+
+// Already is true for a program that only checks and is content, and for one whose
+// result is there.
+func (e *Exec) Already(ctx context.Context, s *flash.Session) (bool, error) {
+	if e.Creates != "" {
+		return client(s).exists(ctx, e.Creates, e.Root)
+	}
+	if e.Changes {
+		return false, nil
+	}
+	status, _, err := e.once(ctx, s)
+	return status == 0, err
+}
+
+func (e *Exec) once(ctx context.Context, s *flash.Session) (int, string, error) {
+	argv, err := e.argv(s)
+	if err != nil {
+		return 0, "", err
+	}
+	out, errs, status, err := client(s).run(ctx, commandExec(argv, e.Root), e.Timeout)
+	if errs == "" {
+		errs = clean(out)
+	}
+	return status, errs, err
+}
+
+// Run runs it.
+func (e *Exec) Run(ctx context.Context, s *flash.Session) error {
+	if e.Creates != "" {
+		if there, err := e.Already(ctx, s); err != nil || there {
+			s.Result(flash.StepAlready)
+			return err
+		}
+	}
+	status, said, err := e.once(ctx, s)
+	if err != nil {
+		return err
+	}
+	if status != 0 {
+		what := ""
+		if said != "" {
+			what = fmt.Sprintf(": %s", said)
+		}
+		return failf(flash.ClassDevice, "the program's own words are all it tells", "%s ended with status %d%s", e.Program, status, what)
+	}
+	s.Result(flash.StepAlready)
+	if e.Changes || e.Creates != "" {
+		s.Result(flash.StepChanged)
+	}
+	return nil
+}

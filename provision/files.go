@@ -1,0 +1,201 @@
+// This file moves files: read, compare, and replace in one step, so that a cut
+// connection leaves the old file or the new one.
+
+package provision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/pkg/sftp"
+)
+
+// sftp gives the file client of the login, or of root.
+func (c *Client) sftp(ctx context.Context, root bool) (*sftp.Client, error) {
+	i := 0
+	if root {
+		i = 1
+	}
+	if c.files[i] != nil {
+		return c.files[i], nil
+	}
+	err := c.within(ctx, commandTimeout, func() error {
+		if !root {
+			f, err := sftp.NewClient(c.ssh)
+			c.files[i] = f
+			return err
+		}
+		s, err := c.ssh.NewSession()
+		if err != nil {
+			return err
+		}
+		in, err := s.StdinPipe()
+		if err != nil {
+			return err
+		}
+		out, err := s.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		var errs bounded
+		s.Stderr = &errs
+		if err := s.Start(commandFiles().line(c.login.Root)); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(in, c.login.RootPassword+"\n"); err != nil {
+			return err
+		}
+		f, err := sftp.NewClientPipe(out, in)
+		if err != nil {
+			_ = s.Close()
+			_ = s.Wait() // so that all that it says is there
+			errs.mu.Lock()
+			defer errs.mu.Unlock()
+			if text := errs.b.String(); strings.Contains(text, "Auth failed") || strings.Contains(text, "incorrect password") {
+				return c.rootRefused()
+			}
+			return fmt.Errorf("files as root: %w %s", err, clean(errs.b.String()))
+		}
+		c.files[i] = f
+		return nil
+	})
+	return c.files[i], err
+}
+
+// file is a file's content and what is known of it.
+type file struct {
+	data []byte
+	mode fs.FileMode // permissions
+	uid  uint32
+}
+
+// errNoFile is a file that is not there.
+var errNoFile = fs.ErrNotExist
+
+// read reads a whole file; errNoFile if there is none.
+func (c *Client) read(ctx context.Context, name string, root bool) (*file, error) {
+	s, err := c.sftp(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{}
+	err = c.within(ctx, commandTimeout, func() error {
+		r, err := s.Open(name)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = r.Close() }() // it was only read
+		info, err := r.Stat()
+		if err != nil {
+			return err
+		}
+		f.mode = info.Mode().Perm()
+		if st, ok := info.Sys().(*sftp.FileStat); ok {
+			f.uid = st.UID
+		}
+		f.data, err = io.ReadAll(io.LimitReader(r, maxFile+1))
+		if err == nil && len(f.data) > maxFile {
+			err = fmt.Errorf("%s has more than %d bytes", name, maxFile)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// temporary is where a new file is written before it takes its place.
+func temporary(name string) string {
+	return path.Join(path.Dir(name), "."+path.Base(name)+".zarya-new")
+}
+
+// write puts a file in its place in one step.
+func (c *Client) write(ctx context.Context, name string, data []byte, mode fs.FileMode, root bool) error {
+	s, err := c.sftp(ctx, root)
+	if err != nil {
+		return err
+	}
+	return c.within(ctx, commandTimeout+timeFor(len(data)), func() error {
+		if err := s.MkdirAll(path.Dir(name)); err != nil {
+			return fmt.Errorf("folder of %s: %w", name, err)
+		}
+		next := temporary(name)
+		w, err := s.Create(next)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if _, err := w.ReadFrom(bytes.NewReader(data)); err != nil {
+			return errors.Join(err, w.Close())
+		}
+		// The server of files may not know how to sync.
+		if err := w.Sync(); err != nil && !unsupported(err) {
+			return errors.Join(err, w.Close())
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+		if err := s.Chmod(next, mode); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return s.PosixRename(next, name)
+	})
+}
+
+// link makes name a symbolic link to target in one step.
+func (c *Client) link(ctx context.Context, target, name string) error {
+	s, err := c.sftp(ctx, true)
+	if err != nil {
+		return err
+	}
+	return c.within(ctx, commandTimeout, func() error {
+		next := temporary(name)
+		if err := s.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := s.Symlink(target, next); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return s.PosixRename(next, name)
+	})
+}
+
+// readLink gives what a symbolic link points to; errNoFile if there is none.
+func (c *Client) readLink(ctx context.Context, name string) (target string, err error) {
+	s, err := c.sftp(ctx, false)
+	if err != nil {
+		return "", err
+	}
+	err = c.within(ctx, commandTimeout, func() error {
+		target, err = s.ReadLink(name)
+		return err
+	})
+	return target, err
+}
+
+// exists reports whether there is something at name.
+func (c *Client) exists(ctx context.Context, name string, root bool) (bool, error) {
+	s, err := c.sftp(ctx, root)
+	if err != nil {
+		return false, err
+	}
+	err = c.within(ctx, commandTimeout, func() error {
+		_, err := s.Lstat(name)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func unsupported(err error) bool {
+	var status *sftp.StatusError
+	return errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxOpUnsupported
+}

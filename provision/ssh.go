@@ -1,0 +1,224 @@
+// This file is the session with a booted tablet: who comes in, and how commands
+// and files go through.
+
+package provision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+// SSH is how booted tablets are reached: a flash.System.
+type SSH struct {
+	User         string
+	Password     string
+	Signer       ssh.Signer // of a private key; nil: none
+	Root         string     // RootNone, RootDevelSu, RootSudo
+	RootPassword string
+	TCPPort      int    // 0 is the target's own number
+	Fingerprint  string // SHA256:… of the host key; "": the first one of a job counts
+}
+
+// Limits of what a tablet may take and say.
+const (
+	commandTimeout = time.Minute // for what is no exec step
+	maxOutput      = 1 << 20     // of a command, bytes
+	maxFile        = 16 << 20    // that is read back, bytes
+)
+
+// Port is the TCP port.
+func (s *SSH) Port() int { return s.TCPPort }
+
+// failf is a failure that another try does not mend.
+func failf(c flash.Class, hint, format string, args ...any) *flash.Failure {
+	return &flash.Failure{Class: c, Hint: hint, Message: fmt.Sprintf(format, args...)}
+}
+
+// Open logs in. A refused login and an unexpected host key are a *flash.Failure.
+func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted, error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	c := &Client{login: s, conn: conn}
+	var changed *flash.Failure
+	config := &ssh.ClientConfig{
+		User:          s.User,
+		ClientVersion: "SSH-2.0-zarya",
+		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+			c.hostKey = ssh.FingerprintSHA256(key)
+			for _, want := range []string{s.Fingerprint, pin} {
+				if want != "" && want != c.hostKey {
+					changed = failf(flash.ClassDevice, "find out who answers there: another tablet, or somebody in between; nothing more was sent to it",
+						"the host key is %s, and must be %s", c.hostKey, want)
+					return changed
+				}
+			}
+			return nil
+		},
+	}
+	if s.Signer != nil {
+		config.Auth = append(config.Auth, ssh.PublicKeys(s.Signer))
+	}
+	if s.Password != "" {
+		config.Auth = append(config.Auth, ssh.Password(s.Password))
+	}
+	sc, channels, requests, err := ssh.NewClientConn(conn, conn.RemoteAddr().String(), config)
+	if !stop() && err == nil {
+		err = errors.Join(ctx.Err(), sc.Close())
+	}
+	switch {
+	case changed != nil:
+		err = changed
+	case err != nil && strings.Contains(err.Error(), "unable to authenticate"):
+		err = failf(flash.ClassProfile, "put the right user and password or key under ssh in the profile", "the tablet refuses the login of %s", s.User)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	c.ssh = ssh.NewClient(sc, channels, requests)
+	return c, nil
+}
+
+// Client is the session with one booted tablet: a flash.Booted.
+type Client struct {
+	login   *SSH
+	conn    net.Conn
+	ssh     *ssh.Client
+	hostKey string
+	files   [2]*sftp.Client // as the login, as root; opened at first use
+	ends    [2]func() error
+}
+
+// HostKey is the fingerprint of the key that the tablet showed.
+func (c *Client) HostKey() string { return c.hostKey }
+
+// Close ends the session.
+func (c *Client) Close() error {
+	err := c.ssh.Close()
+	for _, f := range c.files {
+		if f != nil {
+			_ = f.Close() // with its connection gone
+		}
+	}
+	return err
+}
+
+// within gives a call on the connection a limit: at its end the connection is
+// closed, and whatever waits for the tablet returns.
+func (c *Client) within(ctx context.Context, limit time.Duration, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = c.conn.Close() })
+	err := do()
+	if !stop() && err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return failf(flash.ClassTimeout, "look at the tablet; restart it, then try again", "the tablet did not answer within %s", limit)
+		}
+		return context.Cause(ctx)
+	}
+	var failure *flash.Failure
+	if lost(err) && !errors.As(err, &failure) {
+		return &flash.Failure{Class: flash.ClassCable, Err: err, Message: "the connection to the booted tablet broke: " + err.Error(),
+			Hint: "check the cable and the socket, then try again"}
+	}
+	return err
+}
+
+// lost reports whether an error means that the connection is gone.
+func lost(err error) bool {
+	var missing *ssh.ExitMissingError
+	var network net.Error
+	return err != nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.As(err, &missing) || errors.As(err, &network) ||
+		strings.Contains(err.Error(), "ssh: disconnect"))
+}
+
+// bounded keeps the first bytes and drops the rest.
+type bounded struct {
+	mu sync.Mutex
+	b  bytes.Buffer // guarded by mu
+}
+
+func (w *bounded) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.b.Write(p[:min(len(p), max(0, maxOutput-w.b.Len()))])
+	return len(p), nil
+}
+
+// errAuth is what devel-su and sudo say to a wrong password.
+func (c *Client) rootRefused() error {
+	return failf(flash.ClassProfile, "put the right root-password under ssh in the profile", "the tablet refuses %s with this root password", c.login.Root)
+}
+
+// run runs one command and gives its output and exit status.
+func (c *Client) run(ctx context.Context, cmd command, limit time.Duration) (stdout, stderr string, status int, err error) {
+	var out, errs bounded
+	err = c.within(ctx, limit, func() error {
+		s, err := c.ssh.NewSession()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = s.Close() }() // it is at its end
+		s.Stdout, s.Stderr = &out, &errs
+		if cmd.root {
+			s.Stdin = strings.NewReader(c.login.RootPassword + "\n")
+		}
+		return s.Run(cmd.line(c.login.Root))
+	})
+	var exit *ssh.ExitError
+	if errors.As(err, &exit) {
+		status, err = exit.ExitStatus(), nil
+		if cmd.root && (strings.Contains(errs.b.String(), "Auth failed") || strings.Contains(errs.b.String(), "incorrect password")) {
+			err = c.rootRefused()
+		}
+	}
+	return out.b.String(), clean(errs.b.String()), status, err
+}
+
+// clean makes a device's words fit for screens and records.
+func clean(s string) string {
+	s = strings.ToValidUTF8(s[:min(len(s), 400)], "")
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return -1
+		}
+		if r == '\n' {
+			return ' '
+		}
+		return r
+	}, s))
+}
+
+// Serial is what the kernel was told by the bootloader.
+func (c *Client) Serial(ctx context.Context) (string, error) { return c.fact(ctx, "serial") }
+
+// Model is what the device information service says.
+func (c *Client) Model(ctx context.Context) (string, error) { return c.fact(ctx, "model") }
+
+// Bootloader sends the tablet to fastboot; the connection ends with it.
+func (c *Client) Bootloader(ctx context.Context) error {
+	if c.login.Root == RootNone {
+		return errors.New("that needs root: give ssh.root in the profile")
+	}
+	_, stderr, status, err := c.run(ctx, commandBootloader(), commandTimeout)
+	var failure *flash.Failure
+	if errors.As(err, &failure) && failure.Class == flash.ClassCable {
+		return nil // it went before it answered
+	}
+	if err == nil && status != 0 {
+		err = fmt.Errorf("reboot bootloader: exit status %d: %s", status, stderr)
+	}
+	return err
+}
