@@ -81,7 +81,9 @@ func (t simTarget) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 	return s, nil
 }
 
-func (t simTarget) Dial(ctx context.Context, _ int) (net.Conn, error) { return t.w.net.Dial(ctx, t.name) }
+func (t simTarget) Dial(ctx context.Context, _ int) (net.Conn, error) {
+	return t.w.net.Dial(ctx, t.name)
+}
 
 // simRecorder notes the order of records.
 type simRecorder struct{ w *world }

@@ -4,10 +4,12 @@
 package profiles
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -160,6 +162,7 @@ func escape(key string) string {
 
 // joined gives all errors as one, in the order of their lines.
 func (t *tree) joined() error {
+	slices.SortStableFunc(t.errs, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 	errs := make([]error, len(t.errs))
 	for i, e := range t.errs {
 		errs[i] = e

@@ -25,11 +25,22 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 // TestMain makes this binary also the program: scripts and tests run it as zarya.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"zarya": main})
+	testscript.Main(leakChecked{m}, map[string]func(){"zarya": main, "zarya-small-disk": smallDisk})
+}
+
+// smallDisk is zarya on a disk with little room.
+func smallDisk() {
+	limit := unix.Rlimit{Cur: 40 << 10, Max: 40 << 10}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	main()
 }
 
 type leakChecked struct{ *testing.M }
@@ -62,7 +73,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec,
+			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold,
 		},
 	})
 }
@@ -83,6 +94,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, not %s", code, args[0])
 	}
+}
+
+// hold FILE holds a database against everybody until the script ends.
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hold FILE")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	db.SetMaxOpenConns(1)
+	_, err = db.Exec("CREATE TABLE t (x); BEGIN EXCLUSIVE")
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(db.Close()) })
 }
 
 // sql FILE STATEMENTS does to a ledger what its program never would.

@@ -55,7 +55,7 @@ fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
 	f.IntVar(&o.count, "count", 1, "how many tablets")
 	f.StringVar(&o.listen, "listen", "tcp:127.0.0.1:5554", "first address: `tcp:HOST:PORT` or udp:HOST:PORT")
 	f.StringVar(&o.state, "state", "", "keep partitions as files `DIR`/SERIAL/PARTITION.img (default: a temporary folder)")
-	f.StringVar(&o.family, "family", "kirin710a-ags3", "what is imitated")
+	f.StringVar(&o.family, "family", "kirin710a-ags3", "what is imitated; several with commas take turns")
 	f.StringVar(&o.maxDownload, "max-download", "", "max-download-size, such as 64MiB (default: the family's)")
 	f.StringVar(&o.rate, "rate", "", "bytes/s that each tablet takes, such as 40MB")
 	f.StringVar(&o.busRate, "bus-rate", "", "bytes/s that all tablets take together")
@@ -67,7 +67,8 @@ fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
 }
 
 func newVirtualImages(a *app) *cobra.Command {
-	return &cobra.Command{
+	var size string
+	cmd := &cobra.Command{
 		Use:   "images DIR",
 		Short: "Build a set of real images for virtual tablets",
 		Long: `Build a set of images into DIR: an ext4 system of real files with holes, raw and
@@ -76,15 +77,21 @@ android-sdk-libsparse-utils.`,
 		Example: "  zarya virtual images ./images",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			bytes, err := parseBytes(size)
+			if err != nil {
+				return fail(exitUsage, "write --size 64MiB", "--size: %w", err)
+			}
 			ctx, cancel := a.untilSignal()
 			defer cancel()
-			if _, err := imageset.Build(ctx, args[0], imageset.Options{}); err != nil {
+			if _, err := imageset.Build(ctx, args[0], imageset.Options{Size: bytes}); err != nil {
 				return fail(exitStation, "", "images: %w", err)
 			}
 			fmt.Fprintln(a.stdout, args[0])
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&size, "size", "256MiB", "`SIZE` of the system image")
+	return cmd
 }
 
 // serial is the serial number of the n-th virtual tablet, from 1.
@@ -147,9 +154,13 @@ func (a *app) virtual(o virtualOptions) error {
 
 // virtualConfigs checks the options and makes one configuration a tablet.
 func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanup func(), err error) {
-	family, err := virtual.FamilyByName(o.family)
-	if err != nil {
-		return nil, nil, fail(exitUsage, "", "--family: %w", err)
+	var families []virtual.Family
+	for _, name := range strings.Split(o.family, ",") {
+		family, err := virtual.FamilyByName(name)
+		if err != nil {
+			return nil, nil, fail(exitUsage, "", "--family: %w", err)
+		}
+		families = append(families, family)
 	}
 	var sizes [4]int64
 	for i, s := range []struct{ flag, text string }{{"--max-download", o.maxDownload}, {"--rate", o.rate}, {"--bus-rate", o.busRate}, {"--write-rate", o.writeRate}} {
@@ -190,7 +201,7 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 	for i := range o.count {
 		name := serial(i + 1)
 		configs = append(configs, virtual.Config{
-			Serial: name, Family: family, Dir: o.state, MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3],
+			Serial: name, Family: families[i%len(families)], Dir: o.state, MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3],
 			Bus: bus, Faults: append(append([]virtual.Fault(nil), common...), own[name]...), RebootTime: 2 * time.Second,
 			Log: func(format string, args ...any) {
 				if a.quiet {
