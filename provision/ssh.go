@@ -97,7 +97,6 @@ type Client struct {
 	ssh     *ssh.Client
 	hostKey string
 	files   [2]*sftp.Client // as the login, as root; opened at first use
-	ends    [2]func() error
 }
 
 // HostKey is the fingerprint of the key that the tablet showed.

@@ -205,3 +205,11 @@ func (t *Tablet) synthetic(name string) ([]byte, bool) {
 	}
 	return nil, false
 }
+
+// ReadFile reads a file of the booted system, as root.
+func (t *Tablet) ReadFile(name string) ([]byte, error) { return t.root.ReadFile(name) }
+
+// ReadLink reads a symbolic link of the booted system, as root.
+func (t *Tablet) ReadLink(name string) (string, error) {
+	return (&sftpFiles{t: t}).Readlink(name)
+}
