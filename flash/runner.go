@@ -379,8 +379,7 @@ func pause(ctx context.Context, deadline time.Time, target Target, patience time
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	var final *Failure
-	if errors.As(err, &final) {
+	if final(err) {
 		return false, err
 	}
 	if time.Now().Add(reconnectEvery).After(deadline) {

@@ -186,6 +186,12 @@ func (s *Session) dialSystem(ctx context.Context, patience time.Duration) (net.C
 	return nil, err
 }
 
+// final reports whether another try to reach the tablet is of no use.
+func final(err error) bool {
+	var failure *Failure
+	return errors.As(err, &failure) && failure.Class != ClassCable && failure.Class != ClassTimeout
+}
+
 // tryBooted opens the session with the system, once.
 func (s *Session) tryBooted(ctx context.Context, listen time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
@@ -226,8 +232,7 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 		if wait.Err() != nil {
 			return context.Cause(wait)
 		}
-		var final *Failure
-		if errors.As(err, &final) {
+		if final(err) {
 			return err
 		}
 		if time.Now().Add(bootEvery).After(deadline) {
@@ -256,8 +261,7 @@ func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
 	deadline := time.Now().Add(patience)
 	for listen := listenFor; ; {
 		err := s.tryBooted(wait, listen)
-		var final *Failure
-		if err == nil || errors.As(err, &final) {
+		if err == nil || final(err) {
 			return err
 		}
 		try, cancel := context.WithTimeout(wait, ConnectTimeout)
