@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/virtual/imageset"
 )
 
 var nextPort atomic.Int32
@@ -225,6 +227,103 @@ func TestKilled(t *testing.T) {
 	if code, stderr := program(t, flashArgs(image, addresses), func(*os.Process, map[string]any) {}); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
+}
+
+// TestKilledRuns kills whole runs at random events, twenty times over the same two
+// tablets: the ledger stays whole, and no job is left open or passes that had not
+// done everything. A run that is not killed then passes.
+func TestKilledRuns(t *testing.T) {
+	t.Parallel()
+	set, err := imageset.Build(t.Context(), filepath.Join(t.TempDir(), "set"), imageset.Options{Size: 12 << 20, From: "testdata"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addresses := farm(t, 2, nil)
+	db := "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")
+	// Two profiles whose stamps differ, in turns: there is always something to flash.
+	text, err := os.ReadFile(set.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(set.Dir, "other.yaml")
+	if err := os.WriteFile(other, bytes.Replace(text, []byte("{file: boot.img,"), []byte("{file: boot.img, slot: all,"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := func(profile string) []string {
+		args := []string{"run", "--yes", "--json", "--profile", profile, "--ledger", db, "--wait-for-device", "30s"}
+		for _, a := range addresses {
+			args = append(args, "-s", a)
+		}
+		return args
+	}
+	ledger := func() map[string]string {
+		t.Helper()
+		if code, stderr := program(t, []string{"ledger", "verify", "--json", "--ledger", db}, func(*os.Process, map[string]any) {}); code != 0 {
+			t.Fatalf("verify: exit %d: %s", code, stderr)
+		}
+		results := map[string]string{}
+		code, stderr := program(t, []string{"ledger", "list", "--json", "--ledger", db}, func(_ *os.Process, doc map[string]any) {
+			for _, item := range doc["items"].([]any) {
+				j := item.(map[string]any)
+				results[j["job"].(string)] = j["result"].(string)
+			}
+		})
+		if code != 0 {
+			t.Fatalf("list: exit %d: %s", code, stderr)
+		}
+		return results
+	}
+	rnd := rand.New(rand.NewPCG(7, 7))
+	kills, interrupted := 20, 0
+	for i := range kills {
+		after, seen := 1+rnd.IntN(90), 0
+		begun, finished, shown := map[string]bool{}, map[string]bool{}, map[string]bool{}
+		program(t, args([]string{set.Profile, other}[i%2]), func(p *os.Process, e map[string]any) {
+			job, _ := e["job"].(string)
+			switch e["type"] {
+			case "step-started":
+				begun[job] = true
+			case "step-done":
+				finished[job] = finished[job] || e["step"] == "stamp"
+			case "job-done":
+				shown[job] = true
+			}
+			if seen++; seen == after {
+				_ = p.Kill()
+			}
+		})
+		results := ledger()
+		for job, r := range results {
+			if r == "running" {
+				t.Errorf("job %s is left open", job)
+			}
+		}
+		for job := range begun {
+			r, ok := results[job]
+			if !ok {
+				t.Errorf("job %s began, and is not in the ledger", job)
+			}
+			if r == "interrupted" {
+				interrupted++
+			}
+			if !shown[job] && r != "interrupted" && !finished[job] {
+				t.Errorf("job %s was killed in its middle, and is recorded as %s", job, r)
+			}
+		}
+	}
+	t.Logf("%d kills, %d jobs interrupted", kills, interrupted)
+	if interrupted < kills {
+		t.Error("the kills did not meet the jobs")
+	}
+	code, stderr := program(t, args(set.Profile), func(_ *os.Process, e map[string]any) {
+		if e["type"] == "job-done" && e["result"] != "pass" && e["result"] != "compliant" {
+			t.Errorf("after the kills: %v", e)
+		}
+	})
+	if code != 0 {
+		t.Errorf("after the kills: exit %d: %s", code, stderr)
+	}
+	ledger()
 }
 
 // TestMemory flashes sixteen tablets at once and holds the process to 64 MiB of

@@ -35,6 +35,7 @@ type Options struct {
 type Set struct {
 	Dir                                                string
 	System, SystemSparse, Boot, VBMeta, UserdataSparse string
+	Profile                                            string // a profile that makes virtual tablets ready with the set
 }
 
 const (
@@ -83,6 +84,7 @@ func Build(ctx context.Context, dir string, opt Options) (*Set, error) {
 		func() error { return junk(made.Boot, "ANDROID!", 8*mib, 1) },
 		func() error { return userdata(made.UserdataSparse, &digests) },
 		func() error { return vbmeta(made, opt, digests) },
+		func() error { return profile(made, opt) },
 	} {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
@@ -103,12 +105,12 @@ func Build(ctx context.Context, dir string, opt Options) (*Set, error) {
 
 func in(dir string) *Set {
 	at := func(name string) string { return filepath.Join(dir, name) }
-	return &Set{dir, at("system.img"), at("system.simg"), at("boot.img"), at("vbmeta.img"), at("userdata.simg")}
+	return &Set{dir, at("system.img"), at("system.simg"), at("boot.img"), at("vbmeta.img"), at("userdata.simg"), at("profile.yaml")}
 }
 
-// Files are the paths of all images.
+// Files are the paths of all files.
 func (s *Set) Files() []string {
-	return []string{s.System, s.SystemSparse, s.Boot, s.VBMeta, s.UserdataSparse}
+	return []string{s.System, s.SystemSparse, s.Boot, s.VBMeta, s.UserdataSparse, s.Profile}
 }
 
 // replaceable refuses a folder that holds anything but a set.
