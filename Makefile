@@ -22,7 +22,7 @@ setup: ## install what is missing (Debian packages), and nothing else
 build: ## build bin/zarya
 	@$(GO) build -o bin/zarya ./cmd/zarya
 
-demo: setup build ## flash sixteen virtual tablets from real images, in parallel
+demo: setup build ## sixteen virtual tablets: flashed, booted, provisioned, recorded
 	@scripts/demo.sh
 
 test: setup lint nocgo race simulate fuzz ## every test
@@ -48,7 +48,7 @@ race: ## the tests, with the race detector
 	@$(GO) test -race ./...
 
 simulate: ## SCHEDULES fault schedules of sixteen tablets
-	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim' ./flash
+	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash
 
 fuzz: ## each fuzzer for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -72,7 +72,6 @@ func (a *arrive) Run(ctx context.Context, s *Session) error {
 		if window == 0 {
 			window = defaultBoot
 		}
-		s.emit(Waiting{For: "device", Hint: "it boots; that may take up to " + window.String()})
 		return s.same(before, s.openBooted(ctx, window))
 	}
 	return s.same(before, s.openFastboot(ctx, bootloaderFor))

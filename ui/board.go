@@ -1,7 +1,7 @@
 // This file is the board: one row a tablet on a terminal. Event only notes what
 // happened; one painter goroutine owns the terminal and repaints what changed.
 //
-// At 80 columns: port 6, model 9, step 16, bar 46. A wider terminal gives the
+// At 80 columns: port 6, model 9, step 22, bar 40. A wider terminal gives the
 // rest to the port and the bar. The board is painted in place, without an
 // alternate screen: a program that is killed leaves a readable terminal.
 
@@ -29,7 +29,7 @@ import (
 const (
 	portWidth  = 6
 	modelWidth = 9
-	stepWidth  = 16
+	stepWidth  = 22
 	barWidth   = 46
 	minWidth   = portWidth + modelWidth + stepWidth + barWidth + 3
 
@@ -299,7 +299,7 @@ func (r *row) text(now time.Time) (string, colour) {
 		word := d.Result.Word(d.Scope)
 		if d.Result == flash.Pass || d.Result == flash.Compliant {
 			text := fmt.Sprintf("%s %s in %s", word, BytesText(d.Bytes), secondsText(d.Seconds))
-			if rate := rateText(d.Bytes, d.Seconds); rate != "" {
+			if rate := rateText(d.Bytes, d.Seconds); rate != "" && d.Scope == flash.ScopeFlash {
 				text += ", " + rate
 			}
 			return text, resultColour(d.Result)

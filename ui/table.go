@@ -92,7 +92,11 @@ func (t *tableSink) table(b *strings.Builder) {
 		if done.Bytes > 0 {
 			written = BytesText(done.Bytes)
 		}
-		rows = append(rows, []string{e.Label(), dash(done.Model), dash(e.Serial), word, secondsText(done.Seconds), dash(written), dash(rateText(done.Bytes, done.Seconds))})
+		rate := ""
+		if done.Scope == flash.ScopeFlash { // elsewhere most of the time is not spent writing
+			rate = rateText(done.Bytes, done.Seconds)
+		}
+		rows = append(rows, []string{e.Label(), dash(done.Model), dash(e.Serial), word, secondsText(done.Seconds), dash(written), dash(rate)})
 		results = append(results, done.Result)
 	}
 	var width [7]int

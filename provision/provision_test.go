@@ -1,0 +1,230 @@
+// Quoting against a real shell, and the session against a real OpenSSH server.
+
+package provision
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// FuzzQuote gives words to a shell and looks whether they arrive as they were.
+func FuzzQuote(f *testing.F) {
+	f.Add("a", "b c")
+	f.Add("it's", "$(reboot) `x` \\\n*")
+	f.Add("", "%1 -n ~ # !")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if strings.ContainsRune(a+b, 0) {
+			return
+		}
+		out, err := exec.Command("sh", "-c", quote([]string{"printf", "%s\\0", a, b})).Output()
+		if err != nil || string(out) != a+"\x00"+b+"\x00" {
+			t.Fatalf("%q %q became %q, %v", a, b, out, err)
+		}
+	})
+}
+
+// sshd is a real server of this machine's, for this user.
+type sshd struct {
+	address string
+	login   SSH
+}
+
+func keyFile(t *testing.T, path string) ssh.Signer {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err == nil {
+		err = os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+func startSSHD(t *testing.T) *sshd {
+	t.Helper()
+	path, err := exec.LookPath("sshd")
+	if err != nil {
+		path = "/usr/sbin/sshd"
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	keyFile(t, filepath.Join(dir, "host"))
+	signer := keyFile(t, filepath.Join(dir, "mine"))
+	if err := os.WriteFile(filepath.Join(dir, "authorized"), ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	config := filepath.Join(dir, "config")
+	text := fmt.Sprintf("Port %s\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n", port, dir, dir)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 { // where Debian's service would put it
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(path, "-D", "-e", "-f", config)
+	errs, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%v (apt-get install openssh-server)", err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	lines := bufio.NewScanner(errs)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "listening on") {
+			go func() { _, _ = io.Copy(io.Discard, errs) }()
+			return &sshd{"127.0.0.1:" + port, SSH{User: me.Username, Signer: signer, Root: RootNone}}
+		}
+	}
+	t.Fatal("sshd does not listen")
+	return nil
+}
+
+func (s *sshd) open(t *testing.T, login SSH, pin string) (*Client, error) {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := login.Open(t.Context(), conn, pin)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b.(*Client), nil
+}
+
+// TestOpenSSH reads, writes, links and runs through OpenSSH.
+func TestOpenSSH(t *testing.T) {
+	server := startSSHD(t)
+	c, err := server.open(t, server.login, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	name := filepath.Join(t.TempDir(), "new folder", "it's a file")
+	if _, err := c.read(ctx, name, false); !errors.Is(err, errNoFile) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	for _, data := range [][]byte{[]byte("first"), bytes.Repeat([]byte("0123456789"), 300_000), {}} {
+		if err := c.write(ctx, name, data, 0o640, false); err != nil {
+			t.Fatal(err)
+		}
+		f, err := c.read(ctx, name, false)
+		if err != nil || !bytes.Equal(f.data, data) || f.mode != fs.FileMode(0o640) || int(f.uid) != os.Getuid() {
+			t.Errorf("%d bytes came back as %v, %v", len(data), f, err)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(name), ".*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	out, _, status, err := c.run(ctx, commandExec([]string{"printf", "%s|", "it's", "$HOME", "a  b", ""}, false), time.Minute)
+	if err != nil || status != 0 || out != "it's|$HOME|a  b||" {
+		t.Errorf("%q, %d, %v", out, status, err)
+	}
+	_, said, status, err := c.run(ctx, commandExec([]string{"sh", "-c", "printf '\\033[31mno\\n' >&2; exit 3"}, false), time.Minute)
+	if err != nil || status != 3 || said != "[31mno" {
+		t.Errorf("%q, %d, %v", said, status, err)
+	}
+	if there, err := c.exists(ctx, name, false); !there || err != nil {
+		t.Error(there, err)
+	}
+	want, err := os.ReadFile("/etc/hostname")
+	got, gerr := c.fact(ctx, "hostname")
+	if err == nil && (gerr != nil || got != strings.TrimSpace(string(want))) {
+		t.Errorf("hostname %q, %v", got, gerr)
+	}
+
+	// A command that never ends is given up, and so is its connection.
+	_, _, _, err = c.run(ctx, commandExec([]string{"cat"}, false), 100*time.Millisecond)
+	if err != nil { // cat ends at once without input; a sleeper does not
+		t.Error(err)
+	}
+	_, _, _, err = c.run(ctx, commandExec([]string{"sleep", "1000"}, false), 100*time.Millisecond)
+	var failure *flash.Failure
+	if !errors.As(err, &failure) || failure.Class != flash.ClassTimeout {
+		t.Errorf("a command that never ends: %v", err)
+	}
+	if _, err := c.read(ctx, name, false); err == nil {
+		t.Error("the connection is still there")
+	}
+}
+
+// TestOpenSSHRefuses meets a wrong key, another host key, and an ended context.
+func TestOpenSSHRefuses(t *testing.T) {
+	server := startSSHD(t)
+	c, err := server.open(t, server.login, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.open(t, server.login, c.HostKey()); err != nil {
+		t.Error(err)
+	}
+	var failure *flash.Failure
+	if _, err := server.open(t, server.login, "SHA256:other"); !errors.As(err, &failure) || failure.Class != flash.ClassDevice {
+		t.Errorf("another host key: %v", err)
+	}
+	wrong := server.login
+	wrong.Signer = keyFile(t, filepath.Join(t.TempDir(), "other"))
+	if _, err := server.open(t, wrong, ""); !errors.As(err, &failure) || failure.Class != flash.ClassProfile {
+		t.Errorf("a wrong key: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, _, err := c.run(ctx, commandExec([]string{"true"}, false), time.Minute); !errors.Is(err, context.Canceled) {
+		t.Errorf("an ended context: %v", err)
+	}
+}
+
+func TestAssigned(t *testing.T) {
+	for text, want := range map[string]string{"A=1\nID=x": "x", "ID=\"a b\"\n": "a b", "ID='q'": "q", "XID=1": "", "ID=\x1b[31m\n": "[31m", "": ""} {
+		if got := assigned(text, "ID"); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
