@@ -74,9 +74,13 @@ func keyFile(t *testing.T, path string) ssh.Signer {
 
 func startSSHD(t *testing.T) *sshd {
 	t.Helper()
-	path, err := exec.LookPath("sshd")
+	unpacked, err := filepath.Abs("../.tools/openssh") // by scripts/setup.sh
 	if err != nil {
-		path = "/usr/sbin/sshd"
+		t.Fatal(err)
+	}
+	path, err := exec.LookPath("/usr/sbin/sshd")
+	if err != nil {
+		path = filepath.Join(unpacked, "usr/sbin/sshd")
 	}
 	me, err := user.Current()
 	if err != nil {
@@ -96,6 +100,11 @@ func startSSHD(t *testing.T) *sshd {
 	_ = l.Close()
 	config := filepath.Join(dir, "config")
 	text := fmt.Sprintf("Port %s\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n", port, dir, dir)
+	for option, file := range map[string]string{"SshdSessionPath": "sshd-session", "SshdAuthPath": "sshd-auth"} { // since 9.8 and 10.0
+		if at := filepath.Join(unpacked, "usr/lib/openssh", file); path != "/usr/sbin/sshd" && fileThere(at) {
+			text += option + " " + at + "\n"
+		}
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -105,12 +114,17 @@ func startSSHD(t *testing.T) *sshd {
 		}
 	}
 	cmd := exec.Command(path, "-D", "-e", "-f", config)
+	libraries, err := filepath.Glob(filepath.Join(unpacked, "usr/lib/*-linux-gnu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(libraries, ":"))
 	errs, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v (apt-get install openssh-server)", err)
+		t.Fatalf("%v (scripts/setup.sh unpacks it)", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	lines := bufio.NewScanner(errs)
@@ -123,6 +137,8 @@ func startSSHD(t *testing.T) *sshd {
 	t.Fatal("sshd does not listen")
 	return nil
 }
+
+func fileThere(path string) bool { _, err := os.Stat(path); return err == nil }
 
 func (s *sshd) open(t *testing.T, login SSH, pin string) (*Client, error) {
 	t.Helper()

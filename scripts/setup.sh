@@ -16,22 +16,49 @@ needed=(
   "cmp diffutils"
 )
 
+sudo=()
+if [ "$(id -u)" -ne 0 ]; then
+  sudo=(sudo)
+fi
+
+# OpenSSH's server, for the tests of provisioning: taken out of its package, because
+# installing that would open this machine to logins.
+server() {
+  { [ -x .tools/openssh/usr/sbin/sshd ] || command -v sshd >/dev/null; } && { [ "$(id -u)" -ne 0 ] || id sshd >/dev/null 2>&1; }
+}
+unpack_server() {
+  echo "unpacking: openssh-server libwrap0 (into .tools/openssh, not installed)"
+  mkdir -p .tools/openssh
+  (
+    cd .tools/openssh
+    apt-get download -qq openssh-server libwrap0 </dev/null 2>/dev/null ||
+      { "${sudo[@]}" apt-get update -qq </dev/null && apt-get download -qq openssh-server libwrap0 </dev/null; }
+    for deb in *.deb; do dpkg-deb -x "$deb" .; done
+    rm -f ./*.deb
+  )
+  # As root, the server wants the user that it gives its privileges up to.
+  if [ "$(id -u)" -eq 0 ] && ! id sshd >/dev/null 2>&1; then
+    useradd --system --home-dir /run/sshd --no-create-home --shell /usr/sbin/nologin sshd
+  fi
+}
+
 missing=()
 for pair in "${needed[@]}"; do
   read -r command package <<<"$pair"
   command -v "$command" >/dev/null || missing+=("$package")
 done
-if [ ${#missing[@]} -eq 0 ]; then
+if [ ${#missing[@]} -eq 0 ] && server; then
   exit 0
 fi
 if ! command -v apt-get >/dev/null; then
   echo "missing: ${missing[*]} (Debian package names); install them, then run make again" >&2
   exit 1
 fi
-sudo=()
-if [ "$(id -u)" -ne 0 ]; then
-  sudo=(sudo)
+if [ ${#missing[@]} -eq 0 ]; then
+  unpack_server
+  exit 0
 fi
 echo "installing: ${missing[*]}"
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+server || unpack_server
