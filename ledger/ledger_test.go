@@ -483,35 +483,3 @@ func FuzzCanonical(f *testing.F) {
 		}
 	})
 }
-
-// FuzzCanonical looks for values with two encodings, or with one that is not
-// canonical by its own rule.
-func FuzzCanonical(f *testing.F) {
-	f.Add(`{"b":1,"a":"x\u0001\"\\"}`)
-	f.Add(`[null,true,-9007199254740991]`)
-	f.Add(`"\ud800"`)
-	f.Fuzz(func(t *testing.T, text string) {
-		var v any
-		d := json.NewDecoder(strings.NewReader(text))
-		d.UseNumber()
-		if d.Decode(&v) != nil {
-			return
-		}
-		once, err := Canonical(v)
-		if err != nil {
-			return
-		}
-		if !IsCanonical(once) {
-			t.Fatalf("%q became %q, which is not canonical", text, once)
-		}
-		var back any
-		d = json.NewDecoder(bytes.NewReader(once))
-		d.UseNumber()
-		if err := d.Decode(&back); err != nil {
-			t.Fatalf("%q: %v", once, err)
-		}
-		if again, err := Canonical(back); err != nil || !bytes.Equal(once, again) {
-			t.Fatalf("%q became %q, %v", once, again, err)
-		}
-	})
-}
