@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -480,6 +481,25 @@ func FuzzCanonical(f *testing.F) {
 		again, err := Canonical(json.RawMessage(c))
 		if err != nil || !bytes.Equal(c, again) {
 			t.Fatalf("%q becomes %q (%v)", c, again, err)
+		}
+	})
+}
+
+// BenchmarkRecord is one job's four entries, each on the disk before the next, at
+// sixteen tablets at once.
+func BenchmarkRecord(b *testing.B) {
+	l, err := Open(context.Background(), filepath.Join(b.TempDir(), "ledger.db"), "st")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	b.SetParallelism(8) // times GOMAXPROCS
+	var n atomic.Int64
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if err := record(l, fmt.Sprint(n.Add(1)), "x"); err != nil {
+				b.Error(err)
+			}
 		}
 	})
 }

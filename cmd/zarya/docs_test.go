@@ -1,4 +1,4 @@
-// The commands of the README and the quickstart are run, and what they print is
+// The commands of the README, the quickstart and the CI guide are run, and what they print is
 // compared with what is written there, up to times, rates and addresses.
 
 package main
@@ -59,7 +59,7 @@ func plainly(s string) string {
 }
 
 func TestDocumentedSessions(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/quickstart.md"} {
+	for _, page := range []string{"README.md", "docs/quickstart.md", "docs/ci.md"} {
 		t.Run(page, func(t *testing.T) {
 			commands := readSession(t, filepath.Join("..", "..", page))
 			base := fmt.Sprint(180 + rand.IntN(19))
