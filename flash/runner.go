@@ -171,8 +171,11 @@ func (s *Session) finish(start time.Time, err error) JobDone {
 		done.Error, done.Hint, done.Retryable = f.Message, f.Hint, f.Class.Bench()
 		if f.Class == ClassOperator {
 			done.Result = Interrupted
-			if s.step == "" {
+			switch {
+			case s.step == "":
 				done.Hint = "nothing was written"
+			case !s.writing:
+				done.Hint = "start the same again: what is done is left as it is"
 			}
 		}
 	}
@@ -240,7 +243,7 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 	if err := s.Stopping(); err != nil {
 		return err
 	}
-	s.step, s.moved, s.outcome = step.Name(), 0, StepOK
+	s.step, s.moved, s.outcome, s.writing = step.Name(), 0, StepOK, writes(step)
 	s.emit(StepStarted{Step: s.step, Bytes: size})
 	for {
 		err := step.Run(ctx, s)
@@ -531,11 +534,17 @@ func (s *Session) battery(ctx context.Context) (Verdict, error) {
 // writes reports whether any step changes the tablet's storage.
 func (s *Session) writes() bool {
 	for _, step := range s.job.Steps {
-		if w, ok := step.(interface{ Writes() bool }); ok && w.Writes() {
+		if writes(step) {
 			return true
 		}
 	}
 	return false
+}
+
+// writes reports whether a step changes partitions.
+func writes(step Step) bool {
+	w, ok := step.(interface{ Writes() bool })
+	return ok && w.Writes()
 }
 
 // Summarize counts results; Seconds and Exit are the caller's.

@@ -39,6 +39,7 @@ type Session struct {
 	lastProgress time.Time
 	outcome      StepResult // of the step under way
 	changed      bool       // a step changed something
+	writing      bool       // the step under way writes partitions
 	compliant    bool       // nothing had to be done
 }
 

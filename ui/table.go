@@ -6,6 +6,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -98,6 +99,11 @@ func (t *tableSink) table(b *strings.Builder) {
 		}
 		rows = append(rows, []string{e.Label(), dash(done.Model), dash(e.Serial), word, secondsText(done.Seconds), dash(written), dash(rate)})
 		results = append(results, done.Result)
+	}
+	if !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[6] != dash("") }) {
+		for i := range rows {
+			rows[i] = rows[i][:6]
+		}
 	}
 	var width [7]int
 	for _, row := range rows {
