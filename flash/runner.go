@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -424,127 +421,6 @@ func (s *Session) disconnect() {
 		_ = s.booted.Close()
 		s.booted = nil
 	}
-}
-
-// preflight asks everything that can stop the job, before anything is written.
-func (s *Session) preflight(ctx context.Context) error {
-	verdicts, err := s.facts(ctx)
-	if err != nil {
-		return err
-	}
-	for _, step := range s.job.Steps {
-		more, err := step.Check(ctx, s)
-		if err != nil {
-			return err
-		}
-		verdicts = append(verdicts, more...)
-	}
-	var silent []string
-	for _, v := range verdicts {
-		switch v.Answer {
-		case fastboot.No:
-			return v.Fail
-		case fastboot.NotTold:
-			if v.Fail != nil { // a fact that must be told
-				return v.Fail
-			}
-			silent = append(silent, v.Fact)
-		}
-	}
-	if len(silent) > 0 {
-		s.Warn("not told by the tablet: "+strings.Join(silent, ", "), "")
-	}
-	return nil
-}
-
-// facts are the verdicts that concern the whole tablet.
-func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
-	var verdicts []Verdict
-	if want := s.job.Require.Products; len(want) > 0 {
-		v := Verdict{Fact: "product", Answer: fastboot.Yes, Source: s.productFrom}
-		only := s.job.Require.ProductFrom
-		switch got := s.key.Product; {
-		case got == "" || only != "" && s.mode != usb.Booted && s.productFrom != only:
-			v.Answer = fastboot.NotTold
-			v.Fail = failf(ClassDevice, "this bootloader does not tell; leave the check out only if you know what the tablet is",
-				"the tablet does not tell its product; %s was asked for", strings.Join(want, " or "))
-		case !slices.ContainsFunc(want, func(w string) bool { return strings.EqualFold(w, got) }):
-			v.Answer = fastboot.No
-			v.Fail = failf(ClassProfile, "put this tablet back, or take what is made for it", "the tablet is %q, %s was asked for", got, strings.Join(want, " or "))
-		}
-		verdicts = append(verdicts, v)
-	}
-	if !s.writes() || s.mode == usb.Booted {
-		return verdicts, nil
-	}
-	unlocked, source, err := s.client.Unlocked(ctx)
-	if err != nil {
-		return nil, err
-	}
-	v := Verdict{Fact: "lock state", Answer: unlocked, Source: source}
-	switch {
-	case unlocked == fastboot.No:
-		v.Fail = failf(ClassLocked, "the bootloader is locked: set this tablet aside for unlocking", "the bootloader is locked (%s); nothing was written", source)
-	case unlocked == fastboot.NotTold && s.job.Require.Lock == SilenceStops:
-		v.Fail = failf(ClassLocked, "if you know that these tablets are unlocked, write lock: allow-unknown in the profile", "the tablet does not tell whether it is locked; nothing was written")
-	}
-	verdicts = append(verdicts, v)
-	v, err = s.battery(ctx)
-	if err != nil {
-		return nil, err
-	}
-	verdicts = append(verdicts, v)
-	s.parallel, err = s.client.ParallelDownloadFlash(ctx)
-	return verdicts, err
-}
-
-// battery is the verdict about the charge.
-func (s *Session) battery(ctx context.Context) (Verdict, error) {
-	ok, err := s.client.BatteryOK(ctx)
-	if err != nil {
-		return Verdict{}, err
-	}
-	v := Verdict{Fact: "battery", Answer: ok, Source: "getvar:battery-soc-ok"}
-	why := "the battery is too low for flashing; nothing was written"
-	if minimum := s.job.Require.MinBattery; minimum > 0 && ok != fastboot.No {
-		f, err := s.client.Var(ctx, "battery-soc")
-		if err != nil {
-			return Verdict{}, err
-		}
-		if percent, perr := strconv.Atoi(strings.TrimSuffix(f.Value, "%")); perr == nil {
-			v.Source, v.Answer = f.Source, fastboot.Yes
-			if percent < minimum {
-				v.Answer, why = fastboot.No, fmt.Sprintf("the battery has %d %%, %d %% are asked for; nothing was written", percent, minimum)
-			}
-		}
-	}
-	switch {
-	case v.Answer == fastboot.No:
-		v.Fail = failf(ClassDevice, "charge the tablet and try again", "%s", why)
-	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilenceStops:
-		v.Fail = failf(ClassDevice, "write battery: {unknown: allow} in the profile if these tablets never tell", "the tablet does not tell its charge; nothing was written")
-	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilencePasses:
-		v.Answer = fastboot.Yes
-	case v.Answer == fastboot.NotTold && s.job.Profile == "":
-		v.Answer = fastboot.Yes // explicit images: nobody asked
-	}
-	return v, nil
-}
-
-// writes reports whether any step changes the tablet's storage.
-func (s *Session) writes() bool {
-	for _, step := range s.job.Steps {
-		if writes(step) {
-			return true
-		}
-	}
-	return false
-}
-
-// writes reports whether a step changes partitions.
-func writes(step Step) bool {
-	w, ok := step.(interface{ Writes() bool })
-	return ok && w.Writes()
 }
 
 // Summarize counts results; Seconds and Exit are the caller's.

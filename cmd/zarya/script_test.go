@@ -139,7 +139,7 @@ func tablets(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	zarya := lookZarya(ts)
 	for range 20 { // a port may be taken by another test
-		base := 20000 + int(scriptPort.Add(int32(count)))%12000
+		base := 20000 + (int(scriptPort.Add(int32(count)))-count)%12000
 		cmd := exec.Command(zarya, append([]string{"virtual", "--listen", fmt.Sprintf("%s:127.0.0.1:%d", proto, base), "--state", ts.MkAbs(name)}, flags...)...)
 		out, err := cmd.StdoutPipe()
 		ts.Check(err)
