@@ -1,0 +1,55 @@
+// This file is the device table: model codes and what they stand for. Codes are used
+// again across brands, so a full code is matched, never a part of it.
+
+package usb
+
+import "strings"
+
+// Tablet is one family of the table.
+type Tablet struct {
+	Codes []string // prefixes before the dash
+	Name  string
+	SoC   string
+	// SerialChanges says that the family may show another serial, or none, after a
+	// reboot that we commanded.
+	SerialChanges bool
+	// Keys bring a tablet that is off into fastboot.
+	Keys string
+}
+
+const volumeDown = "power off, hold volume down, put the cable in"
+
+// Tablets are the families that are known (Huawei's model lists).
+var Tablets = []Tablet{
+	{Codes: []string{"BG2"}, Name: "MediaPad T3 7", Keys: volumeDown},
+	{Codes: []string{"KOB"}, Name: "MediaPad T3 8", SoC: "Snapdragon 425", Keys: volumeDown},
+	{Codes: []string{"AGS"}, Name: "MediaPad T3 10", SoC: "Snapdragon 425", Keys: volumeDown},
+	{Codes: []string{"AGS2"}, Name: "MediaPad T5", SoC: "Kirin 659", Keys: volumeDown},
+	{Codes: []string{"KOB2", "KOB2K"}, Name: "MatePad T 8", SoC: "MT8768", Keys: volumeDown},
+	{Codes: []string{"AGR", "AGRK"}, Name: "MatePad T 10", SoC: "Kirin 710A", Keys: volumeDown},
+	{Codes: []string{"AGS3", "AGS3K"}, Name: "MatePad T 10s", SoC: "Kirin 710A", Keys: volumeDown},
+	{Codes: []string{"BAH"}, Name: "MediaPad M3 lite 10", Keys: volumeDown},
+	{Codes: []string{"BAH2"}, Name: "MediaPad M5 lite", SoC: "Kirin 659", Keys: volumeDown},
+	{Codes: []string{"SHT"}, Name: "MediaPad M5 8.4", SoC: "Kirin 960", Keys: volumeDown},
+	{Codes: []string{"CMR"}, Name: "MediaPad M5 10.8", SoC: "Kirin 960", Keys: volumeDown},
+	{Codes: []string{"VRD", "SCM"}, Name: "MediaPad M6", SoC: "Kirin 980", Keys: volumeDown},
+	{Codes: []string{"BAH3"}, Name: "MatePad 10.4", Keys: volumeDown},
+	{Codes: []string{"BAH4"}, Name: "MatePad 10.4 (2022)", Keys: volumeDown},
+}
+
+// Known finds the family of a full model code such as AGS3-L09.
+func Known(model string) (Tablet, bool) {
+	code, variant, ok := strings.Cut(model, "-")
+	// An Honor has the code of a Huawei and HN at its end.
+	if !ok || variant == "" || strings.HasSuffix(variant, "HN") {
+		return Tablet{}, false
+	}
+	for _, t := range Tablets {
+		for _, c := range t.Codes {
+			if code == c {
+				return t, true
+			}
+		}
+	}
+	return Tablet{}, false
+}
