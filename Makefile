@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 FUZZTIME ?= 3s
 SCHEDULES ?= 1000
 
-.PHONY: help demo test check bench soak setup build lint unit race simulate fuzz nocgo release-check clean
+.PHONY: help demo test check bench soak setup build lint unit race rig simulate fuzz nocgo release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ build: ## build bin/zarya
 demo: setup build ## sixteen virtual tablets: flashed, booted, provisioned, recorded
 	@scripts/demo.sh
 
-test: setup lint nocgo race simulate fuzz ## every test
+test: setup lint nocgo race rig simulate fuzz ## every test
 	@echo "all tests passed"
 
 check: setup build lint unit ## the fast loop: build, vet, lint, unit tests
@@ -49,6 +49,9 @@ race: ## the tests, with the race detector
 
 simulate: ## SCHEDULES fault schedules of sixteen tablets
 	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash
+
+rig: setup build ## tablets on a real USB bus, in a virtual machine
+	@scripts/rig.sh
 
 fuzz: ## each fuzzer for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

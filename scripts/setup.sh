@@ -14,6 +14,7 @@ needed=(
   "debugfs e2fsprogs"
   "ssh openssh-client"
   "cmp diffutils"
+  "pkg-config pkg-config"
 )
 
 sudo=()
@@ -43,6 +44,7 @@ unpack_server() {
 }
 
 missing=()
+pkg-config --exists libusb-1.0 2>/dev/null || missing+=("libusb-1.0-0-dev")
 for pair in "${needed[@]}"; do
   read -r command package <<<"$pair"
   command -v "$command" >/dev/null || missing+=("$package")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,10 +103,13 @@ func (a *app) virtual(o virtualOptions) error {
 		return fail(exitUsage, "", "--count %d: from 1 to 1000", o.count)
 	}
 	proto, address, _ := strings.Cut(o.listen, ":")
+	if proto == "usbredir" {
+		return a.virtualUSB(o, address)
+	}
 	host, portText, err := net.SplitHostPort(address)
 	port, perr := strconv.ParseUint(portText, 10, 16)
 	if (proto != "tcp" && proto != "udp") || err != nil || perr != nil || port == 0 || int(port)+o.count-1 > 65535 {
-		return fail(exitUsage, "write tcp:127.0.0.1:5554 or udp:127.0.0.1:5554, with room for all ports", "--listen %q is not an address", o.listen)
+		return fail(exitUsage, "write tcp:127.0.0.1:5554, udp:127.0.0.1:5554 (with room for all ports) or usbredir:DIR", "--listen %q is not an address", o.listen)
 	}
 	configs, cleanup, err := a.virtualConfigs(o)
 	if err != nil {
@@ -252,4 +256,52 @@ func (n notifying) Listen(address string) (net.Listener, error) {
 		n.listening()
 	}
 	return l, err
+}
+
+// virtualUSB puts the tablets into the ports of a virtual machine: one unix socket a
+// port, DIR/port-N, to which QEMU's usb-redir connects.
+func (a *app) virtualUSB(o virtualOptions, dir string) error {
+	if dir == "" {
+		return fail(exitUsage, "write usbredir:DIR", "--listen: no folder for the sockets")
+	}
+	configs, cleanup, err := a.virtualConfigs(o)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fail(exitStation, "name a folder that can be written", "--listen: %w", err)
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	var wg sync.WaitGroup
+	failed := make(chan error, o.count)
+	for i, config := range configs {
+		tablet, err := virtual.New(config)
+		if err != nil {
+			return fail(exitStation, "", "%s: %w", config.Serial, err)
+		}
+		at := filepath.Join(dir, fmt.Sprintf("port-%d", i+1))
+		l, err := net.Listen("unix", at)
+		if err != nil {
+			cancel()
+			wg.Wait()
+			return fail(exitStation, "is another zarya virtual there? remove what it left behind", "%w", err)
+		}
+		fmt.Fprintf(a.stdout, "%s usbredir:%s\n", config.Serial, at)
+		wg.Go(func() {
+			if err := tablet.ServeUSB(ctx, l, false); err != nil {
+				failed <- fmt.Errorf("%s at %s: %w", config.Serial, at, err)
+				cancel()
+			}
+		})
+	}
+	fmt.Fprintln(a.stdout, "ready")
+	wg.Wait()
+	select {
+	case err := <-failed:
+		return fail(exitStation, "is the disk full?", "%w", err)
+	default:
+		return nil
+	}
 }

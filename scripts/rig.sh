@@ -1,0 +1,90 @@
+#!/bin/bash
+# A real USB bus without hardware: QEMU with Debian's kernel, virtual tablets behind
+# usbredir, in the guest AOSP's fastboot and zarya. Prints what the guest says; its log
+# is in .tools/rig/log. Fails if the guest does.
+set -euo pipefail
+export PATH="$PATH:/usr/sbin:/sbin"
+root=$PWD
+rig="$root/.tools/rig"
+zarya="$root/bin/zarya"
+mkdir -p "$rig"
+
+need=()
+for pair in "qemu-system-x86_64 qemu-system-x86" "busybox busybox-static" "modprobe kmod" "cpio cpio" "udevadm udev" "fastboot fastboot"; do
+  read -r command package <<<"$pair"
+  command -v "$command" >/dev/null || need+=("$package")
+done
+if [ ${#need[@]} -gt 0 ]; then
+  echo "installing: ${need[*]}"
+  sudo=(); [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" </dev/null >/dev/null
+fi
+
+# The stock kernel, unpacked, not installed. The cloud kernel has no USB.
+if ! compgen -G "$rig/kernel/boot/vmlinuz-*" >/dev/null; then
+  package=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image/ {print $2; exit}')
+  echo "unpacking: $package (into .tools/rig, not installed)"
+  mkdir -p "$rig/kernel"
+  (cd "$rig" && apt-get download -qq "$package" </dev/null 2>/dev/null && dpkg-deb -x "$package"_*.deb kernel && rm -f ./*.deb)
+  depmod -b "$rig/kernel" "$(ls "$rig/kernel/lib/modules")"
+fi
+vmlinuz=$(echo "$rig"/kernel/boot/vmlinuz-*)
+version=${vmlinuz##*/vmlinuz-}
+
+# An initramfs of busybox, udevd, the modules, and the programs with their libraries.
+tree=$(mktemp -d "${TMPDIR:-/tmp}/zarya-rig-XXXXXX")
+pids=()
+trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null || true; rm -rf "$tree"' EXIT
+initramfs="$tree/initramfs"
+mkdir -p "$initramfs"/{bin,dev,proc,sys,tmp,run,mnt,etc,usr/lib/udev,lib/modules}
+add() { # a program and the libraries that it needs
+  local file
+  file=$(readlink -f "$1")
+  install -D "$file" "$initramfs$2"
+  { ldd "$file" 2>/dev/null || true; } | { grep -o '/[^ )]*' || true; } | sort -u | while read -r lib; do
+    [ -e "$initramfs$lib" ] || install -D "$(readlink -f "$lib")" "$initramfs$lib"
+  done
+}
+add "$(command -v busybox)" /bin/busybox
+add "$(command -v modprobe)" /bin/modprobe
+add "$(command -v udevadm)" /bin/udevadm
+ln -s /bin/udevadm "$initramfs/bin/udevd"
+mkdir -p "$initramfs/usr/lib/udev/rules.d"
+cp /lib/udev/rules.d/50-udev-default.rules "$initramfs/usr/lib/udev/rules.d/"
+add "$(command -v fastboot)" /bin/fastboot
+add "$zarya" /bin/zarya
+for m in virtio_pci virtio_net 9p 9pnet_virtio xhci_pci cdc_ether; do
+  modprobe -d "$rig/kernel" -S "$version" --show-depends "$m" | awk '$1 == "insmod" {print $2}'
+done | sort -u | while read -r ko; do
+  install -D "$ko" "$initramfs/lib/modules/${ko#*/lib/modules/}"
+done
+cp "$rig/kernel/lib/modules/$version"/modules.{builtin,builtin.modinfo,order} "$initramfs/lib/modules/$version/" 2>/dev/null || true
+depmod -b "$initramfs" "$version"
+cp scripts/rig-guest.sh "$initramfs/init"
+chmod +x "$initramfs/init"
+(cd "$initramfs" && find . | cpio -o -H newc --quiet) | gzip -1 >"$tree/initrd"
+
+# Eight tablets: four on root ports (high speed), four behind nested hubs.
+share="$tree/share"
+mkdir -p "$share" "$tree/usb"
+cp scripts/rig-steps.sh "$share/steps.sh"
+head -c 16777216 /dev/urandom >"$share/boot.img"
+"$zarya" virtual --count 8 --listen "usbredir:$tree/usb" --state "$tree/tablets" >"$tree/ready" 2>"$tree/virtual.log" &
+pids+=($!)
+until grep -q '^ready$' "$tree/ready"; do kill -0 "${pids[0]}" 2>/dev/null || { cat "$tree/virtual.log" >&2; exit 1; }; sleep 0.05; done
+args=(-device qemu-xhci,id=xhci,p2=8,p3=8
+  -device usb-hub,bus=xhci.0,port=5 -device usb-hub,bus=xhci.0,port=5.3)
+n=0
+for port in 1 2 3 4 5.1 5.2 5.3.1 5.3.2; do
+  n=$((n + 1))
+  args+=(-chardev "socket,id=r$n,path=$tree/usb/port-$n,reconnect=1" -device "usb-redir,chardev=r$n,bus=xhci.0,port=$port")
+done
+timeout 170 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -display none -nodefaults -serial stdio -no-reboot \
+  -kernel "$vmlinuz" -initrd "$tree/initrd" -append "console=ttyS0 quiet panic=-1" \
+  -virtfs "local,path=$share,mount_tag=share,security_model=none" "${args[@]}" </dev/null 2>&1 | tee "$rig/log" | grep --line-buffered '^rig:' || true
+
+grep -q '^rig: all done' "$rig/log" || { echo "the rig failed; the end of .tools/rig/log:"; tail -40 "$rig/log"; exit 1; }
+for n in $(seq 1 8); do
+  cmp -n 16777216 "$share/boot.img" "$tree/tablets/VT000$n/boot.img"
+done
+echo "rig: what eight tablets hold is what was sent, byte for byte"
