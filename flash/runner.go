@@ -293,8 +293,7 @@ func (s *Session) again(ctx context.Context, step Step, err error, retries *int)
 	s.attempt++
 	s.emit(Retry{Step: step.Name(), Message: err.Error(), Class: class})
 	if cerr := s.reconnect(ctx, reconnectFor); cerr != nil {
-		var failure *Failure
-		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) || errors.As(cerr, &failure) && failure.Class != ClassTimeout && failure.Class != ClassBoot {
+		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) || errors.Is(cerr, errExchanged) || final(cerr) {
 			return cerr
 		}
 		return &Failure{Class: class, Hint: Classify(err).Hint, Err: err,

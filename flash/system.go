@@ -97,6 +97,14 @@ func withArrivals(steps []Step) []Step {
 	return out
 }
 
+// errExchanged is another tablet in the place of the job's.
+var errExchanged = errors.New("another tablet came back")
+
+func exchanged(before, now Key) *Failure {
+	return &Failure{Class: ClassCable, Err: errExchanged, Hint: "the tablet in this place was exchanged in mid-job: flash both again",
+		Message: fmt.Sprintf("%v: serial %q product %q, before it was %q %q", errExchanged, now.Serial, now.Product, before.Serial, before.Product)}
+}
+
 // same compares the tablet that came back with the one that left.
 func (s *Session) same(before Key, err error) error {
 	if err != nil {
@@ -104,8 +112,7 @@ func (s *Session) same(before Key, err error) error {
 	}
 	now := s.key
 	s.key = before
-	other := failf(ClassCable, "the tablet in this place was exchanged in mid-job: flash both again",
-		"another tablet came back: serial %q product %q, before it was %q %q", now.Serial, now.Product, before.Serial, before.Product)
+	other := exchanged(before, now)
 	switch {
 	case before.Serial == "" || fastboot.PlaceholderSerial(before.Serial):
 		if now.Serial != "" {
@@ -136,8 +143,7 @@ func (s *Session) reconnect(ctx context.Context, patience time.Duration) error {
 	}
 	if now := s.key; now != before {
 		s.key = before
-		return failf(ClassCable, "the tablet in this place was exchanged in mid-job: flash both again",
-			"another tablet came back: serial %q product %q, before it was %q %q", now.Serial, now.Product, before.Serial, before.Product)
+		return exchanged(before, now)
 	}
 	return nil
 }

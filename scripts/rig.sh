@@ -20,6 +20,8 @@ if [ ${#need[@]} -gt 0 ]; then
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" </dev/null >/dev/null
 fi
 
+# The guest's udevd needs nothing of ours: its root may use every device.
+
 # The stock kernel, unpacked, not installed. The cloud kernel has no USB.
 if ! compgen -G "$rig/kernel/boot/vmlinuz-*" >/dev/null; then
   package=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image/ {print $2; exit}')
@@ -69,7 +71,9 @@ share="$tree/share"
 mkdir -p "$share" "$tree/usb"
 cp scripts/rig-steps.sh "$share/steps.sh"
 head -c 16777216 /dev/urandom >"$share/boot.img"
-"$zarya" virtual --count 8 --listen "usbredir:$tree/usb" --state "$tree/tablets" >"$tree/ready" 2>"$tree/virtual.log" &
+head -c 16777216 /dev/urandom >"$share/first.img"
+"$zarya" virtual --count 8 --listen "usbredir:$tree/usb" --state "$tree/tablets" \
+  --fault-on VT0003=unplug=3@40% --fault-on VT0006=unplug@60% >"$tree/ready" 2>"$tree/virtual.log" &
 pids+=($!)
 until grep -q '^ready$' "$tree/ready"; do kill -0 "${pids[0]}" 2>/dev/null || { cat "$tree/virtual.log" >&2; exit 1; }; sleep 0.05; done
 args=(-device qemu-xhci,id=xhci,p2=8,p3=8
@@ -84,7 +88,7 @@ timeout 170 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m
   -virtfs "local,path=$share,mount_tag=share,security_model=none" "${args[@]}" </dev/null 2>&1 | tee "$rig/log" | grep --line-buffered '^rig:' || true
 
 grep -q '^rig: all done' "$rig/log" || { echo "the rig failed; the end of .tools/rig/log:"; tail -40 "$rig/log"; exit 1; }
-for n in $(seq 1 8); do
+for n in 1 2 3 4 5 7 8; do
   cmp -n 16777216 "$share/boot.img" "$tree/tablets/VT000$n/boot.img"
 done
-echo "rig: what eight tablets hold is what was sent, byte for byte"
+echo "rig: what seven tablets hold is what was sent, byte for byte"

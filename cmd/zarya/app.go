@@ -51,7 +51,8 @@ func newRoot(a *app) *cobra.Command {
 		Long: `Zarya flashes tablets in parallel with the fastboot protocol and says, for each
 one, whether it succeeded and if not why and what to do.
 
-Targets are named with -s (repeatable): tcp:HOST[:PORT], udp:HOST[:PORT].`,
+Targets are named with -s (repeatable): SERIAL or usb:1-1.3 for a tablet on USB,
+tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network.`,
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	f := root.PersistentFlags()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -216,10 +217,13 @@ func newDevices(a *app) *cobra.Command {
 	var typed []string
 	cmd := &cobra.Command{
 		Use:     "devices",
-		Short:   "Show what the targets are: mode, model, serial, lock state",
-		Example: "  zarya devices -s tcp:127.0.0.1:5600 -s tcp:127.0.0.1:5601",
+		Short:   "Show what is plugged in, or what the targets are: mode, model, serial, lock state",
+		Example: "  zarya devices\n  zarya devices -s tcp:127.0.0.1:5600 -s tcp:127.0.0.1:5601",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if len(typed) == 0 && os.Getenv("ZARYA_TARGET") == "" {
+				return a.listUSB()
+			}
 			targets, err := a.targets(typed)
 			if err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,9 @@ nothing for the others.`,
 }
 
 func (a *app) flash(o flashOptions) error {
+	if len(o.targets) == 0 && os.Getenv("ZARYA_TARGET") == "" || slices.ContainsFunc(o.targets, func(t string) bool { return strings.Contains(t, "*") }) {
+		return fail(exitUsage, "name targets with -s: only a profile may choose", "name every target of --image in full")
+	}
 	targets, err := a.targets(o.targets)
 	if err != nil {
 		return err
@@ -222,7 +226,7 @@ func imageInfos(steps []flash.Step) []flash.ImageInfo {
 }
 
 // confirmWipe asks once for all targets. Without a terminal only --yes is a yes.
-func (a *app) confirmWipe(targets []network) error {
+func (a *app) confirmWipe(targets []target) error {
 	if a.yes {
 		return nil
 	}
@@ -306,7 +310,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error)
 }
 
 // showPlan is --dry-run: what would be done, without a tablet.
-func (a *app) showPlan(targets []network, steps []flash.Step) error {
+func (a *app) showPlan(targets []target, steps []flash.Step) error {
 	type item struct {
 		Target string            `json:"target"`
 		Steps  []string          `json:"steps"`

@@ -305,7 +305,7 @@ func (p *prepared) requirements() flash.Requirements {
 }
 
 // jobs makes one job a target.
-func (p *prepared) jobs(run string, targets []network) []flash.Job {
+func (p *prepared) jobs(run string, targets []target) []flash.Job {
 	var jobs []flash.Job
 	for i, t := range targets {
 		jobs = append(jobs, flash.Job{ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: p.scope, Profile: p.profile.Name,

@@ -152,7 +152,7 @@ type planFor struct {
 }
 
 // planTargets asks the tablets who they are.
-func (a *app) planTargets(p *prepared, targets []network) error {
+func (a *app) planTargets(p *prepared, targets []target) error {
 	answers, err := each(a, targets, lookAt)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/usb"
 )
 
 // network is a tablet that speaks fastboot over TCP or UDP.
@@ -53,12 +55,12 @@ func (n network) Dial(ctx context.Context, port int) (net.Conn, error) {
 
 // targetFlags adds to a verb the choice of its targets.
 func (a *app) targetFlags(cmd *cobra.Command, list *[]string) {
-	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: tcp:HOST[:PORT], udp:HOST[:PORT]")
+	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: SERIAL, usb:1-1.3, tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT]")
 	cmd.Flags().DurationVar(&a.wait, "wait-for-device", 0, "wait this long, such as 60s, for each target to appear")
 }
 
 // targets resolves what was typed; ZARYA_TARGET counts if nothing was.
-func (a *app) targets(typed []string) ([]network, error) {
+func (a *app) targets(typed []string) ([]target, error) {
 	if a.wait < 0 {
 		return nil, fail(exitUsage, "write --wait-for-device 60s", "--wait-for-device cannot be negative")
 	}
@@ -68,22 +70,63 @@ func (a *app) targets(typed []string) ([]network, error) {
 	if os.Getenv("ANDROID_SERIAL") != "" {
 		a.warn("ANDROID_SERIAL is not read; use -s or ZARYA_TARGET")
 	}
-	if len(typed) == 0 {
-		return nil, fail(exitNoDevice, "name targets with -s tcp:HOST[:PORT]", "no target, and this version does not look for tablets on USB")
-	}
-	var list []network
+	var bus *usb.Bus // read once, when something on USB is named
+	var list []target
 	seen := map[string]string{}
-	for _, t := range typed {
-		n, err := parseTarget(t)
+	take := func(name string, resolved []target) error {
+		for _, t := range resolved {
+			at := t.String()
+			if n, ok := t.(network); ok {
+				at = n.address // by TCP and by UDP is the same tablet
+			}
+			if before, ok := seen[at]; ok {
+				return fail(exitUsage, "name each tablet once", "%s and %s are the same tablet", before, name)
+			}
+			seen[at] = name
+			list = append(list, t)
+		}
+		return nil
+	}
+	var err error
+	if len(typed) == 0 {
+		if bus, err = scanUSB(); err != nil {
+			return nil, err
+		}
+		for _, d := range bus.Tablets() {
+			list = append(list, socket{d.Port})
+		}
+		switch len(list) {
+		case 0:
+			return nil, fail(exitNoDevice, "plug one in, or name targets with -s tcp:HOST[:PORT]", "no target, and no tablet on USB")
+		case 1:
+			return list, nil
+		}
+		return nil, fail(exitUsage, "name targets with -s", "several tablets are plugged in: %s", joinTargets(list))
+	}
+	for _, name := range typed {
+		kind, _, _ := strings.Cut(name, ":")
+		if slices.Contains([]string{"tcp", "udp", "ssh"}, kind) && strings.Contains(name, ":") {
+			n, err := parseTarget(name)
+			if err == nil {
+				err = take(name, []target{n})
+			}
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if bus == nil {
+			if bus, err = scanUSB(); err != nil {
+				return nil, err
+			}
+		}
+		found, err := usbTargets(bus, name)
+		if err == nil {
+			err = take(name, found)
+		}
 		if err != nil {
 			return nil, err
 		}
-		// The same address by TCP and by UDP is the same tablet.
-		if before, ok := seen[n.address]; ok {
-			return nil, fail(exitUsage, "name each tablet once", "%s and %s are the same address", before, t)
-		}
-		seen[n.address] = t
-		list = append(list, n)
 	}
 	return list, nil
 }
@@ -92,10 +135,8 @@ func parseTarget(t string) (network, error) {
 	proto, rest, _ := strings.Cut(t, ":")
 	switch proto {
 	case "tcp", "udp", "ssh":
-	case "usb", "port":
-		return network{}, fail(exitNoDevice, "name it as tcp:HOST[:PORT] or udp:HOST[:PORT]", "target %q: this version reaches tablets over tcp: and udp: only", t)
 	default:
-		return network{}, fail(exitNoDevice, "a network target begins with tcp: or udp:", "target %q: this version does not look for serial numbers on USB", t)
+		return network{}, fail(exitUsage, "a network target begins with tcp:, udp: or ssh:", "target %q is not on the network", t)
 	}
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil { // no port
@@ -123,7 +164,7 @@ func parseTarget(t string) (network, error) {
 // session is one open client for the everyday verbs.
 type session struct {
 	*fastboot.Client
-	target network
+	target target
 }
 
 // answer is what one target said to an everyday verb.
@@ -137,7 +178,7 @@ type answer[T any] struct {
 }
 
 // each asks all targets at once; one target's failure is its own.
-func each[T any](a *app, targets []network, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
+func each[T any](a *app, targets []target, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
 	trace, end, err := a.tracer()
 	if err != nil {
 		return nil, err
@@ -161,7 +202,7 @@ func each[T any](a *app, targets []network, ask func(context.Context, session) (
 	return answers, nil
 }
 
-func askOne[T any](ctx context.Context, a *app, t network, trace *fastboot.Tracer, ask func(context.Context, session) (T, error)) answer[T] {
+func askOne[T any](ctx context.Context, a *app, t target, trace *fastboot.Tracer, ask func(context.Context, session) (T, error)) answer[T] {
 	out := answer[T]{Target: t.String(), result: flash.JobDone{Result: flash.Pass}}
 	step := "connect"
 	wire, err := flash.Open(ctx, t, a.wait)

@@ -1,0 +1,219 @@
+// This file is targets on USB: a tablet is named by its port or its serial, and
+// reached through libusb.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/usb"
+	"github.com/zarya-station/zarya/usb/libusb"
+)
+
+// target is what -s names.
+type target interface {
+	flash.Target
+	fmt.Stringer
+}
+
+// socket is a target in a hub port, whatever tablet is in it.
+type socket struct{ port usb.Port }
+
+func (s socket) String() string { return "usb:" + s.port.Short() }
+
+// Where names the tablet by its port.
+func (s socket) Where() flash.Where { return flash.Where{Port: s.port.Short()} }
+
+// scanUSB reads what is plugged in.
+func scanUSB() (*usb.Bus, error) {
+	bus, err := usb.Scan(usb.Sysfs)
+	if err != nil {
+		return nil, fail(exitStation, "look at /sys/bus/usb", "%w", err)
+	}
+	return bus, nil
+}
+
+// device finds what is in the port now.
+func (s socket) device() (usb.Device, error) {
+	bus, err := usb.Scan(usb.Sysfs)
+	if err != nil {
+		return usb.Device{}, err
+	}
+	for _, d := range bus.Devices {
+		if d.Port == s.port && d.Mode != "" {
+			return d, nil
+		}
+	}
+	return usb.Device{}, &flash.Failure{Class: flash.ClassCable, Message: "there is no tablet in port " + s.port.Short(),
+		Hint: "check the cable and the socket, then try again"}
+}
+
+// Fastboot claims the interface of the tablet that is in the port.
+func (s socket) Fastboot(ctx context.Context) (fastboot.Transport, error) {
+	d, err := s.device()
+	if err != nil {
+		return nil, err
+	}
+	if !d.Mode.Flashing() {
+		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", s.port.Short(), d.Mode),
+			Hint: usability(d)}
+	}
+	c, err := libusb.Open(ctx, d.Bus, d.Address)
+	if err != nil {
+		return nil, usbFailure(err)
+	}
+	return usbWire{c}, nil
+}
+
+// Dial does not reach booted tablets yet.
+func (s socket) Dial(context.Context, int) (net.Conn, error) {
+	return nil, &flash.Failure{Class: flash.ClassStation, Message: "this version does not reach booted tablets over USB",
+		Hint: "name the booted tablet by its address: ssh:HOST[:PORT]"}
+}
+
+// usbWire gives libusb's errors the meanings that the engine knows.
+type usbWire struct{ *libusb.Conn }
+
+// ReadPacket marks what is too long.
+func (w usbWire) ReadPacket(ctx context.Context, p []byte) (int, error) {
+	n, err := w.Conn.ReadPacket(ctx, p)
+	if errors.Is(err, libusb.ErrOversize) {
+		err = fmt.Errorf("%w: %w", fastboot.ErrOversize, err)
+	}
+	return n, err
+}
+
+const udevRule = `install packaging/70-zarya.rules into /etc/udev/rules.d, then plug the tablet in again`
+
+// usbFailure says what to do about a device that cannot be opened.
+func usbFailure(err error) error {
+	var e *libusb.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	f := &flash.Failure{Class: flash.ClassStation, Message: err.Error(), Err: err}
+	switch e.Kind {
+	case libusb.Permission:
+		f.Hint = udevRule
+	case libusb.Busy:
+		f.Hint = "end the other program (fastboot, adb, a virtual machine), then try again"
+	case libusb.Unavailable:
+		f.Hint = "use a zarya that was built with cgo, on a machine with USB"
+	case libusb.NotFastboot:
+		f.Class, f.Hint = flash.ClassDevice, "bring the tablet into fastboot mode"
+	case libusb.Wedged:
+		f.Class, f.Hint = flash.ClassTimeout, "hold the power button until the tablet restarts, check the cable, try again"
+	default:
+		f.Class, f.Hint = flash.ClassCable, "check the cable and the socket, then try again"
+	}
+	return f
+}
+
+// usability is why a tablet cannot be flashed as it is, and what to do; "" is nothing.
+func usability(d usb.Device) string {
+	switch d.Mode {
+	case usb.Fastboot, usb.Fastbootd:
+		return ""
+	case usb.Service:
+		return d.Service() + ": hold the power button until the tablet restarts; nothing is written in this mode"
+	case usb.Booted:
+		return "booted; restart it into fastboot mode"
+	}
+	keys := "power off, hold volume down, put the cable in"
+	if t, ok := usb.Known(d.Model()); ok && t.Keys != "" {
+		keys = t.Keys
+	}
+	return "not in fastboot mode: " + keys
+}
+
+// usbTargets resolves a name of something on USB. Globs may match several.
+func usbTargets(bus *usb.Bus, name string) ([]target, error) {
+	tablets := bus.Tablets()
+	kind, rest, found := strings.Cut(name, ":")
+	var list []target
+	if !found || kind != "usb" && kind != "port" {
+		for _, d := range tablets {
+			if d.Serial == name {
+				list = append(list, socket{d.Port})
+			}
+		}
+		switch len(list) {
+		case 0:
+			return nil, fail(exitNoDevice, "zarya devices shows what is plugged in", "no tablet on USB has the serial %q", name)
+		case 1:
+			return list, nil
+		}
+		return nil, fail(exitUsage, "name the one that is meant by its port", "%s have the serial %q: %s", plural(len(list)), name, joinTargets(list))
+	}
+	for _, d := range tablets {
+		if d.Port.Matches(rest) {
+			list = append(list, socket{d.Port})
+		}
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	// An empty port can be waited for, if it is named in this boot's form.
+	if b, chain, err := usb.ParseShort(rest); err == nil {
+		for _, d := range bus.Devices { // of a hub we know the controller
+			if d.Port.Bus == b {
+				return []target{socket{usb.Port{Controller: d.Port.Controller, Bus: b, Chain: chain}}}, nil
+			}
+		}
+	}
+	return nil, fail(exitNoDevice, "zarya devices shows what is plugged in", "no tablet is in the port %q", rest)
+}
+
+func joinTargets(list []target) string {
+	names := make([]string, len(list))
+	for i, t := range list {
+		names[i] = t.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// usbItem is one row of zarya devices on USB.
+type usbItem struct {
+	Target string   `json:"target"`
+	Port   string   `json:"port"`
+	Path   string   `json:"path"`
+	Mode   usb.Mode `json:"mode"`
+	Model  string   `json:"model,omitempty"`
+	Serial string   `json:"serial,omitempty"`
+	Speed  string   `json:"speed,omitempty"`
+	Hint   string   `json:"hint,omitempty"`
+}
+
+// listUSB shows every tablet that is plugged in.
+func (a *app) listUSB() error {
+	bus, err := scanUSB()
+	if err != nil {
+		return err
+	}
+	items := []usbItem{}
+	for _, d := range bus.Tablets() {
+		items = append(items, usbItem{Target: socket{d.Port}.String(), Port: d.Port.Short(), Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
+			Serial: d.Serial, Speed: d.Speed.String(), Hint: usability(d)})
+	}
+	if a.json {
+		return a.document("devices", items)
+	}
+	if len(items) == 0 {
+		fmt.Fprintln(a.stderr, "no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "%-14s %-10s %-10s %-18s %-6s %s\n", "TARGET", "MODE", "MODEL", "SERIAL", "SPEED", "PATH")
+	for _, i := range items {
+		fmt.Fprintf(a.stdout, "%-14s %-10s %-10s %-18s %-6s %s\n", i.Target, i.Mode, dash(i.Model), dash(i.Serial), dash(i.Speed), i.Path)
+		if i.Hint != "" {
+			fmt.Fprintf(a.stdout, "  → %s\n", i.Hint)
+		}
+	}
+	return nil
+}
