@@ -61,6 +61,7 @@ nocgo: ## it builds without cgo
 
 bench: setup build ## our speed beside AOSP fastboot's, in one run
 	@bench/flash.sh
+	@scripts/rig.sh bench/usb.sh | grep bench
 
 soak: setup ## the full counts: an hour of schedules and fuzzing
 	@$(MAKE) --no-print-directory simulate SCHEDULES=20000

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A real USB bus without hardware: QEMU with Debian's kernel, virtual tablets behind
 # usbredir, in the guest AOSP's fastboot and zarya. Prints what the guest says; its log
-# is in .tools/rig/log. Fails if the guest does.
+# is in .tools/rig/log. Fails if the guest does. rig.sh STEPS runs other steps.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 root=$PWD
@@ -66,14 +66,17 @@ cp scripts/rig-guest.sh "$initramfs/init"
 chmod +x "$initramfs/init"
 (cd "$initramfs" && find . | cpio -o -H newc --quiet) | gzip -1 >"$tree/initrd"
 
+faults=(--fault-on VT0003=unplug=3@40% --fault-on VT0006=unplug@60%)
+[ $# -eq 0 ] || faults=()
+
 # Eight tablets: four on root ports (high speed), four behind nested hubs.
 share="$tree/share"
 mkdir -p "$share" "$tree/usb"
-cp scripts/rig-steps.sh "$share/steps.sh"
+cp "${1:-scripts/rig-steps.sh}" "$share/steps.sh"
 head -c 16777216 /dev/urandom >"$share/boot.img"
 head -c 16777216 /dev/urandom >"$share/first.img"
 "$zarya" virtual --count 8 --listen "usbredir:$tree/usb" --state "$tree/tablets" \
-  --fault-on VT0003=unplug=3@40% --fault-on VT0006=unplug@60% >"$tree/ready" 2>"$tree/virtual.log" &
+  "${faults[@]}" >"$tree/ready" 2>"$tree/virtual.log" &
 pids+=($!)
 until grep -q '^ready$' "$tree/ready"; do kill -0 "${pids[0]}" 2>/dev/null || { cat "$tree/virtual.log" >&2; exit 1; }; sleep 0.05; done
 args=(-device qemu-xhci,id=xhci,p2=8,p3=8
@@ -88,6 +91,7 @@ timeout 170 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m
   -virtfs "local,path=$share,mount_tag=share,security_model=none" "${args[@]}" </dev/null 2>&1 | tee "$rig/log" | grep --line-buffered '^rig:' || true
 
 grep -q '^rig: all done' "$rig/log" || { echo "the rig failed; the end of .tools/rig/log:"; tail -40 "$rig/log"; exit 1; }
+[ $# -eq 0 ] || exit 0 # other steps than the test's
 for n in 1 2 3 4 5 7 8; do
   cmp -n 16777216 "$share/boot.img" "$tree/tablets/VT000$n/boot.img"
 done

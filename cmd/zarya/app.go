@@ -34,6 +34,8 @@ type app struct {
 
 	json, quiet, verbose, noColor, noInput, yes bool
 	events, trace, ledger, junit                string
+	lockDir                                     string
+	lockWait                                    time.Duration // for another process to let a tablet go
 	wait                                        time.Duration // for a target to appear
 
 	ctx     context.Context // ends at the second signal
@@ -60,6 +62,8 @@ tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network.`,
 	f.StringVar(&a.events, "events", "", "write JSON events to `FILE` or fd:N beside the human output")
 	f.StringVar(&a.trace, "trace", "", "write every fastboot packet to `FILE`, payloads as digests")
 	f.StringVar(&a.ledger, "ledger", os.Getenv("ZARYA_LEDGER"), "record jobs in `URL`: sqlite:PATH, or none (default: zarya/ledger.db in XDG_STATE_HOME)")
+	f.StringVar(&a.lockDir, "lock-dir", os.Getenv("ZARYA_LOCK_DIR"), "keep the locks of tablets in `DIR` (default: /run/lock/zarya)")
+	f.DurationVar(&a.lockWait, "lock-wait", 0, "wait this long for another process to let a tablet go")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "print what the tablets say")
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR)")

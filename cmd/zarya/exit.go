@@ -19,6 +19,7 @@ const (
 	exitUsage      = 2  // the command line is wrong
 	exitInvalid    = 3  // an image or a profile is invalid, the ledger is broken
 	exitNoDevice   = 4  // no device, or waiting timed out
+	exitLocked     = 5  // another process uses the tablet
 	exitStation    = 6  // station trouble before any job
 	exitNotDurable = 8  // the ledger could not be written: flashing stopped
 	exitBench      = 9  // tablets failed, all for reasons of the bench

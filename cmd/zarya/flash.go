@@ -255,6 +255,11 @@ func (a *app) confirmWipe(targets []target) error {
 // runJobs runs jobs with the chosen outputs and turns their results into the
 // program's.
 func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error) {
+	release, err := a.lockTargets(jobs)
+	if err != nil {
+		return err
+	}
+	defer release()
 	record, err := a.openLedger()
 	if err != nil {
 		return err

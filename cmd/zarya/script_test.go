@@ -26,6 +26,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/zarya-station/zarya/usb"
 )
 
 // TestMain makes this binary also the program: scripts and tests run it as zarya.
@@ -52,6 +54,7 @@ func (m leakChecked) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(state)
+	os.Setenv("ZARYA_LOCK_DIR", filepath.Join(state, "locks"))
 	os.Setenv("XDG_STATE_HOME", state) // nothing is recorded in the home of whoever tests
 	code := m.M.Run()
 	if code == 0 {
@@ -69,11 +72,11 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state", "XDG_CONFIG_HOME="+env.WorkDir+"/config")
+			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state", "XDG_CONFIG_HOME="+env.WorkDir+"/config", "ZARYA_LOCK_DIR="+env.WorkDir+"/locks")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold,
+			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold, "lock": lock,
 		},
 	})
 }
@@ -94,6 +97,16 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, not %s", code, args[0])
 	}
+}
+
+// lock NAME takes a tablet as another process would, until the script ends.
+func lock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: lock NAME")
+	}
+	release, err := usb.Lock(ts.Getenv("ZARYA_LOCK_DIR"), args[0], "a test")
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(release()) })
 }
 
 // hold FILE holds a database against everybody until the script ends.
