@@ -4,13 +4,19 @@ export XDG_STATE_HOME=/tmp NO_COLOR=1
 zarya devices >/tmp/devices
 sed 's/^/rig: /' /tmp/devices
 for p in 1-1 1-2 1-3 1-4 1-5.1 1-5.2 1-5.3.1 1-5.3.2; do
-  grep -q "^usb:$p *fastboot .*pci-0000:00:0.*-usb-0:${p#*-}$" /tmp/devices || fail "zarya devices does not show $p"
+  grep -q "^usb:$p *- *fastboot .*pci-0000:00:0.*-usb-0:${p#*-}$" /tmp/devices || fail "zarya devices does not show $p"
 done
+
+# Names are kept against the path, and can be used for a port.
+export HOME=/tmp
+zarya ports name usb:1-5.3.2 A8 && zarya ports name 1-1 A1 || fail "ports name"
+zarya getvar serialno -s port:A8 | grep -q VT0008 || fail "port:A8 is not VT0008"
+zarya ports list | sed 's/^/rig: /'
 
 # All at once. One comes back after three seconds and passes, one never does and fails
 # alone.
 targets=
-for p in 1-1 1-2 1-3 1-4 1-5.1 1-5.2 1-5.3.1 1-5.3.2; do targets="$targets -s usb:$p"; done
+for p in port:A1 usb:1-2 usb:1-3 usb:1-4 usb:1-5.1 usb:1-5.2 usb:1-5.3.1 port:A8; do targets="$targets -s $p"; done
 code=0
 zarya flash --yes --image boot=/mnt/first.img $targets >/tmp/out 2>/tmp/err || code=$?
 sed 's/^/rig: /' /tmp/out

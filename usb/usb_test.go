@@ -233,3 +233,30 @@ func TestLock(t *testing.T) {
 		t.Error("followed a link")
 	}
 }
+
+func TestNames(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config", "ports")
+	n, err := LoadNames(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const one, two = "pci-0000:00:14.0-usb-0:1.1", "pci-0000:00:14.0-usb-0:1.2"
+	if err := errors.Join(n.Set(one, "A1"), n.Set(two, "A2"), n.Save(file)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{{two, "A1"}, {two, "a1"}, {two, "1-1"}, {"1-1.2", "B"}, {two, "a b"}} {
+		if n.Set(c[0], c[1]) == nil {
+			t.Errorf("%q is named %q", c[0], c[1])
+		}
+	}
+	again, err := LoadNames(file)
+	if err != nil || !cmp.Equal(n, again) || again.Find("a2") != two || again.Find("A9") != "" {
+		t.Errorf("%v, %v", again, err)
+	}
+	if err := n.Set(one, ""); err != nil || n.Find("A1") != "" {
+		t.Error(err)
+	}
+	if _, err := parseNames("f", "A1 "+one+"\nA1 "+two); err == nil || !strings.Contains(err.Error(), "f:2: A1 is the name of") {
+		t.Error(err)
+	}
+}

@@ -32,6 +32,20 @@ func (t taken) Fastboot(context.Context) (fastboot.Transport, error) { return ni
 // Dial gives the reason.
 func (t taken) Dial(context.Context, int) (net.Conn, error) { return nil, t.failure() }
 
+// lockName is the same for every way to name the same tablet.
+func lockName(t flash.Target) string {
+	switch t := t.(type) {
+	case network:
+		return "net:" + t.address
+	case socket:
+		if path := t.port.Path(); path != "" {
+			return path
+		}
+		return t.String()
+	}
+	return t.Where().Label()
+}
+
 // lockEvery is how often a lock is tried again.
 const lockEvery = 200 * time.Millisecond
 
@@ -55,7 +69,7 @@ func (a *app) lockTargets(jobs []flash.Job) (release func(), err error) {
 	var last error
 	locked := 0
 	for i, j := range jobs {
-		r, err := a.lockOne(ctx, deadline, dir, j.Target.Where().Label(), owner)
+		r, err := a.lockOne(ctx, deadline, dir, lockName(j.Target), owner)
 		var other *usb.LockedError
 		switch {
 		case err == nil:

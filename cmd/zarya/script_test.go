@@ -104,7 +104,7 @@ func lock(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: lock NAME")
 	}
-	release, err := usb.Lock(ts.Getenv("ZARYA_LOCK_DIR"), args[0], "a test")
+	release, err := usb.Lock(ts.Getenv("ZARYA_LOCK_DIR"), "net:"+strings.TrimPrefix(args[0], "tcp:"), "a test")
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(release()) })
 }

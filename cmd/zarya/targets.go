@@ -71,6 +71,10 @@ func (a *app) targets(typed []string) ([]target, error) {
 		a.warn("ANDROID_SERIAL is not read; use -s or ZARYA_TARGET")
 	}
 	var bus *usb.Bus // read once, when something on USB is named
+	names, err := loadNames()
+	if err != nil {
+		return nil, err
+	}
 	var list []target
 	seen := map[string]string{}
 	take := func(name string, resolved []target) error {
@@ -87,13 +91,12 @@ func (a *app) targets(typed []string) ([]target, error) {
 		}
 		return nil
 	}
-	var err error
 	if len(typed) == 0 {
 		if bus, err = scanUSB(); err != nil {
 			return nil, err
 		}
 		for _, d := range bus.Tablets() {
-			list = append(list, socket{d.Port})
+			list = append(list, socket{d.Port, names[d.Port.Path()]})
 		}
 		switch len(list) {
 		case 0:
@@ -120,7 +123,7 @@ func (a *app) targets(typed []string) ([]target, error) {
 				return nil, err
 			}
 		}
-		found, err := usbTargets(bus, name)
+		found, err := usbTargets(bus, names, name)
 		if err == nil {
 			err = take(name, found)
 		}

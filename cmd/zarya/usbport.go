@@ -23,12 +23,15 @@ type target interface {
 }
 
 // socket is a target in a hub port, whatever tablet is in it.
-type socket struct{ port usb.Port }
+type socket struct {
+	port usb.Port
+	name string // the station's; "" for none
+}
 
 func (s socket) String() string { return "usb:" + s.port.Short() }
 
 // Where names the tablet by its port.
-func (s socket) Where() flash.Where { return flash.Where{Port: s.port.Short()} }
+func (s socket) Where() flash.Where { return flash.Where{Port: s.port.Short(), PortName: s.name} }
 
 // scanUSB reads what is plugged in.
 func scanUSB() (*usb.Bus, error) {
@@ -133,14 +136,14 @@ func usability(d usb.Device) string {
 }
 
 // usbTargets resolves a name of something on USB. Globs may match several.
-func usbTargets(bus *usb.Bus, name string) ([]target, error) {
+func usbTargets(bus *usb.Bus, names usb.Names, name string) ([]target, error) {
 	tablets := bus.Tablets()
 	kind, rest, found := strings.Cut(name, ":")
 	var list []target
 	if !found || kind != "usb" && kind != "port" {
 		for _, d := range tablets {
 			if d.Serial == name {
-				list = append(list, socket{d.Port})
+				list = append(list, socket{d.Port, names[d.Port.Path()]})
 			}
 		}
 		switch len(list) {
@@ -151,9 +154,12 @@ func usbTargets(bus *usb.Bus, name string) ([]target, error) {
 		}
 		return nil, fail(exitUsage, "name the one that is meant by its port", "%s have the serial %q: %s", plural(len(list)), name, joinTargets(list))
 	}
+	if path := names.Find(rest); path != "" && kind == "port" {
+		rest = path
+	}
 	for _, d := range tablets {
 		if d.Port.Matches(rest) {
-			list = append(list, socket{d.Port})
+			list = append(list, socket{d.Port, names[d.Port.Path()]})
 		}
 	}
 	if len(list) > 0 {
@@ -163,7 +169,8 @@ func usbTargets(bus *usb.Bus, name string) ([]target, error) {
 	if b, chain, err := usb.ParseShort(rest); err == nil {
 		for _, d := range bus.Devices { // of a hub we know the controller
 			if d.Port.Bus == b {
-				return []target{socket{usb.Port{Controller: d.Port.Controller, Bus: b, Chain: chain}}}, nil
+				p := usb.Port{Controller: d.Port.Controller, Bus: b, Chain: chain}
+				return []target{socket{p, names[p.Path()]}}, nil
 			}
 		}
 	}
@@ -182,6 +189,7 @@ func joinTargets(list []target) string {
 type usbItem struct {
 	Target string   `json:"target"`
 	Port   string   `json:"port"`
+	Name   string   `json:"port_name,omitempty"`
 	Path   string   `json:"path"`
 	Mode   usb.Mode `json:"mode"`
 	Model  string   `json:"model,omitempty"`
@@ -196,9 +204,13 @@ func (a *app) listUSB() error {
 	if err != nil {
 		return err
 	}
+	names, err := loadNames()
+	if err != nil {
+		return err
+	}
 	items := []usbItem{}
 	for _, d := range bus.Tablets() {
-		items = append(items, usbItem{Target: socket{d.Port}.String(), Port: d.Port.Short(), Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
+		items = append(items, usbItem{Target: socket{port: d.Port}.String(), Port: d.Port.Short(), Name: names[d.Port.Path()], Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
 			Serial: d.Serial, Speed: d.Speed.String(), Hint: usability(d)})
 	}
 	if a.json {
@@ -208,9 +220,9 @@ func (a *app) listUSB() error {
 		fmt.Fprintln(a.stderr, "no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "%-14s %-10s %-10s %-18s %-6s %s\n", "TARGET", "MODE", "MODEL", "SERIAL", "SPEED", "PATH")
+	fmt.Fprintf(a.stdout, "%-14s %-8s %-10s %-10s %-18s %-6s %s\n", "TARGET", "NAME", "MODE", "MODEL", "SERIAL", "SPEED", "PATH")
 	for _, i := range items {
-		fmt.Fprintf(a.stdout, "%-14s %-10s %-10s %-18s %-6s %s\n", i.Target, i.Mode, dash(i.Model), dash(i.Serial), dash(i.Speed), i.Path)
+		fmt.Fprintf(a.stdout, "%-14s %-8s %-10s %-10s %-18s %-6s %s\n", i.Target, dash(i.Name), i.Mode, dash(i.Model), dash(i.Serial), dash(i.Speed), i.Path)
 		if i.Hint != "" {
 			fmt.Fprintf(a.stdout, "  → %s\n", i.Hint)
 		}
