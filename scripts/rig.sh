@@ -9,6 +9,8 @@ rig="$root/.tools/rig"
 zarya="$root/bin/zarya"
 mkdir -p "$rig"
 
+sudo=()
+[ "$(id -u)" -eq 0 ] || sudo=(sudo)
 need=()
 for pair in "qemu-system-x86_64 qemu-system-x86" "busybox busybox-static" "modprobe kmod" "cpio cpio" "udevadm udev" "fastboot fastboot"; do
   read -r command package <<<"$pair"
@@ -16,18 +18,21 @@ for pair in "qemu-system-x86_64 qemu-system-x86" "busybox busybox-static" "modpr
 done
 if [ ${#need[@]} -gt 0 ]; then
   echo "installing: ${need[*]}"
-  sudo=(); [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" </dev/null >/dev/null
+  install=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}")
+  "${install[@]}" </dev/null >/dev/null 2>&1 || { "${sudo[@]}" apt-get update -qq </dev/null && "${install[@]}" </dev/null >/dev/null; }
 fi
 
 # The guest's udevd needs nothing of ours: its root may use every device.
 
 # The stock kernel, unpacked, not installed. The cloud kernel has no USB.
 if ! compgen -G "$rig/kernel/boot/vmlinuz-*" >/dev/null; then
-  package=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image/ {print $2; exit}')
+  stock() { apt-cache depends linux-image-amd64 2>/dev/null | awk '/Depends: linux-image/ && !p {p = $2} END {print p}'; }
+  package=$(stock)
+  [ -n "$package" ] || { "${sudo[@]}" apt-get update -qq </dev/null; package=$(stock); }
+  [ -n "$package" ] || { echo "there is no package linux-image-amd64 to take a kernel from" >&2; exit 1; }
   echo "unpacking: $package (into .tools/rig, not installed)"
   mkdir -p "$rig/kernel"
-  (cd "$rig" && apt-get download -qq "$package" </dev/null 2>/dev/null && dpkg-deb -x "$package"_*.deb kernel && rm -f ./*.deb)
+  (cd "$rig" && { apt-get download -qq "$package" </dev/null 2>/dev/null || { "${sudo[@]}" apt-get update -qq </dev/null && apt-get download -qq "$package" </dev/null; }; } && dpkg-deb -x "$package"_*.deb kernel && rm -f ./*.deb)
   depmod -b "$rig/kernel" "$(ls "$rig/kernel/lib/modules")"
 fi
 vmlinuz=$(echo "$rig"/kernel/boot/vmlinuz-*)
