@@ -159,6 +159,51 @@ var mustFail = map[string]bool{
 
 var simFamilies = []string{"kirin659-ags2", "kirin710a-ags3", "mt8768-kob2", "qualcomm", "fastbootd"}
 
+// plug makes a tablet, with its fault unless that is none of the tablet's, and serves
+// it until ctx ends.
+func (w *world) plug(ctx context.Context, t *testing.T, serving *sync.WaitGroup, st *simTablet, c virtual.Config) {
+	if st.fault != "" && st.fault != faultCut {
+		f, err := virtual.ParseFault(st.fault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Faults = []virtual.Fault{f}
+	}
+	var err error
+	if st.device, err = virtual.New(c); err != nil {
+		t.Fatal(err)
+	}
+	w.tablets = append(w.tablets, st)
+	serving.Go(func() {
+		if err := st.device.Serve(ctx, &w.net, st.name); err != nil {
+			t.Errorf("seed %d: %s: %v", w.seed, st.name, err)
+		}
+	})
+}
+
+// operator stops one run of oneIn at some time within a span, and perhaps again: the
+// first closes drain, the second ends hard. cancel also stops its timers.
+func (w *world) operator(rnd *rand.Rand, oneIn int, within time.Duration) (drain chan struct{}, hard context.Context, cancel func()) {
+	drain = make(chan struct{})
+	hard, end := context.WithCancelCause(context.Background())
+	timers := []*time.Timer{}
+	if rnd.IntN(oneIn) == 0 {
+		w.stopped = true
+		at := time.Duration(rnd.IntN(int(within.Milliseconds()))) * time.Millisecond
+		timers = append(timers, time.AfterFunc(at, func() { close(drain) }))
+		if rnd.IntN(2) == 0 {
+			at += time.Duration(rnd.IntN(5000)) * time.Millisecond
+			timers = append(timers, time.AfterFunc(at, func() { end(flash.ErrStopped) }))
+		}
+	}
+	return drain, hard, func() {
+		for _, timer := range timers {
+			timer.Stop()
+		}
+		end(nil)
+	}
+}
+
 // simulate runs the schedule of a seed inside a bubble.
 func simulate(t *testing.T, w *world) {
 	rnd := rand.New(rand.NewPCG(w.seed, 0))
@@ -175,38 +220,11 @@ func simulate(t *testing.T, w *world) {
 		}
 		c := virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: simMaxDownload,
 			Partitions: map[string]int64{"system": 1 << 20, "boot": 256 << 10}, RebootTime: time.Second, Digests: true}
-		if st.fault != "" {
-			f, err := virtual.ParseFault(st.fault)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Faults = []virtual.Fault{f}
-		}
-		if st.device, err = virtual.New(c); err != nil {
-			t.Fatal(err)
-		}
-		w.tablets = append(w.tablets, st)
-		serving.Go(func() {
-			if err := st.device.Serve(ctx, &w.net, st.name); err != nil {
-				t.Errorf("seed %d: %s: %v", w.seed, st.name, err)
-			}
-		})
+		w.plug(ctx, t, &serving, st, c)
 	}
 	synctest.Wait() // all listen
 
-	drain := make(chan struct{})
-	hard, cancel := context.WithCancelCause(context.Background())
-	if rnd.IntN(8) == 0 {
-		w.stopped = true
-		at := time.Duration(rnd.IntN(20_000)) * time.Millisecond
-		again := rnd.IntN(2) == 0
-		timer := time.AfterFunc(at, func() { close(drain) })
-		defer timer.Stop()
-		if again {
-			second := time.AfterFunc(at+time.Duration(rnd.IntN(5000))*time.Millisecond, func() { cancel(flash.ErrStopped) })
-			defer second.Stop()
-		}
-	}
+	drain, hard, cancel := w.operator(rnd, 8, 20*time.Second)
 	var jobs []flash.Job
 	steps := []flash.Step{
 		&flash.WriteImage{Partition: "boot", Image: w.images["boot"]},
@@ -232,7 +250,7 @@ func simulate(t *testing.T, w *world) {
 		r.Concurrency = 1 + rnd.IntN(simTablets)
 	}
 	w.results = r.Run(hard, jobs)
-	cancel(nil)
+	cancel()
 	events.Close()
 	stopTablets()
 	serving.Wait()

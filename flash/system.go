@@ -138,14 +138,7 @@ func (s *Session) reconnect(ctx context.Context, patience time.Duration) error {
 	if s.mode == usb.Booted {
 		return s.same(before, s.openBooted(ctx, patience))
 	}
-	if err := s.openFastboot(ctx, patience); err != nil {
-		return err
-	}
-	if now := s.key; now != before {
-		s.key = before
-		return exchanged(before, now)
-	}
-	return nil
+	return s.same(before, s.openFastboot(ctx, patience))
 }
 
 // greeted is a connection whose first bytes were read to see what they are.

@@ -39,8 +39,11 @@ var wholeFaults = []struct {
 	{"no-boot", true}, {"slow-boot=20", false}, {"slow-boot=900", true}, {"wrong-build", true}, {"serial=OTHER@reboot", true},
 	{"corrupt@5%", true}, {"corrupt@40%", true}, {"corrupt@75%", true}, {"corrupt@flash:vbmeta", false}, {"unplug=3@30%", false}, {"unplug@40%", true},
 	{"locked", true}, {"low-battery", true}, {"fail@flash:system", true},
-	{"cut", false}, {"cut", false}, {"cut", false}, // by the target below, not by the tablet
+	{faultCut, false}, {faultCut, false}, {faultCut, false},
 }
+
+// faultCut is made by the target below, not by the tablet.
+const faultCut = "cut"
 
 // wholeTarget is a tablet whose connections to its system may be cut.
 type wholeTarget struct {
@@ -125,41 +128,16 @@ func (w *whole) simulate(t *testing.T) {
 		}
 		c := virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 8 << 20,
 			Partitions: map[string]int64{"system": 13 << 20, "boot": 9 << 20, "vbmeta": 64 << 10, "userdata": 1 << 20}, RebootTime: time.Second}
-		if st.fault == "cut" {
+		if st.fault == faultCut {
 			cuts.Store(int64(1 + rnd.IntN(3)))
-		} else if st.fault != "" {
-			f, err := virtual.ParseFault(st.fault)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Faults = []virtual.Fault{f}
 		}
-		if st.device, err = virtual.New(c); err != nil {
-			t.Fatal(err)
-		}
-		w.tablets = append(w.tablets, st)
-		serving.Go(func() {
-			if err := st.device.Serve(ctx, &w.net, st.name); err != nil {
-				t.Errorf("seed %d: %s: %v", w.seed, st.name, err)
-			}
-		})
+		w.plug(ctx, t, &serving, st, c)
 		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Scope: flash.ScopeRun, Profile: "sim", Steps: steps, System: system, Boot: 2 * time.Minute,
 			Target:  wholeTarget{simTarget{&w.world, st.name}, cuts, rand.New(rand.NewPCG(w.seed, uint64(100+i)))},
 			Require: flash.Requirements{Products: []string{"AGS3-L09", "KOB2-W09"}}})
 	}
 	synctest.Wait() // all listen
-	drain := make(chan struct{})
-	hard, cancel := context.WithCancelCause(context.Background())
-	if rnd.IntN(6) == 0 {
-		w.stopped = true
-		at := time.Duration(rnd.IntN(10_000)) * time.Millisecond
-		timer := time.AfterFunc(at, func() { close(drain) })
-		defer timer.Stop()
-		if rnd.IntN(2) == 0 {
-			second := time.AfterFunc(at+time.Duration(rnd.IntN(3000))*time.Millisecond, func() { cancel(flash.ErrStopped) })
-			defer second.Stop()
-		}
-	}
+	drain, hard, cancel := w.operator(rnd, 6, 10*time.Second)
 	events := flash.NewEvents("sim", func(e flash.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -173,7 +151,7 @@ func (w *whole) simulate(t *testing.T) {
 	if !w.stopped {
 		w.again = (&flash.Runner{Events: events, Recorder: w.ledger}).Run(hard, passed(jobs, w.results))
 	}
-	cancel(nil)
+	cancel()
 	events.Close()
 	if w.jobs, err = w.ledger.Jobs(context.Background()); err != nil {
 		t.Error(err)
@@ -234,7 +212,7 @@ func (w *whole) check() (wrong []error) {
 			}
 			w.settings(st, func(err error) { bad("%s: %v", name, err) })
 		case w.stopped:
-		case st.fault == "" || st.fault == "cut" || strings.HasPrefix(st.fault, "slow-boot=20"):
+		case st.fault == "" || st.fault == faultCut || strings.HasPrefix(st.fault, "slow-boot=20"):
 			bad("%s should have passed", name)
 		case d.Result != flash.Fail || d.Class == flash.ClassBug || d.Class == "" || d.Hint == "" || d.Step == "":
 			bad("%s: a failure without class, step or hint", name)

@@ -174,11 +174,21 @@ type ProvisionStep struct {
 // File is a file on the tablet.
 type File struct {
 	From     string `json:"from,omitempty"`
-	Content  *Text  `json:"content,omitempty"` // also of From, once it is loaded
+	Content  *Text  `json:"content,omitempty"`
 	To       string `json:"to"`
 	Template bool   `json:"template,string,omitempty"`
 	Owner    string `json:"owner,omitempty"`
 	Mode     string `json:"mode,omitempty"` // octal
+
+	loaded *Text // From, which may hold what no output should show
+}
+
+// Text is what the file holds, from wherever it comes.
+func (f *File) Text() *Text {
+	if f.loaded != nil {
+		return f.loaded
+	}
+	return f.Content
 }
 
 // Exec is a program that the tablet runs.
@@ -494,7 +504,7 @@ func (p *Profile) readFile(t *tree, pointer, dir string, f *File) {
 			t.at(pointer, "%s: %v", f.From, err)
 		}
 	}
-	f.Content = &text
+	f.loaded = &text
 }
 
 func (p *Profile) checkCheck(t *tree, pointer string, c Check) {

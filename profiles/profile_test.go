@@ -79,6 +79,25 @@ func TestWhole(t *testing.T) {
 	}
 }
 
+// TestFileFrom reads a file for the tablet, and does not show it.
+func TestFileFrom(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "conf"), []byte("key=hidden {{ tablet.serial }}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(whole, `content: "a {{vars.version}}\n"`, "from: conf, template: true", 1)
+	p, err := Parse(filepath.Join(dir, "p.yaml"), []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Expand(*p.Provision[2].File.Text(), Tablet{Serial: "S1"}); err != nil || got != "key=hidden S1" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if shown, err := json.Marshal(p); err != nil || strings.Contains(string(shown), "hidden") {
+		t.Errorf("%s, %v", shown, err)
+	}
+}
+
 func (t Text) isTrue() bool { return t.String() == "true" }
 
 // TestWrong changes one thing in the whole profile.

@@ -234,7 +234,7 @@ func (p *prepared) bootedSteps() error {
 			if err != nil {
 				return err // the schema allows only octal digits
 			}
-			p.steps = append(p.steps, provision.File(provision.FileOptions{To: s.File.To, Content: p.value(s.File.Content),
+			p.steps = append(p.steps, provision.File(provision.FileOptions{To: s.File.To, Content: p.value(s.File.Text()),
 				Mode: fs.FileMode(mode), Root: s.File.Owner == "root"}))
 		case s.Exec != nil:
 			e := &provision.Exec{Program: s.Exec.Argv[0].String(), Root: s.Exec.Root, Timeout: time.Duration(s.Exec.Timeout),
