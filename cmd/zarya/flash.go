@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -255,6 +257,9 @@ func (a *app) confirmWipe(targets []target) error {
 // runJobs runs jobs with the chosen outputs and turns their results into the
 // program's.
 func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error) {
+	// Whoever reads the output may go; the tablets are finished and recorded still.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
 	release, err := a.lockTargets(jobs)
 	if err != nil {
 		return err

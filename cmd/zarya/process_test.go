@@ -326,6 +326,45 @@ func TestKilledRuns(t *testing.T) {
 	ledger()
 }
 
+// TestClosedPipe closes the output after its first line: the tablets are finished and
+// recorded all the same, and the exit code says that the output is not complete.
+func TestClosedPipe(t *testing.T) {
+	image := holey(t, 32<<20)
+	addresses := farm(t, 2, func(_ int, c *virtual.Config) { c.Rate = 16 << 20 })
+	db := "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")
+	exe, err := exec.LookPath("zarya")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, append(flashArgs(image, addresses), "--ledger", db)...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitStation || !strings.Contains(errs.String(), "only the output is incomplete") {
+		t.Errorf("exit %d: %s", code, errs.String())
+	}
+	passed := 0
+	program(t, []string{"ledger", "list", "--json", "--result", "pass", "--ledger", db}, func(_ *os.Process, doc map[string]any) {
+		passed = len(doc["items"].([]any))
+	})
+	if passed != 2 {
+		t.Errorf("%d of 2 tablets are recorded as passed", passed)
+	}
+}
+
 // TestMemory flashes sixteen tablets at once and holds the process to 64 MiB of
 // anonymous memory, looked at with every event.
 func TestMemory(t *testing.T) {
