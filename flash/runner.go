@@ -349,12 +349,16 @@ func (s *Session) openFastboot(ctx context.Context, patience time.Duration) erro
 
 // inFastboot makes a client of a connection.
 func (s *Session) inFastboot(ctx context.Context, t fastboot.Transport) error {
+	descriptor := ""
+	if d, ok := t.(interface{ SerialNumber() string }); ok {
+		descriptor = d.SerialNumber()
+	}
 	if s.runner.Trace != nil {
 		t = s.runner.Trace.Wrap(s.where.Label(), t)
 	}
 	s.client = fastboot.NewClient(t, fastboot.Options{Limits: s.runner.Limits, Line: s.Log})
 	s.mode = usb.Fastboot
-	return s.identify(ctx)
+	return s.identify(ctx, descriptor)
 }
 
 // Open tries to reach a tablet's fastboot for a while, at least once.
@@ -396,8 +400,9 @@ func pause(ctx context.Context, deadline time.Time, target Target, patience time
 	}
 }
 
-// identify asks who the tablet is.
-func (s *Session) identify(ctx context.Context) error {
+// identify asks who the tablet is. Its USB descriptor's serial counts before what the
+// bootloader says: it is what ports are listed with.
+func (s *Session) identify(ctx context.Context, descriptor string) error {
 	serial, err := s.client.Serial(ctx)
 	if err != nil {
 		return err
@@ -405,6 +410,9 @@ func (s *Session) identify(ctx context.Context) error {
 	product, err := s.client.Product(ctx)
 	if err != nil {
 		return err
+	}
+	if descriptor != "" && !fastboot.PlaceholderSerial(descriptor) {
+		serial.Value = descriptor
 	}
 	s.key, s.productFrom = Key{Place: s.where.Label(), Serial: serial.Value, Product: product.Value}, product.Source
 	s.where.Serial = serial.Value

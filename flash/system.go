@@ -72,9 +72,9 @@ func (a *arrive) Run(ctx context.Context, s *Session) error {
 		if window == 0 {
 			window = defaultBoot
 		}
-		return s.same(before, s.openBooted(ctx, window))
+		return s.same(before, true, s.openBooted(ctx, window))
 	}
-	return s.same(before, s.openFastboot(ctx, bootloaderFor))
+	return s.same(before, true, s.openFastboot(ctx, bootloaderFor))
 }
 
 // withArrivals puts the waits between steps that need different modes, and after
@@ -100,34 +100,45 @@ func withArrivals(steps []Step) []Step {
 // errExchanged is another tablet in the place of the job's.
 var errExchanged = errors.New("another tablet came back")
 
-func exchanged(before, now Key) *Failure {
-	return &Failure{Class: ClassCable, Err: errExchanged, Hint: "the tablet in this place was exchanged in mid-job: flash both again",
-		Message: fmt.Sprintf("%v: serial %q product %q, before it was %q %q", errExchanged, now.Serial, now.Product, before.Serial, before.Product)}
+// sighting is what a key tells of a tablet, placeholders left out.
+func (k Key) sighting() usb.Sighting {
+	s := usb.Sighting{Serial: k.Serial, Model: k.Product}
+	if fastboot.PlaceholderSerial(k.Serial) {
+		s.Serial = ""
+	}
+	return s
 }
 
 // same compares the tablet that came back with the one that left.
-func (s *Session) same(before Key, err error) error {
+func (s *Session) same(before Key, commanded bool, err error) error {
 	if err != nil {
 		return err
 	}
 	now := s.key
 	s.key = before
-	other := exchanged(before, now)
-	switch {
-	case before.Serial == "" || fastboot.PlaceholderSerial(before.Serial):
-		if now.Serial != "" {
-			s.Warn("the bootloader told no serial: that the same tablet came back is known by its place and product only", "")
+	sure, why := usb.Follow(before.sighting(), now.sighting(), commanded)
+	switch sure {
+	case usb.Another:
+		return &Failure{Class: ClassCable, Err: errExchanged, Hint: "the tablet in this place was exchanged in mid-job: flash both again",
+			Message: fmt.Sprintf("%v: %v", errExchanged, why)}
+	case usb.Unproven:
+		s.Warn("that the same tablet came back is known by its place and product only: its serial was "+
+			quoteOr(before.Serial)+" and is "+quoteOr(now.Serial), "")
+		if now.sighting().Serial != "" {
 			s.key.Serial, s.where.Serial = now.Serial, now.Serial
 		}
-	case now.Serial != before.Serial:
-		return other
 	}
 	if before.Product == "" {
 		s.key.Product = now.Product
-	} else if now.Product != "" && !strings.EqualFold(now.Product, before.Product) {
-		return other
 	}
 	return nil
+}
+
+func quoteOr(serial string) string {
+	if serial == "" {
+		return "not told"
+	}
+	return serial
 }
 
 // reconnect brings back a tablet that was lost in the middle of a step: the same
@@ -136,9 +147,9 @@ func (s *Session) reconnect(ctx context.Context, patience time.Duration) error {
 	before := s.key
 	s.disconnect()
 	if s.mode == usb.Booted {
-		return s.same(before, s.openBooted(ctx, patience))
+		return s.same(before, false, s.openBooted(ctx, patience))
 	}
-	return s.same(before, s.openFastboot(ctx, patience))
+	return s.same(before, false, s.openFastboot(ctx, patience))
 }
 
 // greeted is a connection whose first bytes were read to see what they are.
@@ -309,7 +320,7 @@ func (s *Session) compare(ctx context.Context) error {
 		}
 		s.disconnect()
 		s.mode, s.hostKey = "", ""
-		return s.same(before, s.openFastboot(ctx, bootloaderFor))
+		return s.same(before, true, s.openFastboot(ctx, bootloaderFor))
 	}
 	s.job.Steps = slices.DeleteFunc(slices.Clone(s.job.Steps), func(step Step) bool { return step.Needs() != usb.Booted })
 	for _, step := range s.job.Steps {

@@ -10,6 +10,13 @@ udevd -d 2>/dev/null || /bin/udevadm --version
 for m in virtio_pci 9p 9pnet_virtio xhci_pci cdc_ether; do modprobe $m; done
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 share /mnt
 
+ip link set lo up
+mkdir -p -m 1777 /run/lock
+chmod 1777 /tmp
+echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range # as systemd does
+
+# What a technician types, without being root.
+tech() { su -s /bin/sh tech -c "cd /tmp; export HOME=/tmp XDG_STATE_HOME=/tmp NO_COLOR=1; $1"; }
 fail() { echo "rig: FAILED: $*"; dmesg | tail -30; poweroff -f; }
 
 # Eight tablets, by AOSP's client.
@@ -21,5 +28,6 @@ done
 fastboot devices -l | while read -r l; do echo "rig: AOSP $l"; done
 echo "rig: up after $(cut -d. -f1 /proc/uptime) s"
 . /mnt/steps.sh
+dmesg | tail -120
 echo "rig: all done"
 poweroff -f

@@ -7,34 +7,45 @@ import "strings"
 
 // Tablet is one family of the table.
 type Tablet struct {
-	Codes []string // prefixes before the dash
-	Name  string
-	SoC   string
-	// SerialChanges says that the family may show another serial, or none, after a
-	// reboot that we commanded.
-	SerialChanges bool
+	Codes   []string // prefixes before the dash
+	Name    string
+	SoC     string
+	Serials SerialRule
 	// Keys bring a tablet that is off into fastboot.
 	Keys string
 }
 
+// SerialRule is what a family may do to its serial over a reboot that we commanded.
+type SerialRule int
+
+// The rules, each with what the one before allows.
+const (
+	SerialStays   SerialRule = iota
+	SerialMissing            // one of the modes may tell none, or a placeholder
+	SerialChanges            // another one may be told
+)
+
 const volumeDown = "power off, hold volume down, put the cable in"
 
-// Tablets are the families that are known (Huawei's model lists).
+// Tablets are the families that are known (Huawei's model lists). Serials: Kirin
+// bootloaders were seen to tell the placeholder serialv1.0; of MediaTek's it is said
+// that theirs comes from the chip and Android's from the maker's data, which nobody has
+// confirmed for these tablets.
 var Tablets = []Tablet{
 	{Codes: []string{"BG2"}, Name: "MediaPad T3 7", Keys: volumeDown},
 	{Codes: []string{"KOB"}, Name: "MediaPad T3 8", SoC: "Snapdragon 425", Keys: volumeDown},
 	{Codes: []string{"AGS"}, Name: "MediaPad T3 10", SoC: "Snapdragon 425", Keys: volumeDown},
-	{Codes: []string{"AGS2"}, Name: "MediaPad T5", SoC: "Kirin 659", Keys: volumeDown},
-	{Codes: []string{"KOB2", "KOB2K"}, Name: "MatePad T 8", SoC: "MT8768", Keys: volumeDown},
-	{Codes: []string{"AGR", "AGRK"}, Name: "MatePad T 10", SoC: "Kirin 710A", Keys: volumeDown},
-	{Codes: []string{"AGS3", "AGS3K"}, Name: "MatePad T 10s", SoC: "Kirin 710A", Keys: volumeDown},
+	{Codes: []string{"AGS2"}, Name: "MediaPad T5", SoC: "Kirin 659", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"KOB2", "KOB2K"}, Name: "MatePad T 8", SoC: "MT8768", Serials: SerialChanges, Keys: volumeDown},
+	{Codes: []string{"AGR", "AGRK"}, Name: "MatePad T 10", SoC: "Kirin 710A", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"AGS3", "AGS3K"}, Name: "MatePad T 10s", SoC: "Kirin 710A", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"BAH"}, Name: "MediaPad M3 lite 10", Keys: volumeDown},
-	{Codes: []string{"BAH2"}, Name: "MediaPad M5 lite", SoC: "Kirin 659", Keys: volumeDown},
-	{Codes: []string{"SHT"}, Name: "MediaPad M5 8.4", SoC: "Kirin 960", Keys: volumeDown},
-	{Codes: []string{"CMR"}, Name: "MediaPad M5 10.8", SoC: "Kirin 960", Keys: volumeDown},
-	{Codes: []string{"VRD", "SCM"}, Name: "MediaPad M6", SoC: "Kirin 980", Keys: volumeDown},
-	{Codes: []string{"BAH3"}, Name: "MatePad 10.4", Keys: volumeDown},
-	{Codes: []string{"BAH4"}, Name: "MatePad 10.4 (2022)", Keys: volumeDown},
+	{Codes: []string{"BAH2"}, Name: "MediaPad M5 lite", SoC: "Kirin 659", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"SHT"}, Name: "MediaPad M5 8.4", SoC: "Kirin 960", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"CMR"}, Name: "MediaPad M5 10.8", SoC: "Kirin 960", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"VRD", "SCM"}, Name: "MediaPad M6", SoC: "Kirin 980", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"BAH3"}, Name: "MatePad 10.4", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"BAH4"}, Name: "MatePad 10.4 (2022)", Serials: SerialMissing, Keys: volumeDown},
 }
 
 // Known finds the family of a full model code such as AGS3-L09.

@@ -19,6 +19,7 @@ type Fault struct {
 	Times int    // how often it strikes; -1 for always
 
 	seconds float64 // unplug, slow-boot: ARG as a number; -1 without
+	port    int     // unplug=port:P; 0 is the same one
 	rate    int64   // slow
 	percent float64 // -1 unless Where is N%
 	count   int     // download:K
@@ -56,7 +57,14 @@ func ParseFault(spec string) (Fault, error) {
 	f.Arg = arg
 	switch kind {
 	case "unplug", "slow-boot":
-		if !hasArg || strings.HasPrefix(arg, "port:") {
+		if !hasArg {
+			break
+		}
+		if number, ok := strings.CutPrefix(arg, "port:"); ok && kind == "unplug" {
+			if f.port, err = strconv.Atoi(number); err != nil || f.port < 1 {
+				return bad("port:%s is not a number from 1", number)
+			}
+			f.seconds = moveTime
 			break
 		}
 		if f.seconds, err = strconv.ParseFloat(arg, 64); err != nil || !(f.seconds >= 0 && f.seconds < 1e6) {
@@ -90,6 +98,13 @@ func ParseFault(spec string) (Fault, error) {
 func (f *Fault) back() (time.Duration, bool) {
 	return time.Duration(f.seconds * float64(time.Second)), f.seconds >= 0
 }
+
+// moveTime is how long it takes to put a tablet into another port, in seconds.
+const moveTime = 2
+
+// Port is where an unplugged tablet comes back; 0 is the same one. Only tablets on
+// USB have ports.
+func (f *Fault) Port() int { return f.port }
 
 // moment is where a tablet is when a fault could strike.
 type moment struct {

@@ -132,7 +132,7 @@ func (t *Tablet) unplug(f *Fault) error {
 	after, back := f.back()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return &leave{mode: "unplugged", after: after, back: back}
+	return &leave{mode: "unplugged", after: after, back: back, port: f.port}
 }
 
 func (t *Tablet) locked() string {

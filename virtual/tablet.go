@@ -223,6 +223,7 @@ type leave struct {
 	mode  string        // what it is afterwards
 	after time.Duration // how long it is away
 	back  bool          // false: for ever
+	port  int           // on USB, where it comes back; 0 is the same port
 }
 
 func (l *leave) Error() string { return "the tablet leaves for " + l.mode }

@@ -7,7 +7,6 @@ package virtual
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -31,10 +30,14 @@ const (
 	redirSetAlt           = 9
 	redirGetAlt           = 10
 	redirAlt              = 11
+	redirStartInterrupt   = 15
+	redirStopInterrupt    = 16
+	redirInterruptStatus  = 17
 	redirCancel           = 21
 	redirDisconnectAck    = 24
 	redirControl          = 100
 	redirBulk             = 101
+	redirInterrupt        = 103
 )
 
 // Capabilities, by their bits.
@@ -66,6 +69,9 @@ const maxRedirPacket = 1 << 24 // bytes; QEMU sends far less
 // errPulled is a socket that the virtual machine closed, or never opened.
 var errPulled = errors.New("the virtual machine is gone")
 
+// errUnplugged is a function that was taken away.
+var errUnplugged = errors.New("it is not plugged in")
+
 // redir is one connection of a virtual machine: a device that is plugged in and
 // pulled out again and again.
 type redir struct {
@@ -80,6 +86,7 @@ type redir struct {
 	caps    uint32       // guarded by mu; what both sides can do
 	acked   bool         // guarded by mu; the last unplugging
 	config  uint8        // guarded by mu
+	alt     uint8        // guarded by mu; of the interface that has settings
 	out     []redirData  // guarded by mu; sent by the host, not taken yet
 	in      []redirData  // guarded by mu; asked for by the host, not answered yet
 	rest    []byte       // guarded by mu; of the transfer that is being taken
@@ -92,25 +99,6 @@ type redirData struct {
 	data   []byte // to the device
 	length int    // room, from the device
 }
-
-// usbFunction is what the device shows itself as.
-type usbFunction struct {
-	vendor, product     uint16
-	serial, name, label string
-	speed               uint8
-}
-
-func (u *usbFunction) packet() uint16 {
-	if u.speed >= redirHigh {
-		return 512
-	}
-	return 64
-}
-
-const (
-	bulkOut = 0x01
-	bulkIn  = 0x81
-)
 
 // newRedir says hello and starts to read.
 func newRedir(conn net.Conn) (*redir, error) {
@@ -219,12 +207,34 @@ func (r *redir) handle(kind uint32, id uint64, body []byte) error {
 		if short(2) {
 			return io.ErrUnexpectedEOF
 		}
+		r.mu.Lock()
+		usb := r.usb
+		if usb != nil && usb.settings {
+			r.alt = body[1]
+		}
+		r.mu.Unlock()
+		if usb == nil {
+			return nil
+		}
+		if err := r.describe(usb); err != nil {
+			return err
+		}
 		return r.send(redirAlt, id, []byte{redirOK, body[0], body[1]})
 	case redirGetAlt:
 		if short(1) {
 			return io.ErrUnexpectedEOF
 		}
-		return r.send(redirAlt, id, []byte{redirOK, body[0], 0})
+		r.mu.Lock()
+		alt := r.alt
+		r.mu.Unlock()
+		return r.send(redirAlt, id, []byte{redirOK, body[0], alt})
+	case redirStartInterrupt:
+		return r.interrupt(id, body)
+	case redirStopInterrupt:
+		if short(1) {
+			return io.ErrUnexpectedEOF
+		}
+		return r.send(redirInterruptStatus, id, []byte{redirOK, body[0]})
 	case redirReset:
 		r.mu.Lock()
 		r.out, r.in, r.rest = nil, nil, nil
@@ -247,21 +257,53 @@ func (r *redir) handle(kind uint32, id uint64, body []byte) error {
 	return nil
 }
 
+// interrupt starts a network function's notices: that there is a link.
+func (r *redir) interrupt(id uint64, body []byte) error {
+	r.mu.Lock()
+	usb := r.usb
+	r.mu.Unlock()
+	if len(body) < 1 {
+		return io.ErrUnexpectedEOF
+	}
+	status := []byte{redirOK, body[0]}
+	if usb == nil || len(usb.notices) == 0 {
+		status[0] = redirStall
+	}
+	err := r.send(redirInterruptStatus, id, status)
+	if status[0] != redirOK {
+		return err
+	}
+	for n, notice := range usb.notices {
+		head := []byte{body[0], redirOK, byte(len(notice)), 0}
+		err = errors.Join(err, r.send(redirInterrupt, uint64(n), head, notice))
+	}
+	return err
+}
+
 // describe tells interfaces and endpoints.
 func (r *redir) describe(usb *usbFunction) error {
+	r.mu.Lock()
+	alt := r.alt
+	r.mu.Unlock()
 	info := make([]byte, 4+4*32)
-	binary.LittleEndian.PutUint32(info, 1)
-	info[4+32], info[4+64], info[4+96] = 0xff, 0x42, 0x03
-	ends := bytes.Repeat([]byte{255}, 32) // types: 255 is none, 0 control, 2 bulk
-	ends[0], ends[16] = 0, 0
-	ends[bulkOut], ends[16+bulkIn&15] = 2, 2
-	ends = append(ends, make([]byte, 64)...) // intervals, interfaces
+	binary.LittleEndian.PutUint32(info, uint32(len(usb.interfaces)))
+	for n, class := range usb.interfaces {
+		info[4+n] = byte(n)
+		info[4+32+n], info[4+64+n], info[4+96+n] = class[0], class[1], class[2]
+	}
+	kinds := bytes.Repeat([]byte{255}, 32) // 255 is none, 0 control, 2 bulk, 3 interrupt
+	intervals, interfaces, sizes := make([]byte, 32), make([]byte, 32), make([]byte, 64)
+	kinds[0], kinds[16] = 0, 0
+	for _, e := range append([]usbEndpoint{{packet: 64}, {address: 0x80, packet: 64}}, usb.endpoints...) {
+		if e.setting > alt {
+			continue
+		}
+		n := int(e.address&0x80)>>3 | int(e.address&15)
+		kinds[n], intervals[n], interfaces[n] = e.kind, e.interval, e.iface
+		binary.LittleEndian.PutUint16(sizes[2*n:], e.packet)
+	}
+	ends := slices.Concat(kinds, intervals, interfaces)
 	if r.caps&(1<<capMaxPacketSize) != 0 {
-		sizes := make([]byte, 64)
-		binary.LittleEndian.PutUint16(sizes, 64)
-		binary.LittleEndian.PutUint16(sizes[2*16:], 64)
-		binary.LittleEndian.PutUint16(sizes[2*bulkOut:], usb.packet())
-		binary.LittleEndian.PutUint16(sizes[2*(16+bulkIn&15):], usb.packet())
 		ends = append(ends, sizes...)
 	}
 	return errors.Join(r.send(redirInterfaceInfo, 0, info), r.send(redirEndpointInfo, 0, ends))
@@ -270,7 +312,7 @@ func (r *redir) describe(usb *usbFunction) error {
 // plug shows the device to the virtual machine.
 func (r *redir) plug(usb *usbFunction) error {
 	r.mu.Lock()
-	r.usb, r.config, r.out, r.in, r.rest, r.acked = usb, 0, nil, nil, nil, false
+	r.usb, r.config, r.alt, r.out, r.in, r.rest, r.acked = usb, 0, 0, nil, nil, nil, false
 	broken := r.broken
 	r.mu.Unlock()
 	if broken != nil {
@@ -279,7 +321,7 @@ func (r *redir) plug(usb *usbFunction) error {
 	if err := r.describe(usb); err != nil {
 		return err
 	}
-	b := []byte{usb.speed, 0, 0, 0}
+	b := []byte{usb.speed, usb.class, 0, 0}
 	b = binary.LittleEndian.AppendUint16(b, usb.vendor)
 	b = binary.LittleEndian.AppendUint16(b, usb.product)
 	if r.caps&(1<<capConnectVersion) != 0 {
@@ -293,6 +335,7 @@ func (r *redir) pull() error {
 	r.mu.Lock()
 	r.usb = nil
 	broken := r.broken
+	r.changed.Broadcast()
 	r.mu.Unlock()
 	if broken != nil {
 		return broken
@@ -394,54 +437,23 @@ func (r *redir) control(id uint64, body []byte) error {
 	return r.send(redirControl, id, head, data)
 }
 
-// descriptor gives a standard descriptor (USB 2.0, chapter 9); nil is none.
-func (u *usbFunction) descriptor(kind, index uint8) []byte {
-	size := u.packet()
-	switch kind {
-	case 1: // device
-		serial := uint8(3)
-		if u.serial == "" {
-			serial = 0
-		}
-		d := []byte{18, 1, 0x00, 0x02, 0, 0, 0, 64}
-		d = binary.LittleEndian.AppendUint16(d, u.vendor)
-		d = binary.LittleEndian.AppendUint16(d, u.product)
-		return append(d, 0x00, 0x01, 1, 2, serial, 1)
-	case 2: // configuration, interface, two endpoints
-		return []byte{
-			9, 2, 32, 0, 1, 1, 0, 0x80, 250,
-			9, 4, 0, 0, 2, 0xff, 0x42, 0x03, 4,
-			7, 5, bulkOut, 2, byte(size), byte(size >> 8), 0,
-			7, 5, bulkIn, 2, byte(size), byte(size >> 8), 0,
-		}
-	case 3: // strings
-		if index == 0 {
-			return []byte{4, 3, 0x09, 0x04}
-		}
-		texts := []string{"Huawei", u.name, u.serial, u.label}
-		if int(index) > len(texts) || texts[index-1] == "" {
-			return nil
-		}
-		d := []byte{0, 3}
-		for _, c := range texts[index-1] {
-			d = binary.LittleEndian.AppendUint16(d, uint16(c))
-		}
-		d = d[:min(len(d), 254)]
-		d[0] = byte(len(d))
-		return d
+// gone is why nothing goes through any more, or nil. mu is held.
+func (r *redir) gone() error {
+	if r.broken == nil && r.usb == nil {
+		return errUnplugged
 	}
-	return nil
+	return r.broken
 }
 
 // take waits for the next transfer from the host and answers it.
 func (r *redir) take() ([]byte, error) {
 	r.mu.Lock()
-	for len(r.out) == 0 && r.broken == nil {
+	for len(r.out) == 0 && r.gone() == nil {
 		r.changed.Wait()
 	}
-	if r.broken != nil {
+	if err := r.gone(); err != nil {
 		r.mu.Unlock()
-		return nil, r.broken
+		return nil, err
 	}
 	d := r.out[0]
 	r.out = r.out[1:]
@@ -449,8 +461,15 @@ func (r *redir) take() ([]byte, error) {
 	return d.data, r.answerBulk(bulkOut, d.id, redirOK, len(d.data), nil)
 }
 
-// ReadCommand takes one transfer as a command.
+// ReadCommand takes one transfer as a command. A bootloader's controller takes no more
+// bytes than were announced: what a host sent beyond them is an error.
 func (r *redir) ReadCommand() (string, error) {
+	r.mu.Lock()
+	surplus := len(r.rest)
+	r.mu.Unlock()
+	if surplus > 0 {
+		return "", fmt.Errorf("the host sent %d bytes more than it announced", surplus)
+	}
 	for {
 		b, err := r.take()
 		if err != nil {
@@ -491,12 +510,12 @@ func (r *redir) Respond(packet string) error { return r.WriteData([]byte(packet)
 func (r *redir) WriteData(p []byte) error {
 	for first := true; first || len(p) > 0; first = false {
 		r.mu.Lock()
-		for len(r.in) == 0 && r.broken == nil {
+		for len(r.in) == 0 && r.gone() == nil {
 			r.changed.Wait()
 		}
-		if r.broken != nil {
+		if err := r.gone(); err != nil {
 			r.mu.Unlock()
-			return r.broken
+			return err
 		}
 		d := r.in[0]
 		r.in = r.in[1:]
@@ -508,94 +527,4 @@ func (r *redir) WriteData(p []byte) error {
 		p = p[n:]
 	}
 	return nil
-}
-
-// function is what the tablet shows itself as in fastboot.
-func (t *Tablet) function(full bool) *usbFunction {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	u := &usbFunction{vendor: 0x18d1, product: 0xd00d, serial: t.serial, name: "Android", label: "fastboot", speed: redirHigh}
-	if t.state.Mode == "fastbootd" {
-		u.product, u.label = 0x4ee0, "fastbootd"
-	}
-	if full {
-		u.speed = redirFull
-	}
-	return u
-}
-
-// nowhere is the network of a tablet on a USB port, whose booted system this version
-// does not show there.
-type nowhere struct{}
-
-func (nowhere) Listen(string) (net.Listener, error) {
-	l := nobody{make(chan struct{}), &sync.Once{}}
-	return l, nil
-}
-
-type nobody struct {
-	closed chan struct{}
-	once   *sync.Once
-}
-
-func (n nobody) Accept() (net.Conn, error) { <-n.closed; return nil, net.ErrClosed }
-func (n nobody) Close() error              { n.once.Do(func() { close(n.closed) }); return nil }
-func (n nobody) Addr() net.Addr            { return &net.UnixAddr{} }
-
-// ServeUSB is a tablet in the port of a virtual machine, which connects to l, until ctx
-// ends. With full, its speed is full instead of high.
-func (t *Tablet) ServeUSB(ctx context.Context, l net.Listener, full bool) error {
-	defer t.close()
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-	defer stop()
-	for {
-		conn, err := l.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = t.port(ctx, conn, full)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			t.config.Log("usbredir: %v", err)
-		}
-		var broken *storageError
-		if errors.As(err, &broken) {
-			return err
-		}
-	}
-}
-
-// port is one connection of a virtual machine.
-func (t *Tablet) port(ctx context.Context, conn net.Conn, full bool) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	defer func() { _ = conn.Close() }()
-	r, err := newRedir(conn)
-	if err != nil {
-		return err
-	}
-	wg.Go(r.read)
-	for {
-		if err := r.plug(t.function(full)); err != nil {
-			return err
-		}
-		err := t.session(ctx, r)
-		var gone *leave
-		if !errors.As(err, &gone) {
-			return err
-		}
-		if err := r.pull(); err != nil {
-			return err
-		}
-		if err := t.away(ctx, gone, nowhere{}, ""); err != nil {
-			return err
-		}
-	}
 }

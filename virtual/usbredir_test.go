@@ -104,6 +104,20 @@ func (g *guest) ask(cmd string) string {
 	return string(body[10:])
 }
 
+// unixPorts are sockets in a folder.
+type unixPorts struct {
+	dir       string
+	listening chan int
+}
+
+func (p unixPorts) Listen(port int) (net.Listener, error) {
+	l, err := net.Listen("unix", filepath.Join(p.dir, fmt.Sprintf("port-%d", port)))
+	if err == nil {
+		p.listening <- port
+	}
+	return l, err
+}
+
 func TestUSBRedir(t *testing.T) {
 	f, err := FamilyByName("kirin710a-ags3")
 	if err != nil {
@@ -114,13 +128,11 @@ func TestUSBRedir(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := filepath.Join(t.TempDir(), "port-1")
-	l, err := net.Listen("unix", at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ports := unixPorts{filepath.Dir(at), make(chan int, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- tablet.ServeUSB(ctx, l, false) }()
+	go func() { ended <- tablet.ServeUSB(ctx, ports, 1, false) }()
+	<-ports.listening
 	defer func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -188,7 +200,11 @@ func FuzzRedir(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint32, body []byte) {
 		mine, theirs := net.Pipe()
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		r := &redir{conn: mine, ids: 8, caps: redirCaps, usb: &usbFunction{serial: "S", name: "N", label: "fastboot", speed: redirHigh}}
+		function := vendorFunction(1, 2, "S", "N", "fastboot", 3, redirHigh)
+		if len(body)%2 == 1 {
+			function = networkFunction("S", "N", [6]byte{2}, redirFull)
+		}
+		r := &redir{conn: mine, ids: 8, caps: redirCaps, usb: function}
 		r.changed.L = &r.mu
 		_ = r.handle(kind, 1, body)
 		_, _ = mine.Close(), theirs.Close()

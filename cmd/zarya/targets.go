@@ -56,6 +56,10 @@ func (n network) Dial(ctx context.Context, port int) (net.Conn, error) {
 // targetFlags adds to a verb the choice of its targets.
 func (a *app) targetFlags(cmd *cobra.Command, list *[]string) {
 	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: SERIAL, usb:1-1.3, tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT]")
+	a.waitFlag(cmd)
+}
+
+func (a *app) waitFlag(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&a.wait, "wait-for-device", 0, "wait this long, such as 60s, for each target to appear")
 }
 

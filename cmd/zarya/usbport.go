@@ -14,6 +14,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
+	"github.com/zarya-station/zarya/usb/usbnet"
 )
 
 // target is what -s names.
@@ -71,17 +72,41 @@ func (s socket) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 	if err != nil {
 		return nil, usbFailure(err)
 	}
-	return usbWire{c}, nil
+	return usbWire{c, d.Serial}, nil
 }
 
-// Dial does not reach booted tablets yet.
-func (s socket) Dial(context.Context, int) (net.Conn, error) {
-	return nil, &flash.Failure{Class: flash.ClassStation, Message: "this version does not reach booted tablets over USB",
-		Hint: "name the booted tablet by its address: ssh:HOST[:PORT]"}
+const sshPort = 22
+
+// Dial reaches the booted tablet through the network interface of its port.
+func (s socket) Dial(ctx context.Context, port int) (net.Conn, error) {
+	d, err := s.device()
+	if err != nil {
+		return nil, err
+	}
+	if d.Net() == "" {
+		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, without a network interface", s.port.Short(), d.Mode),
+			Hint: "boot it, with developer mode and the USB network on"}
+	}
+	if port == 0 {
+		port = sshPort
+	}
+	conn, err := usbnet.Dial(ctx, d.Net(), port)
+	var down *usbnet.DownError
+	if errors.As(err, &down) {
+		return nil, &flash.Failure{Class: flash.ClassCable, Err: err, Message: err.Error(), // it may come up in a moment
+			Hint: "install the files of packaging/ that bring tablets' interfaces up, or: ip link set " + down.Interface + " up"}
+	}
+	return conn, err
 }
 
 // usbWire gives libusb's errors the meanings that the engine knows.
-type usbWire struct{ *libusb.Conn }
+type usbWire struct {
+	*libusb.Conn
+	serial string
+}
+
+// SerialNumber is the device descriptor's serial, "" for none.
+func (w usbWire) SerialNumber() string { return w.serial }
 
 // ReadPacket marks what is too long.
 func (w usbWire) ReadPacket(ctx context.Context, p []byte) (int, error) {

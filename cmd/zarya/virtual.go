@@ -31,6 +31,8 @@ type virtualOptions struct {
 	writeRate   string
 	faults      []string
 	faultsOn    []string
+	ports       int
+	fullSpeed   bool
 }
 
 func newVirtual(a *app) *cobra.Command {
@@ -54,7 +56,9 @@ fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 1, "how many tablets")
-	f.StringVar(&o.listen, "listen", "tcp:127.0.0.1:5554", "first address: `tcp:HOST:PORT` or udp:HOST:PORT")
+	f.StringVar(&o.listen, "listen", "tcp:127.0.0.1:5554", "first address: `tcp:HOST:PORT`, udp:HOST:PORT, or usbredir:DIR for a virtual machine's USB ports")
+	f.IntVar(&o.ports, "ports", 0, "with usbredir: how many ports there are, the last ones empty (default: one a tablet)")
+	f.BoolVar(&o.fullSpeed, "full-speed", false, "with usbredir: fastboot at 12 Mbit/s instead of 480")
 	f.StringVar(&o.state, "state", "", "keep partitions as files `DIR`/SERIAL/PARTITION.img (default: a temporary folder)")
 	f.StringVar(&o.family, "family", "kirin710a-ags3", "what is imitated; several with commas take turns")
 	f.StringVar(&o.maxDownload, "max-download", "", "max-download-size, such as 64MiB (default: the family's)")
@@ -189,6 +193,23 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 		}
 		own[name] = append(own[name], f)
 	}
+	ports := o.ports
+	if !strings.HasPrefix(o.listen, "usbredir:") {
+		if ports != 0 || o.fullSpeed {
+			return nil, nil, fail(exitUsage, "add --listen usbredir:DIR", "--ports and --full-speed are for tablets on USB")
+		}
+	} else if ports = max(ports, o.count); o.ports != 0 && o.ports < o.count || o.ports > 1000 {
+		return nil, nil, fail(exitUsage, "", "--ports %d: from --count, which is %d, to 1000", o.ports, o.count)
+	}
+	for _, list := range own {
+		common = append(common, list...) // to be checked
+	}
+	for _, f := range common {
+		if f.Port() > ports {
+			return nil, nil, fail(exitUsage, "add --listen usbredir:DIR --ports N", "the fault %s=%s: there is no port %d", f.Kind, f.Arg, f.Port())
+		}
+	}
+	common = common[:len(o.faults)]
 	cleanup = func() {}
 	if o.state == "" {
 		if o.state, err = os.MkdirTemp("", "zarya-virtual-"); err != nil {
@@ -279,29 +300,54 @@ func (a *app) virtualUSB(o virtualOptions, dir string) error {
 	for i, config := range configs {
 		tablet, err := virtual.New(config)
 		if err != nil {
-			return fail(exitStation, "", "%s: %w", config.Serial, err)
-		}
-		at := filepath.Join(dir, fmt.Sprintf("port-%d", i+1))
-		l, err := net.Listen("unix", at)
-		if err != nil {
 			cancel()
 			wg.Wait()
-			return fail(exitStation, "is another zarya virtual there? remove what it left behind", "%w", err)
+			return fail(exitStation, "", "%s: %w", config.Serial, err)
 		}
-		fmt.Fprintf(a.stdout, "%s usbredir:%s\n", config.Serial, at)
+		ports := &sockets{dir: dir, listening: make(chan struct{}, 1)}
+		ended := make(chan error, 1)
 		wg.Go(func() {
-			if err := tablet.ServeUSB(ctx, l, false); err != nil {
-				failed <- fmt.Errorf("%s at %s: %w", config.Serial, at, err)
+			err := tablet.ServeUSB(ctx, ports, i+1, o.fullSpeed)
+			if err != nil {
+				failed <- fmt.Errorf("%s: %w", config.Serial, err)
 				cancel()
 			}
+			ended <- err
 		})
+		select {
+		case <-ports.listening:
+			fmt.Fprintf(a.stdout, "%s usbredir:%s\n", config.Serial, ports.path(i+1))
+		case <-ended:
+		}
 	}
-	fmt.Fprintln(a.stdout, "ready")
+	if ctx.Err() == nil {
+		fmt.Fprintln(a.stdout, "ready")
+	}
 	wg.Wait()
 	select {
 	case err := <-failed:
-		return fail(exitStation, "is the disk full?", "%w", err)
+		return fail(exitStation, "is another zarya virtual there (remove what it left behind), or the disk full?", "%w", err)
 	default:
 		return nil
 	}
+}
+
+// sockets are the ports of a virtual machine, as files in a folder.
+type sockets struct {
+	dir       string
+	listening chan struct{}
+}
+
+func (s *sockets) path(port int) string { return filepath.Join(s.dir, fmt.Sprintf("port-%d", port)) }
+
+// Listen makes the socket of a port.
+func (s *sockets) Listen(port int) (net.Listener, error) {
+	l, err := net.Listen("unix", s.path(port))
+	if err == nil {
+		select {
+		case s.listening <- struct{}{}:
+		default: // told before
+		}
+	}
+	return l, err
 }

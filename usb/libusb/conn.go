@@ -270,7 +270,8 @@ func (c *Conn) WriteData(ctx context.Context, p []byte) error {
 	return nil
 }
 
-// push hands one piece to the queue; the queue copies it.
+// push hands one whole piece to the queue; the queue copies it. gousb's streams send
+// all of a transfer, however little was written to it.
 func (c *Conn) push(ctx context.Context, p []byte) error {
 	return c.bounded(ctx, func() error {
 		if c.stream == nil {
@@ -294,16 +295,20 @@ func (c *Conn) flush(ctx context.Context) error {
 	if c.stream == nil && len(c.pending) == 0 {
 		return nil
 	}
-	if len(c.pending) > 0 {
-		rest := c.pending
-		c.pending = nil
-		if err := c.push(ctx, rest); err != nil {
+	if s := c.stream; s != nil {
+		c.stream = nil
+		if err := c.bounded(ctx, func() error { return s.CloseContext(ctx) }); err != nil {
 			return err
 		}
 	}
-	s := c.stream
-	c.stream = nil
-	return c.bounded(ctx, func() error { return s.CloseContext(ctx) })
+	if rest := c.pending; len(rest) > 0 { // a stream would send a whole piece of it
+		c.pending = nil
+		return c.bounded(ctx, func() error {
+			_, err := c.out.WriteContext(ctx, rest)
+			return err
+		})
+	}
+	return nil
 }
 
 // ReadData reads bytes of a data phase.

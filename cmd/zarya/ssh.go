@@ -1,0 +1,154 @@
+// This file is zarya ssh and zarya connect: into the booted tablet in a port.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+const dialEvery = 250 * time.Millisecond
+
+func newConnect(a *app) *cobra.Command {
+	var port uint16
+	cmd := &cobra.Command{
+		Use:   "connect TARGET",
+		Short: "Connect standard input and output to the booted tablet in a port",
+		Long: `Connect standard input and output to a TCP port, SSH's unless --tcp-port is given, of
+the booted tablet TARGET, through the tablet's own USB port. Made for OpenSSH's
+ProxyCommand, and so for scp, rsync, Ansible. It takes no lock: a shell may be open
+while a job works.`,
+		Example: `  zarya connect usb:1-1.3
+  scp -o ProxyCommand='zarya connect port:A3' log.txt defaultuser@tablet:`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			conn, err := a.dialTarget(ctx, args[0], int(port))
+			if err != nil {
+				return err
+			}
+			return a.pipe(ctx, conn)
+		},
+	}
+	a.waitFlag(cmd)
+	cmd.Flags().Uint16Var(&port, "tcp-port", 0, "another TCP `PORT` of the tablet than SSH's")
+	return cmd
+}
+
+// dialTarget reaches the one tablet that is named.
+func (a *app) dialTarget(ctx context.Context, name string, port int) (net.Conn, error) {
+	t, err := a.one(name)
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(a.wait); ; {
+		conn, err := t.Dial(ctx, port)
+		if err == nil {
+			return conn, nil
+		}
+		if ctx.Err() != nil || time.Now().Add(dialEvery).After(deadline) {
+			f := flash.Classify(err)
+			return nil, fail(exitOf([]flash.JobDone{{Result: flash.Fail, Class: f.Class, Step: "connect"}}), f.Hint, "%s: %w", t, err)
+		}
+		select {
+		case <-time.After(dialEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// one resolves a name that must mean one tablet.
+func (a *app) one(name string) (target, error) {
+	list, err := a.targets([]string{name})
+	if err != nil {
+		return nil, err
+	}
+	if len(list) != 1 {
+		return nil, fail(exitUsage, "name one tablet", "%q is %d tablets: %s", name, len(list), joinTargets(list))
+	}
+	return list[0], nil
+}
+
+// pipe copies both ways until the tablet closes.
+func (a *app) pipe(ctx context.Context, conn net.Conn) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	defer func() { _ = conn.Close() }()
+	go func() { // ends with the program: standard input cannot be given up
+		_, err := io.Copy(conn, a.stdin)
+		if half, ok := conn.(interface{ CloseWrite() error }); ok && err == nil {
+			_ = half.CloseWrite()
+		}
+	}()
+	if _, err := io.Copy(a.stdout, conn); err != nil && ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
+		return fail(exitBench, "check the cable, then try again", "the connection broke: %w", err)
+	}
+	return nil
+}
+
+func newSSH(a *app) *cobra.Command {
+	user := "defaultuser"
+	cmd := &cobra.Command{
+		Use:   "ssh TARGET [-- COMMAND...]",
+		Short: "Open a shell on the booted tablet in a port, with OpenSSH",
+		Long: `Open a shell on the booted tablet TARGET with this machine's OpenSSH, or run a COMMAND
+there and end with its exit status. The connection goes through the tablet's own USB
+port. Host keys are not kept: every flashed tablet has a new one.`,
+		Example: `  zarya ssh port:A3
+  zarya ssh usb:1-1.3 -- cat /etc/os-release`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() > 1 || cmd.ArgsLenAtDash() < 0 && len(args) > 1 {
+				return fail(exitUsage, "write zarya ssh TARGET -- COMMAND", "one target, and the command after --")
+			}
+			return a.ssh(args[0], user, args[1:])
+		},
+	}
+	a.waitFlag(cmd)
+	cmd.Flags().StringVarP(&user, "user", "l", user, "the `USER` to log in as")
+	return cmd
+}
+
+func (a *app) ssh(name, user string, command []string) error {
+	t, err := a.one(name)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fail(exitStation, "", "%w", err)
+	}
+	program, err := exec.LookPath("ssh")
+	if err != nil {
+		return fail(exitStation, "install openssh-client", "%w", err)
+	}
+	proxy := fmt.Sprintf("%s connect --wait-for-device %s %s", shellQuote(self), a.wait, shellQuote(t.String()))
+	args := []string{"-o", "ProxyCommand=" + strings.ReplaceAll(proxy, "%", "%%"), "-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no",
+		"-o", "LogLevel=ERROR", "-l", user, "--", "tablet"}
+	cmd := exec.Command(program, append(args, command...)...) //nolint:gosec // OpenSSH, with what was typed
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return &exitError{code: exit.ExitCode()}
+	}
+	if err != nil {
+		return fail(exitStation, "", "%w", err)
+	}
+	return nil
+}
+
+// shellQuote makes one word for the shell that starts a ProxyCommand.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -1,0 +1,74 @@
+// This file makes the connection.
+
+package usbnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Shared is the IPv4 address that usb-moded gives every tablet.
+var Shared = netip.MustParseAddr("192.168.2.15")
+
+// DownError is an interface that is not up: nobody can be reached through it.
+type DownError struct{ Interface string }
+
+func (e *DownError) Error() string {
+	return "the tablet's network interface " + e.Interface + " is down"
+}
+
+// How long one attempt takes.
+const (
+	neighbourFor = 400 * time.Millisecond // for the first neighbour to answer
+	connectFor   = 3 * time.Second        // to each address
+)
+
+// Dial opens a TCP connection to the tablet behind a network interface: to the
+// neighbour's link-local address, or else to the shared IPv4 address. It tries each
+// once.
+func Dial(ctx context.Context, name string, port int) (net.Conn, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("network interface %s: %w", name, err)
+	}
+	if i.Flags&net.FlagUp == 0 {
+		return nil, &DownError{name}
+	}
+	addresses, whyNot := neighbours(ctx, i)
+	var missing []string
+	if whyNot != nil {
+		missing = append(missing, "no IPv6 neighbour: "+whyNot.Error())
+	}
+	for _, address := range append(addresses, Shared) {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		d := net.Dialer{Timeout: connectFor, Control: bind(name)}
+		conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(address.String(), strconv.Itoa(port)))
+		if err == nil {
+			return conn, nil
+		}
+		var op *net.OpError
+		if errors.As(err, &op) { // without the addresses once more
+			err = op.Err
+		}
+		missing = append(missing, fmt.Sprintf("%s: %v", address.WithZone(""), err))
+	}
+	return nil, fmt.Errorf("nobody answers on %s, port %d (%s)", name, port, strings.Join(missing, "; "))
+}
+
+// Neighbours finds who else is on a network interface, by IPv6 link-local addresses
+// with their zone.
+func Neighbours(ctx context.Context, name string) ([]netip.Addr, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("network interface %s: %w", name, err)
+	}
+	return neighbours(ctx, i)
+}
