@@ -26,3 +26,44 @@ code=0
 tech "zarya run --yes --profile /mnt/images/profile.yaml $targets" >/tmp/out 2>/tmp/err || code=$?
 sed 's/^/rig: /' /tmp/out
 [ $code = 1 ] || { cat /tmp/err; fail "zarya run ended with $code, not 1"; }
+result() { grep -q "^$1 .* $2" /tmp/out || { cat /tmp/err; fail "$1 is not '$2'"; }; }
+result 1-2 'FAIL locked'
+result 1-3 'FAIL cable'             # cut at 40%, for good
+result 1-4 'PASS, try 2'            # cut for three seconds
+result 1-5.1 'FAIL cable'           # put into another socket
+result 1-5.2 'CHANGED6 *PASS'       # another serial after the reboot, as its family may
+result A1 'FAIL cable'              # another serial, as its family may not
+grep -q 'A1: boot: another tablet came back: its serial is CHANGED1, and was VT0001' /tmp/out || fail "A1 was not stopped by its serial"
+result 1-5.3.1 'TWIN *PASS'
+result A8 'TWIN *PASS'
+tech "zarya ledger verify" | sed 's/^/rig: ledger /'
+
+# What moved is seen where it is now, and what is booted as booted.
+tech "zarya devices" >/tmp/devices
+sed 's/^/rig: /' /tmp/devices
+grep -q '^usb:1-6 .*fastboot.*VT0005' /tmp/devices || fail "VT0005 is not in its new port"
+grep -q '^usb:1-5.3.2 *A8 *booted' /tmp/devices || fail "A8 is not booted"
+
+# A second run finds nothing to do.
+tech "zarya run --yes --profile /mnt/images/profile.yaml -s usb:1-4 -s usb:1-5.2 -s usb:1-5.3.1 -s port:A8" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "the second run"; }
+sed 's/^/rig: /' /tmp/out
+[ "$(grep -c ' COMPLIANT ' /tmp/out)" = 4 ] || fail "not four are COMPLIANT"
+
+# A shell and a copy through the port of one of the twins, by OpenSSH.
+printf '#!/bin/sh\necho aurora\n' >/tmp/password
+chmod 755 /tmp/password
+ask="SSH_ASKPASS=/tmp/password SSH_ASKPASS_REQUIRE=force"
+tech "$ask zarya ssh port:A8 -- echo hello from" | grep -q 'hello from' || fail "zarya ssh"
+tech "echo copied >/tmp/copy; $ask scp -q -o ProxyCommand='zarya connect port:A8' -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null /tmp/copy defaultuser@tablet:copied &&
+  $ask scp -q -o ProxyCommand='zarya connect port:A8' -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null defaultuser@tablet:copied /tmp/back && cmp /tmp/copy /tmp/back" || fail "scp through zarya connect"
+echo "rig: ssh and scp reached A8 through its port"
+
+# Where nobody may ping, the shared IPv4 address is reached through each port.
+echo "1 0" >/proc/sys/net/ipv4/ping_group_range
+ip address add 192.168.2.1/32 dev lo
+tech "zarya provision --yes --profile /mnt/images/profile.yaml -s usb:1-4 -s usb:1-5.2 -s usb:1-5.3.1" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "provision over IPv4"; }
+sed 's/^/rig: /' /tmp/out
+[ "$(grep -c ' COMPLIANT ' /tmp/out)" = 3 ] || fail "not three are COMPLIANT over IPv4"
+for p in "VT0004 1-4" "CHANGED6 1-5.2"; do
+  grep -q "^${p#* } .* ${p% *} " /tmp/out || fail "not the tablet in its own port: $p"
+done

@@ -57,6 +57,7 @@ ln -s /bin/udevadm "$initramfs/bin/udevd"
 mkdir -p "$initramfs/usr/lib/udev/rules.d"
 cp /lib/udev/rules.d/50-udev-default.rules packaging/70-zarya.rules "$initramfs/usr/lib/udev/rules.d/"
 ln -s bin "$initramfs/sbin"
+ln -s ../bin "$initramfs/usr/bin"
 add "$(command -v ssh)" /bin/ssh
 add "$(command -v scp)" /bin/scp
 printf '%s\n' 'root:x:0:0::/:/bin/sh' 'tech:x:1000:1000::/tmp:/bin/sh' >"$initramfs/etc/passwd"

@@ -146,12 +146,10 @@ func usbFailure(err error) error {
 // usability is why a tablet cannot be flashed as it is, and what to do; "" is nothing.
 func usability(d usb.Device) string {
 	switch d.Mode {
-	case usb.Fastboot, usb.Fastbootd:
+	case usb.Fastboot, usb.Fastbootd, usb.Booted:
 		return ""
 	case usb.Service:
 		return d.Service() + ": hold the power button until the tablet restarts; nothing is written in this mode"
-	case usb.Booted:
-		return "booted; restart it into fastboot mode"
 	}
 	keys := "power off, hold volume down, put the cable in"
 	if t, ok := usb.Known(d.Model()); ok && t.Keys != "" {
