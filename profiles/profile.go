@@ -157,6 +157,9 @@ type SSH struct {
 	HostKey      string `json:"host-key,omitempty"`
 }
 
+// HasRoot reports whether the login is root, or can become it.
+func (s *SSH) HasRoot() bool { return s.User == "root" || s.Root != "none" }
+
 // PortNumber is the TCP port; 0 is the target's own number.
 func (s SSH) PortNumber() int {
 	n, _ := strconv.Atoi(s.Port) // target is 0
@@ -435,7 +438,7 @@ func (p *Profile) checkProvision(t *tree, pointer, dir string, s ProvisionStep) 
 		}
 	}
 	root := func(why string) {
-		if p.SSH.Root == "none" {
+		if !p.SSH.HasRoot() {
 			t.at(pointer, "%s needs root: give ssh.root", why)
 		}
 	}
@@ -531,7 +534,7 @@ func (p *Profile) checkCheck(t *tree, pointer string, c Check) {
 		t.at(pointer, "write {fact: NAME, is: VALUE} or {partition: NAME, digest: image}")
 	case c.Partition != "" && !hasKey(p.Images, c.Partition):
 		t.at(pointer+"/partition", "there is no image %q under images", c.Partition)
-	case c.Partition != "" && p.SSH.Root == "none":
+	case c.Partition != "" && !p.SSH.HasRoot():
 		t.at(pointer, "reading a partition needs root: give ssh.root")
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 // sftp gives the file client of the login, or of root.
 func (c *Client) sftp(ctx context.Context, root bool) (*sftp.Client, error) {
+	root = root && c.login.User != "root"
 	i := 0
 	if root {
 		i = 1

@@ -171,7 +171,7 @@ func (c *Client) run(ctx context.Context, cmd command, limit time.Duration) (std
 		}
 		defer func() { _ = s.Close() }() // it is at its end
 		s.Stdout, s.Stderr = &out, &errs
-		if cmd.root {
+		if cmd.root && c.login.Root != RootNone {
 			s.Stdin = strings.NewReader(c.login.RootPassword + "\n")
 		}
 		return s.Run(cmd.line(c.login.Root))
@@ -208,7 +208,7 @@ func (c *Client) Model(ctx context.Context) (string, error) { return c.fact(ctx,
 
 // Bootloader sends the tablet to fastboot; the connection ends with it.
 func (c *Client) Bootloader(ctx context.Context) error {
-	if c.login.Root == RootNone {
+	if c.login.Root == RootNone && c.login.User != "root" {
 		return errors.New("that needs root: give ssh.root in the profile")
 	}
 	_, stderr, status, err := c.run(ctx, commandBootloader(), commandTimeout)

@@ -12,7 +12,7 @@ mkdir -p "$rig"
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 need=()
-for pair in "qemu-system-x86_64 qemu-system-x86" "busybox busybox-static" "modprobe kmod" "cpio cpio" "udevadm udev" "fastboot fastboot"; do
+for pair in "qemu-system-x86_64 qemu-system-x86" "busybox busybox-static" "modprobe kmod" "cpio cpio" "udevadm udev" "fastboot fastboot" "ip iproute2"; do
   read -r command package <<<"$pair"
   command -v "$command" >/dev/null || need+=("$package")
 done
@@ -47,7 +47,9 @@ add() { # a program and the libraries that it needs
   file=$(readlink -f "$1")
   install -D "$file" "$initramfs$2"
   { ldd "$file" 2>/dev/null || true; } | { grep -o '/[^ )]*' || true; } | sort -u | while read -r lib; do
-    [ -e "$initramfs$lib" ] || install -D "$(readlink -f "$lib")" "$initramfs$lib"
+    local to=$lib
+    [[ $lib != "$root"/* ]] || to=/lib/${lib##*/}
+    [ -e "$initramfs$to" ] || install -D "$(readlink -f "$lib")" "$initramfs$to"
   done
 }
 add "$(command -v busybox)" /bin/busybox
@@ -60,12 +62,17 @@ ln -s bin "$initramfs/sbin"
 ln -s ../bin "$initramfs/usr/bin"
 add "$(command -v ssh)" /bin/ssh
 add "$(command -v scp)" /bin/scp
-printf '%s\n' 'root:x:0:0::/:/bin/sh' 'tech:x:1000:1000::/tmp:/bin/sh' >"$initramfs/etc/passwd"
+add "$(command -v ssh-keygen)" /bin/ssh-keygen
+printf '%s\n' 'root:x:0:0::/:/bin/sh' 'sshd:x:100:65534::/run/sshd:/bin/false' 'tech:x:1000:1000::/tmp:/bin/sh' >"$initramfs/etc/passwd"
 printf '%s\n' 'root:x:0:' 'plugdev:x:46:tech' 'tech:x:1000:' >"$initramfs/etc/group"
 echo 'passwd: files' >"$initramfs/etc/nsswitch.conf"
 add "$(command -v fastboot)" /bin/fastboot
 add "$zarya" /bin/zarya
-for m in virtio_pci virtio_net 9p 9pnet_virtio xhci_pci cdc_ether; do
+add "$(command -v ip)" /bin/ip # its network namespaces
+sshd=$root/.tools/openssh/usr/sbin/sshd
+[ -x "$sshd" ] || sshd=$(command -v sshd)
+LD_LIBRARY_PATH=$(echo "$root"/.tools/openssh/usr/lib/*-linux-gnu) add "$sshd" /usr/sbin/sshd
+for m in virtio_pci virtio_net 9p 9pnet_virtio xhci_pci cdc_ether rndis_host dummy_hcd usb_f_ecm usb_f_rndis; do
   modprobe -d "$rig/kernel" -S "$version" --show-depends "$m" | awk '$1 == "insmod" {print $2}'
 done | sort -u | while read -r ko; do
   install -D "$ko" "$initramfs/lib/modules/${ko#*/lib/modules/}"
@@ -90,6 +97,7 @@ options=(--ports 9 --family kirin710a-ags3,mt8768-kob2
 share="$tree/share"
 mkdir -p "$share" "$tree/usb"
 cp "${1:-scripts/rig-steps.sh}" "$share/steps.sh"
+cp scripts/rig-gadgets.sh "$share/gadgets.sh"
 head -c 16777216 /dev/urandom >"$share/boot.img"
 "$zarya" virtual images --size 16MiB "$share/images" >/dev/null
 "$zarya" virtual --count 8 --listen "usbredir:$tree/usb" --state "$tree/tablets" --verbose \

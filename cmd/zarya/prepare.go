@@ -257,7 +257,7 @@ func (p *prepared) bootedSteps() error {
 		}
 		p.steps = append(p.steps, &provision.Digest{Partition: c.Partition, Size: im.Size(), SHA256: sum})
 	}
-	if p.scope == flash.ScopeRun && p.profile.SSH.Root != provision.RootNone {
+	if p.scope == flash.ScopeRun && p.profile.SSH.HasRoot() {
 		p.steps = append(p.steps, provision.NewStamp(p.stamp()))
 	}
 	return nil
