@@ -29,6 +29,5 @@ done
 fastboot devices -l | while read -r l; do echo "rig: AOSP $l"; done
 echo "rig: up after $(cut -d. -f1 /proc/uptime) s"
 . /mnt/steps.sh
-dmesg | tail -120
 echo "rig: all done"
 poweroff -f

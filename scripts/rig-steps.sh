@@ -3,8 +3,12 @@
 tech "zarya devices" >/tmp/devices
 sed 's/^/rig: /' /tmp/devices
 for p in 1-1 1-2 1-3 1-4 1-5.1 1-5.2 1-5.3.1 1-5.3.2; do
-  grep -q "^usb:$p *- *fastboot .*pci-0000:00:0.*-usb-0:${p#*-}$" /tmp/devices || fail "zarya devices does not show $p"
+  grep -q "^ *usb:$p *- *fastboot .*" /tmp/devices || fail "zarya devices does not show $p"
 done
+grep -q '^pci-0000:00:0.*, bus 1, 480 Mbit/s$' /tmp/devices && grep -q '^    usb:1-5.3 .*hub .*8 sockets .*full$' /tmp/devices || fail "zarya devices does not show the hubs"
+
+# Somebody watches all the while.
+tech "exec zarya devices --watch --json" >/tmp/watch 2>&1 &
 
 # AOSP's client flashes some of them, and zarya knows a tablet that AOSP's cannot name
 # by serial: two have the same.
@@ -12,6 +16,12 @@ for t in VT0001 VT0006 usb:1-5.3.1; do
   fastboot -s $t flash boot /mnt/boot.img >/tmp/out 2>&1 || { cat /tmp/out; fail "AOSP fastboot cannot flash $t"; }
 done
 echo "rig: AOSP fastboot flashed three tablets"
+
+# Four at once where the host has next to no memory for USB.
+echo 1 >/sys/module/usbcore/parameters/usbfs_memory_mb
+tech "zarya flash --yes --image cache=/mnt/boot.img -s usb:1-1 -s usb:1-5.2 -s usb:1-5.3.1 -s usb:1-5.3.2" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "flashing with little memory"; }
+sed 's/^/rig: /' /tmp/out
+echo 16 >/sys/module/usbcore/parameters/usbfs_memory_mb
 tech "zarya getvar serialno -s TWIN" 2>&1 | grep -q 'have the serial "TWIN": usb:1-5.3.1, usb:1-5.3.2' || fail "the twins are not told apart"
 
 # Names are kept against the path, and can be used for a port.
@@ -41,8 +51,8 @@ tech "zarya ledger verify" | sed 's/^/rig: ledger /'
 # What moved is seen where it is now, and what is booted as booted.
 tech "zarya devices" >/tmp/devices
 sed 's/^/rig: /' /tmp/devices
-grep -q '^usb:1-6 .*fastboot.*VT0005' /tmp/devices || fail "VT0005 is not in its new port"
-grep -q '^usb:1-5.3.2 *A8 *booted' /tmp/devices || fail "A8 is not booted"
+grep -q '^ *usb:1-6 .*fastboot.*VT0005' /tmp/devices || fail "VT0005 is not in its new port"
+grep -q '^ *usb:1-5.3.2 *A8 *booted' /tmp/devices || fail "A8 is not booted"
 
 # A second run finds nothing to do.
 tech "zarya run --yes --profile /mnt/images/profile.yaml -s usb:1-4 -s usb:1-5.2 -s usb:1-5.3.1 -s port:A8" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "the second run"; }
@@ -67,6 +77,25 @@ sed 's/^/rig: /' /tmp/out
 for p in "VT0004 1-4" "CHANGED6 1-5.2"; do
   grep -q "^${p#* } .* ${p% *} " /tmp/out || fail "not the tablet in its own port: $p"
 done
+
+# Back in the bootloader, AOSP's client finds it again; meanwhile its socket gets a name.
+tech "exec zarya ports learn B4" >/tmp/learnt 2>/tmp/err &
+until grep -q 'to be B4' /tmp/err; do sleep 0.1; done
+tech "echo aurora-root | $ask zarya ssh usb:1-4 -- devel-su reboot bootloader" 2>/dev/null || true # the connection ends with it
+wait $!
+grep -q '^B4 usb:1-4 pci-' /tmp/learnt || { cat /tmp/learnt /tmp/err; fail "ports learn"; }
+fastboot -s VT0004 flash cache /mnt/boot.img >/tmp/out 2>&1 || { cat /tmp/out; fail "AOSP fastboot cannot flash VT0004 again"; }
+
+# What the watcher saw: what was there, the cut, the move, the two modes.
+seen() { grep -q "\"port\":\"$1\".*\"change\":\"$2\",\"mode\":\"$3\"" /tmp/watch || { cat /tmp/watch; fail "the watcher did not see that $1 $2 in mode $3"; }; }
+seen 1-1 present fastboot
+seen 1-3 left fastboot
+seen 1-6 arrived fastboot
+seen 1-5.3.2 left fastboot
+seen 1-5.3.2 arrived booted
+seen 1-4 left booted
+kill %1
+echo "rig: the watcher saw $(wc -l </tmp/watch) changes"
 
 . /mnt/gadgets.sh
 for way in "IPv6 0 2147483647" "IPv4 1 0"; do

@@ -3,6 +3,7 @@
 package usb
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -54,6 +55,9 @@ type Device struct {
 	Mode            Mode
 	Interfaces      []Interface
 }
+
+// Node is the device's file, through which a process uses it.
+func (d Device) Node() string { return fmt.Sprintf("/dev/bus/usb/%03d/%03d", d.Bus, d.Address) }
 
 // Net is the device's network interface, or "".
 func (d Device) Net() string {

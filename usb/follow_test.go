@@ -1,25 +1,23 @@
-package usb_test
+package usb
 
 import (
 	"fmt"
 	"testing"
-
-	"github.com/zarya-station/zarya/usb"
 )
 
 // TestFollow is every combination of what a tablet tells before and after, of the
 // family's entry in the device table, and of who sent it away. The rule is written out
 // again as a table of its own: serials × family × commanded.
 func TestFollow(t *testing.T) {
-	models := map[usb.SerialRule]string{usb.SerialStays: "KOB-L09", usb.SerialMissing: "AGS3-L09", usb.SerialChanges: "KOB2-W09"}
+	models := map[SerialRule]string{SerialStays: "KOB-L09", SerialMissing: "AGS3-L09", SerialChanges: "KOB2-W09"}
 	for rule, model := range models {
-		if f, ok := usb.Known(model); !ok || f.Serials != rule {
+		if f, ok := Known(model); !ok || f.Serials != rule {
 			t.Fatalf("%s is not an example of %d", model, rule)
 		}
 	}
 	const same, changed, lost, told, never = "same", "changed", "lost", "told late", "never"
 	serials := map[string][2]string{same: {"S1", "S1"}, changed: {"S1", "S2"}, lost: {"S1", ""}, told: {"", "S1"}, never: {"", ""}}
-	allowed := map[string]usb.SerialRule{changed: usb.SerialChanges, lost: usb.SerialMissing, told: usb.SerialMissing, never: usb.SerialMissing}
+	allowed := map[string]SerialRule{changed: SerialChanges, lost: SerialMissing, told: SerialMissing, never: SerialMissing}
 	for name, serial := range serials {
 		for rule, model := range models {
 			for _, commanded := range []bool{false, true} {
@@ -27,17 +25,17 @@ func TestFollow(t *testing.T) {
 					before, now string
 					agree       bool
 				}{{model, model, true}, {model, "", true}, {"", model, true}, {model, "ags3-l09x", false}, {"BAH3-W09", model, false}} {
-					want := usb.Another
+					want := Another
 					switch {
 					case !m.agree:
 					case name == same:
-						want = usb.Same
+						want = Same
 					case commanded && rule >= allowed[name]:
-						want = usb.Unproven
+						want = Unproven
 					}
 					about := fmt.Sprintf("serial %s, rule %d, commanded %v, model %q then %q", name, rule, commanded, m.before, m.now)
-					got, err := usb.Follow(usb.Sighting{Serial: serial[0], Model: m.before}, usb.Sighting{Serial: serial[1], Model: m.now}, commanded)
-					if got != want || (err != nil) != (want == usb.Another) {
+					got, err := Follow(Sighting{Serial: serial[0], Model: m.before}, Sighting{Serial: serial[1], Model: m.now}, commanded)
+					if got != want || (err != nil) != (want == Another) {
 						t.Errorf("%s: %v, %v; want %v", about, got, err, want)
 					}
 				}
@@ -45,15 +43,15 @@ func TestFollow(t *testing.T) {
 		}
 		// A model that nobody knows has nothing allowed.
 		for _, model := range []string{"", "aurora_gsi", "AGS3-L09HN"} {
-			s := usb.Sighting{Model: model}
+			s := Sighting{Model: model}
 			before, now := s, s
 			before.Serial, now.Serial = serial[0], serial[1]
-			if got, _ := usb.Follow(before, now, true); (got == usb.Same) != (name == same) || got == usb.Unproven {
+			if got, _ := Follow(before, now, true); (got == Same) != (name == same) || got == Unproven {
 				t.Errorf("%s of %q: %v", name, model, got)
 			}
 		}
 	}
-	if got, _ := usb.Follow(usb.Sighting{Serial: "S", Model: "AGS3-L09"}, usb.Sighting{Serial: "S", Model: "ags3-l09"}, false); got != usb.Same {
+	if got, _ := Follow(Sighting{Serial: "S", Model: "AGS3-L09"}, Sighting{Serial: "S", Model: "ags3-l09"}, false); got != Same {
 		t.Error("a model in other letters is another tablet")
 	}
 }

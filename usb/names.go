@@ -50,14 +50,22 @@ func parseNames(file, text string) (Names, error) {
 	return names, nil
 }
 
+// ValidName says why a text cannot be a socket's name, or nil.
+func ValidName(name string) error {
+	if !nameForm.MatchString(name) {
+		return fmt.Errorf("%q is no name for a socket: a letter, then up to 15 letters, digits, _ and -", name)
+	}
+	return nil
+}
+
 // Set names a socket; "" takes its name away. A name is of one socket.
 func (n Names) Set(path, name string) error {
 	if name == "" {
 		delete(n, path)
 		return nil
 	}
-	if !nameForm.MatchString(name) {
-		return fmt.Errorf("%q is no name for a socket: a letter, then up to 15 letters, digits, _ and -", name)
+	if err := ValidName(name); err != nil {
+		return err
 	}
 	if !strings.Contains(path, "-usb-0:") || strings.ContainsAny(path, " \t\n") {
 		return fmt.Errorf("%q is no socket's path, such as pci-0000:00:14.0-usb-0:1.3", path)

@@ -36,6 +36,16 @@ func (p Port) Short() string {
 	return strconv.Itoa(p.Bus) + "-" + p.Chain
 }
 
+// Socket is the n-th socket, from 1, of the hub that is in the port; of a Port without
+// a chain, of the bus's root hub.
+func (p Port) Socket(n int) Port {
+	chain := strconv.Itoa(n)
+	if p.Chain != "" {
+		chain = p.Chain + "." + chain
+	}
+	return Port{Controller: p.Controller, Bus: p.Bus, Chain: chain}
+}
+
 func (p Port) String() string { return p.Short() }
 
 // Compare orders ports as a person counts sockets: 1-2 before 1-10.

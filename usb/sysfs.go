@@ -18,6 +18,15 @@ import (
 // Bus is what is plugged in, at one moment.
 type Bus struct {
 	Devices []Device // hubs included, root hubs not, in the order of their ports
+	Roots   []Root   // in the order of their buses
+}
+
+// Root is a root hub: one bus of a controller.
+type Root struct {
+	Controller string
+	Bus        int
+	Speed      Speed
+	Sockets    int
 }
 
 // Tablets are the devices that are in a mode that is known.
@@ -45,6 +54,10 @@ func Scan(sys string) (*Bus, error) {
 	}
 	b := &Bus{}
 	for _, e := range entries {
+		if r, ok := readRoot(filepath.Join(dir, e.Name())); ok {
+			b.Roots = append(b.Roots, r)
+			continue
+		}
 		m := deviceName.FindStringSubmatch(e.Name())
 		if m == nil || !validChain(m[2]) {
 			continue
@@ -61,8 +74,20 @@ func Scan(sys string) (*Bus, error) {
 			b.Devices = append(b.Devices, d)
 		}
 	}
+	slices.SortFunc(b.Roots, func(x, y Root) int { return x.Bus - y.Bus })
 	slices.SortFunc(b.Devices, func(x, y Device) int { return x.Port.Compare(y.Port) })
 	return b, nil
+}
+
+// readRoot reads a folder that is called usb1 and so on.
+func readRoot(link string) (Root, bool) {
+	name, ok := strings.CutPrefix(filepath.Base(link), "usb")
+	bus, err := strconv.Atoi(name)
+	path, perr := filepath.EvalSymlinks(link)
+	if !ok || err != nil || perr != nil {
+		return Root{}, false
+	}
+	return Root{Controller: controller(filepath.Dir(path)), Bus: bus, Speed: Speed(number(path, "speed", 10, 32)), Sockets: int(number(path, "maxchild", 10, 8))}, true
 }
 
 // attribute reads one file of a device; "" if it is not there.

@@ -60,7 +60,7 @@ func (u onUSB) Listen(string) (net.Listener, error) {
 	link := channel.New(queue, etherMTU, tcpip.LinkAddress(own[:]))
 	s, err := newStack(link, own)
 	if err != nil {
-		return nil, fmt.Errorf("the tablet's network: %v", err)
+		return nil, fmt.Errorf("the tablet's network: %w", err)
 	}
 	inner, err := gonet.ListenTCP(s, tcpip.FullAddress{Port: sshPort}, ipv6.ProtocolNumber)
 	if err == nil {

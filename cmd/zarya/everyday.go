@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/usb"
 )
 
 func newGetvar(a *app) *cobra.Command {
@@ -203,79 +201,4 @@ func newOEM(a *app) *cobra.Command {
 	}
 	a.targetFlags(cmd, &typed)
 	return cmd
-}
-
-// device is one row of zarya devices.
-type device struct {
-	Mode   usb.Mode `json:"mode"`
-	Model  string   `json:"model,omitempty"`
-	Serial string   `json:"serial,omitempty"`
-	Lock   string   `json:"lock,omitempty"`
-}
-
-func newDevices(a *app) *cobra.Command {
-	var typed []string
-	cmd := &cobra.Command{
-		Use:     "devices",
-		Short:   "Show what is plugged in, or what the targets are: mode, model, serial, lock state",
-		Example: "  zarya devices\n  zarya devices -s tcp:127.0.0.1:5600 -s tcp:127.0.0.1:5601",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if len(typed) == 0 && os.Getenv("ZARYA_TARGET") == "" {
-				return a.listUSB()
-			}
-			targets, err := a.targets(typed)
-			if err != nil {
-				return err
-			}
-			answers, err := each(a, targets, lookAt)
-			if err != nil {
-				return err
-			}
-			if !a.json {
-				fmt.Fprintf(a.stdout, "%-26s %-10s %-10s %-18s %s\n", "TARGET", "MODE", "MODEL", "SERIAL", "LOCK")
-				for _, r := range answers {
-					d := device{Mode: "-", Model: r.Error}
-					if r.Value != nil {
-						d = *r.Value
-					}
-					fmt.Fprintln(a.stdout, strings.TrimRight(fmt.Sprintf("%-26s %-10s %-10s %-18s %s", r.Target, d.Mode, dash(d.Model), dash(d.Serial), dash(d.Lock)), " "))
-				}
-				return conclude(a, answers)
-			}
-			return printAnswers(a, "devices", answers, nil)
-		},
-	}
-	a.targetFlags(cmd, &typed)
-	return cmd
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-func lookAt(ctx context.Context, s session) (d device, err error) {
-	d.Mode = usb.Fastboot
-	userspace, err := s.IsUserspace(ctx)
-	if err != nil {
-		return d, err
-	}
-	if userspace == fastboot.Yes {
-		d.Mode = usb.Fastbootd
-	}
-	product, err := s.Product(ctx)
-	if err != nil {
-		return d, err
-	}
-	serial, err := s.Serial(ctx)
-	if err != nil {
-		return d, err
-	}
-	unlocked, _, err := s.Unlocked(ctx)
-	d.Model, d.Serial = product.Value, serial.Value
-	d.Lock = map[fastboot.Answer]string{fastboot.Yes: "unlocked", fastboot.No: "locked"}[unlocked]
-	return d, err
 }

@@ -3,14 +3,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/usb"
+	"github.com/zarya-station/zarya/usb/uevent"
 )
 
 // namesFile is where the names are.
@@ -27,6 +30,14 @@ func loadNames() (usb.Names, error) {
 func newPorts(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "ports", Short: "List and name the sockets of hubs", Args: cobra.NoArgs}
 	cmd.AddCommand(
+		&cobra.Command{
+			Use: "learn NAME...", Short: "Name sockets by plugging something into each in turn", Args: cobra.MinimumNArgs(1),
+			Long: `Name sockets one after the other: for each NAME, plug anything (a tablet, a memory stick)
+into the socket that is to have it. A1..A8 stands for eight names. What was learnt is
+kept at once; ^C ends.`,
+			Example: "  zarya ports learn A1..A8",
+			RunE:    func(_ *cobra.Command, args []string) error { return a.learnPorts(args) },
+		},
 		&cobra.Command{
 			Use: "list", Short: "List sockets that have a name or a tablet", Args: cobra.NoArgs,
 			Example: "  zarya ports list --json",
@@ -110,6 +121,11 @@ func (a *app) namePort(args []string) error {
 	if len(args) == 2 {
 		name = args[1]
 	}
+	return keepName(names, path, name)
+}
+
+// keepName writes one name down.
+func keepName(names usb.Names, path, name string) error {
 	if err := names.Set(path, name); err != nil {
 		return fail(exitUsage, "zarya ports list shows the names there are", "%w", err)
 	}
@@ -117,4 +133,105 @@ func (a *app) namePort(args []string) error {
 		return fail(exitStation, "give the folder the right owner and room", "port names: %w", err)
 	}
 	return nil
+}
+
+// learnPorts names the sockets into which things are plugged, in the order of names.
+func (a *app) learnPorts(args []string) error {
+	if a.noInput {
+		return fail(exitUsage, "use zarya ports name PORT NAME", "somebody has to plug something in, and --no-input is set")
+	}
+	wanted, err := expandNames(args)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	wake, err := uevent.Listen(ctx)
+	if err != nil {
+		a.warn("%v; the ports are looked at every second", err)
+	}
+	scan := func() ([]usb.Device, error) {
+		bus, err := scanUSB()
+		if err != nil {
+			return nil, err
+		}
+		return slices.DeleteFunc(bus.Devices, func(d usb.Device) bool { return d.Hub }), nil
+	}
+	learnt := map[string]string{} // path → name
+	ask := func() { fmt.Fprintf(a.stderr, "plug something into the socket that is to be %s\n", wanted[0]) }
+	tell := func(changes []usb.Change) error {
+		for _, c := range changes {
+			path := c.Device.Port.Path()
+			if c.Change != usb.Arrived {
+				continue
+			}
+			if name := learnt[path]; name != "" {
+				fmt.Fprintf(a.stderr, "that socket is %s already\n", name)
+				continue
+			}
+			if err := rename(path, wanted[0]); err != nil {
+				return err
+			}
+			learnt[path] = wanted[0]
+			fmt.Fprintf(a.stdout, "%s usb:%s %s\n", wanted[0], c.Device.Port.Short(), path)
+			if wanted = wanted[1:]; len(wanted) == 0 {
+				return errLearnt
+			}
+			ask()
+		}
+		return nil
+	}
+	ask()
+	if err := usb.Watch(ctx, scan, wake, tell, func(err error) error { return err }); !errors.Is(err, errLearnt) {
+		return err
+	}
+	return nil
+}
+
+var errLearnt = errors.New("every name has its socket")
+
+// rename keeps a name for a path; the socket that had the name before loses it.
+func rename(path, name string) error {
+	names, err := loadNames()
+	if err != nil {
+		return err
+	}
+	if old := names.Find(name); old != "" && old != path {
+		if err := names.Set(old, ""); err != nil {
+			return fail(exitUsage, "", "%w", err)
+		}
+	}
+	return keepName(names, path, name)
+}
+
+const maxNames = 100 // that are learnt at a time
+
+// expandNames makes A1, A2, A3 of A1..A3.
+func expandNames(args []string) ([]string, error) {
+	var list []string
+	for _, arg := range args {
+		from, to, isRange := strings.Cut(arg, "..")
+		if !isRange {
+			list = append(list, arg)
+			continue
+		}
+		prefix := strings.TrimRight(from, "0123456789")
+		first, err := strconv.Atoi(from[len(prefix):])
+		last, lerr := strconv.Atoi(strings.TrimPrefix(to, prefix))
+		if err != nil || lerr != nil || last < first || last-first >= maxNames {
+			return nil, fail(exitUsage, "write A1..A8", "%q is not a range of names", arg)
+		}
+		for n := first; n <= last; n++ {
+			list = append(list, prefix+strconv.Itoa(n))
+		}
+	}
+	for i, name := range list {
+		if err := usb.ValidName(name); err != nil {
+			return nil, fail(exitUsage, "", "%w", err)
+		}
+		if slices.Contains(list[:i], name) {
+			return nil, fail(exitUsage, "name each socket once", "%q is there twice", name)
+		}
+	}
+	return list, nil
 }

@@ -130,6 +130,7 @@ func usbFailure(err error) error {
 	case libusb.Permission:
 		f.Hint = udevRule
 	case libusb.Busy:
+		f.Message += holders(e.Node)
 		f.Hint = "end the other program (fastboot, adb, a virtual machine), then try again"
 	case libusb.Unavailable:
 		f.Hint = "use a zarya that was built with cgo, on a machine with USB"
@@ -141,21 +142,6 @@ func usbFailure(err error) error {
 		f.Class, f.Hint = flash.ClassCable, "check the cable and the socket, then try again"
 	}
 	return f
-}
-
-// usability is why a tablet cannot be flashed as it is, and what to do; "" is nothing.
-func usability(d usb.Device) string {
-	switch d.Mode {
-	case usb.Fastboot, usb.Fastbootd, usb.Booted:
-		return ""
-	case usb.Service:
-		return d.Service() + ": hold the power button until the tablet restarts; nothing is written in this mode"
-	}
-	keys := "power off, hold volume down, put the cable in"
-	if t, ok := usb.Known(d.Model()); ok && t.Keys != "" {
-		keys = t.Keys
-	}
-	return "not in fastboot mode: " + keys
 }
 
 // usbTargets resolves a name of something on USB. Globs may match several.
@@ -206,49 +192,4 @@ func joinTargets(list []target) string {
 		names[i] = t.String()
 	}
 	return strings.Join(names, ", ")
-}
-
-// usbItem is one row of zarya devices on USB.
-type usbItem struct {
-	Target string   `json:"target"`
-	Port   string   `json:"port"`
-	Name   string   `json:"port_name,omitempty"`
-	Path   string   `json:"path"`
-	Mode   usb.Mode `json:"mode"`
-	Model  string   `json:"model,omitempty"`
-	Serial string   `json:"serial,omitempty"`
-	Speed  string   `json:"speed,omitempty"`
-	Hint   string   `json:"hint,omitempty"`
-}
-
-// listUSB shows every tablet that is plugged in.
-func (a *app) listUSB() error {
-	bus, err := scanUSB()
-	if err != nil {
-		return err
-	}
-	names, err := loadNames()
-	if err != nil {
-		return err
-	}
-	items := []usbItem{}
-	for _, d := range bus.Tablets() {
-		items = append(items, usbItem{Target: socket{port: d.Port}.String(), Port: d.Port.Short(), Name: names[d.Port.Path()], Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
-			Serial: d.Serial, Speed: d.Speed.String(), Hint: usability(d)})
-	}
-	if a.json {
-		return a.document("devices", items)
-	}
-	if len(items) == 0 {
-		fmt.Fprintln(a.stderr, "no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
-		return nil
-	}
-	fmt.Fprintf(a.stdout, "%-14s %-8s %-10s %-10s %-18s %-6s %s\n", "TARGET", "NAME", "MODE", "MODEL", "SERIAL", "SPEED", "PATH")
-	for _, i := range items {
-		fmt.Fprintf(a.stdout, "%-14s %-8s %-10s %-10s %-18s %-6s %s\n", i.Target, dash(i.Name), i.Mode, dash(i.Model), dash(i.Serial), dash(i.Speed), i.Path)
-		if i.Hint != "" {
-			fmt.Fprintf(a.stdout, "  → %s\n", i.Hint)
-		}
-	}
-	return nil
 }

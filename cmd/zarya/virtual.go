@@ -305,14 +305,14 @@ func (a *app) virtualUSB(o virtualOptions, dir string) error {
 			return fail(exitStation, "", "%s: %w", config.Serial, err)
 		}
 		ports := &sockets{dir: dir, listening: make(chan struct{}, 1)}
-		ended := make(chan error, 1)
+		ended := make(chan struct{})
 		wg.Go(func() {
+			defer close(ended)
 			err := tablet.ServeUSB(ctx, ports, i+1, o.fullSpeed)
 			if err != nil {
 				failed <- fmt.Errorf("%s: %w", config.Serial, err)
 				cancel()
 			}
-			ended <- err
 		})
 		select {
 		case <-ports.listening:

@@ -19,9 +19,10 @@ import (
 	"github.com/google/gousb"
 )
 
+// Available says that this program can use USB devices.
+const Available = true
+
 const (
-	pieceSize   = 256 << 10       // bytes of one transfer
-	maxInFlight = 4               // transfers of one tablet
 	settleFor   = 2 * time.Second // after arrival the node may not be ours yet (udev)
 	giveUpAfter = 3 * time.Second // for a cancelled transfer to come back
 	controlTime = 5 * time.Second
@@ -38,9 +39,8 @@ type Conn struct {
 	out    *gousb.OutEndpoint
 	in     *gousb.InEndpoint
 
-	stream  *gousb.WriteStream // while data goes out
-	pending []byte             // less than a piece, not sent yet
-	depth   int                // transfers in flight
+	queue   queue
+	pending []byte // less than a piece, not sent yet
 
 	wedged atomic.Bool // a call never came back: nothing is closed, the process keeps it
 	closed sync.Once
@@ -63,9 +63,38 @@ func usbfsBytes() int {
 	return n << 20
 }
 
-// depthFor shares three quarters of the budget among the tablets that are open.
-func depthFor(budget, tablets int) int {
-	return min(max(budget*3/4/pieceSize/max(tablets, 1), 1), maxInFlight)
+// memory is what was learnt about it.
+var memory throttle
+
+// gousbStream tells ENOMEM by its name.
+type gousbStream struct{ *gousb.WriteStream }
+
+func (s gousbStream) WriteContext(ctx context.Context, p []byte) (int, error) {
+	n, err := s.WriteStream.WriteContext(ctx, p)
+	return n, noMemory(err)
+}
+
+func (s gousbStream) CloseContext(ctx context.Context) error {
+	return noMemory(s.WriteStream.CloseContext(ctx))
+}
+
+func noMemory(err error) error {
+	if errors.Is(err, gousb.ErrorNoMem) {
+		return fmt.Errorf("%w: %w", errNoMemory, err)
+	}
+	return err
+}
+
+// newQueue makes the queue of the tablet's data.
+func (c *Conn) newQueue() queue {
+	return queue{
+		throttle: &memory,
+		want:     func() int { return depthFor(usbfsBytes(), int(open.Load())) },
+		open: func(depth int) (stream, error) {
+			s, err := c.out.NewStream(pieceSize, depth)
+			return gousbStream{s}, noMemory(err)
+		},
+	}
 }
 
 // newContext starts libusb, which panics in gousb when it cannot.
@@ -119,6 +148,7 @@ func claim(bus, address int) (*Conn, error) {
 		_ = c.release()
 		return nil, err
 	}
+	c.queue = c.newQueue()
 	open.Add(1)
 	return c, nil
 }
@@ -218,10 +248,31 @@ func (c *Conn) WritePacket(ctx context.Context, p []byte) error {
 	if err := c.flush(ctx); err != nil {
 		return err
 	}
+	return c.writeOnce(ctx, p)
+}
+
+// writeOnce sends one transfer.
+func (c *Conn) writeOnce(ctx context.Context, p []byte) error {
 	return c.bounded(ctx, func() error {
-		_, err := c.out.WriteContext(ctx, p)
+		return patiently(ctx, func() error {
+			_, err := c.out.WriteContext(ctx, p)
+			return noMemory(err)
+		})
+	})
+}
+
+// readOnce reads one transfer that is not empty.
+func (c *Conn) readOnce(ctx context.Context, buf []byte) (n int, err error) {
+	err = c.bounded(ctx, func() (err error) {
+		for n == 0 && err == nil && ctx.Err() == nil { // packets of length zero are no responses
+			err = patiently(ctx, func() (err error) {
+				n, err = c.in.ReadContext(ctx, buf)
+				return noMemory(err)
+			})
+		}
 		return err
 	})
+	return n, err
 }
 
 // ReadPacket reads one response.
@@ -230,13 +281,7 @@ func (c *Conn) ReadPacket(ctx context.Context, p []byte) (int, error) {
 		return 0, err
 	}
 	buf := make([]byte, packetRoom) // its own: a wedged transfer keeps it
-	var n int
-	err := c.bounded(ctx, func() (err error) {
-		for n == 0 && err == nil && ctx.Err() == nil { // packets of length zero are no responses
-			n, err = c.in.ReadContext(ctx, buf)
-		}
-		return err
-	})
+	n, err := c.readOnce(ctx, buf)
 	if err == nil && n > len(p) {
 		err = fmt.Errorf("%w (%d bytes)", ErrOversize, n)
 	}
@@ -270,43 +315,22 @@ func (c *Conn) WriteData(ctx context.Context, p []byte) error {
 	return nil
 }
 
-// push hands one whole piece to the queue; the queue copies it. gousb's streams send
-// all of a transfer, however little was written to it.
+// push hands one whole piece to the queue. gousb's streams send all of a transfer,
+// however little was written to it.
 func (c *Conn) push(ctx context.Context, p []byte) error {
-	return c.bounded(ctx, func() error {
-		if c.stream == nil {
-			depth := depthFor(usbfsBytes(), int(open.Load()))
-			if c.depth > 0 {
-				depth = min(depth, c.depth)
-			}
-			s, err := c.out.NewStream(pieceSize, depth)
-			if err != nil {
-				return err
-			}
-			c.stream = s
-		}
-		_, err := c.stream.WriteContext(ctx, p)
-		return err
-	})
+	return c.bounded(ctx, func() error { return c.queue.push(ctx, p) })
 }
 
 // flush sends what is held back and waits until all of it was taken.
 func (c *Conn) flush(ctx context.Context) error {
-	if c.stream == nil && len(c.pending) == 0 {
-		return nil
-	}
-	if s := c.stream; s != nil {
-		c.stream = nil
-		if err := c.bounded(ctx, func() error { return s.CloseContext(ctx) }); err != nil {
+	if c.queue.stream != nil {
+		if err := c.bounded(ctx, func() error { return c.queue.drain(ctx) }); err != nil {
 			return err
 		}
 	}
-	if rest := c.pending; len(rest) > 0 { // a stream would send a whole piece of it
-		c.pending = nil
-		return c.bounded(ctx, func() error {
-			_, err := c.out.WriteContext(ctx, rest)
-			return err
-		})
+	rest := c.pending
+	if c.pending = nil; len(rest) > 0 {
+		return c.writeOnce(ctx, rest)
 	}
 	return nil
 }
@@ -318,13 +342,7 @@ func (c *Conn) ReadData(ctx context.Context, p []byte) (int, error) {
 	}
 	size := c.in.Desc.MaxPacketSize
 	buf := make([]byte, (min(len(p), pieceSize)+size-1)/size*size)
-	var n int
-	err := c.bounded(ctx, func() (err error) {
-		for n == 0 && err == nil && ctx.Err() == nil {
-			n, err = c.in.ReadContext(ctx, buf)
-		}
-		return err
-	})
+	n, err := c.readOnce(ctx, buf)
 	if err == nil && n > len(p) {
 		err = fmt.Errorf("%w (%d bytes of data for %d)", ErrOversize, n, len(p))
 	}
@@ -356,11 +374,9 @@ func (c *Conn) Close() error {
 // device, context.
 func (c *Conn) release() error {
 	var errs []error
-	if c.stream != nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = c.stream.CloseContext(ctx) // what is in flight is cancelled
-	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = c.queue.drain(ctx) // what is in flight is cancelled
 	if c.iface != nil {
 		c.iface.Close()
 	}

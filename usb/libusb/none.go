@@ -7,6 +7,9 @@ import (
 	"errors"
 )
 
+// Available says that this program can use USB devices.
+const Available = false
+
 // Conn is never made without cgo.
 type Conn struct{}
 
