@@ -5,7 +5,6 @@ package flash
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,18 +47,7 @@ func (s *Session) preflight(ctx context.Context) error {
 // facts are the verdicts that concern the whole tablet.
 func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 	var verdicts []Verdict
-	if want := s.job.Require.Products; len(want) > 0 {
-		v := Verdict{Fact: "product", Answer: fastboot.Yes, Source: s.productFrom}
-		only := s.job.Require.ProductFrom
-		switch got := s.key.Product; {
-		case got == "" || only != "" && s.mode != usb.Booted && s.productFrom != only:
-			v.Answer = fastboot.NotTold
-			v.Fail = failf(ClassDevice, "this bootloader does not tell; leave the check out only if you know what the tablet is",
-				"the tablet does not tell its product; %s was asked for", strings.Join(want, " or "))
-		case !slices.ContainsFunc(want, func(w string) bool { return strings.EqualFold(w, got) }):
-			v.Answer = fastboot.No
-			v.Fail = failf(ClassProfile, "put this tablet back, or take what is made for it", "the tablet is %q, %s was asked for", got, strings.Join(want, " or "))
-		}
+	if v, asked := s.product(); asked {
 		verdicts = append(verdicts, v)
 	}
 	if !s.writes() || s.mode == usb.Booted {
@@ -86,6 +74,27 @@ func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 	return verdicts, err
 }
 
+// product is the verdict about what the tablet is, if the job asks.
+func (s *Session) product() (v Verdict, asked bool) {
+	want, only := s.job.Require.Products, s.job.Require.ProductFrom
+	v = Verdict{Fact: "product", Answer: fastboot.Yes, Source: s.productFrom}
+	switch got := s.key.Product; {
+	case got == "" || only != "" && s.mode.Flashing() && s.productFrom != only:
+		v.Answer = fastboot.NotTold
+		v.Fail = failf(ClassDevice, "this bootloader does not tell; leave the check out only if you know what the tablet is",
+			"the tablet does not tell its product; %s was asked for", strings.Join(want, " or "))
+	case !slices.ContainsFunc(want, func(w string) bool { return strings.EqualFold(w, got) }):
+		v.Answer = fastboot.No
+		v.Fail = failf(ClassProfile, "put this tablet back, or take what is made for it", "the tablet is %q, %s was asked for", got, strings.Join(want, " or "))
+	}
+	return v, len(want) > 0
+}
+
+// tooLow is a battery below what is asked for.
+func tooLow(percent, minimum int) *Failure {
+	return failf(ClassDevice, "charge the tablet and try again", "the battery has %d %%, %d %% are asked for; nothing was written", percent, minimum)
+}
+
 // battery is the verdict about the charge.
 func (s *Session) battery(ctx context.Context) (Verdict, error) {
 	ok, err := s.client.BatteryOK(ctx)
@@ -93,22 +102,27 @@ func (s *Session) battery(ctx context.Context) (Verdict, error) {
 		return Verdict{}, err
 	}
 	v := Verdict{Fact: "battery", Answer: ok, Source: "getvar:battery-soc-ok"}
-	why := "the battery is too low for flashing; nothing was written"
-	if minimum := s.job.Require.MinBattery; minimum > 0 && ok != fastboot.No {
+	minimum := s.job.Require.MinBattery
+	if minimum > 0 && ok != fastboot.No {
 		f, err := s.client.Var(ctx, "battery-soc")
 		if err != nil {
 			return Verdict{}, err
 		}
-		if percent, perr := strconv.Atoi(strings.TrimSuffix(f.Value, "%")); perr == nil {
+		percent, perr := strconv.Atoi(strings.TrimSuffix(f.Value, "%"))
+		if perr != nil && s.android != nil && s.android.Battery >= 0 {
+			f.Source, percent, perr = androidFrom, s.android.Battery, nil // a minute ago
+		}
+		if perr == nil {
 			v.Source, v.Answer = f.Source, fastboot.Yes
 			if percent < minimum {
-				v.Answer, why = fastboot.No, fmt.Sprintf("the battery has %d %%, %d %% are asked for; nothing was written", percent, minimum)
+				v.Answer, v.Fail = fastboot.No, tooLow(percent, minimum)
 			}
 		}
 	}
 	switch {
+	case v.Fail != nil:
 	case v.Answer == fastboot.No:
-		v.Fail = failf(ClassDevice, "charge the tablet and try again", "%s", why)
+		v.Fail = failf(ClassDevice, "charge the tablet and try again", "the battery is too low for flashing; nothing was written")
 	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilenceStops:
 		v.Fail = failf(ClassDevice, "write battery: {unknown: allow} in the profile if these tablets never tell", "the tablet does not tell its charge; nothing was written")
 	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilencePasses:

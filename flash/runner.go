@@ -313,6 +313,9 @@ func (s *Session) connect(ctx context.Context) error {
 	default:
 		err = s.openFastboot(ctx, s.runner.Wait)
 	}
+	if errors.Is(err, ErrAndroid) {
+		err = s.fromAndroid(ctx, err)
+	}
 	if err != nil {
 		return err
 	}

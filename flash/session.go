@@ -26,6 +26,7 @@ type Session struct {
 	client      *fastboot.Client // in fastboot
 	booted      Booted           // when booted
 	hostKey     string           // of this boot, once seen
+	android     *Running         // what it told in Android; nil: it was not there
 	productFrom string           // the question that told the product
 	where       Where
 	key         Key

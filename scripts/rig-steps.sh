@@ -7,6 +7,18 @@ for p in 1-1 1-2 1-3 1-4 1-5.1 1-5.2 1-5.3.1 1-5.3.2; do
 done
 grep -q '^pci-0000:00:0.*, bus 1, 480 Mbit/s$' /tmp/devices && grep -q '^    usb:1-5.3 .*hub .*8 sockets .*full$' /tmp/devices || fail "zarya devices does not show the hubs"
 
+# A tablet in Android is asked through an adb server; without one, its keys are told.
+grep -q '^  usb:1-6 .*adb .*AGS3-L09 .*VT0009' /tmp/devices && grep -q 'start an adb server' /tmp/devices || fail "zarya devices does not show the tablet in Android"
+tech "adb start-server" >/tmp/out 2>&1 || { cat /tmp/out; fail "adb server"; }
+n=0
+until tech "adb devices -l" | grep -q 'VT0009 *device usb:1-6'; do
+  n=$((n + 1)); [ $n -lt 40 ] || { tech "adb devices -l"; fail "the adb server does not see VT0009"; }
+  sleep 0.25
+done
+tech "zarya devices" >/tmp/devices
+grep -A1 'usb:1-6' /tmp/devices | sed 's/^/rig: /'
+grep -q 'Android AGS3-L09 10.1.1.176(C635E4R1P1), battery 80 %; flash and run send it' /tmp/devices || fail "the tablet in Android was not asked"
+
 # Somebody watches all the while.
 tech "exec zarya devices --watch --json" >/tmp/watch 2>&1 &
 
@@ -31,7 +43,7 @@ tech "zarya ports list" | sed 's/^/rig: /'
 
 # All at once, from fastboot to the booted and provisioned system, on their own ports.
 targets=
-for p in port:A1 usb:1-2 usb:1-3 usb:1-4 usb:1-5.1 usb:1-5.2 usb:1-5.3.1 port:A8; do targets="$targets -s $p"; done
+for p in port:A1 usb:1-2 usb:1-3 usb:1-4 usb:1-5.1 usb:1-5.2 usb:1-5.3.1 port:A8 usb:1-6; do targets="$targets -s $p"; done
 code=0
 tech "zarya run --yes --profile /mnt/images/profile.yaml $targets" >/tmp/out 2>/tmp/err || code=$?
 sed 's/^/rig: /' /tmp/out
@@ -46,13 +58,16 @@ result A1 'FAIL cable'              # another serial, as its family may not
 grep -q 'A1: boot: another tablet came back: its serial is CHANGED1, and was VT0001' /tmp/out || fail "A1 was not stopped by its serial"
 result 1-5.3.1 'TWIN *PASS'
 result A8 'TWIN *PASS'
+result 1-6 'VT0009 *PASS'           # was in Android
 tech "zarya ledger verify" | sed 's/^/rig: ledger /'
 
 # What moved is seen where it is now, and what is booted as booted.
 tech "zarya devices" >/tmp/devices
 sed 's/^/rig: /' /tmp/devices
-grep -q '^ *usb:1-6 .*fastboot.*VT0005' /tmp/devices || fail "VT0005 is not in its new port"
+grep -q '^ *usb:1-7 .*fastboot.*VT0005' /tmp/devices || fail "VT0005 is not in its new port"
 grep -q '^ *usb:1-5.3.2 *A8 *booted' /tmp/devices || fail "A8 is not booted"
+
+tech "adb kill-server"
 
 # A second run finds nothing to do.
 tech "zarya run --yes --profile /mnt/images/profile.yaml -s usb:1-4 -s usb:1-5.2 -s usb:1-5.3.1 -s port:A8" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "the second run"; }
@@ -90,7 +105,9 @@ fastboot -s VT0004 flash cache /mnt/boot.img >/tmp/out 2>&1 || { cat /tmp/out; f
 seen() { grep -q "\"port\":\"$1\".*\"change\":\"$2\",\"mode\":\"$3\"" /tmp/watch || { cat /tmp/watch; fail "the watcher did not see that $1 $2 in mode $3"; }; }
 seen 1-1 present fastboot
 seen 1-3 left fastboot
-seen 1-6 arrived fastboot
+seen 1-7 arrived fastboot
+seen 1-6 present adb
+seen 1-6 arrived booted
 seen 1-5.3.2 left fastboot
 seen 1-5.3.2 arrived booted
 seen 1-4 left booted

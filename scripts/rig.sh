@@ -12,7 +12,7 @@ mkdir -p "$rig"
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 need=()
-for pair in "qemu-system-x86_64 qemu-system-x86" "busybox busybox-static" "modprobe kmod" "cpio cpio" "udevadm udev" "fastboot fastboot" "ip iproute2"; do
+for pair in "qemu-system-x86_64 qemu-system-x86" "busybox busybox-static" "modprobe kmod" "cpio cpio" "udevadm udev" "fastboot fastboot" "adb adb" "ip iproute2"; do
   read -r command package <<<"$pair"
   command -v "$command" >/dev/null || need+=("$package")
 done
@@ -67,6 +67,7 @@ printf '%s\n' 'root:x:0:0::/:/bin/sh' 'sshd:x:100:65534::/run/sshd:/bin/false' '
 printf '%s\n' 'root:x:0:' 'plugdev:x:46:tech' 'tech:x:1000:' >"$initramfs/etc/group"
 echo 'passwd: files' >"$initramfs/etc/nsswitch.conf"
 add "$(command -v fastboot)" /bin/fastboot
+add "$(command -v adb)" /bin/adb
 add "$zarya" /bin/zarya
 add "$(command -v ip)" /bin/ip # its network namespaces
 sshd=$root/.tools/openssh/usr/sbin/sshd
@@ -84,30 +85,30 @@ chmod +x "$initramfs/init"
 (cd "$initramfs" && find . | cpio -o -H newc --quiet) | gzip -1 >"$tree/initrd"
 
 # What happens to the tablets; see rig-steps.sh. The bench's have no faults.
-options=(--ports 9 --family kirin710a-ags3,mt8768-kob2
+options=(--ports 10 --android VT0009 --family kirin710a-ags3,mt8768-kob2
   --fault-on VT0002=locked
   --fault-on VT0003=unplug@40% --fault-on VT0004=unplug=3@40%
-  --fault-on VT0005=unplug=port:9@40%
+  --fault-on VT0005=unplug=port:10@40%
   --fault-on VT0006=serial=CHANGED6@reboot --fault-on VT0001=serial=CHANGED1@reboot
   --fault-on VT0007=serial=TWIN --fault-on VT0008=serial=TWIN)
 [ $# -eq 0 ] || options=()
 
-# Eight tablets: four on root ports (high speed), four behind nested hubs; a ninth
-# socket is empty.
+# Eight tablets in fastboot: four on root ports (high speed), four behind nested hubs;
+# a ninth in Android; a tenth socket is empty.
 share="$tree/share"
 mkdir -p "$share" "$tree/usb"
 cp "${1:-scripts/rig-steps.sh}" "$share/steps.sh"
 cp scripts/rig-gadgets.sh "$share/gadgets.sh"
 head -c 16777216 /dev/urandom >"$share/boot.img"
 "$zarya" virtual images --size 16MiB "$share/images" >/dev/null
-"$zarya" virtual --count 8 --listen "usbredir:$tree/usb" --state "$tree/tablets" --verbose \
+"$zarya" virtual --count 9 --listen "usbredir:$tree/usb" --state "$tree/tablets" --verbose \
   "${options[@]}" >"$tree/ready" 2>"$rig/virtual.log" &
 pids+=($!)
 until grep -q '^ready$' "$tree/ready"; do kill -0 "${pids[0]}" 2>/dev/null || { cat "$rig/virtual.log" >&2; exit 1; }; sleep 0.05; done
 args=(-device qemu-xhci,id=xhci,p2=8,p3=8
   -device usb-hub,bus=xhci.0,port=5 -device usb-hub,bus=xhci.0,port=5.3)
 n=0
-for port in 1 2 3 4 5.1 5.2 5.3.1 5.3.2 6; do
+for port in 1 2 3 4 5.1 5.2 5.3.1 5.3.2 6 7; do
   n=$((n + 1))
   args+=(-chardev "socket,id=r$n,path=$tree/usb/port-$n,reconnect=1" -device "usb-redir,chardev=r$n,bus=xhci.0,port=$port")
 done
@@ -117,10 +118,10 @@ timeout 170 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m
 
 grep -q '^rig: all done' "$rig/log" || { echo "the rig failed; the end of .tools/rig/log:"; tail -40 "$rig/log"; exit 1; }
 [ $# -eq 0 ] || exit 0 # other steps than the test's
-for n in 4 6 7 8; do # that passed
+for n in 4 6 7 8 9; do # that passed
   for image in boot vbmeta; do
     cmp "$share/images/$image.img" <(head -c "$(stat -c %s "$share/images/$image.img")" "$tree/tablets/VT000$n/$image.img")
   done
   cmp "$share/images/system.img" <(head -c "$(stat -c %s "$share/images/system.img")" "$tree/tablets/VT000$n/system.img")
 done
-echo "rig: what the four tablets that passed hold is what was sent, byte for byte"
+echo "rig: what the five tablets that passed hold is what was sent, byte for byte"

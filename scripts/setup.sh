@@ -9,6 +9,7 @@ needed=(
   "go golang-go"
   "cc gcc"
   "fastboot fastboot"
+  "adb adb"
   "img2simg android-sdk-libsparse-utils"
   "mkfs.ext4 e2fsprogs"
   "debugfs e2fsprogs"

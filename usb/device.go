@@ -44,7 +44,8 @@ type Interface struct {
 // Device is what is plugged into a port.
 type Device struct {
 	Port            Port
-	Bus, Address    int // of its node /dev/bus/usb/BBB/AAA
+	Bus, Address    int    // of its node /dev/bus/usb/BBB/AAA
+	Kernel          string // the kernel's name of it, which has its own bus: 2-1.3 on the USB 3 half of 1-1.3
 	Vendor, Product uint16
 	Serial          string // cleaned; "" when there is none
 	Manufacturer    string

@@ -115,7 +115,7 @@ func number(path, name string, base, bits int) uint64 {
 func readDevice(path string, bus int, chain string) (Device, bool) {
 	speed, err := strconv.ParseFloat(attribute(path, "speed"), 64)
 	d := Device{
-		Bus: bus, Address: int(number(path, "devnum", 10, 16)),
+		Bus: bus, Kernel: filepath.Base(path), Address: int(number(path, "devnum", 10, 16)),
 		Vendor: uint16(number(path, "idVendor", 16, 16)), Product: uint16(number(path, "idProduct", 16, 16)),
 		Serial: clean(attribute(path, "serial")), Manufacturer: clean(attribute(path, "manufacturer")), Name: clean(attribute(path, "product")),
 		Hub: number(path, "bDeviceClass", 16, 8) == 9, Sockets: int(number(path, "maxchild", 10, 8)), Speed: Speed(speed),

@@ -31,6 +31,7 @@ type Config struct {
 	Bus         *Bus             // shared by tablets; nil is unlimited
 	Faults      []Fault
 	RebootTime  time.Duration // how long it is away when it restarts
+	Android     bool          // on USB it runs Android first, with debugging on
 	Digests     bool          // keep the digest of each download, for State
 	Login       Login         // of the booted system; the zero value is DefaultLogin
 	Log         func(format string, args ...any)
@@ -66,7 +67,7 @@ type Tablet struct {
 
 // State is a snapshot of a tablet.
 type State struct {
-	Mode       string // fastboot, fastbootd, booting, system, dead (does not boot), off, unplugged
+	Mode       string // adb, fastboot, fastbootd, booting, system, dead (does not boot), off, unplugged
 	Locked     bool
 	Slot       string // a or b; "" without slots
 	Downloads  int
@@ -116,6 +117,9 @@ func New(c Config) (*Tablet, error) {
 	}
 	if c.Family.Slots {
 		t.state.Slot = "a"
+	}
+	if c.Android {
+		t.state.Mode = "adb"
 	}
 	if c.Dir != "" {
 		if err := os.MkdirAll(filepath.Join(c.Dir, c.Serial), 0o755); err != nil {

@@ -85,10 +85,14 @@ func (t *Tablet) connected(ctx context.Context, conn net.Conn, full bool) error 
 	gone := t.afterPull()
 	for {
 		if gone == nil {
-			if err := r.plug(t.bootloader(speed)); err != nil {
+			serve := func() error { return t.session(ctx, r) }
+			if t.State().Mode == "adb" {
+				serve = func() error { return t.android(adbUSB{r}) }
+			}
+			if err := r.plug(t.face(speed)); err != nil {
 				return err
 			}
-			if err := t.session(ctx, r); !errors.As(err, &gone) {
+			if err := serve(); !errors.As(err, &gone) {
 				return err
 			}
 			if err := r.pull(); err != nil {
@@ -115,13 +119,15 @@ func (t *Tablet) afterPull() *leave {
 	return nil
 }
 
-// bootloader is what the tablet shows itself as in fastboot.
-func (t *Tablet) bootloader(speed uint8) *usbFunction {
+// face is what the tablet shows itself as in fastboot and in Android.
+func (t *Tablet) face(speed uint8) *usbFunction {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	product, label := uint16(0xd00d), "fastboot"
-	if t.state.Mode == "fastbootd" {
-		product, label = 0x4ee0, "fastbootd"
+	switch t.state.Mode {
+	case "adb":
+		return vendorFunction(0x12d1, 0x107e, t.serial, t.config.Family.Product, "ADB Interface", 0x01, speed)
+	case "fastbootd":
+		return vendorFunction(0x18d1, 0x4ee0, t.serial, "Android", "fastbootd", 0x03, speed)
 	}
-	return vendorFunction(0x18d1, product, t.serial, "Android", label, 0x03, speed)
+	return vendorFunction(0x18d1, 0xd00d, t.serial, "Android", "fastboot", 0x03, speed)
 }

@@ -5,16 +5,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/zarya-station/zarya/adb"
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/ui"
@@ -168,6 +171,55 @@ type usbItem struct {
 	Serial string   `json:"serial,omitempty"`
 	Speed  string   `json:"speed,omitempty"`
 	Hint   string   `json:"hint,omitempty"`
+
+	Build   string `json:"build,omitempty"`   // of Android, as an adb server tells it
+	Battery int    `json:"battery,omitempty"` // percent
+}
+
+// inAndroid is what an adb server tells of a tablet.
+type inAndroid struct {
+	adb.Facts
+	err error
+}
+
+// hint is what to do with a tablet in Android.
+func (i inAndroid) hint(d usb.Device) string {
+	switch {
+	case errors.Is(i.err, adb.ErrNoServer):
+		return usability(d) + "; or start an adb server (adb start-server), and flash and run do it"
+	case i.err != nil:
+		return fmt.Sprintf("%v; or: %s", i.err, usability(d))
+	}
+	battery := ""
+	if i.Battery >= 0 {
+		battery = fmt.Sprintf(", battery %d %%", i.Battery)
+	}
+	return fmt.Sprintf("Android %s%s; flash and run send it to its bootloader", i.Build, battery)
+}
+
+// askAndroid asks about every tablet that runs Android, all at once.
+func askAndroid(ctx context.Context, bus *usb.Bus) map[usb.Port]inAndroid {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	all := map[usb.Port]inAndroid{}
+	for _, d := range bus.Tablets() {
+		if d.Mode != usb.ADB {
+			continue
+		}
+		wg.Go(func() {
+			var i inAndroid
+			server := adb.Default()
+			at, err := server.At(ctx, d.Kernel)
+			if i.err = err; err == nil {
+				i.Facts, i.err = server.Facts(ctx, at)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all[d.Port] = i
+		})
+	}
+	wg.Wait()
+	return all
 }
 
 // listUSB shows everything that is plugged in.
@@ -180,15 +232,25 @@ func (a *app) listUSB() error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	android := askAndroid(ctx, bus)
 	if a.json {
 		items := []usbItem{}
 		for _, d := range bus.Tablets() {
-			items = append(items, usbItem{Target: socket{port: d.Port}.String(), Port: d.Port.Short(), Name: names[d.Port.Path()], Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
-				Serial: d.Serial, Speed: d.Speed.String(), Hint: usability(d)})
+			item := usbItem{Target: socket{port: d.Port}.String(), Port: d.Port.Short(), Name: names[d.Port.Path()], Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
+				Serial: d.Serial, Speed: d.Speed.String(), Hint: usability(d)}
+			if about, ok := android[d.Port]; ok {
+				item.Hint = about.hint(d)
+				if about.err == nil {
+					item.Model, item.Build, item.Battery = about.Model, about.Build, max(about.Battery, 0)
+				}
+			}
+			items = append(items, item)
 		}
 		return a.document("devices", items)
 	}
-	drawTree(a.stdout, bus, names)
+	drawTree(a.stdout, bus, names, android)
 	if len(bus.Tablets()) == 0 {
 		fmt.Fprintln(a.stderr, "no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
 	}
@@ -203,8 +265,8 @@ type row struct {
 }
 
 // drawTree shows hub by hub, socket by socket.
-func drawTree(w io.Writer, bus *usb.Bus, names usb.Names) {
-	t := tree{names: names, at: map[usb.Port]usb.Device{}}
+func drawTree(w io.Writer, bus *usb.Bus, names usb.Names, android map[usb.Port]inAndroid) {
+	t := tree{names: names, android: android, at: map[usb.Port]usb.Device{}}
 	for _, d := range bus.Devices {
 		// The USB 3 half of a hub is in the same socket: the faster one tells more.
 		if other, ok := t.at[d.Port]; !ok || !d.Hub || other.Speed < d.Speed {
@@ -241,9 +303,10 @@ func drawTree(w io.Writer, bus *usb.Bus, names usb.Names) {
 }
 
 type tree struct {
-	names usb.Names
-	at    map[usb.Port]usb.Device
-	rows  []row
+	names   usb.Names
+	android map[usb.Port]inAndroid
+	at      map[usb.Port]usb.Device
+	rows    []row
 }
 
 // redundant is the USB 3 half of a controller, whose sockets are those of the other
@@ -290,6 +353,12 @@ func (t *tree) sockets(hub usb.Port, count int, indent string) {
 			r.kind, r.model, r.speed = "other", strings.TrimSpace(d.Manufacturer+" "+d.Name), d.Speed.String()
 		default:
 			r.kind, r.model, r.serial, r.speed, r.hint = string(d.Mode), dash(d.Model()), dash(d.Serial), d.Speed.String(), usability(d)
+			if i, ok := t.android[p]; ok {
+				r.hint = i.hint(d)
+				if r.model == "-" {
+					r.model = dash(i.Model)
+				}
+			}
 		}
 		t.rows = append(t.rows, r)
 		if d.Hub {
@@ -307,7 +376,7 @@ func (a *app) watchUSB() error {
 	if err != nil {
 		a.warn("%v; the ports are looked at every second", err)
 	}
-	tell, end := a.teller()
+	tell, end := a.teller(ctx)
 	defer end()
 	scan := func() ([]usb.Device, error) {
 		bus, err := scanUSB()
@@ -320,7 +389,7 @@ func (a *app) watchUSB() error {
 }
 
 // teller chooses how changes are shown.
-func (a *app) teller() (tell func([]usb.Change) error, end func()) {
+func (a *app) teller(ctx context.Context) (tell func([]usb.Change) error, end func()) {
 	if a.json {
 		sink := ui.NewJSON(a.stdout)
 		events := flash.NewEvents(newID(), sink.Event)
@@ -345,7 +414,7 @@ func (a *app) teller() (tell func([]usb.Change) error, end func()) {
 				return err
 			}
 			var b strings.Builder
-			drawTree(&b, bus, names)
+			drawTree(&b, bus, names, askAndroid(ctx, bus))
 			_, err = fmt.Fprintf(tty, "\x1b[H\x1b[2J%s\n%s; ^C ends\n", b.String(), time.Now().Format(time.TimeOnly))
 			return err
 		}, func() {}

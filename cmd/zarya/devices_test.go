@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zarya-station/zarya/adb"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -27,7 +28,7 @@ func TestTree(t *testing.T) {
 	}
 	names := usb.Names{first + "-usb-0:2.1": "A1", first + "-usb-0:2.2": "A2"}
 	var b strings.Builder
-	drawTree(&b, bus, names)
+	drawTree(&b, bus, names, map[usb.Port]inAndroid{at(second, 3, "1"): {Facts: adb.Facts{Model: "AGS3-L09", Build: "10.1", Battery: 55}}})
 	want := `
 TARGET       NAME     MODE       MODEL      SERIAL             SPEED
 pci-0000:00:14.0, bus 1, 480 Mbit/s
@@ -43,7 +44,7 @@ pci-0000:00:14.0, bus 1, 480 Mbit/s
   usb:1-5 to 6  -        empty
 pci-0000:05:00.0, bus 3, 480 Mbit/s
   usb:3-1    -        adb        AGS3-L09   S2                 high
-    → not in fastboot mode: power off, hold volume down, put the cable in
+    → Android 10.1, battery 55 %; flash and run send it to its bootloader
 `
 	// Widths are a matter of taste; what is there, and in which order, is not.
 	squeeze := func(s string) (lines []string) {
@@ -57,7 +58,7 @@ pci-0000:05:00.0, bus 3, 480 Mbit/s
 		t.Error(d)
 	}
 	b.Reset()
-	drawTree(&b, &usb.Bus{}, nil)
+	drawTree(&b, &usb.Bus{}, nil, nil)
 	if b.Len() > 0 {
 		t.Errorf("no USB: %q", b.String())
 	}

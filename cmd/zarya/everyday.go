@@ -1,4 +1,4 @@
-// This file has the everyday fastboot verbs: getvar, reboot, boot, oem, devices.
+// This file has the everyday fastboot verbs: getvar, reboot, boot, oem.
 // Each asks all its targets at once.
 
 package main
@@ -15,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/usb"
 )
 
 func newGetvar(a *app) *cobra.Command {
@@ -119,9 +120,14 @@ func newReboot(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answers, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
+			var answers []answer[string]
+			if mode == "bootloader" {
+				targets, answers = a.rebootAndroid(targets)
+			}
+			more, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
 				return "rebooting to " + mode, s.Reboot(ctx, mode)
 			})
+			answers = append(answers, more...)
 			if err != nil {
 				return err
 			}
@@ -130,6 +136,36 @@ func newReboot(a *app) *cobra.Command {
 	}
 	a.targetFlags(cmd, &typed)
 	return cmd
+}
+
+// rebootAndroid sends the targets that run Android to their bootloaders, and gives the
+// others back.
+func (a *app) rebootAndroid(targets []target) (others []target, answers []answer[string]) {
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	for _, t := range targets {
+		s, ok := t.(socket)
+		if !ok {
+			others = append(others, t)
+			continue
+		}
+		if d, err := s.device(); err != nil || d.Mode != usb.ADB {
+			others = append(others, t)
+			continue
+		}
+		done := "rebooting to bootloader"
+		out := answer[string]{Target: t.String(), Value: &done, result: flash.JobDone{Result: flash.Pass}}
+		running, err := s.Android(ctx)
+		if err == nil {
+			err = running.Bootloader(ctx)
+		}
+		if err != nil {
+			f := flash.Classify(err)
+			out.Value, out.Error, out.Class, out.result = nil, f.Message, string(f.Class), flash.JobDone{Result: flash.Fail, Class: f.Class}
+		}
+		answers = append(answers, out)
+	}
+	return others, answers
 }
 
 func newBoot(a *app) *cobra.Command {

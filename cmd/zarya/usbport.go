@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/zarya-station/zarya/adb"
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/usb"
@@ -64,6 +65,9 @@ func (s socket) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.Mode == usb.ADB {
+		return nil, &flash.Failure{Class: flash.ClassOperator, Err: flash.ErrAndroid, Message: fmt.Sprintf("the tablet in port %s runs Android", s.port.Short()), Hint: usability(d)}
+	}
 	if !d.Mode.Flashing() {
 		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", s.port.Short(), d.Mode),
 			Hint: usability(d)}
@@ -73,6 +77,22 @@ func (s socket) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 		return nil, usbFailure(err)
 	}
 	return usbWire{c, d.Serial}, nil
+}
+
+// Android reaches the tablet that is in the port through the adb server.
+func (s socket) Android(ctx context.Context) (flash.Running, error) {
+	server := adb.Default()
+	here, err := s.device()
+	if err != nil {
+		return flash.Running{}, err
+	}
+	d, err := server.At(ctx, here.Kernel)
+	if err != nil {
+		return flash.Running{}, err
+	}
+	f, err := server.Facts(ctx, d)
+	return flash.Running{Serial: f.Serial, Model: f.Model, Build: f.Build, Battery: f.Battery,
+		Bootloader: func(ctx context.Context) error { return server.Bootloader(ctx, d) }}, err
 }
 
 const sshPort = 22

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +35,7 @@ type virtualOptions struct {
 	faultsOn    []string
 	ports       int
 	fullSpeed   bool
+	android     []string
 }
 
 func newVirtual(a *app) *cobra.Command {
@@ -58,6 +61,7 @@ fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
 	f.IntVar(&o.count, "count", 1, "how many tablets")
 	f.StringVar(&o.listen, "listen", "tcp:127.0.0.1:5554", "first address: `tcp:HOST:PORT`, udp:HOST:PORT, or usbredir:DIR for a virtual machine's USB ports")
 	f.IntVar(&o.ports, "ports", 0, "with usbredir: how many ports there are, the last ones empty (default: one a tablet)")
+	f.StringArrayVar(&o.android, "android", nil, "with usbredir: the tablet `SERIAL` runs Android first, with debugging on; repeatable")
 	f.BoolVar(&o.fullSpeed, "full-speed", false, "with usbredir: fastboot at 12 Mbit/s instead of 480")
 	f.StringVar(&o.state, "state", "", "keep partitions as files `DIR`/SERIAL/PARTITION.img (default: a temporary folder)")
 	f.StringVar(&o.family, "family", "kirin710a-ags3", "what is imitated; several with commas take turns")
@@ -195,8 +199,8 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 	}
 	ports := o.ports
 	if !strings.HasPrefix(o.listen, "usbredir:") {
-		if ports != 0 || o.fullSpeed {
-			return nil, nil, fail(exitUsage, "add --listen usbredir:DIR", "--ports and --full-speed are for tablets on USB")
+		if ports != 0 || o.fullSpeed || len(o.android) > 0 {
+			return nil, nil, fail(exitUsage, "add --listen usbredir:DIR", "--ports, --full-speed and --android are for tablets on USB")
 		}
 	} else if ports = max(ports, o.count); o.ports != 0 && o.ports < o.count || o.ports > 1000 {
 		return nil, nil, fail(exitUsage, "", "--ports %d: from --count, which is %d, to 1000", o.ports, o.count)
@@ -227,7 +231,7 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 		name := serial(i + 1)
 		configs = append(configs, virtual.Config{
 			Serial: name, Family: families[i%len(families)], Dir: o.state, MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3],
-			Bus: bus, Faults: append(append([]virtual.Fault(nil), common...), own[name]...), RebootTime: 2 * time.Second,
+			Bus: bus, Android: slices.Contains(o.android, name), Faults: append(append([]virtual.Fault(nil), common...), own[name]...), RebootTime: 2 * time.Second,
 			Log: func(format string, args ...any) {
 				if a.quiet {
 					return
@@ -247,8 +251,11 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 		})
 		delete(own, name)
 	}
-	for name := range own {
-		return nil, nil, fail(exitUsage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(o.count)), "--fault-on: there is no tablet %q", name)
+	unknown := slices.DeleteFunc(slices.Clone(o.android), func(name string) bool {
+		return slices.ContainsFunc(configs, func(c virtual.Config) bool { return c.Serial == name })
+	})
+	for _, name := range slices.AppendSeq(unknown, maps.Keys(own)) {
+		return nil, nil, fail(exitUsage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(o.count)), "there is no tablet %q", name)
 	}
 	return configs, cleanup, nil
 }
