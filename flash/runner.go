@@ -150,6 +150,12 @@ func (s *Session) skip() JobDone {
 	return done
 }
 
+// stopped reports whether a job was cut off by the operator. That he has to press keys
+// is a failure.
+func stopped(err error) bool {
+	return errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)
+}
+
 // finish records the result, then tells it.
 func (s *Session) finish(start time.Time, err error) JobDone {
 	done := JobDone{Scope: s.job.Scope, Model: s.key.Product, Result: Pass, Bytes: s.bytes,
@@ -166,7 +172,7 @@ func (s *Session) finish(start time.Time, err error) JobDone {
 		f := Classify(err)
 		done.Result, done.Class, done.Step = Fail, f.Class, s.step
 		done.Error, done.Hint, done.Retryable = f.Message, f.Hint, f.Class.Bench()
-		if f.Class == ClassOperator {
+		if stopped(err) {
 			done.Result = Interrupted
 			switch {
 			case s.step == "":
@@ -223,7 +229,7 @@ func (s *Session) phase(name string, do func() error) error {
 		return err
 	}
 	err := do()
-	if err == nil || Classify(err).Class == ClassOperator {
+	if err == nil || stopped(err) {
 		s.step = "" // nothing was written yet
 	}
 	return err

@@ -1,0 +1,101 @@
+// A tablet that runs Android first: what may send it to its bootloader, and what must
+// leave it alone. A real adb server is in the rig.
+
+package flash_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/virtual"
+)
+
+// androidTarget is in Android until it is sent away, and a moment longer.
+type androidTarget struct {
+	simTarget
+	running flash.Running
+	missing error // there is no adb server
+
+	mu   sync.Mutex
+	sent time.Time // guarded by mu; zero: not yet
+}
+
+func (a *androidTarget) Fastboot(ctx context.Context) (fastboot.Transport, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.sent.IsZero() || time.Since(a.sent) < time.Second {
+		return nil, &flash.Failure{Class: flash.ClassOperator, Err: flash.ErrAndroid, Message: "it runs Android", Hint: "press the keys"}
+	}
+	return a.simTarget.Fastboot(ctx)
+}
+
+func (a *androidTarget) Android(context.Context) (flash.Running, error) {
+	r := a.running
+	r.Bootloader = func(context.Context) error {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.sent = time.Now()
+		return nil
+	}
+	return r, a.missing
+}
+
+func TestFromAndroid(t *testing.T) {
+	images := simImages(t)
+	for name, c := range map[string]struct {
+		running flash.Running
+		missing error
+		sent    bool
+		result  flash.JobResult
+		says    string
+	}{
+		"as asked":          {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Pass},
+		"battery not told":  {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: -1}, sent: true, result: flash.Fail, says: "does not tell its charge"},
+		"serial not told":   {running: flash.Running{Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Pass},
+		"another model":     {running: flash.Running{Serial: "SN", Model: "VRD-W09", Battery: 80}, result: flash.Fail, says: `the tablet is "VRD-W09"`},
+		"model not told":    {running: flash.Running{Serial: "SN", Battery: 80}, result: flash.Fail, says: "does not tell its product"},
+		"battery too low":   {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 7}, result: flash.Fail, says: "the battery has 7 %, 40 %"},
+		"another came back": {running: flash.Running{Serial: "SX", Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Fail, says: "another tablet came back"},
+		"no server":         {missing: errors.New("no adb server"), result: flash.Fail, says: "cannot be sent to its bootloader: no adb server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{}
+				ctx, cancel := context.WithCancel(context.Background())
+				var serving sync.WaitGroup
+				f, err := virtual.FamilyByName("kirin710a-ags3")
+				if err != nil {
+					t.Fatal(err)
+				}
+				st := &simTablet{name: "t"}
+				w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN", Family: f, RebootTime: time.Second})
+				synctest.Wait()
+				target := &androidTarget{simTarget: simTarget{w, "t"}, running: c.running, missing: c.missing}
+				events := flash.NewEvents("android", func(flash.Event) {})
+				r := &flash.Runner{Events: events}
+				results := r.Run(t.Context(), []flash.Job{{ID: "1", Target: target, Scope: flash.ScopeFlash, Profile: "p",
+					Require: flash.Requirements{Products: []string{"AGS3-L09"}, MinBattery: 40, Battery: flash.SilenceStops},
+					Steps:   []flash.Step{&flash.WriteImage{Partition: "boot", Image: images["boot"]}}}})
+				if d := results[0]; d.Result != c.result || !strings.Contains(d.Error, c.says) || d.Result == flash.Fail && d.Hint == "" {
+					t.Errorf("%s: %s (%s)", d.Result, d.Error, d.Hint)
+				}
+				if sent := !target.sent.IsZero(); sent != c.sent {
+					t.Errorf("sent to the bootloader: %v", sent)
+				}
+				if n := len(st.device.State().Flashes); n > 0 != (c.result == flash.Pass) {
+					t.Errorf("%d writes", n)
+				}
+				events.Close()
+				cancel()
+				serving.Wait()
+			})
+		})
+	}
+}
