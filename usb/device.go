@@ -39,6 +39,7 @@ type Interface struct {
 	Name                      string // its string, cleaned
 	Driver                    string // of the kernel, which then holds it
 	Net                       string // the kernel's network interface, such as usb0
+	Endpoints                 int
 }
 
 // Device is what is plugged into a port.
@@ -52,7 +53,9 @@ type Device struct {
 	Name            string // the product string
 	Speed           Speed
 	Hub             bool
-	Sockets         int // of a hub
+	Sockets         int  // of a hub
+	Suspends        bool // the kernel may put it to sleep when nobody uses it
+	Endpoints       int  // in use, the control endpoint among them
 	Mode            Mode
 	Interfaces      []Interface
 }

@@ -119,6 +119,7 @@ func readDevice(path string, bus int, chain string) (Device, bool) {
 		Vendor: uint16(number(path, "idVendor", 16, 16)), Product: uint16(number(path, "idProduct", 16, 16)),
 		Serial: clean(attribute(path, "serial")), Manufacturer: clean(attribute(path, "manufacturer")), Name: clean(attribute(path, "product")),
 		Hub: number(path, "bDeviceClass", 16, 8) == 9, Sockets: int(number(path, "maxchild", 10, 8)), Speed: Speed(speed),
+		Suspends: attribute(path, "power/control") == "auto", Endpoints: 1,
 	}
 	if err != nil || d.Address == 0 {
 		return d, false // gone
@@ -130,7 +131,9 @@ func readDevice(path string, bus int, chain string) (Device, bool) {
 	}
 	for _, at := range interfaces {
 		if filepath.Dir(at) == path {
-			d.Interfaces = append(d.Interfaces, readInterface(at))
+			i := readInterface(at)
+			d.Interfaces = append(d.Interfaces, i)
+			d.Endpoints += i.Endpoints
 		}
 	}
 	d.Mode = modeOf(&d)
@@ -141,7 +144,7 @@ func readInterface(path string) Interface {
 	i := Interface{
 		Number: int(number(path, "bInterfaceNumber", 16, 8)), Class: uint8(number(path, "bInterfaceClass", 16, 8)),
 		SubClass: uint8(number(path, "bInterfaceSubClass", 16, 8)), Protocol: uint8(number(path, "bInterfaceProtocol", 16, 8)),
-		Name: clean(attribute(path, "interface")),
+		Name: clean(attribute(path, "interface")), Endpoints: int(number(path, "bNumEndpoints", 16, 8)),
 	}
 	if driver, err := os.Readlink(filepath.Join(path, "driver")); err == nil {
 		i.Driver = filepath.Base(driver)
@@ -189,6 +192,34 @@ func socket(path string, bus int, chain string) Port {
 		p.Bus, p.Chain = b, c
 	}
 	return p
+}
+
+// OverCurrent is a socket that switched its power off because too much of it was drawn.
+type OverCurrent struct {
+	Hub    string // the kernel's name of the hub: 1-1.3, or usb1 for a root hub
+	Socket int
+	Count  int // since the machine started
+}
+
+// OverCurrents reads the counts that are not zero.
+func OverCurrents(sys string) ([]OverCurrent, error) {
+	files, err := filepath.Glob(filepath.Join(sys, "bus/usb/devices/*-0:1.0/usb*-port*/over_current_count"))
+	more, merr := filepath.Glob(filepath.Join(sys, "bus/usb/devices/*-*:1.0/*-port*/over_current_count"))
+	if err = errors.Join(err, merr); err != nil {
+		return nil, err
+	}
+	var list []OverCurrent
+	files = append(files, more...)
+	slices.Sort(files)
+	for _, file := range slices.Compact(files) {
+		dir := filepath.Dir(file)
+		hub, socket, _ := strings.Cut(filepath.Base(dir), "-port")
+		n, err := strconv.Atoi(socket)
+		if count := int(number(dir, "over_current_count", 10, 32)); err == nil && count > 0 {
+			list = append(list, OverCurrent{hub, n, count})
+		}
+	}
+	return list, nil
 }
 
 // controller is udev's name of a host controller's folder: pci-… for one on PCI,

@@ -26,6 +26,12 @@ func depthFor(budget, tablets int) int {
 	return min(max(budget*3/4/pieceSize/max(tablets, 1), 1), maxInFlight)
 }
 
+// MemoryMB is how many MiB of usbfs memory so many tablets use at full speed: a quarter
+// of the host's is left to others.
+func MemoryMB(tablets int) int {
+	return (tablets*maxInFlight*pieceSize*4/3 + 1<<20 - 1) >> 20
+}
+
 // throttle is what this process learnt about the host's memory. Other processes use it
 // too, so the kernel's setting alone does not tell.
 type throttle struct {
