@@ -11,6 +11,7 @@ for m in virtio_pci 9p 9pnet_virtio xhci_pci cdc_ether; do modprobe $m; done
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 share /mnt
 
 hostname rig
+echo ID=rig >/etc/os-release
 ip link set lo up
 mkdir -p -m 1777 /run/lock
 chmod 1777 /tmp

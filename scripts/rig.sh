@@ -91,7 +91,7 @@ options=(--ports 10 --android VT0009 --family kirin710a-ags3,mt8768-kob2
   --fault-on VT0005=unplug=port:10@40%
   --fault-on VT0006=serial=CHANGED6@reboot --fault-on VT0001=serial=CHANGED1@reboot
   --fault-on VT0007=serial=TWIN --fault-on VT0008=serial=TWIN)
-[ $# -eq 0 ] || options=()
+[ $# -eq 0 ] || options=(--ports 10 --android VT0009)
 
 # Eight tablets in fastboot: four on root ports (high speed), four behind nested hubs;
 # a ninth in Android; a tenth socket is empty.
@@ -99,6 +99,7 @@ share="$tree/share"
 mkdir -p "$share" "$tree/usb"
 cp "${1:-scripts/rig-steps.sh}" "$share/steps.sh"
 cp scripts/rig-gadgets.sh "$share/gadgets.sh"
+cp docs/usb.md "$share/usb.md"
 head -c 16777216 /dev/urandom >"$share/boot.img"
 "$zarya" virtual images --size 16MiB "$share/images" >/dev/null
 "$zarya" virtual --count 9 --listen "usbredir:$tree/usb" --state "$tree/tablets" --verbose \

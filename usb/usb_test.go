@@ -260,3 +260,41 @@ func TestNames(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHolders finds the processes that have a node open, and names them cleanly.
+func TestHolders(t *testing.T) {
+	proc := t.TempDir()
+	for id, comm := range map[string]string{"12": "adb\n", "13": "ev\x1bil\n", fmt.Sprint(os.Getpid()): "zarya\n"} {
+		dir := filepath.Join(proc, id)
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, "fd"), 0o755), os.WriteFile(filepath.Join(dir, "comm"), []byte(comm), 0o644),
+			os.Symlink("/dev/bus/usb/001/005", filepath.Join(dir, "fd", "7")), os.Symlink("/dev/null", filepath.Join(dir, "fd", "0"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := Device{Bus: 1, Address: 5}
+	if diff := cmp.Diff([]string{"adb (process 12)", "evil (process 13)"}, Holders(proc, d.Node())); diff != "" {
+		t.Error(diff)
+	}
+	if got := Holders(proc, "/dev/bus/usb/001/006"); got != nil {
+		t.Error(got)
+	}
+}
+
+// TestOverCurrents reads root hubs and hubs.
+func TestOverCurrents(t *testing.T) {
+	s := newSysfs(t)
+	s.put(xhci+"usb1", "speed=480", "maxchild=4")
+	s.must(os.Symlink(filepath.Join(s.root, "devices", xhci, "usb1/1-0:1.0"), filepath.Join(s.root, "bus/usb/devices/1-0:1.0")))
+	s.put(xhci+"usb1/1-0:1.0/usb1-port2", "over_current_count=3")
+	s.put(xhci+"usb1/1-0:1.0/usb1-port3", "over_current_count=0")
+	s.must(os.Symlink(filepath.Join(s.root, "devices", xhci, "usb1"), filepath.Join(s.root, "bus/usb/devices/usb1")))
+	s.must(os.Symlink(filepath.Join(s.root, "devices", xhci, "usb1/1-1/1-1:1.0"), filepath.Join(s.root, "bus/usb/devices/1-1:1.0")))
+	s.put(xhci+"usb1/1-1/1-1:1.0/1-1-port7", "over_current_count=1")
+	list, err := OverCurrents(s.root)
+	if diff := cmp.Diff([]OverCurrent{{"usb1", 2, 3}, {"1-1", 7, 1}}, list); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if roots := s.scan().Roots; len(roots) != 1 || roots[0] != (Root{Controller: "pci-0000:00:14.0", Bus: 1, Speed: HighSpeed, Sockets: 4}) {
+		t.Errorf("%+v", roots)
+	}
+}

@@ -128,11 +128,15 @@ func usability(d usb.Device) string {
 	case usb.Service:
 		return d.Service() + ": hold the power button until the tablet restarts; nothing is written in this mode"
 	}
-	keys := "power off, hold volume down, put the cable in"
+	return "not in fastboot mode: " + keys(d)
+}
+
+// keys bring a tablet into fastboot.
+func keys(d usb.Device) string {
 	if t, ok := usb.Known(d.Model()); ok && t.Keys != "" {
-		keys = t.Keys
+		return t.Keys
 	}
-	return "not in fastboot mode: " + keys
+	return "power off, hold volume down, put the cable in"
 }
 
 // access is what keeps this process from a tablet in fastboot; "" is nothing.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -372,9 +373,14 @@ func (m *machine) wires(context.Context) []finding {
 		}
 		f.Says += fmt.Sprintf(" (%d MB/s)", rate(l.speed)/1_000_000)
 		if m.size > 0 {
-			f.Says += fmt.Sprintf(", %s each: at most %d tablets an hour", bytesText(m.size), 3600*rate(l.speed)/m.size)
-			if len(l.tablets) > 1 && len(l.tablets) > 2*m.fewest(tablets, l.port.Controller) {
-				f.Remedy = fmt.Sprintf("move %d of them to another controller", len(l.tablets)/2)
+			f.Says += fmt.Sprintf(", %s each: at most %s tablets an hour", bytesText(m.size), perHour(float64(3600*rate(l.speed))/float64(m.size)))
+		}
+		if least, others := m.fewest(tablets, l.port.Controller); len(l.tablets) > 1 && m.size > 0 {
+			switch half := len(l.tablets) / 2; {
+			case !others:
+				f.Remedy = fmt.Sprintf("a second controller would take %d of them", half)
+			case least < half:
+				f.Remedy = fmt.Sprintf("move %d of them to another controller", half)
 			}
 		}
 		all = append(all, f)
@@ -389,15 +395,22 @@ func (m *machine) wires(context.Context) []finding {
 	return all
 }
 
-// fewest is how many tablets the emptiest other controller has.
-func (m *machine) fewest(tablets map[string]int, but string) int {
-	n := 0
-	for i, r := range slices.DeleteFunc(slices.Clone(m.bus.Roots), func(r usb.Root) bool { return r.Controller == but }) {
-		if i == 0 || tablets[r.Controller] < n {
-			n = tablets[r.Controller]
+// fewest is how many tablets the emptiest other controller has, if there is another.
+func (m *machine) fewest(tablets map[string]int, but string) (n int, others bool) {
+	for _, r := range m.bus.Roots {
+		if r.Controller != but && (!others || tablets[r.Controller] < n) {
+			n, others = tablets[r.Controller], true
 		}
 	}
-	return n
+	return n, others
+}
+
+// perHour rounds down: it is what is possible at most.
+func perHour(n float64) string {
+	if n < 10 {
+		return strconv.FormatFloat(math.Floor(n*10)/10, 'f', 1, 64)
+	}
+	return strconv.Itoa(int(n))
 }
 
 func bytesText(n int64) string {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (s socket) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 	}
 	if !d.Mode.Flashing() {
 		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", s.port.Short(), d.Mode),
-			Hint: usability(d)}
+			Hint: cmp.Or(usability(d), "zarya run sends it to its bootloader; by hand: "+keys(d))}
 	}
 	c, err := libusb.Open(ctx, d.Bus, d.Address)
 	if err != nil {
