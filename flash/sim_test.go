@@ -52,9 +52,10 @@ type world struct {
 }
 
 type simTablet struct {
-	name   string
-	fault  string // as ParseFault reads it; "" is healthy
-	device *virtual.Tablet
+	name    string
+	fault   string // as ParseFault reads it; "" is healthy
+	renamed string // the serial after the reboot, if the family may have another; "" is the same
+	device  *virtual.Tablet
 }
 
 // simTarget is a tablet of a world.
