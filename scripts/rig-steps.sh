@@ -41,6 +41,17 @@ grep -q '^ok  *1-5 *1-5.1, 1-5.2, 1-5.3.1, 1-5.3.2 share one uplink (1 MB/s), 4.
 grep -q '^warning *1-5 *this hub, and all behind it, runs at 12 Mbit/s' /tmp/out || fail "doctor does not see the slow hub"
 tech "zarya getvar serialno -s TWIN" 2>&1 | grep -q 'have the serial "TWIN": usb:1-5.3.1, usb:1-5.3.2' || fail "the twins are not told apart"
 
+# A tablet that another program holds, here one that has its locks elsewhere, is named
+# with its holder.
+dd if=/dev/zero of=/tmp/big.img bs=1M count=100 2>/dev/null
+tech "exec zarya --lock-dir /tmp/elsewhere --ledger none flash --yes --image cache=/tmp/big.img -s usb:1-1" >/tmp/out 2>/tmp/err &
+until grep -q usbfs /sys/bus/usb/devices/1-1:1.0/uevent; do sleep 0.05; done
+tech "zarya getvar serialno -s usb:1-1" >/tmp/busy 2>&1
+tech "zarya devices" >>/tmp/busy
+wait $! || { cat /tmp/out /tmp/err; fail "flashing 100 MiB"; }
+grep -q 'another program has claimed /dev/bus/usb/001/[0-9]*: zarya (process ' /tmp/busy && grep -q 'another program uses it: zarya (process ' /tmp/busy || { cat /tmp/busy; fail "who holds the tablet is not told"; }
+grep 'another program has claimed' /tmp/busy | sed 's/^/rig: /'
+
 # Names are kept against the path, and can be used for a port.
 tech "zarya ports name usb:1-5.3.2 A8 && zarya ports name 1-1 A1" || fail "ports name"
 tech "zarya getvar serialno -s port:A8" | grep -q TWIN || fail "port:A8 is not the second twin"

@@ -101,6 +101,7 @@ cp "${1:-scripts/rig-steps.sh}" "$share/steps.sh"
 cp scripts/rig-gadgets.sh "$share/gadgets.sh"
 cp docs/usb.md "$share/usb.md"
 head -c 16777216 /dev/urandom >"$share/boot.img"
+[ $# -eq 0 ] || head -c 100000000 /dev/urandom >"$share/big.img"
 "$zarya" virtual images --size 16MiB "$share/images" >/dev/null
 "$zarya" virtual --count 9 --listen "usbredir:$tree/usb" --state "$tree/tablets" --verbose \
   "${options[@]}" >"$tree/ready" 2>"$rig/virtual.log" &

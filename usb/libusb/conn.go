@@ -79,7 +79,7 @@ func (s gousbStream) CloseContext(ctx context.Context) error {
 }
 
 func noMemory(err error) error {
-	if errors.Is(err, gousb.ErrorNoMem) {
+	if err != nil && isError(err, gousb.ErrorNoMem) {
 		return fmt.Errorf("%w: %w", errNoMemory, err)
 	}
 	return err
@@ -202,17 +202,28 @@ func (c *Conn) explain(err error) error {
 	if errors.As(err, &e) {
 		return err
 	}
-	kind := Unavailable
-	switch {
-	case errors.Is(err, gousb.ErrorAccess):
-		kind = Permission
-	case errors.Is(err, gousb.ErrorBusy):
-		kind = Busy
-	case errors.Is(err, gousb.ErrorNoDevice), errors.Is(err, gousb.ErrorNotFound), errors.Is(err, gousb.TransferNoDevice), errors.Is(err, gousb.ErrorIO), errors.Is(err, gousb.TransferError),
-		errors.Is(err, gousb.TransferStall), errors.Is(err, gousb.ErrorPipe):
-		kind = Gone
+	for kind, those := range kinds {
+		for _, e := range those {
+			if isError(err, e) {
+				return &Error{Kind: kind, Node: c.node, Err: err}
+			}
+		}
 	}
-	return &Error{Kind: kind, Node: c.node, Err: err}
+	return &Error{Kind: Unavailable, Node: c.node, Err: err}
+}
+
+// kinds are libusb's errors by what they mean here.
+var kinds = map[Kind][]error{
+	Permission: {gousb.ErrorAccess},
+	Busy:       {gousb.ErrorBusy},
+	Gone: {gousb.ErrorNoDevice, gousb.ErrorNotFound, gousb.TransferNoDevice, gousb.ErrorIO, gousb.TransferError,
+		gousb.TransferStall, gousb.ErrorPipe},
+}
+
+// isError also knows an error by its text at the end, because gousb does not wrap what
+// it quotes.
+func isError(err, target error) bool {
+	return errors.Is(err, target) || strings.HasSuffix(err.Error(), target.Error())
 }
 
 // bounded runs a call that should end with ctx, and gives the port up if it does not.

@@ -36,7 +36,7 @@ func (e *Error) Error() string {
 	if e.Node != "" {
 		text += " " + e.Node
 	}
-	if e.Err != nil {
+	if e.Err != nil && e.Kind != Busy && e.Kind != Permission { // which say nothing more
 		text = fmt.Sprintf("%s (%v)", text, e.Err)
 	}
 	return text

@@ -7,9 +7,12 @@ package libusb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/gousb"
 )
 
 func TestDepth(t *testing.T) {
@@ -34,6 +37,25 @@ func TestWedged(t *testing.T) {
 	}
 	if err := c.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestExplain knows libusb's errors also where gousb only quotes them.
+func TestExplain(t *testing.T) {
+	c := &Conn{node: node(1, 2)}
+	for err, want := range map[error]Kind{
+		gousb.ErrorAccess: Permission,
+		fmt.Errorf("failed to claim interface 0 on vid=18d1: %v", gousb.ErrorBusy): Busy,
+		fmt.Errorf("x: %w", gousb.TransferNoDevice):                                Gone,
+		errors.New("no idea"): Unavailable,
+	} {
+		var e *Error
+		if !errors.As(c.explain(err), &e) || e.Kind != want {
+			t.Errorf("%v is of kind %d, not %d", err, e.Kind, want)
+		}
+	}
+	if !errors.Is(noMemory(fmt.Errorf("submit: %v", gousb.ErrorNoMem)), errNoMemory) || noMemory(nil) != nil {
+		t.Error("ENOMEM is not known")
 	}
 }
 
