@@ -54,7 +54,7 @@ grep 'another program has claimed' /tmp/busy | sed 's/^/rig: /'
 
 # Names are kept against the path, and can be used for a port.
 tech "zarya ports name usb:1-5.3.2 A8 && zarya ports name 1-1 A1" || fail "ports name"
-tech "zarya getvar serialno -s port:A8" | grep -q TWIN || fail "port:A8 is not the second twin"
+tech "zarya getvar serialno --port A8" | grep -q TWIN || fail "port:A8 is not the second twin"
 tech "zarya ports list" | sed 's/^/rig: /'
 
 # All at once, from fastboot to the booted and provisioned system, on their own ports.

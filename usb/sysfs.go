@@ -34,6 +34,26 @@ func (b *Bus) Tablets() []Device {
 	return slices.DeleteFunc(slices.Clone(b.Devices), func(d Device) bool { return d.Mode == "" || d.Hub })
 }
 
+// Port finds a socket by its short or its stable form, whether something is in it or
+// not.
+func (b *Bus) Port(form string) (Port, bool) {
+	if bus, chain, err := ParseShort(form); err == nil {
+		for _, r := range b.Roots {
+			if r.Bus == bus {
+				return Port{Controller: r.Controller, Bus: bus, Chain: chain}, true
+			}
+		}
+		return Port{}, false
+	}
+	controller, chain, ok := strings.Cut(form, "-usb-0:")
+	for _, r := range b.Roots { // the USB 2 half is the first
+		if ok && validChain(chain) && r.Controller == controller {
+			return Port{Controller: controller, Bus: r.Bus, Chain: chain}, true
+		}
+	}
+	return Port{}, false
+}
+
 // Sysfs is where Linux has its devices.
 const Sysfs = "/sys"
 

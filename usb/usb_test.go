@@ -103,6 +103,22 @@ func TestScan(t *testing.T) {
 	}
 }
 
+// TestEmptySocket finds a socket with nothing in it, by both of its forms.
+func TestEmptySocket(t *testing.T) {
+	b := &Bus{Roots: []Root{{Controller: "pci-0000:00:14.0", Bus: 1}, {Controller: "pci-0000:00:14.0", Bus: 2}}}
+	want := Port{Controller: "pci-0000:00:14.0", Bus: 1, Chain: "3.2"}
+	for _, form := range []string{"1-3.2", "usb:1-3.2", "pci-0000:00:14.0-usb-0:3.2"} {
+		if got, ok := b.Port(form); !ok || got != want {
+			t.Errorf("%s: %+v, %v", form, got, ok)
+		}
+	}
+	for _, form := range []string{"9-1", "pci-0000:00:15.0-usb-0:1", "pci-0000:00:14.0-usb-0:x", "A3", ""} {
+		if got, ok := b.Port(form); ok {
+			t.Errorf("%s: %+v", form, got)
+		}
+	}
+}
+
 // TestPeers finds the one socket behind two buses.
 func TestPeers(t *testing.T) {
 	s := newSysfs(t)

@@ -192,6 +192,53 @@ func TestUSBRedir(t *testing.T) {
 	}
 }
 
+// TestFaces are the descriptors that a kernel goes by: lengths add up, endpoints have
+// the packet size of their speed, and each mode shows its interfaces.
+func TestFaces(t *testing.T) {
+	host, own := macs("VT1")
+	if host == own || host[0] != 2 || own[0] != 2 {
+		t.Errorf("% x, % x", host, own)
+	}
+	for name, c := range map[string]struct {
+		u          *usbFunction
+		packet     uint16
+		interfaces string
+	}{
+		"fastboot, high": {vendorFunction(0x18d1, 0xd00d, "S", "Android", "fastboot", 3, redirHigh), 512, "ff4203"},
+		"fastboot, full": {vendorFunction(0x18d1, 0xd00d, "S", "Android", "fastboot", 3, redirFull), 64, "ff4203"},
+		"adb":            {vendorFunction(0x12d1, 0x107e, "S", "AGS3-L09", "ADB Interface", 1, redirHigh), 512, "ff4201"},
+		"network":        {networkFunction("S", "Aurora", host, redirFull), 64, "020600 0a0000 0a0000"},
+	} {
+		d := c.u.descriptor(2, 0)
+		if int(d[2])|int(d[3])<<8 != len(d) || int(d[4]) != len(c.u.interfaces) {
+			t.Errorf("%s: % x", name, d)
+		}
+		var interfaces []string
+		bulk := 0
+		for len(d) > 0 {
+			n := int(d[0])
+			switch {
+			case n < 2 || n > len(d):
+				t.Fatalf("%s: a descriptor of %d bytes", name, n)
+			case d[1] == 4:
+				interfaces = append(interfaces, fmt.Sprintf("%x", d[5:8]))
+			case d[1] == 5 && d[3] == 2:
+				bulk++
+				if got := binary.LittleEndian.Uint16(d[4:]); got != c.packet {
+					t.Errorf("%s: packets of %d", name, got)
+				}
+			}
+			d = d[n:]
+		}
+		if got := strings.Join(interfaces, " "); got != c.interfaces || bulk != 2 {
+			t.Errorf("%s: interfaces %s, %d bulk endpoints", name, got, bulk)
+		}
+	}
+	if mac := networkFunction("S", "Aurora", host, redirFull).descriptor(3, stringFirst); len(mac) != 2+2*12 {
+		t.Errorf("the address is % x", mac)
+	}
+}
+
 // FuzzRedir gives packets of any kind and content to a tablet that is plugged in.
 func FuzzRedir(f *testing.F) {
 	f.Add(uint32(redirControl), []byte{0x80, 6, 0x80, 0, 3, 3, 0, 0, 255, 0})

@@ -134,12 +134,12 @@ func newPlan(a *app) *cobra.Command {
 			return a.printPlan(p, []planFor{who})
 		},
 	}
-	a.targetFlags(cmd, &o.targets)
 	f := cmd.Flags()
+	f.StringVar(&who.Serial, "serial", "", "with --model: as for the tablet with `SERIAL`")
+	a.targetFlags(cmd, &o.targets)
 	f.StringVar(&o.profile, "profile", "", "the `PROFILE`")
 	f.StringArrayVar(&o.allow, "allow-partition", nil, "allow writing the protected `PARTITION`")
 	f.StringVar(&who.Model, "model", "", "as for a tablet of `MODEL`")
-	f.StringVar(&who.Serial, "serial", "", "as for the tablet with `SERIAL`")
 	f.StringVar(&scope, "scope", "run", "the verb that is planned: run, flash, provision")
 	return cmd
 }

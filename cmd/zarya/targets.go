@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -56,7 +57,29 @@ func (n network) Dial(ctx context.Context, port int) (net.Conn, error) {
 // targetFlags adds to a verb the choice of its targets.
 func (a *app) targetFlags(cmd *cobra.Command, list *[]string) {
 	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: SERIAL, usb:1-1.3, tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT]")
+	cmd.Flags().Var(longForm{list, "port:"}, "port", "the tablet in port `P`, repeatable: 1-1.3, a path, a name, or a quoted glob (* one number, ** any depth)")
+	if cmd.Flags().Lookup("serial") == nil {
+		cmd.Flags().Var(longForm{list, "serial:"}, "serial", "the tablet on USB with serial `S`, repeatable")
+	}
 	a.waitFlag(cmd)
+}
+
+// longForm is a flag that adds a target of its kind.
+type longForm struct {
+	list *[]string
+	kind string
+}
+
+func (l longForm) String() string { return "" }
+func (l longForm) Type() string   { return "string" }
+
+// Set adds one.
+func (l longForm) Set(value string) error {
+	if value == "" {
+		return errors.New("it is empty")
+	}
+	*l.list = append(*l.list, l.kind+value)
+	return nil
 }
 
 func (a *app) waitFlag(cmd *cobra.Command) {

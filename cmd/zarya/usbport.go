@@ -171,6 +171,9 @@ func usbTargets(bus *usb.Bus, names usb.Names, name string) ([]target, error) {
 	kind, rest, found := strings.Cut(name, ":")
 	var list []target
 	if !found || kind != "usb" && kind != "port" {
+		if kind == "serial" && found {
+			name = rest
+		}
 		for _, d := range tablets {
 			if d.Serial == name {
 				list = append(list, socket{d.Port, names[d.Port.Path()]})
@@ -195,14 +198,9 @@ func usbTargets(bus *usb.Bus, names usb.Names, name string) ([]target, error) {
 	if len(list) > 0 {
 		return list, nil
 	}
-	// An empty port can be waited for, if it is named in this boot's form.
-	if b, chain, err := usb.ParseShort(rest); err == nil {
-		for _, d := range bus.Devices { // of a hub we know the controller
-			if d.Port.Bus == b {
-				p := usb.Port{Controller: d.Port.Controller, Bus: b, Chain: chain}
-				return []target{socket{p, names[p.Path()]}}, nil
-			}
-		}
+	// An empty port can be waited for.
+	if p, ok := bus.Port(rest); ok {
+		return []target{socket{p, names[p.Path()]}}, nil
 	}
 	return nil, fail(exitNoDevice, "zarya devices shows what is plugged in", "no tablet is in the port %q", rest)
 }
