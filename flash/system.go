@@ -4,6 +4,7 @@
 package flash
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +124,7 @@ func (s *Session) same(before Key, commanded bool, err error) error {
 			Message: fmt.Sprintf("%v: %v", errExchanged, why)}
 	case usb.Unproven:
 		s.Warn("that the same tablet came back is known by its place and product only: its serial was "+
-			quoteOr(before.Serial)+" and is "+quoteOr(now.Serial), "")
+			cmp.Or(before.Serial, "not told")+" and is "+cmp.Or(now.Serial, "not told"), "")
 		if now.sighting().Serial != "" {
 			s.key.Serial, s.where.Serial = now.Serial, now.Serial
 		}
@@ -132,13 +133,6 @@ func (s *Session) same(before Key, commanded bool, err error) error {
 		s.key.Product = now.Product
 	}
 	return nil
-}
-
-func quoteOr(serial string) string {
-	if serial == "" {
-		return "not told"
-	}
-	return serial
 }
 
 // reconnect brings back a tablet that was lost in the middle of a step: the same

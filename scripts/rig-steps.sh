@@ -9,6 +9,8 @@ grep -q '^pci-0000:00:0.*, bus 1, 480 Mbit/s$' /tmp/devices && grep -q '^    usb
 
 # A tablet in Android is asked through an adb server; without one, its keys are told.
 grep -q '^  usb:1-6 .*adb .*AGS3-L09 .*VT0009' /tmp/devices && grep -q 'start an adb server' /tmp/devices || fail "zarya devices does not show the tablet in Android"
+tech "zarya reboot bootloader -s usb:1-6" >/tmp/out 2>&1 && fail "reboot without an adb server"
+grep -q 'no adb server answers' /tmp/out && grep -q 'hold volume down' /tmp/out || { cat /tmp/out; fail "the keys are not told"; }
 tech "adb start-server" >/tmp/out 2>&1 || { cat /tmp/out; fail "adb server"; }
 n=0
 until tech "adb devices -l" | grep -q 'VT0009 *device usb:1-6'; do

@@ -4,6 +4,7 @@
 package usb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,10 +38,7 @@ func Follow(before, now Sighting, commanded bool) (Followed, error) {
 	if before.Serial != "" && before.Serial == now.Serial {
 		return Same, nil
 	}
-	model := before.Model
-	if model == "" {
-		model = now.Model
-	}
+	model := cmp.Or(before.Model, now.Model)
 	family, _ := Known(model)
 	told := before.Serial != "" && now.Serial != ""
 	switch {
@@ -49,14 +47,7 @@ func Follow(before, now Sighting, commanded bool) (Followed, error) {
 	case !told && !commanded:
 		return Another, errors.New("without a serial of its own it cannot be told from another")
 	case !told && family.Serials < SerialMissing:
-		return Another, fmt.Errorf("its serial was %s and is %s, which the device table does not allow for the model %s", orNone(before.Serial), orNone(now.Serial), orNone(model))
+		return Another, fmt.Errorf("its serial was %s and is %s, which the device table does not allow for the model %s", cmp.Or(before.Serial, "not told"), cmp.Or(now.Serial, "not told"), cmp.Or(model, "not told"))
 	}
 	return Unproven, nil
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "not told"
-	}
-	return s
 }

@@ -122,7 +122,11 @@ func lookAt(ctx context.Context, s session) (d device, err error) {
 func usability(d usb.Device) string {
 	switch d.Mode {
 	case usb.Fastboot, usb.Fastbootd:
-		return access(d)
+		problem, remedy := access(d)
+		if problem == "" {
+			return ""
+		}
+		return problem + ": " + remedy
 	case usb.Booted:
 		return ""
 	case usb.Service:
@@ -139,20 +143,21 @@ func keys(d usb.Device) string {
 	return "power off, hold volume down, put the cable in"
 }
 
-// access is what keeps this process from a tablet in fastboot; "" is nothing.
-func access(d usb.Device) string {
+// access is what keeps this process from a tablet in fastboot, and what to do; "" is
+// nothing.
+func access(d usb.Device) (problem, remedy string) {
 	if !libusb.Available {
-		return "this zarya was built without cgo, and cannot use tablets over USB"
+		return "this zarya was built without cgo", "use the one with USB"
 	}
 	for _, i := range d.Interfaces {
 		if i.Driver == "usbfs" {
-			return "another program uses it" + holders(d.Node())
+			return "another program uses it" + holders(d.Node()), endOther
 		}
 	}
 	if err := unix.Access(d.Node(), unix.R_OK|unix.W_OK); err != nil {
-		return fmt.Sprintf("%s: %v: %s", d.Node(), err, udevRule)
+		return fmt.Sprintf("%s: %v", d.Node(), err), udevRule
 	}
-	return ""
+	return "", ""
 }
 
 // holders is ": adb (process 123)", or "" if it cannot be seen.
@@ -226,13 +231,19 @@ func askAndroid(ctx context.Context, bus *usb.Bus) map[usb.Port]inAndroid {
 	return all
 }
 
-// listUSB shows everything that is plugged in.
-func (a *app) listUSB() error {
+// plugged is what is in the sockets, and their names.
+func plugged() (*usb.Bus, usb.Names, error) {
 	bus, err := scanUSB()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	names, err := loadNames()
+	return bus, names, err
+}
+
+// listUSB shows everything that is plugged in.
+func (a *app) listUSB() error {
+	bus, names, err := plugged()
 	if err != nil {
 		return err
 	}
@@ -409,11 +420,7 @@ func (a *app) teller(ctx context.Context) (tell func([]usb.Change) error, end fu
 	}
 	if tty := terminal(a.stdout); tty != nil && os.Getenv("TERM") != "dumb" {
 		return func([]usb.Change) error {
-			bus, err := scanUSB()
-			if err != nil {
-				return err
-			}
-			names, err := loadNames()
+			bus, names, err := plugged()
 			if err != nil {
 				return err
 			}

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -95,16 +94,13 @@ func (a *app) doctor(o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	bus, err := scanUSB()
+	bus, names, err := plugged()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	m := machine{root: "/", bus: bus, tablets: o.tablets, size: size, ledger: path}
-	if m.names, err = loadNames(); err != nil {
-		return err
-	}
+	m := machine{root: "/", bus: bus, names: names, tablets: o.tablets, size: size, ledger: path}
 	if m.tablets == 0 {
 		m.tablets = max(1, len(bus.Tablets()))
 	}
@@ -122,9 +118,8 @@ func (a *app) doctor(o doctorOptions) error {
 		}
 	}
 	bad := 0
-	input := bufio.NewReader(a.stdin)
 	for _, f := range findings {
-		if o.fix && f.fix != nil && a.agreed(input, f.Fix) {
+		if o.fix && f.fix != nil && a.agreed(f.Fix) {
 			if err := f.fix(); err != nil {
 				fmt.Fprintf(a.stderr, "zarya: %s: %v\n", f.Fix, err)
 			} else {
@@ -140,17 +135,6 @@ func (a *app) doctor(o doctorOptions) error {
 		return &exitError{code: exitStation}
 	}
 	return nil
-}
-
-// agreed asks whether something may be done.
-func (a *app) agreed(input *bufio.Reader, what string) bool {
-	if a.yes {
-		return true
-	}
-	fmt.Fprintf(a.stderr, "%s? [y/N] ", what)
-	line, err := input.ReadString('\n')
-	line = strings.ToLower(strings.TrimSpace(line))
-	return err == nil && (line == "y" || line == "yes")
 }
 
 // profileSize is how many bytes a profile's images have.
@@ -260,8 +244,8 @@ func (m *machine) permissions(context.Context) []finding {
 		if !d.Mode.Flashing() {
 			continue
 		}
-		if problem := access(d); problem != "" {
-			all = append(all, finding{Level: levelError, About: m.label(d.Port), Says: "cannot be used: " + problem})
+		if problem, remedy := access(d); problem != "" {
+			all = append(all, finding{Level: levelError, About: m.label(d.Port), Says: "cannot be used: " + problem, Remedy: remedy})
 		}
 	}
 	return all

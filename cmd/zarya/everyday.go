@@ -161,7 +161,8 @@ func (a *app) rebootAndroid(targets []target) (others []target, answers []answer
 		}
 		if err != nil {
 			f := flash.Classify(err)
-			out.Value, out.Error, out.Class, out.result = nil, f.Message, string(f.Class), flash.JobDone{Result: flash.Fail, Class: f.Class}
+			out.Value, out.Error, out.Class, out.Hint = nil, f.Message, string(f.Class), f.Hint
+			out.result = flash.JobDone{Result: flash.Fail, Class: f.Class}
 		}
 		answers = append(answers, out)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"slices"
 	"strings"
@@ -71,7 +70,7 @@ nothing for the others.`,
 }
 
 func (a *app) flash(o flashOptions) error {
-	if len(o.targets) == 0 && os.Getenv("ZARYA_TARGET") == "" || slices.ContainsFunc(o.targets, func(t string) bool { return strings.Contains(t, "*") }) {
+	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, func(t string) bool { return strings.Contains(t, "*") }) {
 		return fail(exitUsage, "name targets with -s: only a profile may choose", "name every target of --image in full")
 	}
 	targets, err := a.targets(o.targets)
@@ -238,20 +237,29 @@ func (a *app) confirmWipe(targets []target) error {
 	for _, t := range targets {
 		fmt.Fprintf(a.stderr, "  %s\n", t)
 	}
-	fmt.Fprintf(a.stderr, "Wipe %s? [y/N] ", plural(len(targets)))
+	if a.agreed(fmt.Sprintf("Wipe %s", plural(len(targets)))) {
+		return nil
+	}
+	return fail(exitUsage, "", "nothing was written")
+}
+
+// agreed asks a question on the terminal, unless --yes has answered it. ^C is a no.
+func (a *app) agreed(question string) bool {
+	if a.yes {
+		return true
+	}
+	fmt.Fprintf(a.stderr, "%s? [y/N] ", question)
 	said := make(chan string, 1)
-	go func() {
+	go func() { // a terminal gives one line at a time: nothing of the next is read
 		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 64)).ReadString('\n')
 		said <- strings.ToLower(strings.TrimSpace(line))
 	}()
 	select {
 	case line := <-said:
-		if line == "y" || line == "yes" {
-			return nil
-		}
+		return line == "y" || line == "yes"
 	case <-a.drain:
+		return false
 	}
-	return fail(exitUsage, "", "nothing was written")
 }
 
 // runJobs runs jobs with the chosen outputs and turns their results into the

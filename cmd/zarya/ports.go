@@ -56,11 +56,7 @@ named: -s port:A3.`,
 }
 
 func (a *app) listPorts() error {
-	names, err := loadNames()
-	if err != nil {
-		return err
-	}
-	bus, err := scanUSB()
+	bus, names, err := plugged()
 	if err != nil {
 		return err
 	}

@@ -83,24 +83,30 @@ func (a *again) Listen(address string) (net.Listener, error) {
 	return virtual.TCP{}.Listen(address)
 }
 
-// program starts zarya with --json and hands its events to see; it returns when
-// the program has ended.
-func program(t *testing.T, args []string, see func(p *os.Process, e map[string]any)) (code int, stderr string) {
+// start runs zarya.
+func start(t *testing.T, args []string) (cmd *exec.Cmd, stdout io.ReadCloser, stderr *bytes.Buffer) {
 	t.Helper()
 	exe, err := exec.LookPath("zarya") // testscript.Main put this binary there
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), exe, args...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
+	cmd = exec.CommandContext(t.Context(), exe, args...)
+	if stdout, err = cmd.StdoutPipe(); err != nil {
 		t.Fatal(err)
 	}
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
+	stderr = &bytes.Buffer{}
+	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	return cmd, stdout, stderr
+}
+
+// program starts zarya with --json and hands its events to see; it returns when
+// the program has ended.
+func program(t *testing.T, args []string, see func(p *os.Process, e map[string]any)) (code int, stderr string) {
+	t.Helper()
+	cmd, out, errs := start(t, args)
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -332,20 +338,7 @@ func TestClosedPipe(t *testing.T) {
 	image := holey(t, 32<<20)
 	addresses := farm(t, 2, func(_ int, c *virtual.Config) { c.Rate = 16 << 20 })
 	db := "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")
-	exe, err := exec.LookPath("zarya")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), exe, append(flashArgs(image, addresses), "--ledger", db)...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, out, errs := start(t, append(flashArgs(image, addresses), "--ledger", db))
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}

@@ -86,14 +86,20 @@ func (a *app) waitFlag(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&a.wait, "wait-for-device", 0, "wait this long, such as 60s, for each target to appear")
 }
 
+// typedTargets are the names of the command line, or else those of the environment.
+func typedTargets(typed []string) []string {
+	if len(typed) > 0 {
+		return typed
+	}
+	return strings.Fields(strings.ReplaceAll(os.Getenv("ZARYA_TARGET"), ",", " "))
+}
+
 // targets resolves what was typed; ZARYA_TARGET counts if nothing was.
 func (a *app) targets(typed []string) ([]target, error) {
 	if a.wait < 0 {
 		return nil, fail(exitUsage, "write --wait-for-device 60s", "--wait-for-device cannot be negative")
 	}
-	if len(typed) == 0 {
-		typed = strings.Fields(strings.ReplaceAll(os.Getenv("ZARYA_TARGET"), ",", " "))
-	}
+	typed = typedTargets(typed)
 	if os.Getenv("ANDROID_SERIAL") != "" {
 		a.warn("ANDROID_SERIAL is not read; use -s or ZARYA_TARGET")
 	}

@@ -82,16 +82,19 @@ func (s socket) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 
 // Android reaches the tablet that is in the port through the adb server.
 func (s socket) Android(ctx context.Context) (flash.Running, error) {
-	server := adb.Default()
 	here, err := s.device()
 	if err != nil {
 		return flash.Running{}, err
 	}
+	server := adb.Default()
 	d, err := server.At(ctx, here.Kernel)
-	if err != nil {
-		return flash.Running{}, err
+	var f adb.Facts
+	if err == nil {
+		f, err = server.Facts(ctx, d)
 	}
-	f, err := server.Facts(ctx, d)
+	if err != nil {
+		err = &flash.Failure{Class: flash.ClassOperator, Err: err, Message: err.Error(), Hint: keys(here)}
+	}
 	return flash.Running{Serial: f.Serial, Model: f.Model, Build: f.Build, Battery: f.Battery,
 		Bootloader: func(ctx context.Context) error { return server.Bootloader(ctx, d) }}, err
 }
@@ -117,6 +120,9 @@ func (s socket) Dial(ctx context.Context, port int) (net.Conn, error) {
 		return nil, &flash.Failure{Class: flash.ClassCable, Err: err, Message: err.Error(), // it may come up in a moment
 			Hint: "install the files of packaging/ that bring tablets' interfaces up, or: ip link set " + down.Interface + " up"}
 	}
+	if err != nil && ctx.Err() == nil {
+		return nil, &flash.Failure{Class: flash.ClassCable, Err: err, Message: err.Error(), Hint: "check that the tablet has booted, with developer mode on"}
+	}
 	return conn, err
 }
 
@@ -138,6 +144,8 @@ func (w usbWire) ReadPacket(ctx context.Context, p []byte) (int, error) {
 	return n, err
 }
 
+const endOther = "end the other program (fastboot, adb, a virtual machine), then try again"
+
 const udevRule = `install packaging/70-zarya.rules into /etc/udev/rules.d, then plug the tablet in again`
 
 // usbFailure says what to do about a device that cannot be opened.
@@ -152,7 +160,7 @@ func usbFailure(err error) error {
 		f.Hint = udevRule
 	case libusb.Busy:
 		f.Message += holders(e.Node)
-		f.Hint = "end the other program (fastboot, adb, a virtual machine), then try again"
+		f.Hint = endOther
 	case libusb.Unavailable:
 		f.Hint = "use a zarya that was built with cgo, on a machine with USB"
 	case libusb.NotFastboot:

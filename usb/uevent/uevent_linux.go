@@ -45,7 +45,7 @@ func Listen(ctx context.Context) (<-chan struct{}, error) {
 			case errors.Is(err, unix.ENOBUFS): // some were lost
 			case err != nil:
 				return
-			case !Concerns(buf[:n]):
+			case !concerns(buf[:n]):
 				continue
 			}
 			select {
@@ -57,9 +57,9 @@ func Listen(ctx context.Context) (<-chan struct{}, error) {
 	return wake, nil
 }
 
-// Concerns reports whether a kernel message is about USB or a network interface. The
+// concerns reports whether a kernel message is about USB or a network interface. The
 // message is "ACTION@PATH", then KEY=VALUE, each ended by a zero byte.
-func Concerns(message []byte) bool {
+func concerns(message []byte) bool {
 	for _, field := range bytes.Split(message, []byte{0}) {
 		if s, ok := bytes.CutPrefix(field, []byte("SUBSYSTEM=")); ok {
 			return string(s) == "usb" || string(s) == "net"

@@ -62,13 +62,3 @@ func Dial(ctx context.Context, name string, port int) (net.Conn, error) {
 	}
 	return nil, fmt.Errorf("nobody answers on %s, port %d (%s)", name, port, strings.Join(missing, "; "))
 }
-
-// Neighbours finds who else is on a network interface, by IPv6 link-local addresses
-// with their zone.
-func Neighbours(ctx context.Context, name string) ([]netip.Addr, error) {
-	i, err := net.InterfaceByName(name)
-	if err != nil {
-		return nil, fmt.Errorf("network interface %s: %w", name, err)
-	}
-	return neighbours(ctx, i)
-}
