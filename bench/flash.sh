@@ -11,20 +11,20 @@ pid=
 trap 'kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true; rm -rf "$dir"' EXIT
 cd "$dir"
 "$zarya" virtual images images >/dev/null
-port=$((20000 + RANDOM % 12000))
-"$zarya" virtual --count "$tablets" --family mt8768-kob2 --max-download 64MiB --listen "tcp:127.0.0.1:$port" ${rate:+--rate "$rate"} >ready.txt &
+"$zarya" virtual --count "$tablets" --family mt8768-kob2 --max-download 64MiB --listen tcp:127.0.0.1:0 ${rate:+--rate "$rate"} >ready.txt &
 pid=$!
 until grep -q '^ready$' ready.txt; do kill -0 $pid; sleep 0.05; done
+mapfile -t addresses < <(sed -n 's/.* tcp:/tcp:/p' ready.txt)
 
 ours() {
-  local targets=()
-  for n in $(seq 0 $((tablets - 1))); do targets+=(-s "tcp:127.0.0.1:$((port + n))"); done
+  local targets=() address
+  for address in "${addresses[@]}"; do targets+=(-s "$address"); done
   "$zarya" flash --yes --quiet --image "$1=images/$2" "${targets[@]}" >/dev/null
 }
 theirs() {
-  local jobs=()
-  for n in $(seq 0 $((tablets - 1))); do
-    fastboot -s "tcp:127.0.0.1:$((port + n))" flash "$1" "images/$2" >/dev/null 2>&1 &
+  local jobs=() address
+  for address in "${addresses[@]}"; do
+    fastboot -s "$address" flash "$1" "images/$2" >/dev/null 2>&1 &
     jobs+=($!)
   done
   wait "${jobs[@]}"

@@ -27,22 +27,17 @@ for n in $(seq 1 $count); do
 done
 rm junk.img
 
-# Free ports: tried until all tablets listen.
-for try in $(seq 1 20); do
-  port=$((20000 + RANDOM % 12000))
-  "$zarya" virtual --count $count --listen "tcp:127.0.0.1:$port" --state tablets --bus-rate 400MB \
-    --family kirin710a-ags3,mt8768-kob2 \
-    --fault-on VT0007=unplug=2@40% --fault-on VT0012=wrong-build >ready.txt 2>virtual.log &
-  pid=$!
-  trap 'kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true' EXIT
-  until grep -q '^ready$' ready.txt || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
-  grep -q '^ready$' ready.txt && break
-done
+"$zarya" virtual --count $count --listen tcp:127.0.0.1:0 --state tablets --bus-rate 400MB \
+  --family kirin710a-ags3,mt8768-kob2 \
+  --fault-on VT0007=unplug=2@40% --fault-on VT0012=wrong-build >ready.txt 2>virtual.log &
+pid=$!
+trap 'kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true' EXIT
+until grep -q '^ready$' ready.txt || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
 grep -q '^ready$' ready.txt || { cat virtual.log >&2; exit 1; }
-echo "tablets   $count of two families at tcp:127.0.0.1:$port and on; VT0007 will lose its cable for two seconds, VT0012 will boot a wrong build"
+echo "tablets   $count of two families, $(sed -n '1s/.* //p' ready.txt) and other ports; VT0007 will lose its cable for two seconds, VT0012 will boot a wrong build"
 
 targets=()
-for n in $(seq 0 $((count - 1))); do targets+=(-s "tcp:127.0.0.1:$((port + n))"); done
+while read -r _ address; do targets+=(-s "$address"); done < <(grep ' tcp:' ready.txt)
 code=0
 "$zarya" run --yes --profile images/profile.yaml --events events.jsonl --junit report.xml "${targets[@]}" || code=$?
 [ "$code" = 1 ] || { echo "expected exit 1 for the one tablet with a wrong build, not $code" >&2; exit 1; }

@@ -6,15 +6,12 @@ package virtual_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,61 +63,27 @@ func serve(t *testing.T, network string, c virtual.Config) (*virtual.Tablet, str
 	if err != nil {
 		t.Fatal(err)
 	}
+	at, err := virtual.Hold(network, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	var address string
-	if network == "tcp" {
-		l := free(t, func(address string) (net.Listener, error) { return net.Listen("tcp", address) })
-		address = l.Addr().String()
-		go func() { done <- tablet.Serve(ctx, &opened{first: l}, address) }()
-	} else {
-		first := free(t, func(address string) (net.PacketConn, error) { return net.ListenPacket("udp", address) })
-		address = first.LocalAddr().String()
-		go func() {
-			done <- tablet.ServeUDP(ctx, func() (net.PacketConn, error) {
-				if conn := first; conn != nil {
-					first = nil
-					return conn, nil
-				}
-				return net.ListenPacket("udp", address)
-			}, virtual.TCP{}, address)
-		}()
-	}
+	go func() {
+		if network == "tcp" {
+			done <- tablet.Serve(ctx, at, at.Addr())
+		} else {
+			done <- tablet.ServeUDP(ctx, at)
+		}
+	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("serve: %v", err)
 		}
+		_ = at.Close()
 	})
-	return tablet, network + ":" + address
-}
-
-// nextPort counts the ports of this package's tests, which no other test takes:
-// below those that the kernel hands out, so that a tablet that is away finds its own
-// again.
-var nextPort atomic.Int32
-
-// free listens on the next free port.
-func free[L any](t *testing.T, listen func(address string) (L, error)) L {
-	t.Helper()
-	for range 100 {
-		if l, err := listen(fmt.Sprintf("127.0.0.1:%d", 10000+nextPort.Add(1)%4000)); err == nil {
-			return l
-		}
-	}
-	t.Fatal("no free port")
-	panic("unreachable")
-}
-
-// opened is a Network whose first listener listens already.
-type opened struct{ first net.Listener }
-
-func (o *opened) Listen(address string) (net.Listener, error) {
-	if l := o.first; l != nil {
-		o.first = nil
-		return l, nil
-	}
-	return net.Listen("tcp", address)
+	return tablet, network + ":" + at.Addr()
 }
 
 // noise is n reproducible bytes with holes and constant stretches, as images have.

@@ -270,16 +270,10 @@ func (t *Tablet) away(ctx context.Context, l *leave, n Network, address string) 
 	}
 }
 
-// Network is where a tablet listens. *memnet.Net is one, TCP another.
+// Network is where a tablet listens. *memnet.Net is one, *Held another.
 type Network interface {
 	Listen(address string) (net.Listener, error)
 }
-
-// TCP is the Network of this machine.
-type TCP struct{}
-
-// Listen listens on HOST:PORT.
-func (TCP) Listen(address string) (net.Listener, error) { return net.Listen("tcp", address) }
 
 // Serve listens on n at address and answers one host at a time, until ctx ends.
 // While the tablet is away nothing listens. An error means that it could not

@@ -22,12 +22,11 @@ const (
 	udpPatience  = 200 * time.Millisecond // well below the host's 500 ms
 )
 
-// ServeUDP is Serve over UDP; listen opens the socket each time that the tablet
-// comes up. The booted system's SSH is on n at address.
-func (t *Tablet) ServeUDP(ctx context.Context, listen func() (net.PacketConn, error), n Network, address string) error {
+// ServeUDP is Serve over UDP at a held address.
+func (t *Tablet) ServeUDP(ctx context.Context, at *Held) error {
 	defer t.close()
 	for {
-		conn, err := listen()
+		conn, err := at.ListenPacket()
 		if err != nil {
 			return err
 		}
@@ -44,7 +43,7 @@ func (t *Tablet) ServeUDP(ctx context.Context, listen func() (net.PacketConn, er
 		if !errors.As(err, &gone) {
 			return err
 		}
-		if err := t.away(ctx, gone, n, address); ctx.Err() != nil {
+		if err := t.away(ctx, gone, at, at.Addr()); ctx.Err() != nil {
 			return nil
 		} else if err != nil {
 			return err

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/zarya-station/zarya/virtual"
 )
 
 // docCommand is one command of a page and what it prints.
@@ -58,11 +60,30 @@ func plainly(s string) string {
 	return spaces.ReplaceAllString(measured.ReplaceAllString(s, "N"), " ")
 }
 
+// freeHundred gives the first digits of a hundred ports, whose first ones are free.
+func freeHundred(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		base, free := fmt.Sprint(100+rand.IntN(220)), true // below those that the kernel hands out
+		for i := range 16 {
+			held, err := virtual.Hold("tcp", fmt.Sprintf("127.0.0.1:%s%02d", base, i))
+			if free = free && err == nil; err == nil {
+				_ = held.Close()
+			}
+		}
+		if free {
+			return base
+		}
+	}
+	t.Fatal("no free ports")
+	return ""
+}
+
 func TestDocumentedSessions(t *testing.T) {
 	for _, page := range []string{"README.md", "docs/quickstart.md", "docs/ci.md"} {
 		t.Run(page, func(t *testing.T) {
 			commands := readSession(t, filepath.Join("..", "..", page))
-			base := fmt.Sprint(180 + rand.IntN(19))
+			base := freeHundred(t)
 			// One shell runs the whole page, since commands build on each other.
 			script := "set -u\n"
 			for i, c := range commands {

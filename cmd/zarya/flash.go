@@ -248,6 +248,11 @@ func (a *app) agreed(question string) bool {
 	if a.yes {
 		return true
 	}
+	select {
+	case <-a.drain: // of the question before
+		return false
+	default:
+	}
 	fmt.Fprintf(a.stderr, "%s? [y/N] ", question)
 	said := make(chan string, 1)
 	go func() { // a terminal gives one line at a time: nothing of the next is read
@@ -258,6 +263,7 @@ func (a *app) agreed(question string) bool {
 	case line := <-said:
 		return line == "y" || line == "yes"
 	case <-a.drain:
+		fmt.Fprintln(a.stderr)
 		return false
 	}
 }

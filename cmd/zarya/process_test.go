@@ -11,13 +11,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -25,8 +23,6 @@ import (
 	"github.com/zarya-station/zarya/virtual"
 	"github.com/zarya-station/zarya/virtual/imageset"
 )
-
-var nextPort atomic.Int32
 
 // farm runs n virtual tablets in this process and gives their addresses.
 func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
@@ -47,19 +43,19 @@ func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Below the ports that the kernel hands out, and none twice, so that a tablet
-		// that is away finds its own again.
-		var l net.Listener
-		for range 100 {
-			if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 14000+nextPort.Add(1)%4000)); err == nil {
-				break
-			}
-		}
+		at, err := virtual.Hold("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		addresses = append(addresses, "tcp:"+l.Addr().String())
-		go func() { done <- tablet.Serve(ctx, &again{first: l}, l.Addr().String()) }()
+		addresses = append(addresses, "tcp:"+at.Addr())
+		go func() {
+			err := tablet.Serve(ctx, at, at.Addr())
+			_ = at.Close()
+			if err != nil {
+				t.Error(err) // now: what waits for the tablet would hide it
+			}
+			done <- err
+		}()
 	}
 	t.Cleanup(func() {
 		cancel()
@@ -70,17 +66,6 @@ func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
 		}
 	})
 	return addresses
-}
-
-// again is TCP whose first listener listens already.
-type again struct{ first net.Listener }
-
-func (a *again) Listen(address string) (net.Listener, error) {
-	if l := a.first; l != nil {
-		a.first = nil
-		return l, nil
-	}
-	return virtual.TCP{}.Listen(address)
 }
 
 // start runs zarya.

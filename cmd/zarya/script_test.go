@@ -6,20 +6,20 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -28,6 +28,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/usb"
+	"github.com/zarya-station/zarya/virtual"
 )
 
 // TestMain makes this binary also the program: scripts and tests run it as zarya.
@@ -134,8 +135,6 @@ func sqlExec(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(db.Close())
 }
 
-var scriptPort atomic.Int32 // no port twice: a tablet that is away finds its own again
-
 // tablets NAME [FLAG…] starts zarya virtual on free ports, waits until it is
 // ready, and sets $NAME1, $NAME2 … to the addresses. State is in $WORK/NAME.
 func tablets(ts *testscript.TestScript, neg bool, args []string) {
@@ -143,45 +142,38 @@ func tablets(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: tablets NAME [FLAG…]")
 	}
 	name, flags := args[0], args[1:]
-	count, proto := 1, "tcp"
-	if i := slices.Index(flags, "--count"); i >= 0 {
-		count, _ = strconv.Atoi(flags[i+1])
-	}
+	proto := "tcp"
 	if len(flags) > 0 && flags[0] == "--udp" {
 		proto, flags = "udp", flags[1:]
 	}
 	zarya := lookZarya(ts)
-	for range 20 { // a port may be taken by another test
-		base := 20000 + (int(scriptPort.Add(int32(count)))-count)%12000
-		cmd := exec.Command(zarya, append([]string{"virtual", "--listen", fmt.Sprintf("%s:127.0.0.1:%d", proto, base), "--state", ts.MkAbs(name)}, flags...)...)
-		out, err := cmd.StdoutPipe()
-		ts.Check(err)
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		ts.Check(cmd.Start())
-		ready := false
-		for lines := bufio.NewScanner(out); !ready && lines.Scan(); {
-			ready = lines.Text() == "ready"
+	cmd := exec.Command(zarya, append([]string{"virtual", "--listen", proto + ":127.0.0.1:0", "--state", ts.MkAbs(name)}, flags...)...)
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	ts.Check(cmd.Start())
+	ready := false
+	var addresses []string
+	for lines := bufio.NewScanner(out); !ready && lines.Scan(); {
+		if _, address, found := strings.Cut(lines.Text(), " "); found {
+			addresses = append(addresses, address)
 		}
-		if !ready {
-			_ = cmd.Wait()
-			if strings.Contains(stderr.String(), "address already in use") {
-				continue
-			}
-			ts.Fatalf("zarya virtual: %s", stderr.String())
-		}
-		ts.Defer(func() {
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-			if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 143 {
-				ts.Fatalf("zarya virtual ended with %v: %s", err, stderr.String())
-			}
-		})
-		for i := range count {
-			ts.Setenv(fmt.Sprintf("%s%d", name, i+1), fmt.Sprintf("%s:127.0.0.1:%d", proto, base+i))
-		}
-		return
+		ready = lines.Text() == "ready"
 	}
-	ts.Fatalf("no free ports")
+	if !ready {
+		_ = cmd.Wait()
+		ts.Fatalf("zarya virtual: %s", stderr.String())
+	}
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 143 {
+			ts.Fatalf("zarya virtual ended with %v: %s", err, stderr.String())
+		}
+	})
+	for i, address := range addresses {
+		ts.Setenv(fmt.Sprintf("%s%d", name, i+1), address)
+	}
 }
 
 func lookZarya(ts *testscript.TestScript) string {
@@ -249,27 +241,32 @@ func listener(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: listener NAME TEXT")
 	}
+	if args[1] == "closed" {
+		held, err := virtual.Hold("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		ts.Defer(func() { _ = held.Close() })
+		ts.Setenv(args[0], "tcp:"+held.Addr())
+		return
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Setenv(args[0], "tcp:"+l.Addr().String())
-	if args[1] == "closed" {
-		ts.Check(l.Close())
-		return
-	}
+	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	ts.Defer(func() { _ = l.Close(); wg.Wait() })
+	ts.Defer(func() { cancel(); _ = l.Close(); wg.Wait() })
 	wg.Go(func() {
-		var conns []net.Conn
 		for {
 			c, err := l.Accept()
 			if err != nil {
-				break
+				return
 			}
-			conns = append(conns, c)
-			_, _ = c.Write([]byte(args[1]))
-		}
-		for _, c := range conns {
-			_ = c.Close()
+			stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+			wg.Go(func() { // greets, and hears out whatever comes
+				_, _ = c.Write([]byte(args[1]))
+				_, _ = io.Copy(io.Discard, c)
+				stop()
+				_ = c.Close()
+			})
 		}
 	})
 }

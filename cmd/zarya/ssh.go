@@ -60,6 +60,9 @@ func (a *app) dialTarget(ctx context.Context, name string, port int) (net.Conn, 
 		}
 		if ctx.Err() != nil || time.Now().Add(dialEvery).After(deadline) {
 			f := flash.Classify(err)
+			if errors.As(err, new(*net.OpError)) {
+				f.Hint = "check that the tablet is connected and has booted, with developer mode on"
+			}
 			return nil, fail(exitOf([]flash.JobDone{{Result: flash.Fail, Class: f.Class, Step: "connect"}}), f.Hint, "%s: %w", t, err)
 		}
 		select {

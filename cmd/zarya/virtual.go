@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -116,8 +115,8 @@ func (a *app) virtual(o virtualOptions) error {
 	}
 	host, portText, err := net.SplitHostPort(address)
 	port, perr := strconv.ParseUint(portText, 10, 16)
-	if (proto != "tcp" && proto != "udp") || err != nil || perr != nil || port == 0 || int(port)+o.count-1 > 65535 {
-		return fail(exitUsage, "write tcp:127.0.0.1:5554, udp:127.0.0.1:5554 (with room for all ports) or usbredir:DIR", "--listen %q is not an address", o.listen)
+	if (proto != "tcp" && proto != "udp") || err != nil || perr != nil || int(port)+o.count-1 > 65535 {
+		return fail(exitUsage, "write tcp:127.0.0.1:5554, udp:127.0.0.1:5554 (with room for all ports; 0 is any free ones) or usbredir:DIR", "--listen %q is not an address", o.listen)
 	}
 	configs, cleanup, err := a.virtualConfigs(o)
 	if err != nil {
@@ -125,20 +124,48 @@ func (a *app) virtual(o virtualOptions) error {
 	}
 	defer cleanup()
 
+	var tablets []*virtual.Tablet
+	var held []*virtual.Held // for as long as the tablets are there, at home or away
+	defer func() {
+		for _, h := range held {
+			_ = h.Close()
+		}
+	}()
+	for i, config := range configs {
+		at := net.JoinHostPort(host, portText)
+		if port != 0 {
+			at = net.JoinHostPort(host, strconv.Itoa(int(port)+i))
+		}
+		h, err := virtual.Hold(proto, at)
+		if err != nil {
+			return fail(exitStation, "name a port that is free, or port 0 for any", "%s: %w", config.Serial, err)
+		}
+		held = append(held, h)
+		tablet, err := virtual.New(config)
+		if err != nil {
+			return fail(exitStation, "", "%s: %w", config.Serial, err)
+		}
+		tablets = append(tablets, tablet)
+	}
+
 	ctx, cancel := a.untilSignal()
 	defer cancel()
 	var wg sync.WaitGroup
 	failed := make(chan error, o.count)
 	ready := make(chan struct{}, o.count)
-	for i, config := range configs {
-		tablet, err := virtual.New(config)
-		if err != nil {
-			return fail(exitStation, "", "%s: %w", config.Serial, err)
-		}
-		at := net.JoinHostPort(host, strconv.Itoa(int(port)+i))
+	for i, tablet := range tablets {
+		at := held[i]
+		var once sync.Once
+		at.Listening = func() { once.Do(func() { ready <- struct{}{} }) }
 		wg.Go(func() {
-			if err := serve(ctx, tablet, proto, at, func() { ready <- struct{}{} }); err != nil {
-				failed <- fmt.Errorf("%s at %s:%s: %w", config.Serial, proto, at, err)
+			var err error
+			if proto == "udp" {
+				err = tablet.ServeUDP(ctx, at)
+			} else {
+				err = tablet.Serve(ctx, at, at.Addr())
+			}
+			if err != nil {
+				failed <- fmt.Errorf("%s at %s:%s: %w", configs[i].Serial, proto, at.Addr(), err)
 				cancel()
 			}
 		})
@@ -151,14 +178,14 @@ func (a *app) virtual(o virtualOptions) error {
 	}
 	if ctx.Err() == nil {
 		for i, c := range configs {
-			fmt.Fprintf(a.stdout, "%s %s:%s\n", c.Serial, proto, net.JoinHostPort(host, strconv.Itoa(int(port)+i)))
+			fmt.Fprintf(a.stdout, "%s %s:%s\n", c.Serial, proto, held[i].Addr())
 		}
 		fmt.Fprintln(a.stdout, "ready")
 	}
 	wg.Wait()
 	select {
 	case err := <-failed:
-		return fail(exitStation, "is the port taken, or the disk full?", "%w", err)
+		return fail(exitStation, "is the disk full?", "%w", err)
 	default:
 		return nil
 	}
@@ -258,32 +285,6 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 		return nil, nil, fail(exitUsage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(o.count)), "there is no tablet %q", name)
 	}
 	return configs, cleanup, nil
-}
-
-// serve runs one tablet and says when it first listens.
-func serve(ctx context.Context, t *virtual.Tablet, proto, address string, listening func()) error {
-	var once sync.Once
-	if proto == "udp" {
-		return t.ServeUDP(ctx, func() (net.PacketConn, error) {
-			c, err := net.ListenPacket("udp", address)
-			if err == nil {
-				once.Do(listening)
-			}
-			return c, err
-		}, virtual.TCP{}, address)
-	}
-	return t.Serve(ctx, notifying{func() { once.Do(listening) }}, address)
-}
-
-// notifying is TCP that says when it listens.
-type notifying struct{ listening func() }
-
-func (n notifying) Listen(address string) (net.Listener, error) {
-	l, err := virtual.TCP{}.Listen(address)
-	if err == nil {
-		n.listening()
-	}
-	return l, err
 }
 
 // virtualUSB puts the tablets into the ports of a virtual machine: one unix socket a
