@@ -165,17 +165,19 @@ func (d *drain) serve(device int, conn *net.TCPConn) error {
 	}
 }
 
+// nowhere has a length that counts; nothing is put there.
+var nowhere [1 << 20]byte
+
 // discard drops n bytes inside the kernel (tcp(7), MSG_TRUNC), no faster than the wire.
 func (d *drain) discard(conn *net.TCPConn, n int64, wire *pace) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
 	}
-	most := int64(1 << 20)
+	most := int64(len(nowhere))
 	if d.Rate > 0 || d.BusRate > 0 {
 		most = 64 << 10
 	}
-	nowhere := make([]byte, most) // its length counts; nothing is put there
 	for n > 0 {
 		var got int
 		if rerr := raw.Read(func(fd uintptr) bool {

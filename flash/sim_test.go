@@ -132,7 +132,7 @@ func simImages(t testing.TB) map[string]*image.Image {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		im, err := image.Open(t.Context(), path)
+		im, err := image.Open(t.Context(), path, image.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

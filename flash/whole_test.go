@@ -267,7 +267,7 @@ func wholeImages(t *testing.T) map[string]*image.Image {
 	}
 	images := map[string]*image.Image{}
 	open := func(part, file string) {
-		im, err := image.Open(t.Context(), file)
+		im, err := image.Open(t.Context(), file, image.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

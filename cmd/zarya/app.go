@@ -24,6 +24,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/ui"
 )
 
@@ -37,6 +38,9 @@ type app struct {
 	lockDir                                     string
 	lockWait                                    time.Duration // for another process to let a tablet go
 	wait                                        time.Duration // for a target to appear
+
+	cacheOnce sync.Once
+	cache     *image.Cache // of prepared images; see images.go
 
 	ctx     context.Context // ends at the second signal
 	cancel  context.CancelCauseFunc

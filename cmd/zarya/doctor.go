@@ -397,13 +397,6 @@ func perHour(n float64) string {
 	return strconv.Itoa(int(n))
 }
 
-func bytesText(n int64) string {
-	if n < 1_000_000_000 {
-		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
-}
-
 // speeds finds what is slower than its socket.
 func (m *machine) speeds(context.Context) []finding {
 	above := func(p usb.Port) usb.Speed {

@@ -181,12 +181,13 @@ func newBoot(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			images, err := a.openImages(args)
+			use := imageUse{"boot", args[0]}
+			opened, err := a.openImages([]imageUse{use})
 			if err != nil {
 				return err
 			}
-			im := images[args[0]]
-			defer closeImages(images)
+			im := opened.of(use)
+			defer opened.close()
 			answers, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
 				pieces, err := im.Pieces(0xffffffff, image.Raw)
 				if err != nil {

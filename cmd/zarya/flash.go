@@ -87,7 +87,7 @@ func (a *app) flash(o flashOptions) error {
 	if err != nil {
 		return err
 	}
-	defer closeImages(images)
+	defer images.close()
 	if o.dryRun {
 		return a.showPlan(targets, steps)
 	}
@@ -107,7 +107,7 @@ func (a *app) flash(o flashOptions) error {
 
 // flashSteps checks the words of the command line, then opens the images: what
 // is wrong with either is said before any tablet is touched.
-func (a *app) flashSteps(o flashOptions) ([]flash.Step, map[string]*image.Image, error) {
+func (a *app) flashSteps(o flashOptions) ([]flash.Step, images, error) {
 	if len(o.images)+len(o.erase) == 0 {
 		return nil, nil, fail(exitUsage, "give at least one --image PART=FILE or --erase PART", "nothing to do")
 	}
@@ -126,7 +126,7 @@ func (a *app) flashSteps(o flashOptions) ([]flash.Step, map[string]*image.Image,
 		}
 		steps = append(steps, &flash.Erase{Partition: name, Slot: either(slot, o.slot)})
 	}
-	var files []string
+	var files []imageUse
 	var writes []*flash.WriteImage
 	written := map[string]bool{}
 	for _, arg := range o.images {
@@ -142,21 +142,21 @@ func (a *app) flashSteps(o flashOptions) ([]flash.Step, map[string]*image.Image,
 			return nil, nil, fail(exitUsage, "give one image for each partition", "--image: %s is written twice", part)
 		}
 		written[part] = true
-		files = append(files, file)
+		files = append(files, imageUse{name, file})
 		writes = append(writes, &flash.WriteImage{Partition: name, Slot: either(slot, o.slot), Policy: policy})
 	}
-	images, err := a.openImages(files)
+	opened, err := a.openImages(files)
 	if err != nil {
 		return nil, nil, err
 	}
 	for i, w := range writes {
-		w.Image = images[files[i]]
+		w.Image = opened.of(files[i])
 		steps = append(steps, w)
 	}
 	if o.reboot != "" {
 		steps = append(steps, &flash.Reboot{Mode: o.reboot})
 	}
-	return steps, images, nil
+	return steps, opened, nil
 }
 
 // required is what --product asks for.
@@ -188,42 +188,6 @@ func checkPartition(arg, name, slot string, allowed []string) error {
 		return fail(exitUsage, "if you are sure, add --allow-partition "+name, "%s: %s is protected: a wrong image there makes the tablet unusable", arg, name)
 	}
 	return nil
-}
-
-// openImages reads each file once; the same file for two partitions is one image.
-func (a *app) openImages(files []string) (map[string]*image.Image, error) {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	images := map[string]*image.Image{}
-	for _, file := range files {
-		if images[file] != nil {
-			continue
-		}
-		im, err := image.Open(ctx, file)
-		if err != nil {
-			closeImages(images)
-			return nil, fail(exitInvalid, "check the file; nothing was written", "%w", err)
-		}
-		images[file] = im
-	}
-	return images, nil
-}
-
-// closeImages closes files that were only read.
-func closeImages(images map[string]*image.Image) {
-	for _, im := range images {
-		_ = im.Close()
-	}
-}
-
-func imageInfos(steps []flash.Step) []flash.ImageInfo {
-	var infos []flash.ImageInfo
-	for _, s := range steps {
-		if w, ok := s.(*flash.WriteImage); ok {
-			infos = append(infos, flash.ImageInfo{Partition: w.Partition, File: w.Image.Path(), Digest: w.Image.Digest(), Size: w.Image.Size()})
-		}
-	}
-	return infos
 }
 
 // confirmWipe asks once for all targets. Without a terminal only --yes is a yes.

@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,14 +29,85 @@ func newImage(a *app) *cobra.Command {
 		},
 	}
 	inspect.Flags().StringVar(&max, "max-download", "", "also say how many pieces a tablet with this max-download-size gets")
-	cmd.AddCommand(inspect)
+	cmd.AddCommand(inspect, newImageCache(a))
 	return cmd
+}
+
+func newImageCache(a *app) *cobra.Command {
+	var drop bool
+	var keep string
+	cmd := &cobra.Command{
+		Use:   "cache",
+		Short: "Show or empty the cache of prepared images",
+		Long: `Show or empty the cache of prepared images.
+
+An image is read, checked and unpacked once on this host; what came out is kept for
+the next run, and found again as long as its file stays what it was. The cache is
+zarya/images in XDG_CACHE_HOME, or the folder in ZARYA_CACHE (none: no cache), and
+takes at most ZARYA_CACHE_SIZE (a tenth of the disk, 8 to 64 GiB). What was used
+longest ago goes first; nothing is lost with it but time.`,
+		Example: "  zarya image cache\n  zarya image cache --keep 10GiB\n  zarya image cache --clear",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cache := a.imageCache()
+			if cache == nil {
+				return fail(exitStation, "name a folder with ZARYA_CACHE", "there is no image cache")
+			}
+			switch limit, err := parseBytes(keep); {
+			case err != nil:
+				return fail(exitUsage, "write 10GiB", "--keep: %w", err)
+			case drop, cmd.Flags().Changed("keep"):
+				gone, err := cache.Trim(limit)
+				if err != nil {
+					return fail(exitStation, "", "%w", err)
+				}
+				return a.cacheEntries(cache, gone, "removed")
+			}
+			entries, err := cache.List()
+			if err != nil {
+				return fail(exitStation, "", "%w", err)
+			}
+			return a.cacheEntries(cache, entries, "kept")
+		},
+	}
+	cmd.Flags().BoolVar(&drop, "clear", false, "remove all of it")
+	cmd.Flags().StringVar(&keep, "keep", "", "remove what was used longest ago, until it takes at most `SIZE`")
+	cmd.MarkFlagsMutuallyExclusive("clear", "keep")
+	return cmd
+}
+
+// cacheItem is one prepared image; sizes in bytes.
+type cacheItem struct {
+	Digest string    `json:"digest"` // of the file that it was made from
+	Size   int64     `json:"size"`   // expanded
+	Disk   int64     `json:"disk"`   // taken
+	Used   time.Time `json:"used"`
+	State  string    `json:"state"` // kept, removed
+}
+
+func (a *app) cacheEntries(cache *image.Cache, entries []image.Entry, state string) error {
+	items, disk := []cacheItem{}, int64(0)
+	for _, e := range entries {
+		disk += e.Disk
+		items = append(items, cacheItem{e.Digest, e.Size, e.Disk, e.Used.UTC(), state})
+	}
+	if a.json {
+		return a.document("image-cache", items)
+	}
+	for _, it := range items {
+		fmt.Fprintf(a.stdout, "%s  %s  image %s, on the disk %s\n", it.Used.Local().Format(time.DateTime), it.Digest, bytesText(it.Size), bytesText(it.Disk))
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.stderr, "%s: %d images %s, %s of at most %s\n", cache.Dir(), len(items), state, bytesText(disk), bytesText(cache.Limit()))
+	}
+	return nil
 }
 
 // imageItem is what inspect says about one file; sizes in bytes.
 type imageItem struct {
 	File     string `json:"file"`
 	Format   string `json:"format"`
+	Packing  string `json:"packing,omitempty"` // zstd, xz, gzip, lz4, zip, tar
 	FileSize int64  `json:"file_size"`
 	Size     int64  `json:"size"`
 	Digest   string `json:"digest"`
@@ -47,15 +120,19 @@ type imageItem struct {
 }
 
 func (a *app) inspect(files []string, limit int64) error {
-	images, err := a.openImages(files)
+	var uses []imageUse
+	for _, file := range files {
+		uses = append(uses, imageUse{file: file})
+	}
+	opened, err := a.openImages(uses)
 	if err != nil {
 		return err
 	}
-	defer closeImages(images)
+	defer opened.close()
 	var items []imageItem
 	for _, file := range files {
-		im := images[file]
-		it := imageItem{File: file, Format: string(im.Format()), FileSize: im.FileSize(), Size: im.Size(), Digest: im.Digest(), Extents: len(im.Extents())}
+		im := opened.of(imageUse{file: file})
+		it := imageItem{File: file, Format: string(im.Format()), Packing: im.Packing(), FileSize: im.FileSize(), Size: im.Size(), Digest: im.Digest(), Extents: len(im.Extents())}
 		for _, e := range im.Extents() {
 			switch e.Kind {
 			case image.Data:
@@ -80,7 +157,7 @@ func (a *app) inspect(files []string, limit int64) error {
 	}
 	for _, it := range items {
 		fmt.Fprintf(a.stdout, "%s\n  format     %s\n  file       %d bytes\n  expanded   %d bytes\n  digest     %s\n  extents    %d: data %d, fill %d, don't-care %d bytes\n",
-			it.File, it.Format, it.FileSize, it.Size, it.Digest, it.Extents, it.Data, it.Fill, it.DontCare)
+			it.File, strings.TrimSuffix(it.Format+" in "+it.Packing, " in "), it.FileSize, it.Size, it.Digest, it.Extents, it.Data, it.Fill, it.DontCare)
 		if it.Pieces > 0 {
 			fmt.Fprintf(a.stdout, "  sparse     %d pieces, %d bytes on the wire\n", it.Pieces, it.Wire)
 		}

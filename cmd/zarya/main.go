@@ -22,5 +22,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	a.watchSignals()
 	defer a.unwatchSignals()
-	return a.report(root.Execute())
+	code := a.report(root.Execute())
+	a.cache.Close()
+	return code
 }

@@ -66,12 +66,12 @@ func fileThere(path string) bool { _, err := os.Stat(path); return err == nil }
 type prepared struct {
 	profile *profiles.Profile
 	scope   flash.Scope
-	images  map[string]*image.Image // by file
+	images  images
 	steps   []flash.Step
 	system  flash.System
 }
 
-func (p *prepared) close() { closeImages(p.images) }
+func (p *prepared) close() { p.images.close() }
 
 // prepare reads a profile and, for scopes that write them, its images. All that is
 // wrong is said before any tablet is touched.
@@ -153,7 +153,7 @@ func system(s *profiles.SSH) (flash.System, error) {
 // verifyImages reads the images that the scope needs and holds them to the
 // profile's digests.
 func (a *app) verifyImages(p *prepared) error {
-	var files []string
+	var uses []imageUse
 	need := map[string]bool{}
 	if p.scope != flash.ScopeProvision {
 		for _, s := range p.profile.Flash {
@@ -168,17 +168,16 @@ func (a *app) verifyImages(p *prepared) error {
 		}
 	}
 	for name := range need {
-		files = append(files, p.profile.Images[name].File)
+		uses = append(uses, imageUse{name, p.profile.Images[name].File})
 	}
-	slices.Sort(files)
-	images, err := a.openImages(files)
-	if err != nil {
+	slices.SortFunc(uses, func(a, b imageUse) int { return strings.Compare(a.file, b.file) })
+	var err error
+	if p.images, err = a.openImages(uses); err != nil {
 		return err
 	}
-	p.images = images
 	var wrong []error
 	for name, im := range p.profile.Images {
-		if read := images[im.File]; read != nil && read.Digest() != "sha256:"+im.SHA256 {
+		if read := p.images.of(imageUse{name, im.File}); read != nil && read.Digest() != "sha256:"+im.SHA256 {
 			wrong = append(wrong, fmt.Errorf("%s: %s has %s, the profile says sha256:%s", name, im.File, read.Digest(), im.SHA256))
 		}
 	}
@@ -202,7 +201,7 @@ func (p *prepared) flashSteps() error {
 			if err != nil {
 				return err
 			}
-			p.steps = append(p.steps, &flash.WriteImage{Partition: part, Slot: im.Slot, Image: p.images[im.File], Policy: policy})
+			p.steps = append(p.steps, &flash.WriteImage{Partition: part, Slot: im.Slot, Image: p.images.of(imageUse{part, im.File}), Policy: policy})
 		}
 		if s.Reboot != "" {
 			p.steps = append(p.steps, &flash.Reboot{Mode: s.Reboot})
@@ -250,7 +249,7 @@ func (p *prepared) bootedSteps() error {
 			p.steps = append(p.steps, &provision.Fact{Fact: c.Fact, Is: p.value(c.Is), IsNot: p.value(c.IsNot), Min: c.Min})
 			continue
 		}
-		im := p.images[p.profile.Images[c.Partition].File]
+		im := p.images.of(imageUse{c.Partition, p.profile.Images[c.Partition].File})
 		sum, err := expanded(im)
 		if err != nil {
 			return fail(exitInvalid, "check another partition, or flash this one from a raw image", "checks: %s: %w", c.Partition, err)
@@ -268,7 +267,7 @@ func expanded(im *image.Image) (string, error) {
 	if im.Sums()[image.DontCare].Bytes > 0 {
 		return "", fmt.Errorf("%s leaves parts of the partition as they are (DONT_CARE), so there is no digest to read back", im.Path())
 	}
-	if im.Format() == image.FormatRaw {
+	if im.Format() == image.FormatRaw && im.Packing() == "" {
 		return strings.TrimPrefix(im.Digest(), "sha256:"), nil
 	}
 	sum := sha256.New()

@@ -56,6 +56,7 @@ func (m leakChecked) Run() int {
 	}
 	defer os.RemoveAll(state)
 	os.Setenv("ZARYA_LOCK_DIR", filepath.Join(state, "locks"))
+	os.Setenv("XDG_CACHE_HOME", state)
 	os.Setenv("XDG_STATE_HOME", state) // nothing is recorded in the home of whoever tests
 	code := m.M.Run()
 	if code == 0 {
@@ -73,7 +74,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state", "XDG_CONFIG_HOME="+env.WorkDir+"/config", "ZARYA_LOCK_DIR="+env.WorkDir+"/locks")
+			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state", "XDG_CONFIG_HOME="+env.WorkDir+"/config", "XDG_CACHE_HOME="+env.WorkDir+"/cache", "ZARYA_LOCK_DIR="+env.WorkDir+"/locks")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -39,6 +39,14 @@ func parseBytes(s string) (int64, error) {
 	return 0, fmt.Errorf("%q is not a size", s)
 }
 
+// bytesText is a size for people.
+func bytesText(n int64) string {
+	if n < 1_000_000_000 {
+		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}
+
 // plural is "this tablet" or "these 16 tablets".
 func plural(n int) string {
 	if n == 1 {

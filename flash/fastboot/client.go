@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -337,6 +338,31 @@ type dataWriter struct {
 	left     int64
 	progress func(int)
 	err      error // the first failure; a payload that ignores it gets it again
+}
+
+// SendFile is Write of n bytes of f from off on, by a transport that can: handled is
+// false, and nothing was sent, by others.
+func (w *dataWriter) SendFile(f *os.File, off, n int64) (handled bool, err error) {
+	t, ok := w.x.c.t.(fileSender)
+	if !ok {
+		return false, nil
+	}
+	if w.err == nil && n > w.left {
+		w.err = fmt.Errorf("%s: the image is longer than it said", w.x.cmd)
+	}
+	for w.err == nil && n > 0 {
+		part := min(n, fileWindow)
+		if _, w.err = w.x.timed("data", func(ctx context.Context) (int, error) {
+			return int(part), t.SendFile(ctx, f, off, part)
+		}); w.err != nil {
+			break
+		}
+		off, n, w.left = off+part, n-part, w.left-part
+		if w.progress != nil {
+			w.progress(int(part))
+		}
+	}
+	return true, w.err
 }
 
 func (w *dataWriter) Write(p []byte) (int, error) {

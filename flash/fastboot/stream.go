@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -75,6 +76,22 @@ func (s *Stream) WriteData(ctx context.Context, p []byte) error {
 	bufs := net.Buffers{head[:], p}
 	_, err := bufs.WriteTo(s.conn)
 	return orContext(ctx, err)
+}
+
+// copyFile is SendFile through memory, for a connection that is not a socket.
+func (s *Stream) copyFile(ctx context.Context, f *os.File, off, n int64) error {
+	buf := make([]byte, min(n, dataWindow))
+	for n > 0 {
+		part := buf[:min(n, int64(len(buf)))]
+		if _, err := f.ReadAt(part, off); err != nil {
+			return err
+		}
+		if err := s.WriteData(ctx, part); err != nil {
+			return err
+		}
+		off, n = off+int64(len(part)), n-int64(len(part))
+	}
+	return nil
 }
 
 // ReadPacket reads one message.

@@ -5,6 +5,7 @@ package fastboot
 import (
 	"context"
 	"errors"
+	"os"
 )
 
 // Transport carries fastboot packets to and from one device. It knows framing,
@@ -33,6 +34,15 @@ type Transport interface {
 
 	Close() error
 }
+
+// fileSender is a Transport that sends the next n bytes of a data phase out of f, from
+// off on, without their passing through the program. f must not change meanwhile.
+type fileSender interface {
+	SendFile(ctx context.Context, f *os.File, off, n int64) error
+}
+
+// fileWindow is how much of a file is sent under one idle limit.
+const fileWindow = 1 << 20
 
 // ErrOversize means that a device sent a response longer than the protocol's
 // 256 bytes.

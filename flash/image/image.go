@@ -10,9 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sort"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/zarya-station/zarya/flash/image/sparse"
 )
 
 // Format is what a file is, whatever its name.
@@ -59,26 +63,36 @@ func (e Extent) end() int64 { return e.Offset + e.Length }
 
 // Image is an opened image; it never changes, and all tablets share it.
 type Image struct {
-	path    string
-	file    *os.File
-	id      identity
-	format  Format
-	size    int64
-	block   int64
-	digest  string
-	extents []Extent
+	path    string   // as it was given
+	source  *os.File // what was given
+	id      identity // of source
+	file    *os.File // what data extents are in: source, or a prepared image
+	private bool     // file is ours: nobody writes to it
+	packing string   // what the image was unpacked from; ""
+	checker *sparse.Checker
+	index   index
 
 	mu    sync.Mutex
 	plans map[planKey]*Pieces
 }
 
-// Open reads the file at path once, from its first byte to its last.
-func Open(ctx context.Context, path string) (*Image, error) {
+// Options say how to open an image.
+type Options struct {
+	Cache *Cache // nil: none; then nothing can be unpacked
+	AsIs  bool   // do not unpack what is compressed (AsIs tells when)
+}
+
+// Open reads the file at path once, from its first byte to its last, unless the cache
+// has it. The file is a raw or sparse image, compressed (zstd, xz, gzip, lz4) or in a
+// zip or tar, whichever its first bytes say; FILE.zip/MEMBER names one of an archive's
+// members. The digest is of the file, or of the member that was named.
+func Open(ctx context.Context, path string, o Options) (*Image, error) {
 	problem := func(what string, err error) (*Image, error) {
 		return nil, &FileError{Path: path, Problem: what, Err: err}
 	}
 	// Stat before Open: to open a pipe would wait for its writer.
-	switch info, err := os.Stat(path); {
+	name, member, info, err := locate(path)
+	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return problem("no such file: check the name", err)
 	case err != nil:
@@ -90,16 +104,68 @@ func Open(ctx context.Context, path string) (*Image, error) {
 	case info.Size() == 0:
 		return problem("is empty: copy or download it again", nil)
 	}
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(name) //nolint:gosec // the operator names the file
 	if err != nil {
 		return problem(reason(err), err)
 	}
-	im := &Image{path: path, file: f, plans: map[planKey]*Pieces{}}
-	if err := im.load(ctx); err != nil {
-		_ = f.Close()
+	im := &Image{path: path, source: f, file: f, plans: map[planKey]*Pieces{}}
+	im.index.AsIs = o.AsIs
+	if im.id, err = settle(ctx, f); err == nil {
+		err = im.prepare(ctx, o.Cache, member)
+	}
+	if err != nil {
+		_ = im.Close()
 		return nil, err
 	}
 	return im, nil
+}
+
+// locate finds the file that a path is, or is in: FILE.zip/MEMBER.
+func locate(path string) (file, member string, info fs.FileInfo, err error) {
+	info, err = os.Stat(path)
+	if !errors.Is(err, syscall.ENOTDIR) {
+		return path, "", info, err
+	}
+	for file = filepath.Clean(path); ; {
+		dir, last := filepath.Split(file)
+		file, member = filepath.Clean(dir), filepath.Join(last, member)
+		if info, up := os.Stat(file); up == nil {
+			return file, member, info, nil
+		} else if !errors.Is(up, syscall.ENOTDIR) {
+			return path, "", nil, err
+		}
+	}
+}
+
+// cacheable is the size from which on an image is worth an entry in the cache.
+const cacheable = 4 << 20
+
+// prepare makes the image of its source, or finds it made.
+func (im *Image) prepare(ctx context.Context, cache *Cache, member string) error {
+	head := make([]byte, min(headSize, im.id.size))
+	if err := im.read(head, 0); err != nil {
+		return err
+	}
+	kind := packed(head)
+	if im.index.AsIs && member == "" && !kind.archive() {
+		kind = plain
+	}
+	if kind == plain && member != "" {
+		return &FileError{Path: im.path, Problem: "is in a file that is not an archive"}
+	}
+	im.packing = string(kind)
+	if kind == plain && im.id.size < cacheable {
+		cache = nil
+	}
+	source := fmt.Sprintf("%+v %q %v", im.id, member, im.index.AsIs)
+	if held, x := cache.find(source); held != nil {
+		im.file, im.private, im.index = held, true, *x
+		return im.Unchanged()
+	}
+	if kind != plain {
+		return im.unpack(ctx, cache, source, member)
+	}
+	return im.load(ctx, cache, source)
 }
 
 // reason is err without the path, which the reader knows already.
@@ -114,22 +180,32 @@ func reason(err error) string {
 func (im *Image) Path() string { return im.path }
 
 // Format is what the file is.
-func (im *Image) Format() Format { return im.format }
+func (im *Image) Format() Format { return im.index.Format }
 
 // Size is the size of the expanded image.
-func (im *Image) Size() int64 { return im.size }
+func (im *Image) Size() int64 { return im.index.Size }
 
 // FileSize is the size of the file.
 func (im *Image) FileSize() int64 { return im.id.size }
 
-// Digest is "sha256:" and the hex digest of the file's bytes.
-func (im *Image) Digest() string { return im.digest }
+// Digest is "sha256:" and the hex digest of the bytes of the file, or of the member of
+// an archive that was named.
+func (im *Image) Digest() string { return im.index.Digest }
+
+// Packing is what the image was unpacked from: zstd, xz, gzip, lz4, zip, tar; "" if it
+// was not.
+func (im *Image) Packing() string { return im.packing }
 
 // Extents cover [0, Size), sorted, without gaps; they are shared: do not change them.
-func (im *Image) Extents() []Extent { return im.extents }
+func (im *Image) Extents() []Extent { return im.index.Extents }
 
 // Close ends all use of the image.
-func (im *Image) Close() error { return im.file.Close() }
+func (im *Image) Close() error {
+	if im.file != im.source {
+		_ = im.file.Close()
+	}
+	return im.source.Close()
+}
 
 // Sum counts extents of one kind.
 type Sum struct {
@@ -140,7 +216,7 @@ type Sum struct {
 // Sums counts the image's extents by kind.
 func (im *Image) Sums() map[Kind]Sum {
 	sums := map[Kind]Sum{}
-	for _, e := range im.extents {
+	for _, e := range im.index.Extents {
 		s := sums[e.Kind]
 		sums[e.Kind] = Sum{s.Extents + 1, s.Bytes + e.Length}
 	}
@@ -148,11 +224,11 @@ func (im *Image) Sums() map[Kind]Sum {
 }
 
 // Written is how many image bytes are written to a partition: all but don't-care.
-func (im *Image) Written() int64 { return im.size - im.Sums()[DontCare].Bytes }
+func (im *Image) Written() int64 { return im.index.Size - im.Sums()[DontCare].Bytes }
 
 // Unchanged returns a *ChangedError if the open file is not what was digested.
 func (im *Image) Unchanged() error {
-	id, err := identify(im.file)
+	id, err := identify(im.source)
 	switch {
 	case err != nil:
 		return &FileError{Path: im.path, Problem: reason(err), Err: err}
@@ -168,8 +244,8 @@ func (im *Image) ReadAt(p []byte, off int64) (int, error) {
 		return 0, fmt.Errorf("%s: read at %d", im.path, off)
 	}
 	n := 0
-	for i := sort.Search(len(im.extents), func(i int) bool { return im.extents[i].end() > off }); n < len(p) && i < len(im.extents); i++ {
-		e, at := im.extents[i], off+int64(n)
+	for i := sort.Search(len(im.index.Extents), func(i int) bool { return im.index.Extents[i].end() > off }); n < len(p) && i < len(im.index.Extents); i++ {
+		e, at := im.index.Extents[i], off+int64(n)
 		part := p[n:min(int64(len(p)), int64(n)+e.end()-at)]
 		if e.Kind == Data {
 			if err := im.read(part, e.FileOffset+at-e.Offset); err != nil {

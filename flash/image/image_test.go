@@ -44,7 +44,7 @@ func write(t testing.TB, b []byte) string {
 
 func open(t testing.TB, path string) *Image {
 	t.Helper()
-	im, err := Open(t.Context(), path)
+	im, err := Open(t.Context(), path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func holds(t testing.TB, im *Image, max int64, want []byte, care func(off int64)
 	t.Helper()
 	p, err := im.Pieces(max, Sparse)
 	if err != nil {
-		if e := (*LimitError)(nil); errors.As(err, &e) && max < 28+3*12+im.block+24 {
+		if e := (*LimitError)(nil); errors.As(err, &e) && max < 28+3*12+im.index.Block+24 {
 			return
 		}
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func holds(t testing.TB, im *Image, max int64, want []byte, care func(off int64)
 		wire += piece.Size()
 		expanded += piece.Expanded()
 	}
-	if wire != p.WireBytes() || expanded != im.Written() || written != roundUp(expanded, im.block) {
+	if wire != p.WireBytes() || expanded != im.Written() || written != roundUp(expanded, im.index.Block) {
 		t.Fatalf("wire %d, %d; expanded %d, %d, %d", wire, p.WireBytes(), expanded, im.Written(), written)
 	}
 	for i, b := range got {
@@ -369,7 +369,7 @@ func TestCRC(t *testing.T) {
 	open(t, path)
 	tool(t, "simg2img", path, filepath.Join(t.TempDir(), "out"))
 	good[len(good)-100] ^= 1
-	_, err := Open(t.Context(), write(t, good))
+	_, err := Open(t.Context(), write(t, good), Options{})
 	if e := (*sparse.FormatError)(nil); !errors.As(err, &e) || !strings.Contains(err.Error(), "CRC32") || e.Offset != int64(len(good)-4) {
 		t.Fatal(err)
 	}
@@ -446,9 +446,9 @@ func openFile(t testing.TB, path string) *os.File {
 
 // Chunks stay within 32 bits even when a limit does not ask for a cut.
 func TestChunksStayBelow4GiB(t *testing.T) {
-	im := &Image{path: "x", size: 20 << 30, block: block, plans: map[planKey]*Pieces{}, extents: []Extent{
+	im := &Image{path: "x", plans: map[planKey]*Pieces{}, index: index{Size: 20 << 30, Block: block, Extents: []Extent{
 		{Kind: Data, Length: 9 << 30}, {Kind: Fill, Offset: 9 << 30, Length: 11 << 30, Fill: 1},
-	}}
+	}}}
 	p := plan(t, im, 1<<40, Sparse)
 	kinds := map[Kind]int{}
 	for c := range p.At(0).parts() {
@@ -468,7 +468,7 @@ func TestChunksStayBelow4GiB(t *testing.T) {
 			t.Fatalf("max %d gave %d pieces", max, p.Len())
 		}
 	}
-	im.size, im.extents = 1<<45, []Extent{{Kind: Fill, Length: 1 << 45}}
+	im.index.Size, im.index.Extents = 1<<45, []Extent{{Kind: Fill, Length: 1 << 45}}
 	if _, err := im.Pieces(1<<31, Sparse); !errors.As(err, new(*FormError)) {
 		t.Fatal("more blocks than 32 bits:", err)
 	}
@@ -534,18 +534,18 @@ func TestOpenRefuses(t *testing.T) {
 		"do not fit a":     write(t, whole[:30]),
 		"inside the file ": write(t, whole[:10]),
 	} {
-		im, err := Open(t.Context(), path)
+		im, err := Open(t.Context(), path, Options{})
 		if e := (*FileError)(nil); im != nil || !errors.As(err, &e) || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), path) != 1+strings.Count(err.Error(), "if="+path) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	if _, err := Open(t.Context(), filepath.Join(dir, "nope")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Open(t.Context(), filepath.Join(dir, "nope"), Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
 	cancel(stop)
-	if _, err := Open(ctx, write(t, make([]byte, 8<<20))); !errors.Is(err, stop) {
+	if _, err := Open(ctx, write(t, make([]byte, 8<<20)), Options{}); !errors.Is(err, stop) {
 		t.Error(err)
 	}
 }

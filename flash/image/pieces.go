@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"os"
 	"sort"
 	"sync"
 
@@ -96,13 +97,13 @@ func (im *Image) Pieces(max int64, form Form) (*Pieces, error) {
 
 // fitsRaw says why an image cannot go as one raw download.
 func (im *Image) fitsRaw(max int64) error {
-	for _, e := range im.extents {
+	for _, e := range im.index.Extents {
 		if e.Kind == DontCare {
 			return &FormError{im.path, fmt.Sprintf("cannot be sent raw: at byte %d it leaves %d bytes as they are on the tablet, which only a sparse image can say", e.Offset, e.Length)}
 		}
 	}
-	if im.size > max {
-		return &LimitError{im.path, max, fmt.Sprintf("the image needs %d in one piece to be sent raw", im.size)}
+	if im.index.Size > max {
+		return &LimitError{im.path, max, fmt.Sprintf("the image needs %d in one piece to be sent raw", im.index.Size)}
 	}
 	return nil
 }
@@ -111,28 +112,28 @@ func (im *Image) planRaw(max int64) ([]Piece, error) {
 	if err := im.fitsRaw(max); err != nil {
 		return nil, err
 	}
-	return []Piece{{im: im, form: Raw, to: im.size, wire: im.size, expanded: im.size}}, nil
+	return []Piece{{im: im, form: Raw, to: im.index.Size, wire: im.index.Size, expanded: im.index.Size}}, nil
 }
 
 func (im *Image) planSparse(max int64) ([]Piece, error) {
-	if im.padded()/im.block > math.MaxUint32 {
-		return nil, &FormError{im.path, fmt.Sprintf("%d blocks of %d bytes are more than a sparse image can count", im.padded()/im.block, im.block)}
+	if im.padded()/im.index.Block > math.MaxUint32 {
+		return nil, &FormError{im.path, fmt.Sprintf("%d blocks of %d bytes are more than a sparse image can count", im.padded()/im.index.Block, im.index.Block)}
 	}
 	var pieces []Piece
 	for next := int64(0); ; {
 		p := Piece{im: im, form: Sparse, from: im.content(next)}
-		if p.from == im.size && len(pieces) > 0 {
+		if p.from == im.index.Size && len(pieces) > 0 {
 			return pieces, nil
 		}
-		if p.to = im.cut(p.from, max); p.to == p.from && p.from < im.size {
-			return nil, &LimitError{im.path, max, fmt.Sprintf("not enough for one block of %d bytes and its headers", im.block)}
+		if p.to = im.cut(p.from, max); p.to == p.from && p.from < im.index.Size {
+			return nil, &LimitError{im.path, max, fmt.Sprintf("not enough for one block of %d bytes and its headers", im.index.Block)}
 		}
 		p.wire = sparse.HeaderSize
 		for c := range p.parts() {
 			p.chunks++
 			p.wire += c.wire()
 			if c.Kind != DontCare {
-				p.expanded += min(c.end(), im.size) - c.Offset
+				p.expanded += min(c.end(), im.index.Size) - c.Offset
 			}
 		}
 		if p.wire > max {
@@ -142,51 +143,51 @@ func (im *Image) planSparse(max int64) ([]Piece, error) {
 			return nil, &LimitError{im.path, max, fmt.Sprintf("so small that the image falls into more than %d pieces", maxPieces)}
 		}
 		next = p.to
-		if p.from == im.size { // nothing but don't-care: one piece says so
+		if p.from == im.index.Size { // nothing but don't-care: one piece says so
 			return pieces, nil
 		}
 	}
 }
 
 // padded is the size in whole blocks.
-func (im *Image) padded() int64 { return roundUp(im.size, im.block) }
+func (im *Image) padded() int64 { return roundUp(im.index.Size, im.index.Block) }
 
 // at is the index of the extent that holds off.
 func (im *Image) at(off int64) int {
-	return sort.Search(len(im.extents), func(i int) bool { return im.extents[i].end() > off })
+	return sort.Search(len(im.index.Extents), func(i int) bool { return im.index.Extents[i].end() > off })
 }
 
 // content is the first offset from off on that is written; Size if there is none.
 func (im *Image) content(off int64) int64 {
-	for _, e := range im.extents[im.at(off):] {
+	for _, e := range im.index.Extents[im.at(off):] {
 		if e.Kind != DontCare {
 			return max(off, e.Offset)
 		}
 	}
-	return im.size
+	return im.index.Size
 }
 
 // cut finds how far a piece that starts to write at from can go.
 func (im *Image) cut(from, limit int64) int64 {
 	to, used := from, sparse.HeaderSize+im.cost(Extent{Kind: DontCare, Length: from})
-	for _, e := range im.extents[im.at(from):] {
+	for _, e := range im.index.Extents[im.at(from):] {
 		if e.Kind == DontCare {
 			continue
 		}
-		if e = e.clip(from, im.size); e.end() == im.size {
+		if e = e.clip(from, im.index.Size); e.end() == im.index.Size {
 			e.Length = im.padded() - e.Offset
 		}
 		gap := im.cost(Extent{Kind: DontCare, Length: e.Offset - to})
 		rest := im.cost(Extent{Kind: DontCare, Length: im.padded() - e.end()})
 		if all := used + gap + im.cost(e); all+rest <= limit {
-			to, used = min(e.end(), im.size), all
+			to, used = min(e.end(), im.index.Size), all
 			continue
 		}
 		if e.Kind == Data {
 			room := limit - used - gap - im.cost(Extent{Kind: DontCare, Length: im.padded() - e.Offset})
-			room -= sparse.ChunkHeaderSize * (1 + room/sparse.MaxBody(im.block))
-			if room >= im.block {
-				return e.Offset + room/im.block*im.block
+			room -= sparse.ChunkHeaderSize * (1 + room/sparse.MaxBody(im.index.Block))
+			if room >= im.index.Block {
+				return e.Offset + room/im.index.Block*im.index.Block
 			}
 		}
 		break
@@ -227,7 +228,7 @@ func (e Extent) wire() int64 {
 // has to be, but old bootloaders count all of them in 32 bits.
 func (im *Image) split(e Extent) iter.Seq[Extent] {
 	return func(yield func(Extent) bool) {
-		for at, end, most := e.Offset, e.end(), sparse.MaxBody(im.block); at < end; at += most {
+		for at, end, most := e.Offset, e.end(), sparse.MaxBody(im.index.Block); at < end; at += most {
 			if !yield(e.clip(at, min(end, at+most))) {
 				return
 			}
@@ -248,12 +249,12 @@ func (p Piece) parts() iter.Seq[Extent] {
 			}
 			return true
 		}
-		for i := im.at(p.from); i < len(im.extents) && im.extents[i].Offset < p.to; i++ {
-			e := im.extents[i].clip(p.from, p.to)
+		for i := im.at(p.from); i < len(im.index.Extents) && im.index.Extents[i].Offset < p.to; i++ {
+			e := im.index.Extents[i].clip(p.from, p.to)
 			if e.Kind == DontCare {
 				continue
 			}
-			if e.end() == im.size {
+			if e.end() == im.index.Size {
 				e.Length = im.padded() - e.Offset
 			}
 			if !emit(Extent{Kind: DontCare, Offset: done, Length: e.Offset - done}) || !emit(e) {
@@ -274,8 +275,11 @@ func (p Piece) WriteTo(w io.Writer) (int64, error) {
 	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
 	defer buffers.Put(buf)
 	o := &out{w: w, im: p.im, buf: (*buf)[:0]}
+	if p.im.private {
+		o.files, _ = w.(FileSender)
+	}
 	if p.form == Raw {
-		for _, e := range p.im.extents {
+		for _, e := range p.im.index.Extents {
 			o.body(e)
 		}
 	} else {
@@ -294,17 +298,30 @@ func (p Piece) WriteTo(w io.Writer) (int64, error) {
 // buffers are the windows through which pieces go: one a tablet.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
 
+// FileSender is a writer to which the kernel can copy from a file by itself. Only
+// prepared images go that way: another file could change between the digest and the
+// wire.
+type FileSender interface {
+	// SendFile writes n bytes of f from off on. handled is false, and nothing was
+	// written, if this writer cannot do it after all.
+	SendFile(f *os.File, off, n int64) (handled bool, err error)
+}
+
+// sendable is the length from which on a stretch is not gathered, but sent by itself.
+const sendable = 64 << 10
+
 // out gathers headers and file bytes into large writes.
 type out struct {
-	w   io.Writer
-	im  *Image
-	buf []byte
-	n   int64
-	err error
+	w     io.Writer
+	files FileSender // nil: none
+	im    *Image
+	buf   []byte
+	n     int64
+	err   error
 }
 
 func (o *out) sparse(p Piece) {
-	block := p.im.block
+	block := p.im.index.Block
 	o.room(sparse.HeaderSize)
 	o.buf = sparse.AppendHeader(o.buf, sparse.Header{BlockSize: uint32(block), Blocks: uint32(p.im.padded() / block), Chunks: p.chunks}) //nolint:gosec // checked by planSparse
 	for c := range p.parts() {
@@ -313,7 +330,7 @@ func (o *out) sparse(p Piece) {
 		switch c.Kind {
 		case Data:
 			o.buf = sparse.AppendChunk(o.buf, sparse.Raw, blocks, c.Length)
-			pad := max(0, c.end()-p.im.size)
+			pad := max(0, c.end()-p.im.index.Size)
 			c.Length -= pad
 			o.body(c)
 			o.body(Extent{Kind: Fill, Length: pad})
@@ -330,6 +347,17 @@ func (o *out) sparse(p Piece) {
 
 // body writes the expanded bytes of an extent.
 func (o *out) body(e Extent) {
+	if e.Kind == Data && o.files != nil && e.Length >= sendable {
+		if o.flush(); o.err != nil {
+			return
+		}
+		var handled bool
+		if handled, o.err = o.files.SendFile(o.im.file, e.FileOffset, e.Length); handled || o.err != nil {
+			o.n += e.Length
+			return
+		}
+		o.files = nil
+	}
 	for at := int64(0); at < e.Length; {
 		if o.room(1); o.err != nil {
 			return

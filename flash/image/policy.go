@@ -54,7 +54,7 @@ func Choose(policy Policy, partition string, im *Image, max int64, takesSparse b
 		return Raw, hinted(raw, "allow sparse: --sparse auto")
 	case boot, policy == Never:
 		return Raw, nil
-	case policy == Always, im.format == FormatSparse, takesSparse, errors.As(raw, new(*LimitError)):
+	case policy == Always, im.index.Format == FormatSparse, takesSparse, errors.As(raw, new(*LimitError)):
 		return Sparse, nil
 	}
 	return Raw, nil

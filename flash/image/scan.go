@@ -9,7 +9,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
+	"io"
+	"os"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,39 +26,152 @@ const (
 	windows   = 3       // one being read, one waiting, one being hashed
 )
 
-// load makes the image of its open file.
-func (im *Image) load(ctx context.Context) (err error) {
-	defer func() {
-		if bad := (*sparse.FormatError)(nil); errors.As(err, &bad) {
-			err = &FileError{Path: im.path, Problem: bad.Error() + "; copy or download it again", Err: bad}
-		}
-	}()
-	if im.id, err = settle(ctx, im.file); err != nil {
-		return err
-	}
+// load makes the image of its plain source, and a private copy of it on the way.
+func (im *Image) load(ctx context.Context, cache *Cache, source string) (err error) {
+	defer im.explain(&err)
 	head := make([]byte, min(4, im.id.size))
 	if err := im.read(head, 0); err != nil {
 		return err
 	}
 	s := scanner{sum: sha256.New()}
 	if sparse.IsSparse(head) {
-		x, err := sparse.Parse(im.file, im.id.size)
-		if err != nil {
+		if err := im.parse(im.source, im.id.size); err != nil {
 			return err
 		}
-		im.format, im.size, im.block, im.extents = FormatSparse, x.Size(), int64(x.BlockSize), extentsOf(x)
-		s.crc = x.Checker()
+		s.crc = im.checker
 	} else {
-		im.format, im.size, im.block, s.raw = FormatRaw, im.id.size, blockSize, true
+		im.index.Format, im.index.Size, im.index.Block, s.raw = FormatRaw, im.id.size, blockSize, true
 	}
-	if err := im.scan(ctx, &s); err != nil {
+	s.copy, _ = cache.begin(im.id.size) // without one, the source is read again and again
+	err = im.scan(ctx, &s)
+	if s.raw {
+		im.index.Extents = s.extents
+	}
+	if err == nil {
+		im.index.Digest = "sha256:" + hex.EncodeToString(s.sum.Sum(nil))
+		err = im.Unchanged()
+	}
+	if s.copy != nil {
+		if err != nil || s.failed != nil {
+			s.copy.abandon()
+			_ = s.copy.Close()
+			return err
+		}
+		if s.copy.publish(source, &im.index) == nil {
+			im.file, im.private = s.copy.File, true
+		} else {
+			_ = s.copy.Close()
+		}
+	}
+	return err
+}
+
+// unpack makes the image of a packed source, in the cache.
+func (im *Image) unpack(ctx context.Context, cache *Cache, source, member string) (err error) {
+	defer im.explain(&err)
+	p, err := cache.begin(im.id.size)
+	if err != nil {
+		return &FileError{Path: im.path, Problem: fmt.Sprintf("is packed (%s), and there is nowhere to unpack it: %v; or unpack it by hand", im.packing, err), Err: err}
+	}
+	defer func() {
+		if err != nil {
+			p.abandon()
+			_ = p.Close()
+		}
+	}()
+	u := unpacker{ctx: ctx, file: im.source, size: im.id.size, member: member, asIs: im.index.AsIs, limit: cache.limit, to: func(r io.Reader) error { return im.receive(ctx, p, r) }}
+	digest, err := u.run()
+	if err != nil {
+		if changed := im.Unchanged(); changed != nil {
+			return changed
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if bad := (*sparse.FormatError)(nil); errors.As(err, &bad) {
+			return err
+		}
+		hint := "; copy or download it again"
+		if errors.Is(err, syscall.ENOSPC) {
+			hint = "; free some, or name a folder on a larger one with ZARYA_CACHE"
+		}
+		return &FileError{Path: im.path, Problem: reason(err) + hint, Err: err}
+	}
+	im.index.Digest = "sha256:" + hex.EncodeToString(digest)
+	if err := im.Unchanged(); err != nil {
 		return err
 	}
-	if s.raw {
-		im.extents = s.extents
+	if err := p.publish(source, &im.index); err != nil {
+		return err
 	}
-	im.digest = "sha256:" + hex.EncodeToString(s.sum.Sum(nil))
-	return im.Unchanged()
+	im.file, im.private = p.File, true
+	return nil
+}
+
+// receive writes an unpacked image to p and finds its extents.
+func (im *Image) receive(ctx context.Context, p *part, r io.Reader) error {
+	s := scanner{raw: true, copy: p}
+	buf, size := make([]byte, window), int64(0)
+	for {
+		n, err := io.ReadFull(r, buf)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+		if size == 0 && sparse.IsSparse(buf[:n]) {
+			s.raw = false
+		}
+		if serr := s.see(size, buf[:n], false); serr != nil {
+			return serr
+		}
+		if size += int64(n); n < len(buf) {
+			break
+		}
+	}
+	if s.failed != nil {
+		return s.failed
+	}
+	if size == 0 {
+		return errors.New("the image in it is empty")
+	}
+	if s.raw {
+		im.index.Format, im.index.Size, im.index.Block, im.index.Extents = FormatRaw, size, blockSize, s.extents
+		return nil
+	}
+	if err := im.parse(p.File, size); err != nil || im.checker == nil {
+		return err
+	}
+	check := scanner{crc: im.checker}
+	for off := int64(0); off < size; off += int64(len(buf)) {
+		buf = buf[:min(window, size-off)]
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if _, err := p.ReadAt(buf, off); err != nil {
+			return err
+		}
+		if err := check.see(off, buf, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parse finds the extents of a sparse file.
+func (im *Image) parse(f *os.File, size int64) error {
+	x, err := sparse.Parse(f, size)
+	if err != nil {
+		return err
+	}
+	im.index.Format, im.index.Size, im.index.Block, im.index.Extents = FormatSparse, x.Size(), int64(x.BlockSize), extentsOf(x)
+	im.checker = x.Checker()
+	return nil
+}
+
+// explain says which file is damaged, and what to do.
+func (im *Image) explain(err *error) {
+	if bad := (*sparse.FormatError)(nil); errors.As(*err, &bad) {
+		*err = &FileError{Path: im.path, Problem: bad.Error() + "; copy or download it again", Err: bad}
+	}
 }
 
 // extentsOf turns chunks into extents. RAW neighbours have a header between them
@@ -167,36 +284,64 @@ func (im *Image) spans(ctx context.Context, free <-chan []byte, to chan<- span) 
 	return nil
 }
 
-// scanner looks at every byte of the file once, in order.
+// scanner looks at every byte of a file once, in order.
 type scanner struct {
-	sum     hash.Hash
+	sum     hash.Hash       // nil: no digest
 	crc     *sparse.Checker // nil: nothing to check
 	raw     bool            // find extents
 	extents []Extent
+	copy    *part // nil: none
+	failed  error // of the copy
 }
 
 func (s *scanner) see(off int64, b []byte, hole bool) error {
-	_, _ = s.sum.Write(b)
+	if s.sum != nil {
+		_, _ = s.sum.Write(b)
+	}
 	if s.crc != nil {
 		if err := s.crc.Feed(off, b); err != nil {
 			return err
 		}
 	}
-	for step := blockSize; s.raw && len(b) > 0; b = b[step:] {
+	if !s.raw {
+		if !hole {
+			s.keep(off, b)
+		}
+		return nil
+	}
+	data := 0 // bytes of the run of data under way
+	for at := 0; at < len(b); {
+		step := min(blockSize, len(b)-at)
 		if hole {
 			step = len(b)
 		}
-		step = min(step, len(b))
-		e := Extent{Kind: Data, Offset: off, Length: int64(step), FileOffset: off}
+		e := Extent{Kind: Data, Offset: off + int64(at), Length: int64(step), FileOffset: off + int64(at)}
 		if hole {
-			e = Extent{Kind: Fill, Offset: off, Length: int64(step)}
-		} else if value, ok := uniform(b[:step]); ok {
-			e = Extent{Kind: Fill, Offset: off, Length: int64(step), Fill: value}
+			e = Extent{Kind: Fill, Offset: e.Offset, Length: e.Length}
+		} else if value, ok := uniform(b[at : at+step]); ok {
+			e = Extent{Kind: Fill, Offset: e.Offset, Length: e.Length, Fill: value}
 		}
 		s.extents = add(s.extents, e)
-		off += int64(step)
+		if e.Kind == Data {
+			data += step
+		} else if data > 0 {
+			s.keep(off+int64(at-data), b[at-data:at])
+			data = 0
+		}
+		at += step
+	}
+	if data > 0 {
+		s.keep(off+int64(len(b)-data), b[len(b)-data:])
 	}
 	return nil
+}
+
+// keep writes bytes to the copy, which is given up when it cannot take them.
+func (s *scanner) keep(off int64, b []byte) {
+	if s.copy == nil || s.failed != nil {
+		return
+	}
+	_, s.failed = s.copy.WriteAt(b, off)
 }
 
 // uniform tells whether a block repeats one value. A last block that is not whole
