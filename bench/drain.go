@@ -178,7 +178,16 @@ func (d *drain) discard(conn *net.TCPConn, n int64, wire *pace) error {
 	if d.Rate > 0 || d.BusRate > 0 {
 		most = 64 << 10
 	}
+	low := int64(1)
+	defer func() { _ = wakeAt(raw, 1) }()
 	for n > 0 {
+		// Being woken for every 64 KiB would cost more than the bytes do.
+		if want := min(most/2, n); want != low {
+			if err := wakeAt(raw, want); err != nil {
+				return err
+			}
+			low = want
+		}
 		var got int
 		if rerr := raw.Read(func(fd uintptr) bool {
 			for {
@@ -201,6 +210,16 @@ func (d *drain) discard(conn *net.TCPConn, n int64, wire *pace) error {
 		d.bus.take(int64(got))
 	}
 	return nil
+}
+
+// wakeAt sets how much must have come before a reader is woken (SO_RCVLOWAT).
+func wakeAt(c syscall.RawConn, n int64) (err error) {
+	if cerr := c.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, int(n))
+	}); cerr != nil {
+		return cerr
+	}
+	return err
 }
 
 // pace holds bytes to a rate.

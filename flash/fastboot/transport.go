@@ -42,7 +42,7 @@ type fileSender interface {
 }
 
 // fileWindow is how much of a file is sent under one idle limit.
-const fileWindow = 1 << 20
+const fileWindow = 4 << 20
 
 // ErrOversize means that a device sent a response longer than the protocol's
 // 256 bytes.
