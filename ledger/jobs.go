@@ -9,7 +9,6 @@ import (
 	"iter"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -60,6 +59,9 @@ func (l *Ledger) Intent(job flash.Job, where flash.Where) error {
 	for _, s := range job.Steps {
 		b.Steps = append(b.Steps, s.Name())
 	}
+	if l.run != nil {
+		l.run.open.Store(job.ID, true)
+	}
 	_, err := l.add(KindIntent, b)
 	return err
 }
@@ -76,6 +78,9 @@ func (l *Ledger) Result(job flash.Job, where flash.Where, d flash.JobDone) (stri
 		Address: where.Address, Port: where.Port, PortName: where.PortName, Serial: where.Serial,
 		Result: string(d.Result), Verified: d.Verified, Class: d.Class, Step: d.Step, Error: d.Error,
 		Bytes: d.Bytes, Millis: millis(d.Seconds), Retries: d.Retries, Inventory: d.Inventory})
+	if err == nil && l.run != nil {
+		l.run.open.Delete(job.ID)
+	}
 	return fmt.Sprintf("%s-%d", l.station, seq), err
 }
 
@@ -208,8 +213,12 @@ func (l *Ledger) living(run string) bool {
 	return run != "" && alive(l.path, run)
 }
 
-// closeAbandoned gives every job of a dead process its one result.
+// closeAbandoned gives every job of a dead process its one result. Only the remains of
+// one make it read the whole ledger.
 func (l *Ledger) closeAbandoned(ctx context.Context) error {
+	if dead, err := l.dead(); err != nil || len(dead) == 0 && !l.run.new {
+		return err
+	}
 	jobs, err := l.Jobs(ctx)
 	if err != nil {
 		return err
@@ -229,18 +238,27 @@ func (l *Ledger) closeAbandoned(ctx context.Context) error {
 	return l.sweep()
 }
 
-// sweep removes the lock files of the dead.
-func (l *Ledger) sweep() error {
+// dead are the lock files of processes that are gone.
+func (l *Ledger) dead() (paths []string, err error) {
 	files, err := os.ReadDir(l.path + ".runs")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, f := range files {
 		if f.Name() != l.run.id && f.Name()[0] != '.' && !alive(l.path, f.Name()) {
-			_ = os.Remove(filepath.Join(l.path+".runs", f.Name())) // another process may be quicker
+			paths = append(paths, runFile(l.path, f.Name()))
 		}
 	}
-	return nil
+	return paths, nil
+}
+
+// sweep removes them.
+func (l *Ledger) sweep() error {
+	dead, err := l.dead()
+	for _, path := range dead {
+		_ = os.Remove(path) // another process may be quicker
+	}
+	return err
 }
 
 // Since reports whether the job began at or after t.

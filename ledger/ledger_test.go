@@ -276,6 +276,53 @@ func TestLiving(t *testing.T) {
 	}
 }
 
+// TestAbandoned closes the jobs of a run without a result, whatever is left of it: its
+// lock file, or not even the folder of them.
+func TestAbandoned(t *testing.T) {
+	for name, lose := range map[string]bool{"its file is left": false, "the folder is gone": true} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "ledger.db")
+			one := open(t, path)
+			for _, id := range []string{"done", "begun"} {
+				job := flash.Job{ID: id, Target: tablet("x")}
+				if err := one.Intent(job, job.Target.Where()); err != nil {
+					t.Fatal(err)
+				}
+				if id == "done" {
+					if _, err := one.Result(job, job.Target.Where(), flash.JobDone{Result: flash.Pass}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			never := flash.Job{ID: "refused", Target: tablet("y")} // a result without an intent
+			if _, err := one.Result(never, never.Target.Where(), flash.JobDone{Result: flash.Fail}); err != nil {
+				t.Fatal(err)
+			}
+			if err := one.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if lose {
+				if err := os.RemoveAll(path + ".runs"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			two := open(t, path)
+			recorded := 0
+			for e, err := range two.Entries(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e.Kind == KindInterrupted {
+					recorded++
+				}
+			}
+			if recorded != 1 {
+				t.Errorf("%d jobs were recorded as interrupted, want 1", recorded)
+			}
+		})
+	}
+}
+
 // TestFull lets the disk run full under a ledger: the error is typed, and what was
 // recorded before stands.
 func TestFull(t *testing.T) {

@@ -8,8 +8,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,21 +20,23 @@ type runLock struct {
 	id   string
 	path string
 	file *os.File
+	open sync.Map // by name: jobs that were begun and have no result
+	new  bool     // there was no folder of locks: who has died is not known
 }
 
 func runFile(path, id string) string { return filepath.Join(path+".runs", id) }
 
 func newRunLock(path string) (*runLock, error) {
-	if err := os.MkdirAll(path+".runs", 0o700); err != nil {
+	err := os.Mkdir(path+".runs", 0o700)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	r := &runLock{id: hex.EncodeToString(id[:])}
+	r := &runLock{id: hex.EncodeToString(id[:]), new: err == nil}
 	r.path = runFile(path, r.id)
 	// Locked before it has its name: a file with a name and no lock is a dead one's.
 	hidden := runFile(path, "."+r.id)
-	var err error
 	if r.file, err = os.OpenFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil { //nolint:gosec // beside the ledger
 		return nil, err
 	}
@@ -45,7 +49,12 @@ func newRunLock(path string) (*runLock, error) {
 	return r, nil
 }
 
+// release lets the lock go. The file of a run with jobs that got no result stays, and
+// the next process closes them.
 func (r *runLock) release() error {
+	for range r.open.Range {
+		return r.file.Close()
+	}
 	return errors.Join(os.Remove(r.path), r.file.Close())
 }
 
