@@ -71,7 +71,7 @@ func (d *drain) run() error {
 				}
 				go func() {
 					defer conn.Close()
-					if err := d.serve(i, conn.(*net.TCPConn)); err != nil && !errors.Is(err, io.EOF) {
+					if err := d.serve(i, conn.(*net.TCPConn)); !errors.Is(err, io.EOF) {
 						fmt.Fprintf(os.Stderr, "device %d: %v\n", i, err)
 					}
 				}()

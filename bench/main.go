@@ -205,7 +205,7 @@ func (p *devices) close() {
 	_ = p.cmd.Wait()
 }
 
-// ours and theirs are the commands of a scenario.
+// ours is the command of a scenario.
 func (b *bench) ours(s scenario, addresses []string) []*exec.Cmd {
 	args := []string{"flash", "--yes", "--quiet", "--ledger", "sqlite:" + filepath.Join(b.scratch, "ledger.db"), "--image", "system=" + b.images.path(s.image)}
 	args = append(args, s.args...)
@@ -215,7 +215,8 @@ func (b *bench) ours(s scenario, addresses []string) []*exec.Cmd {
 	return []*exec.Cmd{exec.Command(b.zarya, args...)}
 }
 
-func (b *bench) theirs(s scenario, addresses []string, image string) (cmds []*exec.Cmd) {
+// fastboots are what a script runs instead: one process a tablet.
+func fastboots(addresses []string, image string) (cmds []*exec.Cmd) {
 	for _, a := range addresses {
 		cmds = append(cmds, exec.Command("fastboot", "-s", "tcp:"+a, "flash", "system", image))
 	}
@@ -336,7 +337,7 @@ func (b *bench) measure(s scenario) error {
 			}
 			unpacking = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 		}
-		if r, err = run(start, p, b.theirs(s, p.addresses, image)); err != nil {
+		if r, err = run(start, p, fastboots(p.addresses, image)); err != nil {
 			return err
 		}
 		if s.raw != "" {

@@ -6,7 +6,7 @@ set -euo pipefail
 time="${1:-3s}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-run() { go test -run '^$' -fuzz "^$2\$" -fuzztime "$time" "$1" >"$log" 2>&1 </dev/null; }
+run() { go test -run '^$' -fuzz "^$2\$" -fuzztime "$time" -fuzzminimizetime 20x "$1" >"$log" 2>&1 </dev/null; }
 grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do
   package=$(dirname "$file")
   grep -o '^func Fuzz[A-Za-z0-9]*' "$file" | awk '{print $2}' | while read -r name; do

@@ -15,6 +15,10 @@ needed=(
   "debugfs e2fsprogs"
   "ssh openssh-client"
   "cmp diffutils"
+  "zstd zstd"
+  "xz xz-utils"
+  "lz4 lz4"
+  "python3 python3"
   "pkg-config pkg-config"
 )
 

@@ -127,7 +127,7 @@ func cachePlace() (dir string, limit int64, err error) {
 				break
 			}
 		}
-		limit = min(max(int64(fs.Blocks)*fs.Bsize/10, 8<<30), 64<<30) //nolint:gosec,unconvert // sizes of a disk; the types differ between systems
+		limit = min(max(int64(fs.Blocks)*fs.Bsize/10, 8<<30), 64<<30) //nolint:gosec // the size of a disk
 	}
 	return dir, limit, nil
 }

@@ -76,7 +76,7 @@ func (c *Cache) reap(path string) {
 	if err != nil {
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil { //nolint:gosec // a descriptor is an int
 		_ = os.Remove(path)
 	}
@@ -174,7 +174,7 @@ func (p *part) publish(source string, x *index) error {
 		return err
 	}
 	p.c.syncing.Go(func() {
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		path := p.Name()
 		if f.Sync() != nil || os.Rename(path, filepath.Join(p.c.dir, "data", x.key())) != nil {
 			_ = os.Remove(path)
@@ -191,7 +191,7 @@ func (c *Cache) note(source, key string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if _, err = io.WriteString(f, key+"\n"+source); err == nil {
 		if err = f.Sync(); err == nil {
 			err = os.Rename(f.Name(), c.name(source))

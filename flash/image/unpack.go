@@ -163,6 +163,19 @@ func (i *interrupted) Read(p []byte) (int, error) {
 	return i.r.Read(p)
 }
 
+// ending is a reader that goes on to say how it ended; not every decoder does.
+type ending struct {
+	r   io.Reader
+	err error
+}
+
+func (e *ending) Read(p []byte) (n int, err error) {
+	if e.err == nil {
+		n, e.err = e.r.Read(p)
+	}
+	return n, e.err
+}
+
 // open goes through one layer of packing.
 func (u *unpacker) open(b *bufio.Reader, depth int, member string) error {
 	head, err := b.Peek(headSize)
@@ -209,7 +222,7 @@ func (u *unpacker) open(b *bufio.Reader, depth int, member string) error {
 			return err
 		}
 	}
-	unpacked := bufio.NewReaderSize(inner, 256<<10)
+	unpacked := bufio.NewReaderSize(&ending{r: inner}, 256<<10)
 	if err = u.open(unpacked, depth+1, member); err == nil {
 		_, err = io.Copy(io.Discard, unpacked) // the padding of a tar; sums at the end
 	}
@@ -240,7 +253,7 @@ func (u *unpacker) xz(r io.Reader, head []byte) (io.Reader, error) {
 		return nil, fmt.Errorf("needs %d bytes of memory to unpack; at most %d are given", dict, maxWindow)
 	}
 	program, err := exec.LookPath("xz")
-	if err != nil {
+	if err != nil || u.size < 1<<20 { // not worth a process
 		return xz.NewReader(r)
 	}
 	ctx, cancel := context.WithCancel(u.ctx)
@@ -286,7 +299,10 @@ func (p *process) end() error {
 	p.over = true
 	if err := p.wait(); err != nil {
 		text := p.said.String()
-		if text = strings.TrimSpace(strings.TrimPrefix(text[:min(len(text), 300)], "xz: (stdin): ")); text == "" {
+		if _, after, ok := strings.Cut(text[:min(len(text), 300)], "(stdin): "); ok {
+			text = after
+		}
+		if text = strings.TrimSpace(text); text == "" {
 			text = err.Error()
 		}
 		p.err = errors.New(text)
@@ -407,7 +423,7 @@ func (u *unpacker) zip() error {
 	if err != nil {
 		return fmt.Errorf("zip: %s: %w", wanted.Name, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	if err := u.take(&interrupted{u.ctx, r}, 1); err != nil { // its length and CRC-32 are checked at its end
 		return fmt.Errorf("zip: %s: %w", wanted.Name, err)
 	}
