@@ -43,6 +43,7 @@ type Job struct {
 	Steps   []Step
 	System  System        // how the booted tablet is reached; nil: it is not
 	Boot    time.Duration // how long the tablet may take to boot
+	Wire    *Wire         // what downloads share with those of other jobs; nil: nothing
 }
 
 // Requirements are the facts about the tablet that a job depends on.

@@ -85,7 +85,7 @@ func (r *Runner) Run(ctx context.Context, jobs []Job) []JobDone {
 	for i, job := range jobs {
 		// Admission is in the order of the jobs: the slot is taken before the
 		// worker exists.
-		s := &Session{job: job, runner: r, where: job.Target.Where(), attempt: 1}
+		s := &Session{job: job, order: i, runner: r, where: job.Target.Where(), attempt: 1}
 		if !r.admit(ctx, s, slots) {
 			results[i] = s.skip()
 			continue

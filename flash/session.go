@@ -21,6 +21,8 @@ const assumedMaxDownload = 128 << 20
 // Session is one job under way. Only the job's worker uses it.
 type Session struct {
 	job         Job
+	order       int  // among the jobs of the run
+	waited      bool // for the wire; told once
 	runner      *Runner
 	mode        usb.Mode         // "" when the tablet is on its way
 	client      *fastboot.Client // in fastboot

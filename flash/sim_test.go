@@ -232,8 +232,12 @@ func simulate(t *testing.T, w *world) {
 		&flash.WriteImage{Partition: "system", Image: w.images["system"]},
 		&flash.Reboot{Mode: "bootloader"},
 	}
+	var wire *flash.Wire
+	if rnd.IntN(2) == 0 {
+		wire = flash.NewWire(1 + rnd.IntN(3))
+	}
 	for i, st := range w.tablets {
-		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Steps: steps})
+		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Steps: steps, Wire: wire})
 	}
 	events := flash.NewEvents("sim", func(e flash.Event) {
 		if w.sink != nil && !w.sink(e) {

@@ -127,7 +127,7 @@ func (f *WriteImage) Run(ctx context.Context, s *Session) error {
 // send moves one piece; raw bytes are told in proportion to those on the wire.
 func (f *WriteImage) send(ctx context.Context, s *Session, partition string, piece image.Piece, p Progress) error {
 	var sent int64
-	err := s.client.Download(ctx, piece, func(n int) {
+	progress := func(n int) {
 		sent += int64(n)
 		now := p
 		now.WireDone += sent
@@ -135,8 +135,8 @@ func (f *WriteImage) send(ctx context.Context, s *Session, partition string, pie
 		if now.WireDone < now.WireTotal {
 			s.Progress(now)
 		}
-	})
-	if err != nil {
+	}
+	if err := s.download(ctx, func() error { return s.client.Download(ctx, piece, progress) }); err != nil {
 		return err
 	}
 	return s.client.Flash(ctx, partition, piece.Expanded())

@@ -36,6 +36,13 @@ func (p Port) Short() string {
 	return strconv.Itoa(p.Bus) + "-" + p.Chain
 }
 
+// Uplink is the socket of the root hub that the port is behind: all behind it share its
+// wire.
+func (p Port) Uplink() Port {
+	first, _, _ := strings.Cut(p.Chain, ".")
+	return Port{Controller: p.Controller, Bus: p.Bus, Chain: first}
+}
+
 // Socket is the n-th socket, from 1, of the hub that is in the port; of a Port without
 // a chain, of the bus's root hub.
 func (p Port) Socket(n int) Port {

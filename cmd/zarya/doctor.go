@@ -340,8 +340,7 @@ func (m *machine) wires(context.Context) []finding {
 			continue
 		}
 		tablets[d.Port.Controller]++
-		first, _, _ := strings.Cut(d.Port.Chain, ".")
-		p := usb.Port{Controller: d.Port.Controller, Bus: d.Port.Bus, Chain: first}
+		p := d.Port.Uplink()
 		i := slices.IndexFunc(links, func(l *uplink) bool { return l.port == p && rate(l.speed) == rate(d.Speed) })
 		if i < 0 {
 			links = append(links, &uplink{port: p, speed: d.Speed})

@@ -238,6 +238,9 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error)
 	// Whoever reads the output may go; the tablets are finished and recorded still.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
+	if r.Concurrency == 0 { // else the operator has said how many
+		shareWires(jobs)
+	}
 	release, err := a.lockTargets(jobs)
 	if err != nil {
 		return err

@@ -36,6 +36,28 @@ func (s socket) String() string { return "usb:" + s.port.Short() }
 // Where names the tablet by its port.
 func (s socket) Where() flash.Where { return flash.Where{Port: s.port.Short(), PortName: s.name} }
 
+// wireWidth is how many downloads fill a USB 2 uplink: one tablet takes most of it, and
+// two leave no gaps.
+const wireWidth = 2
+
+// shareWires lets tablets behind one uplink be served a few at a time.
+func shareWires(jobs []flash.Job) {
+	wires := map[usb.Port]*flash.Wire{}
+	for i := range jobs {
+		s, ok := jobs[i].Target.(interface{ uplink() usb.Port })
+		if !ok {
+			continue
+		}
+		link := s.uplink()
+		if wires[link] == nil {
+			wires[link] = flash.NewWire(wireWidth)
+		}
+		jobs[i].Wire = wires[link]
+	}
+}
+
+func (s socket) uplink() usb.Port { return s.port.Uplink() }
+
 // scanUSB reads what is plugged in.
 func scanUSB() (*usb.Bus, error) {
 	bus, err := usb.Scan(usb.Sysfs)

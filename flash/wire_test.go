@@ -1,0 +1,87 @@
+package flash_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/virtual"
+)
+
+// TestWire flashes sixteen tablets behind one wire, with and without taking turns: the
+// mean tablet is ready in two thirds of the time, the last one no later.
+func TestWire(t *testing.T) {
+	b := make([]byte, 600<<10)
+	rnd := rand.New(rand.NewPCG(4, 4))
+	for i := range b {
+		b[i] = byte(rnd.Uint32())
+	}
+	path := filepath.Join(t.TempDir(), "system.img")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	im, err := image.Open(t.Context(), path, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = im.Close() })
+
+	times := func(wire *flash.Wire) (mean, last, first time.Duration, waited int) {
+		synctest.Test(t, func(t *testing.T) {
+			w := &world{}
+			ctx, stop := context.WithCancel(context.Background())
+			var serving sync.WaitGroup
+			bus := virtual.NewBus(1_000_000)
+			family, err := virtual.FamilyByName("mt8768-kob2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var jobs []flash.Job
+			for i := range simTablets {
+				st := &simTablet{name: strconv.Itoa(i)}
+				w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 128 << 10, Bus: bus,
+					WriteRate: 2_000_000, Partitions: map[string]int64{"system": 1 << 20}})
+				jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Wire: wire,
+					Steps: []flash.Step{&flash.WriteImage{Partition: "system", Image: im}}})
+			}
+			synctest.Wait()
+			start := time.Now()
+			events := flash.NewEvents("sim", func(e flash.Event) {
+				switch body := e.Body.(type) {
+				case flash.JobDone:
+					took := time.Since(start)
+					if mean, last = mean+took, max(last, took); first == 0 {
+						first = took
+					}
+					if body.Result != flash.Pass {
+						t.Errorf("%s: %+v", e.Job, body)
+					}
+				case flash.Waiting:
+					waited++
+				}
+			})
+			(&flash.Runner{Events: events}).Run(ctx, jobs)
+			events.Close()
+			stop()
+			serving.Wait()
+		})
+		return mean / simTablets, last, first, waited
+	}
+	mean, last, first, _ := times(nil)
+	ourMean, ourLast, ourFirst, waited := times(flash.NewWire(2))
+	t.Logf("all at once: first %v, mean %v, last %v; in turns: first %v, mean %v, last %v", first, mean, last, ourFirst, ourMean, ourLast)
+	if float64(ourMean) > 0.65*float64(mean) || float64(ourLast) > 1.02*float64(last) || ourFirst > first/4 {
+		t.Error("turns do not help")
+	}
+	if waited < simTablets-2 || waited > simTablets {
+		t.Errorf("told %d times that a tablet waits", waited)
+	}
+}
