@@ -26,6 +26,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz"
+
+	"github.com/zarya-station/zarya/flash/image/updateapp"
 )
 
 // packing is what a file is packed in.
@@ -39,6 +41,7 @@ const (
 	packedLZ4  packing = "lz4"
 	packedZip  packing = "zip"
 	packedTar  packing = "tar"
+	packedApp  packing = "UPDATE.APP"
 )
 
 // suffixes are the names that such files have.
@@ -69,11 +72,13 @@ func packed(head []byte) packing {
 		return packedZip
 	case len(head) >= 262 && string(head[257:262]) == "ustar":
 		return packedTar
+	case bytes.HasPrefix(bytes.TrimLeft(head, "\x00"), []byte(updateapp.Magic)) && bytes.Index(head, []byte(updateapp.Magic))%4 == 0:
+		return packedApp
 	}
 	return plain
 }
 
-func (p packing) archive() bool { return p == packedZip || p == packedTar }
+func (p packing) archive() bool { return p == packedZip || p == packedTar || p == packedApp }
 
 // AsIs tells that a file goes to a partition without being unpacked: a kernel or a RAM
 // disk is often compressed, and is flashed so. Only a name that says it too, such as
@@ -121,8 +126,13 @@ func (u *unpacker) run() (digest []byte, err error) {
 	if n == 0 {
 		return nil, err
 	}
-	if packed(head[:n]) == packedZip {
-		if err := u.zip(); err != nil {
+	kind := packed(head[:n])
+	if kind == packedZip || kind == packedApp { // read by place, not in one stream
+		read := u.zip
+		if kind == packedApp {
+			read = func() error { return u.app(io.NewSectionReader(u.file, 0, u.size), 0, u.member) }
+		}
+		if err := read(); err != nil {
 			return nil, err
 		}
 		if u.member == "" {
@@ -143,7 +153,7 @@ func (u *unpacker) run() (digest []byte, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if n > 0 && packed(head) != packedTar {
+		if n > 0 && kind != packedTar {
 			return nil, fmt.Errorf("%d bytes follow the compressed data", n)
 		}
 	}
@@ -200,6 +210,8 @@ func (u *unpacker) open(b *bufio.Reader, depth int, member string) error {
 		return errors.New("is a zip inside another archive: take it out first")
 	case packedTar:
 		return u.tar(b, depth, member)
+	case packedApp:
+		return u.app(b, depth, member)
 	case packedZstd:
 		d, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
@@ -444,6 +456,32 @@ func (u *unpacker) take(r io.Reader, depth int) error {
 		err = fmt.Errorf("%d bytes follow the compressed data", n)
 	}
 	return err
+}
+
+// app takes a record out of an UPDATE.APP. Its names are in capitals; SYSTEM is found as
+// system, too.
+func (u *unpacker) app(r io.Reader, depth int, member string) error {
+	a, m := updateapp.NewReader(r), members{want: strings.ToUpper(member)}
+	for {
+		h, err := a.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		is, err := m.add(strings.ToUpper(h.Name))
+		if err == nil && is {
+			err = u.take(a, depth+1)
+		}
+		if err != nil {
+			return fmt.Errorf("UPDATE.APP: %w", err)
+		}
+	}
+	if err := m.one(u.file.Name()); err != nil {
+		return fmt.Errorf("UPDATE.APP: %w", err)
+	}
+	return nil
 }
 
 // tar takes a member out of a tar stream, and looks at all others.

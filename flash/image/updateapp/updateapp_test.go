@@ -1,0 +1,181 @@
+package updateapp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// maker writes UPDATE.APP files in another language, bit by bit from the table of
+// fields, so that no mistake of the reader is in it.
+const maker = `
+import struct, sys
+def crc(b):
+    c = 0xffff
+    for x in b:
+        c ^= x
+        for _ in range(8):
+            c = (c >> 1) ^ 0x8408 if c & 1 else c >> 1
+    return c ^ 0xffff
+def record(name, data, seq, block=4096):
+    blocks = [data[i:i+block] for i in range(0, len(data), block)]
+    table = b''.join(struct.pack('<H', crc(b)) for b in blocks)
+    head = struct.pack('<4sII8sII16s16s32sHI', b'\x55\xaa\x5a\xa5', 98 + len(table), 1, b'HW7x27\xff\xff'[:6] + b'\0\0', seq, len(data),
+        b'2019.08.27', b'12.34.56', name.encode(), 0, block)
+    head = head[:92] + struct.pack('<H', crc(head)) + head[94:]
+    return head + table + data
+def pad(out):
+    return out + bytes(-len(out) % 4)
+out = bytes(92)
+for i, (name, n) in enumerate([('SHA256RSA', 256), ('CRC', 5), ('SYSTEM', 10007), ('EMPTY', 0), ('CUST', 4096), ('ODD', 3)]):
+    out = pad(out) + record(name, bytes((i * 7 + k * k) & 255 for k in range(n)), i)
+sys.stdout.buffer.write(out)
+`
+
+func made(t testing.TB) []byte {
+	t.Helper()
+	out, err := exec.Command("python3", "-c", maker).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// wanted is what maker puts in.
+func wanted(i, n int) []byte {
+	b := make([]byte, n)
+	for k := range b {
+		b[k] = byte(i*7 + k*k)
+	}
+	return b
+}
+
+var records = []struct {
+	name string
+	n    int
+}{{"SHA256RSA", 256}, {"CRC", 5}, {"SYSTEM", 10007}, {"EMPTY", 0}, {"CUST", 4096}, {"ODD", 3}}
+
+func TestCRC(t *testing.T) {
+	if got := CRC([]byte("123456789")); got != 0x906e {
+		t.Errorf("%04x", got)
+	}
+}
+
+func TestRead(t *testing.T) {
+	b := made(t)
+	for name, source := range map[string]func() io.Reader{
+		"seeking": func() io.Reader { return bytes.NewReader(b) },
+		"stream":  func() io.Reader { return io.MultiReader(bytes.NewReader(b)) },
+	} {
+		for _, reading := range []string{"all", "none", "SYSTEM"} {
+			t.Run(name+" "+reading, func(t *testing.T) {
+				r := NewReader(source())
+				for i, want := range records {
+					h, err := r.Next()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if h.Name != want.name || h.Size != int64(want.n) || h.Sequence != uint32(i) || h.Date != "2019.08.27" || h.Time != "12.34.56" || h.BlockSize != 4096 {
+						t.Errorf("%+v", h)
+					}
+					if reading != "all" && reading != h.Name {
+						continue
+					}
+					got, err := io.ReadAll(r)
+					if err != nil || !bytes.Equal(got, wanted(i, want.n)) {
+						t.Errorf("%s: %d bytes, %v", h.Name, len(got), err)
+					}
+				}
+				if _, err := r.Next(); !errors.Is(err, io.EOF) {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+func readAll(b []byte) error {
+	r := NewReader(bytes.NewReader(b))
+	for {
+		if _, err := r.Next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return err
+		}
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	good := made(t)
+	system := bytes.Index(good, []byte("SYSTEM")) - 60
+	for name, c := range map[string]struct {
+		change func(b []byte) []byte
+		says   string
+	}{
+		"a bit of the header":  {func(b []byte) []byte { b[system+20] ^= 1; return b }, "the CRC of the header"},
+		"a bit of the data":    {func(b []byte) []byte { b[system+98+6+5000] ^= 1; return b }, "SYSTEM: the CRC of the block"},
+		"a bit of a CRC":       {func(b []byte) []byte { b[system+98+1] ^= 1; return b }, "SYSTEM: the CRC of the block"},
+		"cut in the data":      {func(b []byte) []byte { return b[:system+5000] }, "ends inside the data of SYSTEM"},
+		"cut in the header":    {func(b []byte) []byte { return b[:system+50] }, "ends inside a header"},
+		"cut in the CRCs":      {func(b []byte) []byte { return b[:system+101] }, "ends inside the CRCs of SYSTEM"},
+		"something between":    {func(b []byte) []byte { return append(b, "junk, and more of it"...) }, "neither zeros nor a record"},
+		"a wrong header size":  {rehead(system, 4, 99, 0, 0, 0), "a header of 99 bytes"},
+		"a huge size":          {rehead(system, 24, 0xff, 0xff, 0xff, 0xff), "with the CRCs of 1048576 blocks"},
+		"blocks of nothing":    {rehead(system, 94, 0, 0, 0, 0), "blocks of 0 bytes"},
+		"huge blocks":          {rehead(system, 94, 0, 0, 0, 0x40), "blocks of 1073741824 bytes"},
+		"a name with a path":   {rehead(system, 60, '.', '.', ' ', '/'), "cannot be a name"},
+		"no name":              {rehead(system, 60, 0), "cannot be a name"},
+		"zeros without an end": {func(b []byte) []byte { return append(make([]byte, 2<<20), b...) }, "more than 1048576 zeros"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := readAll(c.change(bytes.Clone(good)))
+			if !errors.As(err, new(*FormatError)) || !strings.Contains(fmt.Sprint(err), c.says) {
+				t.Errorf("%v, want %q in it", err, c.says)
+			}
+		})
+	}
+}
+
+// rehead changes bytes of a header and mends its CRC.
+func rehead(at, field int, with ...byte) func([]byte) []byte {
+	return func(b []byte) []byte {
+		copy(b[at+field:], with)
+		b[at+92], b[at+93] = 0, 0
+		crc := CRC(b[at : at+98])
+		b[at+92], b[at+93] = byte(crc), byte(crc>>8)
+		return b
+	}
+}
+
+func FuzzReader(f *testing.F) {
+	f.Add(made(f))
+	f.Add([]byte(Magic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		streamed := NewReader(io.MultiReader(bytes.NewReader(b)))
+		seeking := NewReader(bytes.NewReader(b))
+		for {
+			h, err := streamed.Next()
+			s, serr := seeking.Next()
+			if (err == nil) != (serr == nil) && !errors.Is(err, io.EOF) && !errors.Is(serr, io.EOF) || err == nil && serr == nil && *h != *s {
+				t.Fatalf("%+v %v; seeking %+v %v", h, err, s, serr)
+			}
+			if err != nil || serr != nil {
+				return
+			}
+			n, err := io.Copy(io.Discard, streamed)
+			if err == nil && n != h.Size || n > int64(len(b)) {
+				t.Fatalf("%d bytes of %d, %v", n, h.Size, err)
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+}
