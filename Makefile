@@ -60,7 +60,7 @@ nocgo: ## it builds without cgo
 	@CGO_ENABLED=0 $(GO) build ./...
 
 bench: setup build ## our speed beside AOSP fastboot's, in one run
-	@bench/flash.sh
+	@$(GO) run ./bench $(BENCH)
 	@scripts/rig.sh bench/usb.sh | grep bench
 
 soak: setup ## the full counts: an hour of schedules and fuzzing

@@ -3,6 +3,9 @@
 // is one process. It prints medians and ratios (zarya / fastboot; below 1 zarya needs
 // less) as a Markdown table. Nothing here passes or fails.
 //
+// The first run prepares the images, the others find them so; -cold is for every run the
+// first one.
+//
 // CPU is the user and system time of the client processes and memory their peak resident
 // size, mapped file pages included, both as the kernel counts them; the first byte is
 // the mean over the devices of the time from the start of the clients to the first byte
@@ -75,6 +78,7 @@ func main() {
 	size := flag.Int64("size", 1024, "`MiB` of the images")
 	devices := flag.Int("devices", 16, "devices, unless the scenario says")
 	alone := flag.Bool("alone", false, "zarya only: no ratios")
+	cold := flag.Bool("cold", false, "empty zarya's cache of prepared images before each of its runs")
 	check := flag.Bool("check", false, "flash tablets that keep what they get, and compare it")
 	flag.Parse()
 	var err error
@@ -92,7 +96,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	b := &bench{zarya: *zarya, images: im, rounds: *rounds, alone: *alone, scratch: *dir}
+	b := &bench{zarya: *zarya, images: im, rounds: *rounds, alone: *alone, cold: *cold, scratch: *dir}
 	if !*check {
 		fmt.Println("| scenario | wall | CPU | memory | first byte | mean completion | medians (zarya / fastboot) | goal |")
 		fmt.Println("|---|---|---|---|---|---|---|---|")
@@ -124,7 +128,13 @@ type bench struct {
 	images  images
 	rounds  int
 	alone   bool
+	cold    bool
 }
+
+// environment is ours; the cache and the ledger are the bench's own.
+func (b *bench) environment() []string { return append(os.Environ(), "ZARYA_CACHE="+b.cache()) }
+
+func (b *bench) cache() string { return filepath.Join(b.scratch, "cache") }
 
 // result is what one run took.
 type result struct {
@@ -212,7 +222,9 @@ func (b *bench) ours(s scenario, addresses []string) []*exec.Cmd {
 	for _, a := range addresses {
 		args = append(args, "-s", "tcp:"+a)
 	}
-	return []*exec.Cmd{exec.Command(b.zarya, args...)}
+	cmd := exec.Command(b.zarya, args...)
+	cmd.Env = b.environment()
+	return []*exec.Cmd{cmd}
 }
 
 // fastboots are what a script runs instead: one process a tablet.
@@ -319,6 +331,11 @@ func (b *bench) measure(s scenario) error {
 	defer p.close()
 	var ours, theirs []result
 	for range b.rounds {
+		if b.cold {
+			if err := os.RemoveAll(b.cache()); err != nil {
+				return err
+			}
+		}
 		r, err := run(time.Now(), p, b.ours(s, p.addresses))
 		if err != nil {
 			return err

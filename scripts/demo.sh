@@ -11,7 +11,7 @@ zarya="$PWD/bin/zarya"
 count=16
 dir=$(mktemp -d "${TMPDIR:-/tmp}/zarya-demo-XXXXXX")
 cd "$dir"
-export ZARYA_LEDGER="sqlite:$dir/ledger.db" ZARYA_STATION="${ZARYA_STATION:-demo}"
+export ZARYA_CACHE="$dir/cache" ZARYA_LEDGER="sqlite:$dir/ledger.db" ZARYA_STATION="${ZARYA_STATION:-demo}"
 
 "$zarya" virtual images images >/dev/null
 echo "images    $dir/images: $(stat -c '%n %s bytes' images/system.img | sed 's|images/||'), an ext4 of real files; system.simg, boot.img, vbmeta.img, userdata.simg"
@@ -59,7 +59,7 @@ echo "compared  system and boot of $count tablets with the images, byte for byte
 if [ "${KEEP:-}" != 1 ]; then
   kill $pid 2>/dev/null || true
   wait $pid 2>/dev/null || true
-  rm -r tablets
+  rm -r tablets cache
 fi
 echo "ledger    $dir/ledger.db: $("$zarya" ledger verify)"
 echo "          zarya ledger list --ledger sqlite:$dir/ledger.db"
