@@ -23,6 +23,8 @@ import (
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/zarya-station/zarya/canon"
 )
 
 //go:embed migrations/*.sql
@@ -240,7 +242,7 @@ func (l *Ledger) Close() error {
 // add appends an entry and returns its number when it is on the disk. Callers that
 // come while a transaction is under way share the next one.
 func (l *Ledger) add(kind string, body any) (int64, error) {
-	text, err := Canonical(body)
+	text, err := canon.Encode(body)
 	if err != nil {
 		return 0, &WriteError{err}
 	}

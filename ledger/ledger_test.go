@@ -26,6 +26,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/zarya-station/zarya/canon"
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 )
@@ -488,7 +489,7 @@ func TestVectors(t *testing.T) {
 		t.Fatalf("%d vectors, %v", len(vectors), err)
 	}
 	for i, v := range vectors {
-		got, err := Canonical(v.Input)
+		got, err := canon.Encode(v.Input)
 		if err != nil || string(got) != v.Canonical {
 			t.Errorf("vector %d: %s, not %s (%v)", i, got, v.Canonical, err)
 		}
@@ -503,7 +504,7 @@ func TestVectors(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{`1.5`, `1e3`, `9007199254740992`, `-9007199254740992`} {
-		if got, err := Canonical(json.RawMessage(bad)); err == nil {
+		if got, err := canon.Encode(json.RawMessage(bad)); err == nil {
 			t.Errorf("%s is recorded as %s", bad, got)
 		}
 	}
@@ -515,17 +516,17 @@ func FuzzCanonical(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if !json.Valid(text) {
-			_ = IsCanonical(text)
+			_ = canon.Is(text)
 			return
 		}
-		c, err := Canonical(json.RawMessage(text))
+		c, err := canon.Encode(json.RawMessage(text))
 		if err != nil {
 			return
 		}
-		if !IsCanonical(c) {
+		if !canon.Is(c) {
 			t.Fatalf("%q is not its own canonical form", c)
 		}
-		again, err := Canonical(json.RawMessage(c))
+		again, err := canon.Encode(json.RawMessage(c))
 		if err != nil || !bytes.Equal(c, again) {
 			t.Fatalf("%q becomes %q (%v)", c, again, err)
 		}

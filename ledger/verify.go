@@ -5,6 +5,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+
+	"github.com/zarya-station/zarya/canon"
 )
 
 // BrokenError names the first entry that is not as it was written.
@@ -47,7 +49,7 @@ func (l *Ledger) Verify(ctx context.Context) ([]Head, error) {
 			reason = "does not follow the entry before it"
 		case e.Hash != e.sum():
 			reason = "is not what was written"
-		case !IsCanonical(e.Body):
+		case !canon.Is(e.Body):
 			reason = "is not in the canonical form"
 		}
 		if reason != "" {

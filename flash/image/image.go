@@ -69,6 +69,7 @@ type Image struct {
 	file    *os.File // what data extents are in: source, or a prepared image
 	private bool     // file is ours: nobody writes to it
 	packing string   // what the image was unpacked from; ""
+	rooted  bool     // the digest is the blocks' root
 	checker *sparse.Checker
 	index   index
 
@@ -80,6 +81,7 @@ type Image struct {
 type Options struct {
 	Cache *Cache // nil: none; then nothing can be unpacked
 	AsIs  bool   // do not unpack what is compressed (AsIs tells when)
+	Root  bool   // the digest is the root of the image's blocks (Root), whatever file they come in
 }
 
 // Open reads the file at path once, from its first byte to its last, unless the cache
@@ -109,7 +111,7 @@ func Open(ctx context.Context, path string, o Options) (*Image, error) {
 		return problem(reason(err), err)
 	}
 	im := &Image{path: path, source: f, file: f, plans: map[planKey]*Pieces{}}
-	im.index.AsIs = o.AsIs
+	im.index.AsIs, im.rooted = o.AsIs, o.Root
 	if im.id, err = settle(ctx, f); err == nil {
 		err = im.prepare(ctx, o.Cache, member)
 	}
@@ -157,7 +159,7 @@ func (im *Image) prepare(ctx context.Context, cache *Cache, member string) error
 	if kind == plain && im.id.size < cacheable {
 		cache = nil
 	}
-	source := fmt.Sprintf("%+v %q %v", im.id, member, im.index.AsIs)
+	source := fmt.Sprintf("%+v %q %v %v", im.id, member, im.index.AsIs, im.rooted)
 	if held, x := cache.find(source); held != nil {
 		im.file, im.private, im.index = held, true, *x
 		return im.Unchanged()
@@ -189,7 +191,7 @@ func (im *Image) Size() int64 { return im.index.Size }
 func (im *Image) FileSize() int64 { return im.id.size }
 
 // Digest is "sha256:" and the hex digest of the bytes of the file, or of the member of
-// an archive that was named.
+// an archive that was named; with Options.Root, the root of the image's blocks.
 func (im *Image) Digest() string { return im.index.Digest }
 
 // Packing is what the image was unpacked from: zstd, xz, gzip, lz4, zip, tar; "" if it

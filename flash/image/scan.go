@@ -33,7 +33,10 @@ func (im *Image) load(ctx context.Context, cache *Cache, source string) (err err
 	if err := im.read(head, 0); err != nil {
 		return err
 	}
-	s := scanner{sum: sha256.New()}
+	s := scanner{}
+	if !im.rooted { // one hash of the bytes, not two
+		s.sum = sha256.New()
+	}
 	if sparse.IsSparse(head) {
 		if err := im.parse(im.source, im.id.size); err != nil {
 			return err
@@ -47,7 +50,9 @@ func (im *Image) load(ctx context.Context, cache *Cache, source string) (err err
 	if s.raw {
 		im.index.Extents = s.extents
 	}
-	if err == nil {
+	if err == nil && im.rooted {
+		err = im.root(ctx)
+	} else if err == nil {
 		im.index.Digest = "sha256:" + hex.EncodeToString(s.sum.Sum(nil))
 		err = im.Unchanged()
 	}
@@ -79,7 +84,7 @@ func (im *Image) unpack(ctx context.Context, cache *Cache, source, member string
 			_ = p.Close()
 		}
 	}()
-	u := unpacker{ctx: ctx, file: im.source, size: im.id.size, member: member, asIs: im.index.AsIs, limit: cache.limit, to: func(r io.Reader) error { return im.receive(ctx, p, r) }}
+	u := unpacker{ctx: ctx, file: im.source, size: im.id.size, member: member, asIs: im.index.AsIs, nosum: im.rooted, limit: cache.limit, to: func(r io.Reader) error { return im.receive(ctx, p, r) }}
 	digest, err := u.run()
 	if err != nil {
 		if changed := im.Unchanged(); changed != nil {
@@ -98,14 +103,28 @@ func (im *Image) unpack(ctx context.Context, cache *Cache, source, member string
 		return &FileError{Path: im.path, Problem: reason(err) + hint, Err: err}
 	}
 	im.index.Digest = "sha256:" + hex.EncodeToString(digest)
-	if err := im.Unchanged(); err != nil {
-		return err
-	}
-	if err := p.publish(source, &im.index); err != nil {
-		return err
-	}
 	im.file, im.private = p.File, true
-	return nil
+	if im.rooted {
+		err = im.root(ctx)
+	} else {
+		err = im.Unchanged()
+	}
+	if err == nil {
+		err = p.publish(source, &im.index)
+	}
+	if err != nil {
+		im.file, im.private = im.source, false // p is closed by whoever opened it
+	}
+	return err
+}
+
+// root makes the root of the blocks the image's digest.
+func (im *Image) root(ctx context.Context) error {
+	blocks, err := im.Blocks(ctx)
+	if err == nil {
+		im.index.Digest = Root(im.Size(), im.Map(), blocks)
+	}
+	return err
 }
 
 // receive writes an unpacked image to p and finds its extents.

@@ -1,12 +1,9 @@
-// This file is the canonical encoding of a body, and the hash that chains entries.
-// Both are a contract: docs/ledger.md, testdata/vectors.json.
-
-package ledger
+// Package canon writes JSON in one way only, so that what is hashed or signed has one
+// encoding. It is a contract: docs/ledger.md, ledger/testdata/vectors.json.
+package canon
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,10 +17,10 @@ import (
 // maxInteger is the largest number that every JSON reader keeps exactly.
 const maxInteger = 1<<53 - 1
 
-// Canonical encodes v in the one way: objects with their keys sorted by bytes, no
+// Encode encodes v in the one way: objects with their keys sorted by bytes, no
 // blanks, integers only, strings with no escapes but \" \\ and \u00xx for control
 // characters. Empty members are the caller's to leave out.
-func Canonical(v any) ([]byte, error) {
+func Encode(v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
@@ -49,8 +46,8 @@ func parse(text []byte) (any, error) {
 	return tree, nil
 }
 
-// IsCanonical reports whether text is in the one way.
-func IsCanonical(text []byte) bool {
+// Is reports whether text is in the one way.
+func Is(text []byte) bool {
 	tree, err := parse(text)
 	if err != nil {
 		return false
@@ -69,7 +66,7 @@ func encode(b []byte, v any) ([]byte, error) {
 	case json.Number:
 		n, err := strconv.ParseInt(v.String(), 10, 64)
 		if err != nil || n > maxInteger || n < -maxInteger {
-			return nil, fmt.Errorf("%s: only integers up to 2^53 are recorded", v)
+			return nil, fmt.Errorf("%s: only integers up to 2^53 can be encoded", v)
 		}
 		return strconv.AppendInt(b, n, 10), nil
 	case string:
@@ -103,7 +100,7 @@ func encode(b []byte, v any) ([]byte, error) {
 		}
 		return append(b, '}'), nil
 	}
-	return nil, fmt.Errorf("a %T is not recorded", v)
+	return nil, fmt.Errorf("a %T cannot be encoded", v)
 }
 
 func appendString(b []byte, s string) []byte {
@@ -119,15 +116,4 @@ func appendString(b []byte, s string) []byte {
 		}
 	}
 	return append(b, '"')
-}
-
-// sum is SHA-256 over station, seq (decimal), ts, kind, body and the hash before,
-// each after its length in eight bytes, big-endian.
-func (e *Entry) sum() (h [sha256.Size]byte) {
-	var b []byte
-	for _, field := range [][]byte{[]byte(e.Station), strconv.AppendInt(nil, e.Seq, 10), []byte(e.TS), []byte(e.Kind), e.Body, e.Prev[:]} {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(field)))
-		b = append(b, field...)
-	}
-	return sha256.Sum256(b)
 }
