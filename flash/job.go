@@ -38,6 +38,7 @@ type Job struct {
 	Target  Target
 	Scope   Scope
 	Profile string
+	Bundle  string // its name and version; "" is none
 	Require Requirements
 	Images  []ImageInfo // for the record: what will be written
 	Steps   []Step

@@ -135,7 +135,7 @@ func (s *Session) run(ctx context.Context) (done JobDone) {
 	for i, step := range s.job.Steps {
 		names[i] = step.Name()
 	}
-	s.emit(JobStarted{Scope: s.job.Scope, Profile: s.job.Profile, Steps: names, Images: s.job.Images})
+	s.emit(JobStarted{Scope: s.job.Scope, Profile: s.job.Profile, Bundle: s.job.Bundle, Steps: names, Images: s.job.Images})
 	return s.finish(start, s.work(ctx))
 }
 

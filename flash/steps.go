@@ -19,6 +19,7 @@ type WriteImage struct {
 	Slot      string // "", current, other, all, a, b
 	Image     *image.Image
 	Policy    image.Policy
+	Userspace bool // only fastbootd knows the partition
 }
 
 // Name is flash:PARTITION.
@@ -39,6 +40,16 @@ func (f *WriteImage) Restartable() {}
 // Check asks whether the partition is there and large enough, and whether the
 // image can be cut for this tablet.
 func (f *WriteImage) Check(ctx context.Context, s *Session) ([]Verdict, error) {
+	if f.Userspace {
+		there, err := s.client.IsUserspace(ctx)
+		if err != nil || there != fastboot.Yes {
+			return nil, err // checked when the tablet is there
+		}
+	}
+	return f.check(ctx, s)
+}
+
+func (f *WriteImage) check(ctx context.Context, s *Session) ([]Verdict, error) {
 	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
 	if err != nil {
 		return nil, err
@@ -91,6 +102,11 @@ func (f *WriteImage) pieces(ctx context.Context, s *Session) (*image.Pieces, err
 
 // Run sends the pieces, each followed by its own flash command.
 func (f *WriteImage) Run(ctx context.Context, s *Session) error {
+	if f.Userspace {
+		if err := f.arrived(ctx, s); err != nil {
+			return err
+		}
+	}
 	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
 	if err != nil {
 		return err
@@ -122,6 +138,24 @@ func (f *WriteImage) Run(ctx context.Context, s *Session) error {
 		return f.flush(ctx, s)
 	}
 	return nil
+}
+
+// arrived makes up, in fastbootd, for the checks that the bootloader could not answer.
+func (f *WriteImage) arrived(ctx context.Context, s *Session) error {
+	there, err := s.client.IsUserspace(ctx)
+	if err != nil {
+		return err
+	}
+	if there != fastboot.Yes {
+		return failf(ClassDevice, "does this model have userspace fastboot? leave @fastbootd out if not", "the tablet does not say that it is in fastbootd, where %s is written", f.Partition)
+	}
+	verdicts, err := f.check(ctx, s)
+	for _, v := range verdicts {
+		if err == nil && v.Answer == fastboot.No {
+			err = v.Fail
+		}
+	}
+	return err
 }
 
 // send moves one piece; raw bytes are told in proportion to those on the wire.

@@ -29,6 +29,7 @@ type body struct {
 	Run       string            `json:"run,omitempty"` // of the process
 	Scope     flash.Scope       `json:"scope,omitempty"`
 	Profile   string            `json:"profile,omitempty"`
+	Bundle    string            `json:"bundle,omitempty"` // its name and version
 	Address   string            `json:"address,omitempty"`
 	Port      string            `json:"port,omitempty"`
 	PortName  string            `json:"port_name,omitempty"`
@@ -51,7 +52,7 @@ func millis(seconds float64) int64 { return int64(math.Round(seconds * 1000)) }
 
 // Intent records what is about to be done to a tablet.
 func (l *Ledger) Intent(job flash.Job, where flash.Where) error {
-	b := body{Job: job.ID, Scope: job.Scope, Profile: job.Profile, Images: job.Images,
+	b := body{Job: job.ID, Scope: job.Scope, Profile: job.Profile, Bundle: job.Bundle, Images: job.Images,
 		Address: where.Address, Port: where.Port, PortName: where.PortName, Serial: where.Serial}
 	if l.run != nil {
 		b.Run = l.run.id
@@ -74,7 +75,7 @@ func (l *Ledger) Step(job flash.Job, s flash.StepDone) error {
 
 // Result records how a job ended and returns the record's name.
 func (l *Ledger) Result(job flash.Job, where flash.Where, d flash.JobDone) (string, error) {
-	seq, err := l.add(KindResult, body{Job: job.ID, Scope: d.Scope, Profile: job.Profile, Model: d.Model,
+	seq, err := l.add(KindResult, body{Job: job.ID, Scope: d.Scope, Profile: job.Profile, Bundle: job.Bundle, Model: d.Model,
 		Address: where.Address, Port: where.Port, PortName: where.PortName, Serial: where.Serial,
 		Result: string(d.Result), Verified: d.Verified, Class: d.Class, Step: d.Step, Error: d.Error,
 		Bytes: d.Bytes, Millis: millis(d.Seconds), Retries: d.Retries, Inventory: d.Inventory})

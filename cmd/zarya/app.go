@@ -74,7 +74,7 @@ tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network.`,
 	f.BoolVar(&a.noInput, "no-input", false, "never ask; fail instead")
 	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and nothing else`)
 	root.AddCommand(newRun(a), newFlash(a), newProvision(a), newPlan(a), newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
-		newDevices(a), newPorts(a), newSSH(a), newConnect(a), newDoctor(a), newLedger(a), newImage(a), newVirtual(a), newVersion(a))
+		newDevices(a), newPorts(a), newSSH(a), newConnect(a), newDoctor(a), newLedger(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
 	return root
 }
 

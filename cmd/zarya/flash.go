@@ -28,12 +28,13 @@ type flashOptions struct {
 	product string
 	sparse  string
 	slot    string
+	bundle  string
 }
 
 func newFlash(a *app) *cobra.Command {
 	var o flashOptions
 	cmd := &cobra.Command{
-		Use:   "flash {--profile PROFILE | --image PART[:SLOT]=FILE… [--erase PART] [--reboot MODE]} -s TARGET…",
+		Use:   "flash {--bundle BUNDLE | --profile PROFILE | --image PART[:SLOT]=FILE… [--erase PART] [--reboot MODE]} -s TARGET…",
 		Short: "Write images to tablets, in parallel",
 		Long: `Write images to tablets, in parallel.
 
@@ -47,13 +48,24 @@ nothing for the others.`,
   zarya flash --image userdata=userdata.simg --erase cache --json --yes -s tcp:10.0.0.5:5554`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.profile == "" {
-				return a.flash(o)
+			what, not := "", []string{"image", "erase", "product", "sparse", "slot"}
+			switch {
+			case o.profile != "" && o.bundle != "":
+				return fail(exitUsage, "give one of them", "--bundle does not go with --profile")
+			case o.profile != "":
+				what, not = "profile", append(not, "reboot")
+			case o.bundle != "":
+				what = "bundle"
+			default:
+				return a.flashImages(o)
 			}
-			for _, f := range []string{"image", "erase", "reboot", "product", "sparse", "slot"} {
+			for _, f := range not {
 				if cmd.Flags().Changed(f) {
-					return fail(exitUsage, "the profile says what is written", "--%s does not go with --profile", f)
+					return fail(exitUsage, "the "+what+" says what is written", "--%s does not go with --%s", f, what)
 				}
+			}
+			if what == "bundle" {
+				return a.flashBundle(o)
 			}
 			return a.runProfile(o.jobOptions, flash.ScopeFlash)
 		},
@@ -65,14 +77,36 @@ nothing for the others.`,
 	f.StringVar(&o.reboot, "reboot", "", "afterwards reboot to `MODE`: "+strings.Join(fastboot.RebootModes, ", "))
 	f.StringVar(&o.product, "product", "", "write only if the tablet says it is `NAME`")
 	f.StringVar(&o.sparse, "sparse", "auto", "send as sparse images: auto, always, never")
+	f.StringVar(&o.bundle, "bundle", "", "write the images of this `BUNDLE` (zarya bundle)")
 	f.StringVar(&o.slot, "slot", "", "slot for images without one: "+strings.Join(flash.Slots, ", "))
 	return cmd
 }
 
-func (a *app) flash(o flashOptions) error {
+// flashWork is what flash does to each tablet.
+type flashWork struct {
+	bundle  string // its name and version; "" is none
+	require flash.Requirements
+	steps   []flash.Step
+	images  images
+}
+
+// flashImages is flash --image.
+func (a *app) flashImages(o flashOptions) error {
 	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, func(t string) bool { return strings.Contains(t, "*") }) {
-		return fail(exitUsage, "name targets with -s: only a profile may choose", "name every target of --image in full")
+		return fail(exitUsage, "name targets with -s: only a profile or a bundle may choose", "name every target of --image in full")
 	}
+	if err := unsigned(o.trust); err != nil {
+		return err
+	}
+	return a.flash(o, func() (w flashWork, err error) {
+		w.require = required(o.product)
+		w.steps, w.images, err = a.flashSteps(o)
+		return w, err
+	})
+}
+
+// flash writes to the targets what prepare makes ready.
+func (a *app) flash(o flashOptions, prepare func() (flashWork, error)) error {
 	targets, err := a.targets(o.targets)
 	if err != nil {
 		return err
@@ -83,13 +117,16 @@ func (a *app) flash(o flashOptions) error {
 	if o.reboot != "" && !slices.Contains(fastboot.RebootModes, o.reboot) {
 		return fail(exitUsage, "known are "+strings.Join(fastboot.RebootModes, ", "), "--reboot: no mode %q", o.reboot)
 	}
-	steps, images, err := a.flashSteps(o)
+	w, err := prepare()
 	if err != nil {
 		return err
 	}
-	defer images.close()
+	defer w.images.close()
+	if o.reboot != "" {
+		w.steps = append(w.steps, &flash.Reboot{Mode: o.reboot})
+	}
 	if o.dryRun {
-		return a.showPlan(targets, steps)
+		return a.showPlan(targets, w.steps)
 	}
 	if err := a.confirmWipe(targets); err != nil {
 		return err
@@ -98,8 +135,8 @@ func (a *app) flash(o flashOptions) error {
 	run := newID()
 	for i, t := range targets {
 		jobs = append(jobs, flash.Job{
-			ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: flash.ScopeFlash,
-			Require: required(o.product), Steps: steps, Images: imageInfos(steps),
+			ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: flash.ScopeFlash, Bundle: w.bundle,
+			Require: w.require, Steps: w.steps, Images: imageInfos(w.steps),
 		})
 	}
 	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait})
@@ -152,9 +189,6 @@ func (a *app) flashSteps(o flashOptions) ([]flash.Step, images, error) {
 	for i, w := range writes {
 		w.Image = opened.of(files[i])
 		steps = append(steps, w)
-	}
-	if o.reboot != "" {
-		steps = append(steps, &flash.Reboot{Mode: o.reboot})
 	}
 	return steps, opened, nil
 }

@@ -22,6 +22,7 @@ type jobOptions struct {
 	allow       []string
 	concurrency int
 	dryRun      bool
+	trust       string
 }
 
 func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
@@ -31,6 +32,7 @@ func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
 	f.StringArrayVar(&o.allow, "allow-partition", nil, "allow writing the protected `PARTITION` (bootloader, identity)")
 	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done; write nothing")
+	trustFlag(cmd, &o.trust)
 	f.StringVar(&a.junit, "junit", "", "write a JUnit report to `FILE`")
 }
 
@@ -78,6 +80,9 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	}
 	if a.ledger == "none" && scope != flash.ScopeFlash && !o.dryRun {
 		return fail(exitUsage, "name one with --ledger sqlite:PATH, or leave it out", "%s needs a ledger", scope)
+	}
+	if err := unsigned(o.trust); err != nil {
+		return err
 	}
 	p, err := a.prepare(o.profile, scope, o.allow)
 	if err != nil {

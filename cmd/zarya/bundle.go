@@ -1,0 +1,400 @@
+// This file is zarya bundle: make, sign, check and look at bundles; and what a run from
+// a bundle does.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/flash/image/bundle"
+)
+
+// trustDir is where a station says who may sign bundles.
+const trustDir = "/etc/zarya/trust.d"
+
+func newBundle(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "bundle", Short: "Make, sign and check bundles: images and what they are for, in one file"}
+	cmd.AddCommand(newBundleBuild(a), newBundleSign(a), newBundleVerify(a), newBundleInspect(a))
+	return cmd
+}
+
+func newBundleBuild(a *app) *cobra.Command {
+	var about bundle.Manifest
+	var images []string
+	var o bundle.Options
+	var key string
+	cmd := &cobra.Command{
+		Use:   "build FILE --name NAME --bundle-version VERSION --model MODEL… --image PART[:SLOT]=FILE…",
+		Short: "Make a bundle of images",
+		Long: `Make a bundle of images: one file (or, with --folder, a folder) with a manifest
+that has the SHA-256 of every 4 MiB of every image, says which tablets it is for, and
+can be signed. Images are written in the order in which they are given;
+PART@fastbootd=FILE is written in userspace fastboot, for which the tablet is restarted.`,
+		Example: `  zarya bundle build census.bundle --name aurora-census --bundle-version 5.1.0.100 --model AGS3-L09 \
+    --image boot:all=boot.img --image system@fastbootd=system.img.xz --image vbmeta=vbmeta.img --disable-verity`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			sources, err := bundleSources(images)
+			if err != nil {
+				return err
+			}
+			var signer ssh.Signer
+			if key != "" {
+				if signer, err = privateKey(key); err != nil {
+					return err
+				}
+			}
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			o.Cache = a.imageCache()
+			if err := bundle.Build(ctx, args[0], about, sources, o); err != nil {
+				return fail(exitInvalid, "", "%w", err)
+			}
+			b, err := bundle.Open(args[0])
+			if err != nil {
+				return fail(exitInvalid, "", "%w", err)
+			}
+			if signer != nil {
+				if err := signBundle(b, signer); err != nil {
+					return err
+				}
+			}
+			return a.showBundle(b)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&about.Name, "name", "", "`NAME` of the bundle, the same for all versions")
+	f.StringVar(&about.Version, "bundle-version", "", "its `VERSION`: numbers with dots")
+	f.StringArrayVar(&about.Models, "model", nil, "full `MODEL` code that it is for, such as AGS3-L09; repeatable")
+	f.StringArrayVar(&about.Products, "product", nil, "`PRODUCT` that the bootloader of such a tablet names, if that is not the model; repeatable")
+	f.StringVar(&about.ProductFrom, "product-from", "", "the only `QUESTION` whose answer counts, such as getvar:product")
+	f.IntVar(&about.MinBattery, "min-battery", 0, "least charge in `PERCENT`")
+	f.StringVar(&about.Access, "access", "none", "`HOW` one gets into the booted tablet: ssh, manual, none")
+	f.BoolVar(&about.Relockable, "relockable", false, "the tablet may be locked again with these images")
+	f.StringArrayVar(&images, "image", nil, "`PART[:SLOT][@MODE]=FILE`; repeatable, in the order in which they are written")
+	f.BoolVar(&o.DisableVerity, "disable-verity", false, "set the flags of vbmeta images so that a changed system starts")
+	f.BoolVar(&o.Folder, "folder", false, "make a folder, not a file")
+	f.StringVar(&key, "sign", "", "sign with the SSH key in `FILE`")
+	for _, name := range []string{"name", "bundle-version", "model", "image"} {
+		_ = cmd.MarkFlagRequired(name)
+	}
+	return cmd
+}
+
+// bundleSources reads --image of bundle build.
+func bundleSources(args []string) ([]bundle.Source, error) {
+	var sources []bundle.Source
+	for _, arg := range args {
+		where, file, ok := strings.Cut(arg, "=")
+		where, mode, _ := strings.Cut(where, "@")
+		part, slot, _ := strings.Cut(where, ":")
+		if !ok || file == "" || part == "" {
+			return nil, fail(exitUsage, "write --image system=system.img, boot:all=boot.img or system@fastbootd=system.img", "--image %q is not PART[:SLOT][@MODE]=FILE", arg)
+		}
+		sources = append(sources, bundle.Source{Partition: part, Slot: slot, Mode: mode, Path: file})
+	}
+	return sources, nil
+}
+
+// privateKey reads an SSH key.
+func privateKey(path string) (ssh.Signer, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the key that the user names
+	if err != nil {
+		return nil, fail(exitUsage, "name the private key", "the key: %w", err)
+	}
+	signer, err := ssh.ParsePrivateKey(text)
+	if errors.As(err, new(*ssh.PassphraseMissingError)) {
+		return nil, fail(exitUsage, "sign with ssh-keygen (zarya bundle sign --help says how)", "%s has a passphrase", path)
+	}
+	if err != nil {
+		return nil, fail(exitUsage, "name the private key, not the public one", "%s: %w", path, err)
+	}
+	return signer, nil
+}
+
+func signBundle(b *bundle.Bundle, signer ssh.Signer) error {
+	signature, err := bundle.Sign(b.Text(), signer)
+	if err == nil {
+		err = b.Attach(signature)
+	}
+	if err != nil {
+		return fail(exitStation, "", "%w", err)
+	}
+	return nil
+}
+
+func newBundleSign(a *app) *cobra.Command {
+	var key, signature string
+	cmd := &cobra.Command{
+		Use:   "sign BUNDLE {--key FILE | --signature FILE}",
+		Short: "Sign a bundle",
+		Long: `Sign a bundle with an SSH key, or attach a signature that ssh-keygen made (with a
+key that has a passphrase, is on a token or in an agent):
+
+  zarya bundle inspect --manifest B.bundle >manifest.json
+  ssh-keygen -Y sign -n ` + bundle.Namespace + ` -f KEY manifest.json
+  zarya bundle sign B.bundle --signature manifest.json.sig`,
+		Example: "  zarya bundle sign census.bundle --key ~/.ssh/release",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := openBundle(args[0])
+			if err != nil {
+				return err
+			}
+			if signature != "" {
+				text, err := os.ReadFile(signature) //nolint:gosec // the file that the user names
+				if err != nil {
+					return fail(exitUsage, "", "--signature: %w", err)
+				}
+				if err := b.Attach(text); err != nil {
+					return fail(exitInvalid, "", "%w", err)
+				}
+			} else {
+				signer, err := privateKey(key)
+				if err != nil {
+					return err
+				}
+				if err := signBundle(b, signer); err != nil {
+					return err
+				}
+			}
+			return a.showBundle(b)
+		},
+	}
+	cmd.Flags().StringVar(&key, "key", "", "the private SSH key in `FILE`")
+	cmd.Flags().StringVar(&signature, "signature", "", "the signature in `FILE`, by ssh-keygen -Y sign")
+	cmd.MarkFlagsOneRequired("key", "signature")
+	cmd.MarkFlagsMutuallyExclusive("key", "signature")
+	return cmd
+}
+
+func openBundle(path string) (*bundle.Bundle, error) {
+	b, err := bundle.Open(path)
+	if err != nil {
+		return nil, fail(exitInvalid, "", "%w", err)
+	}
+	return b, nil
+}
+
+func newBundleVerify(a *app) *cobra.Command {
+	var trust string
+	cmd := &cobra.Command{
+		Use:   "verify BUNDLE",
+		Short: "Check a bundle: its manifest, every block of its images, its signature",
+		Long: `Check a bundle: its manifest, every block of every image, and, where ` + trustDir + `
+says who may sign bundles, its signature. Exit 3 if anything is wrong.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := openBundle(args[0])
+			if err != nil {
+				return err
+			}
+			who, err := a.trusted(b, trust)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			if err := b.Verify(ctx, a.imageCache()); err != nil {
+				return fail(exitInvalid, "copy or download the bundle again", "%w", err)
+			}
+			if a.json {
+				return a.document("bundle", []bundleItem{itemOf(b, who)})
+			}
+			fmt.Fprintf(a.stdout, "%s: %s %s, %d images, every block as the manifest says; %s\n", b.Path, b.Manifest.Name, b.Manifest.Version, len(b.Manifest.Images), signedBy(b, who))
+			return nil
+		},
+	}
+	trustFlag(cmd, &trust)
+	return cmd
+}
+
+func trustFlag(cmd *cobra.Command, trust *string) {
+	cmd.Flags().StringVar(trust, "trust", trustDir, "the `FOLDER` that says who may sign bundles")
+}
+
+// signedBy is the state of a signature for people.
+func signedBy(b *bundle.Bundle, who string) string {
+	switch {
+	case who != "":
+		return "signed by " + who
+	case b.Signer() != "":
+		return "signed by the key " + b.Signer() + ", which nothing here says is to be trusted"
+	case b.Signed():
+		return "its signature is of no use"
+	}
+	return "not signed"
+}
+
+// trusted asks the trust folder. who is "" where there is none.
+func (a *app) trusted(b *bundle.Bundle, dir string) (who string, err error) {
+	t, err := bundle.LoadTrust(dir)
+	if err != nil {
+		return "", fail(exitStation, "mend the folder that says who may sign bundles", "%w", err)
+	}
+	if t == nil {
+		if dir != trustDir {
+			return "", fail(exitUsage, "name a folder with allowed_signers in it", "--trust %s: %w", dir, fs.ErrNotExist)
+		}
+		return "", nil
+	}
+	if who, err = t.Check(b, "", time.Now()); err != nil {
+		return "", fail(exitInvalid, "nothing was written", "%w", err)
+	}
+	return who, nil
+}
+
+// unsigned refuses work that no signature covers, where bundles must have one.
+func unsigned(dir string) error {
+	t, err := bundle.LoadTrust(dir)
+	if err != nil {
+		return fail(exitStation, "mend the folder that says who may sign bundles", "%w", err)
+	}
+	if t != nil {
+		return fail(exitInvalid, "make a signed bundle of it: zarya bundle build --sign KEY", "%s says who may sign bundles, so nothing else is written", dir)
+	}
+	return nil
+}
+
+func newBundleInspect(a *app) *cobra.Command {
+	var manifest bool
+	cmd := &cobra.Command{
+		Use:   "inspect BUNDLE",
+		Short: "Show what is in a bundle, without checking its blocks",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := openBundle(args[0])
+			if err != nil {
+				return err
+			}
+			if manifest {
+				_, err := a.stdout.Write(b.Text())
+				return err
+			}
+			return a.showBundle(b)
+		},
+	}
+	cmd.Flags().BoolVar(&manifest, "manifest", false, "print the manifest as it is signed, and nothing else")
+	return cmd
+}
+
+// bundleItem is what inspect and verify say of a bundle; sizes in bytes.
+type bundleItem struct {
+	File       string            `json:"file"`
+	Name       string            `json:"name"`
+	Version    string            `json:"version"`
+	Models     []string          `json:"models"`
+	Products   []string          `json:"products,omitempty"`
+	MinBattery int               `json:"min_battery,omitempty"`
+	Access     string            `json:"access"`
+	Signer     string            `json:"signer,omitempty"`  // fingerprint of the key
+	Trusted    string            `json:"trusted,omitempty"` // whom the trust folder names for it
+	Images     []bundleImageItem `json:"images"`
+}
+
+type bundleImageItem struct {
+	Partition string `json:"partition"`
+	Slot      string `json:"slot,omitempty"`
+	Mode      string `json:"mode"`
+	File      string `json:"file"`
+	Size      int64  `json:"size"`
+	Root      string `json:"root"`
+}
+
+func itemOf(b *bundle.Bundle, who string) bundleItem {
+	m := b.Manifest
+	it := bundleItem{File: b.Path, Name: m.Name, Version: m.Version, Models: m.Models, Products: m.Products, MinBattery: m.MinBattery, Access: m.Access, Signer: b.Signer(), Trusted: who}
+	for _, im := range m.Images {
+		it.Images = append(it.Images, bundleImageItem{im.Partition, im.Slot, im.Mode, im.File, im.Size, im.Root})
+	}
+	return it
+}
+
+func (a *app) showBundle(b *bundle.Bundle) error {
+	it := itemOf(b, "")
+	if a.json {
+		return a.document("bundle", []bundleItem{it})
+	}
+	if a.quiet {
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "%s\n  name       %s %s\n  models     %s\n", it.File, it.Name, it.Version, strings.Join(it.Models, ", "))
+	if len(it.Products) > 0 {
+		fmt.Fprintf(a.stdout, "  products   %s\n", strings.Join(it.Products, ", "))
+	}
+	fmt.Fprintf(a.stdout, "  access     %s\n  signature  %s\n", it.Access, signedBy(b, ""))
+	for _, im := range it.Images {
+		where := im.Partition
+		if im.Slot != "" {
+			where += ":" + im.Slot
+		}
+		if im.Mode != "fastboot" {
+			where += "@" + im.Mode
+		}
+		fmt.Fprintf(a.stdout, "  image      %-18s %10s  %s\n", where, bytesText(im.Size), im.Root)
+	}
+	return nil
+}
+
+// flashBundle is zarya flash --bundle.
+func (a *app) flashBundle(o flashOptions) error {
+	b, err := openBundle(o.bundle)
+	if err != nil {
+		return err
+	}
+	if _, err := a.trusted(b, o.trust); err != nil {
+		return err
+	}
+	for _, im := range b.Manifest.Images {
+		if err := checkPartition("image in the bundle", im.Partition, im.Slot, o.allow); err != nil {
+			return err
+		}
+	}
+	if !b.Signed() {
+		a.warn("%s is not signed: nothing says who made it", b.Path)
+	}
+	return a.flash(o, func() (w flashWork, err error) {
+		m := b.Manifest
+		w.bundle = m.Name + " " + m.Version
+		w.require = flash.Requirements{Products: slices.Concat(m.Models, m.Products), ProductFrom: m.ProductFrom, MinBattery: m.MinBattery, Lock: flash.SilenceStops}
+		w.steps, w.images, err = a.bundleSteps(b)
+		return w, err
+	})
+}
+
+// bundleSteps opens a bundle's images, every block of them checked, and makes steps of
+// them, with the restarts between fastboot and fastbootd.
+func (a *app) bundleSteps(b *bundle.Bundle) ([]flash.Step, images, error) {
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	cache := a.imageCache()
+	opened := images{}
+	var steps []flash.Step
+	mode := "fastboot"
+	for i, m := range b.Manifest.Images {
+		im, err := b.Image(ctx, i, cache)
+		if err != nil {
+			opened.close()
+			return nil, nil, fail(exitInvalid, "copy or download the bundle again; nothing was written", "%w", err)
+		}
+		opened[imageKey{file: filepath.Join(b.Path, m.File)}] = im
+		if m.Mode != mode {
+			mode = m.Mode
+			steps = append(steps, &flash.Reboot{Mode: map[string]string{"fastboot": "bootloader", "fastbootd": "fastboot"}[mode]})
+		}
+		steps = append(steps, &flash.WriteImage{Partition: m.Partition, Slot: m.Slot, Image: im, Policy: image.Auto, Userspace: mode == "fastbootd"})
+	}
+	return steps, opened, nil
+}
