@@ -26,15 +26,62 @@ const trustDir = "/etc/zarya/trust.d"
 
 func newBundle(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "bundle", Short: "Make, sign and check bundles: images and what they are for, in one file"}
-	cmd.AddCommand(newBundleBuild(a), newBundleSign(a), newBundleVerify(a), newBundleInspect(a))
+	cmd.AddCommand(newBundleBuild(a), newBundleImport(a), newBundleSign(a), newBundleVerify(a), newBundleInspect(a))
 	return cmd
 }
 
+// bundleOptions are what build and import have in common.
+type bundleOptions struct {
+	about bundle.Manifest
+	build bundle.Options
+	key   string
+}
+
+func (o *bundleOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.about.Name, "name", "", "`NAME` of the bundle, the same for all versions")
+	f.StringVar(&o.about.Version, "bundle-version", "", "its `VERSION`: numbers with dots")
+	f.StringArrayVar(&o.about.Models, "model", nil, "full `MODEL` code that it is for, such as AGS3-L09; repeatable")
+	f.StringArrayVar(&o.about.Products, "product", nil, "`PRODUCT` that the bootloader of such a tablet names, if that is not the model; repeatable")
+	f.StringVar(&o.about.ProductFrom, "product-from", "", "the only `QUESTION` whose answer counts, such as getvar:product")
+	f.IntVar(&o.about.MinBattery, "min-battery", 0, "least charge in `PERCENT`")
+	f.StringVar(&o.about.Access, "access", "none", "`HOW` one gets into the booted tablet: ssh, manual, none")
+	f.BoolVar(&o.about.Relockable, "relockable", false, "the tablet may be locked again with these images")
+	f.BoolVar(&o.build.DisableVerity, "disable-verity", false, "set the flags of vbmeta images so that a changed system starts")
+	f.BoolVar(&o.build.Folder, "folder", false, "make a folder, not a file")
+	f.StringVar(&o.key, "sign", "", "sign with the SSH key in `FILE`")
+}
+
+// makeBundle builds a bundle, signs it, and shows it.
+func (a *app) makeBundle(path string, o bundleOptions, sources []bundle.Source) error {
+	var signer ssh.Signer
+	if o.key != "" {
+		var err error
+		if signer, err = privateKey(o.key); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	o.build.Cache = a.imageCache()
+	if err := bundle.Build(ctx, path, o.about, sources, o.build); err != nil {
+		return fail(exitInvalid, "", "%w", err)
+	}
+	b, err := openBundle(path)
+	if err != nil {
+		return err
+	}
+	if signer != nil {
+		if err := signBundle(b, signer); err != nil {
+			return err
+		}
+	}
+	return a.showBundle(b)
+}
+
 func newBundleBuild(a *app) *cobra.Command {
-	var about bundle.Manifest
+	var o bundleOptions
 	var images []string
-	var o bundle.Options
-	var key string
 	cmd := &cobra.Command{
 		Use:   "build FILE --name NAME --bundle-version VERSION --model MODEL… --image PART[:SLOT]=FILE…",
 		Short: "Make a bundle of images",
@@ -50,46 +97,63 @@ PART@fastbootd=FILE is written in userspace fastboot, for which the tablet is re
 			if err != nil {
 				return err
 			}
-			var signer ssh.Signer
-			if key != "" {
-				if signer, err = privateKey(key); err != nil {
-					return err
-				}
-			}
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			o.Cache = a.imageCache()
-			if err := bundle.Build(ctx, args[0], about, sources, o); err != nil {
-				return fail(exitInvalid, "", "%w", err)
-			}
-			b, err := bundle.Open(args[0])
-			if err != nil {
-				return fail(exitInvalid, "", "%w", err)
-			}
-			if signer != nil {
-				if err := signBundle(b, signer); err != nil {
-					return err
-				}
-			}
-			return a.showBundle(b)
+			return a.makeBundle(args[0], o, sources)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&about.Name, "name", "", "`NAME` of the bundle, the same for all versions")
-	f.StringVar(&about.Version, "bundle-version", "", "its `VERSION`: numbers with dots")
-	f.StringArrayVar(&about.Models, "model", nil, "full `MODEL` code that it is for, such as AGS3-L09; repeatable")
-	f.StringArrayVar(&about.Products, "product", nil, "`PRODUCT` that the bootloader of such a tablet names, if that is not the model; repeatable")
-	f.StringVar(&about.ProductFrom, "product-from", "", "the only `QUESTION` whose answer counts, such as getvar:product")
-	f.IntVar(&about.MinBattery, "min-battery", 0, "least charge in `PERCENT`")
-	f.StringVar(&about.Access, "access", "none", "`HOW` one gets into the booted tablet: ssh, manual, none")
-	f.BoolVar(&about.Relockable, "relockable", false, "the tablet may be locked again with these images")
-	f.StringArrayVar(&images, "image", nil, "`PART[:SLOT][@MODE]=FILE`; repeatable, in the order in which they are written")
-	f.BoolVar(&o.DisableVerity, "disable-verity", false, "set the flags of vbmeta images so that a changed system starts")
-	f.BoolVar(&o.Folder, "folder", false, "make a folder, not a file")
-	f.StringVar(&key, "sign", "", "sign with the SSH key in `FILE`")
+	o.flags(cmd)
+	cmd.Flags().StringArrayVar(&images, "image", nil, "`PART[:SLOT][@MODE]=FILE`; repeatable, in the order in which they are written")
 	for _, name := range []string{"name", "bundle-version", "model", "image"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
+	return cmd
+}
+
+func newBundleImport(a *app) *cobra.Command {
+	var o bundleOptions
+	var only []string
+	cmd := &cobra.Command{
+		Use:   "import FILE SOURCE…",
+		Short: "Make a bundle of somebody else's release",
+		Long: `Make a bundle of a release: an archive or a folder with a flash-config.sh (its MD5
+sums are checked, its operations read as data; nothing of it is run), the UPDATE.APP
+files that make up a firmware together (base, cust, preload), or a folder of images
+that are named PARTITION.img.
+
+A release with a flash-config.sh says itself which products it is for; without --model
+those are the models. Bootloader and identity partitions are left out unless --only
+names them; flashing them needs --allow-partition all the same.`,
+		Example: `  zarya bundle import census.bundle Aurora-5.1.0.100-AGS3-1.0.zip
+  zarya bundle import stock.bundle base/UPDATE.APP cust/UPDATE.APP --name stock --bundle-version 9.1.0.132 --model AGS2-W09
+  zarya bundle import b.bundle images/ --name aurora --bundle-version 5.1 --model AGS3-L09 --only system --only boot`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			im, err := bundle.Import(ctx, args[1:], only, flash.Protected)
+			if err != nil {
+				return fail(exitInvalid, "nothing was made", "%w", err)
+			}
+			o.about.Name, o.about.Version = either(o.about.Name, im.Name), either(o.about.Version, im.Version)
+			if len(o.about.Models) == 0 {
+				o.about.Models = im.Products
+			} else {
+				o.about.Products = append(o.about.Products, im.Products...)
+			}
+			for flag, missing := range map[string]bool{"name": o.about.Name == "", "bundle-version": o.about.Version == "", "model": len(o.about.Models) == 0} {
+				if missing {
+					return fail(exitUsage, "add --"+flag, "%s does not tell the bundle's %s", args[1], flag)
+				}
+			}
+			if !a.quiet {
+				for _, left := range im.Left {
+					fmt.Fprintf(a.stderr, "left out: %s\n", left)
+				}
+			}
+			return a.makeBundle(args[0], o, im.Sources)
+		},
+	}
+	o.flags(cmd)
+	cmd.Flags().StringArrayVar(&only, "only", nil, "take this `PARTITION`; repeatable (default: all)")
 	return cmd
 }
 

@@ -41,6 +41,9 @@ func parseBytes(s string) (int64, error) {
 
 // bytesText is a size for people.
 func bytesText(n int64) string {
+	if n < 1_000_000 {
+		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
+	}
 	if n < 1_000_000_000 {
 		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
 	}
