@@ -182,6 +182,24 @@ func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
 	return jobs, nil
 }
 
+// Bundles gives the versions of a bundle that passed on a tablet, in no order.
+func (l *Ledger) Bundles(ctx context.Context, name string) (versions []string, err error) {
+	rows, err := l.db.QueryContext(ctx, `SELECT DISTINCT json_extract(body, '$.bundle') FROM entry WHERE kind = ? AND json_extract(body, '$.result') = ?
+		AND substr(json_extract(body, '$.bundle'), 1, ?) = ?`, KindResult, string(flash.Pass), len(name)+1, name+" ")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var b string
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		versions = append(versions, b[len(name)+1:])
+	}
+	return versions, rows.Err()
+}
+
 // take adds what one entry says.
 func (j *JobRecord) take(e Entry, b body) {
 	j.Record = fmt.Sprintf("%s-%d", e.Station, e.Seq)

@@ -19,6 +19,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/ledger"
 )
 
 // trustDir is where a station says who may sign bundles.
@@ -314,10 +315,37 @@ func (a *app) trusted(b *bundle.Bundle, dir string) (who string, err error) {
 		}
 		return "", nil
 	}
-	if who, err = t.Check(b, "", time.Now()); err != nil {
+	floor, err := a.bundleFloor(b.Manifest.Name)
+	if err != nil {
+		return "", err
+	}
+	if who, err = t.Check(b, floor, time.Now()); err != nil {
 		return "", fail(exitInvalid, "nothing was written", "%w", err)
 	}
 	return who, nil
+}
+
+// bundleFloor is the newest version of a bundle with which a tablet passed here.
+func (a *app) bundleFloor(name string) (floor string, err error) {
+	path, err := a.ledgerPath()
+	if err != nil || path == "" || !fileThere(path) {
+		return "", err
+	}
+	l, err := ledger.OpenReader(a.ctx, path)
+	if err != nil {
+		return "", ledgerTrouble(path, err)
+	}
+	defer func() { _ = l.Close() }()
+	versions, err := l.Bundles(a.ctx, name)
+	if err != nil {
+		return "", ledgerTrouble(path, err)
+	}
+	for _, v := range versions {
+		if floor == "" || bundle.Older(floor, v) {
+			floor = v
+		}
+	}
+	return floor, nil
 }
 
 // unsigned refuses work that no signature covers, where bundles must have one.

@@ -5,7 +5,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -448,4 +450,85 @@ func FuzzParseTarget(f *testing.F) {
 			t.Fatalf("%q is %v, which is %v (%v)", s, n, again, err)
 		}
 	})
+}
+
+// TestKilledPreparing kills a process while it unpacks an image into the cache: what it
+// leaves is never taken for an image, and goes.
+func TestKilledPreparing(t *testing.T) {
+	t.Parallel()
+	raw := make([]byte, 48<<20)
+	for i := range raw {
+		raw[i] = byte(i * i >> 7)
+	}
+	path, cache := filepath.Join(t.TempDir(), "system.img.gz"), t.TempDir()
+	var packed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err == nil {
+		_, err = z.Write(raw)
+	}
+	if err = errors.Join(err, z.Close(), os.WriteFile(path, packed.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	inspect := func(ctx context.Context) *exec.Cmd {
+		exe, err := exec.LookPath("zarya")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(ctx, exe, "image", "inspect", "--json", path)
+		cmd.Env = append(os.Environ(), "ZARYA_CACHE="+cache)
+		return cmd
+	}
+	parts := func() []string {
+		left, err := filepath.Glob(filepath.Join(cache, "part-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return left
+	}
+	killed := 0
+	for round := range 10 {
+		cmd := inspect(t.Context())
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		reached := func() bool {
+			for _, p := range parts() {
+				if info, err := os.Stat(p); err == nil && info.Size() > int64(round)*4<<20 {
+					return true
+				}
+			}
+			return false
+		}
+		for running := true; running && !reached(); {
+			select {
+			case err := <-ended:
+				ended <- err
+				running = false
+			default:
+			}
+		}
+		_ = cmd.Process.Kill()
+		if err := <-ended; err != nil {
+			killed++
+		}
+		if err := os.RemoveAll(filepath.Join(cache, "files")); err != nil { // begin again
+			t.Fatal(err)
+		}
+	}
+	if killed < 5 {
+		t.Errorf("only %d of 10 were killed in the middle", killed)
+	}
+	out, err := inspect(t.Context()).Output()
+	if err != nil || !bytes.Contains(out, fmt.Appendf(nil, "sha256:%x", sha256.Sum256(packed.Bytes()))) || !bytes.Contains(out, []byte(`"size":50331648`)) {
+		t.Errorf("%s %v", out, err)
+	}
+	if left := parts(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	entries, err := os.ReadDir(filepath.Join(cache, "data"))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
 }
