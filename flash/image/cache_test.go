@@ -346,21 +346,7 @@ func TestMembers(t *testing.T) {
 
 	// Huawei's container, written by another program; its names are in capitals.
 	app := filepath.Join(dir, "UPDATE.APP")
-	tool(t, "python3", "-c", `import struct,sys
-def crc(b):
-    c = 0xffff
-    for x in b:
-        c ^= x
-        for _ in range(8): c = (c >> 1) ^ 0x8408 if c & 1 else c >> 1
-    return c ^ 0xffff
-out = bytes(92)
-for name, path in (('SHA256RSA', sys.argv[0]), ('BOOT', sys.argv[2]), ('SYSTEM', sys.argv[3])):
-    data = b'signature' if name == 'SHA256RSA' else open(path, 'rb').read()
-    table = b''.join(struct.pack('<H', crc(data[i:i+4096])) for i in range(0, len(data), 4096))
-    head = struct.pack('<4sII8sII16s16s32sHI', b'\x55\xaa\x5a\xa5', 98 + len(table), 1, b'HW', 0, len(data), b'2019.08.27', b'12.34.56', name.encode(), 0, 4096)
-    out += head[:92] + struct.pack('<H', crc(head)) + head[94:] + table + data
-    out += bytes(-len(out) % 4)
-open(sys.argv[1], 'wb').write(out)`, app, filepath.Join(dir, "boot.img"), filepath.Join(dir, "images", "system.img"))
+	tool(t, "python3", "updateapp/testdata/make.py", app, "SHA256RSA="+filepath.Join(dir, "boot.img"), "BOOT="+filepath.Join(dir, "boot.img"), "SYSTEM="+filepath.Join(dir, "images", "system.img"))
 	tool(t, "gzip", "-k", app)
 	for _, file := range []string{app, app + ".gz"} {
 		for member, want := range map[string][]byte{"BOOT": boot, "system": system} {

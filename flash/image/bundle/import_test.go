@@ -138,35 +138,20 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
-// writeApp writes an UPDATE.APP, in another language, from files.
-const writeApp = `import struct,sys
-def crc(b):
-    c = 0xffff
-    for x in b:
-        c ^= x
-        for _ in range(8): c = (c >> 1) ^ 0x8408 if c & 1 else c >> 1
-    return c ^ 0xffff
-out = bytes(92)
-for pair in sys.argv[2:]:
-    name, path = pair.split('=')
-    data = open(path, 'rb').read()
-    table = b''.join(struct.pack('<H', crc(data[i:i+4096])) for i in range(0, len(data), 4096))
-    head = struct.pack('<4sII8sII16s16s32sHI', b'\x55\xaa\x5a\xa5', 98 + len(table), 1, b'HW', 0, len(data), b'2019.08.27', b'12.34.56', name.encode(), 0, 4096)
-    out += head[:92] + struct.pack('<H', crc(head)) + head[94:] + table + data
-    out += bytes(-len(out) % 4)
-open(sys.argv[1], 'wb').write(out)
-`
-
 // Full firmware is base, cust and preload together.
 func TestImportApps(t *testing.T) {
 	w := newWorkshop(t)
+	maker, err := filepath.Abs("../updateapp/testdata/make.py")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, app := range [][]string{
 		{"base.APP", "SHA256RSA=boot.img", "XLOADER=boot.img", "BOOT=boot.img", "VBMETA=vbmeta.img"},
 		{"cust.APP", "CRC=boot.img", "CUST=boot.img"},
 		{"preload.APP", "PRELOAD=vbmeta.img"},
 		{"twice.APP", "BOOT=vbmeta.img"},
 	} {
-		w.run(t, "python3", append([]string{"-c", writeApp}, app...)...)
+		w.run(t, "python3", append([]string{maker}, app...)...)
 	}
 	paths := func(names ...string) (all []string) {
 		for _, n := range names {

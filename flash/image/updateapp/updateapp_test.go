@@ -5,47 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// maker writes UPDATE.APP files in another language, bit by bit from the table of
-// fields, so that no mistake of the reader is in it.
-const maker = `
-import struct, sys
-def crc(b):
-    c = 0xffff
-    for x in b:
-        c ^= x
-        for _ in range(8):
-            c = (c >> 1) ^ 0x8408 if c & 1 else c >> 1
-    return c ^ 0xffff
-def record(name, data, seq, block=4096):
-    blocks = [data[i:i+block] for i in range(0, len(data), block)]
-    table = b''.join(struct.pack('<H', crc(b)) for b in blocks)
-    head = struct.pack('<4sII8sII16s16s32sHI', b'\x55\xaa\x5a\xa5', 98 + len(table), 1, b'HW7x27\xff\xff'[:6] + b'\0\0', seq, len(data),
-        b'2019.08.27', b'12.34.56', name.encode(), 0, block)
-    head = head[:92] + struct.pack('<H', crc(head)) + head[94:]
-    return head + table + data
-def pad(out):
-    return out + bytes(-len(out) % 4)
-out = bytes(92)
-for i, (name, n) in enumerate([('SHA256RSA', 256), ('CRC', 5), ('SYSTEM', 10007), ('EMPTY', 0), ('CUST', 4096), ('ODD', 3)]):
-    out = pad(out) + record(name, bytes((i * 7 + k * k) & 255 for k in range(n)), i)
-sys.stdout.buffer.write(out)
-`
-
+// made is a file that testdata/make.py wrote.
 func made(t testing.TB) []byte {
 	t.Helper()
-	out, err := exec.Command("python3", "-c", maker).Output()
+	dir := t.TempDir()
+	args := []string{"testdata/make.py", filepath.Join(dir, "UPDATE.APP")}
+	for i, r := range records {
+		path := filepath.Join(dir, r.name)
+		if err := os.WriteFile(path, wanted(i, r.n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, r.name+"="+path)
+	}
+	if said, err := exec.Command("python3", args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	b, err := os.ReadFile(args[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return b
 }
 
-// wanted is what maker puts in.
+// wanted is the data of a record.
 func wanted(i, n int) []byte {
 	b := make([]byte, n)
 	for k := range b {
