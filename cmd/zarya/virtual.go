@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -124,23 +125,18 @@ func (a *app) virtual(o virtualOptions) error {
 	}
 	defer cleanup()
 
-	var tablets []*virtual.Tablet
-	var held []*virtual.Held // for as long as the tablets are there, at home or away
+	// For as long as the tablets are there, at home or away.
+	held, err := holdAll(proto, host, int(port), o.count)
 	defer func() {
 		for _, h := range held {
 			_ = h.Close()
 		}
 	}()
-	for i, config := range configs {
-		at := net.JoinHostPort(host, portText)
-		if port != 0 {
-			at = net.JoinHostPort(host, strconv.Itoa(int(port)+i))
-		}
-		h, err := virtual.Hold(proto, at)
-		if err != nil {
-			return fail(exitStation, "name a port that is free, or port 0 for any", "%s: %w", config.Serial, err)
-		}
-		held = append(held, h)
+	if err != nil {
+		return fail(exitStation, "name a port that is free, or port 0 for any", "--listen: %w", err)
+	}
+	var tablets []*virtual.Tablet
+	for _, config := range configs {
 		tablet, err := virtual.New(config)
 		if err != nil {
 			return fail(exitStation, "", "%s: %w", config.Serial, err)
@@ -189,6 +185,38 @@ func (a *app) virtual(o virtualOptions) error {
 	default:
 		return nil
 	}
+}
+
+// holdAll takes consecutive addresses. Port 0 is any free ones: consecutive, too, if some
+// are found below those that the kernel hands out.
+func holdAll(proto, host string, port, count int) (held []*virtual.Held, err error) {
+	try := func(first int) ([]*virtual.Held, error) {
+		var held []*virtual.Held
+		for i := range count {
+			at := 0
+			if first > 0 {
+				at = first + i
+			}
+			h, err := virtual.Hold(proto, net.JoinHostPort(host, strconv.Itoa(at)))
+			if err != nil {
+				for _, h := range held {
+					_ = h.Close()
+				}
+				return nil, err
+			}
+			held = append(held, h)
+		}
+		return held, nil
+	}
+	if port > 0 {
+		return try(port)
+	}
+	for range 10 {
+		if held, err = try(10000 + rand.IntN(20000)); err == nil {
+			return held, nil
+		}
+	}
+	return try(0)
 }
 
 // virtualConfigs checks the options and makes one configuration a tablet.
