@@ -303,17 +303,27 @@ func signedBy(b *bundle.Bundle, who string) string {
 	return "not signed"
 }
 
-// trusted asks the trust folder. who is "" where there is none.
-func (a *app) trusted(b *bundle.Bundle, dir string) (who string, err error) {
+// loadTrust reads the folder that --trust names. It can make a station strict that has
+// none of its own, and not get round one that has.
+func loadTrust(dir, station string) (*bundle.Trust, error) {
+	if dir != station && fileThere(station) {
+		return nil, fail(exitUsage, "leave --trust out", "--trust %s: who may sign bundles is said by %s here", dir, station)
+	}
 	t, err := bundle.LoadTrust(dir)
 	if err != nil {
-		return "", fail(exitStation, "mend the folder that says who may sign bundles", "%w", err)
+		return nil, fail(exitStation, "mend the folder that says who may sign bundles", "%w", err)
 	}
-	if t == nil {
-		if dir != trustDir {
-			return "", fail(exitUsage, "name a folder with allowed_signers in it", "--trust %s: %w", dir, fs.ErrNotExist)
-		}
-		return "", nil
+	if t == nil && dir != station {
+		return nil, fail(exitUsage, "name a folder with allowed_signers in it", "--trust %s: %w", dir, fs.ErrNotExist)
+	}
+	return t, nil
+}
+
+// trusted asks the trust folder. who is "" where there is none.
+func (a *app) trusted(b *bundle.Bundle, dir string) (who string, err error) {
+	t, err := loadTrust(dir, trustDir)
+	if err != nil || t == nil {
+		return "", err
 	}
 	floor, err := a.bundleFloor(b.Manifest.Name)
 	if err != nil {
@@ -350,14 +360,11 @@ func (a *app) bundleFloor(name string) (floor string, err error) {
 
 // unsigned refuses work that no signature covers, where bundles must have one.
 func unsigned(dir string) error {
-	t, err := bundle.LoadTrust(dir)
-	if err != nil {
-		return fail(exitStation, "mend the folder that says who may sign bundles", "%w", err)
+	t, err := loadTrust(dir, trustDir)
+	if err == nil && t != nil {
+		err = fail(exitInvalid, "make a signed bundle of it: zarya bundle build --sign KEY", "%s says who may sign bundles, so nothing else is written", dir)
 	}
-	if t != nil {
-		return fail(exitInvalid, "make a signed bundle of it: zarya bundle build --sign KEY", "%s says who may sign bundles, so nothing else is written", dir)
-	}
-	return nil
+	return err
 }
 
 func newBundleInspect(a *app) *cobra.Command {
