@@ -44,6 +44,7 @@ var told = map[fastboot.Meaning]struct {
 	fastboot.MeansSignature:   {ClassImage, "the tablet wants an image signed for it: take the vendor's image, or unlock the bootloader"},
 	fastboot.MeansLowBattery:  {ClassDevice, "charge the tablet and try again"},
 	fastboot.MeansNoSparse:    {ClassImage, "this tablet does not take sparse images here: try --sparse never"},
+	fastboot.MeansNoChunk:     {ClassImage, "this tablet does not take sparse images here: try --sparse never"},
 	fastboot.MeansWriteFailed: {ClassDevice, "the tablet's storage did not take the data: try once more, then send it for repair"},
 	fastboot.MeansNoCommand:   {ClassDevice, "this bootloader does not have that command"},
 }
@@ -70,7 +71,7 @@ func Classify(err error) *Failure {
 	case errors.Is(err, ErrStopped), errors.Is(err, context.Canceled):
 		f.Class, f.Hint = ClassOperator, "the partition that was being written counts as unknown: flash this tablet again"
 	case errors.As(err, &changed):
-		f.Class, f.Hint = ClassImage, "something writes to the image file: let it finish, then flash this tablet again"
+		f.Class, f.Hint = ClassStation, "something writes to the image file: let it finish, then flash this tablet again"
 	case errors.As(err, &remote):
 		t, ok := told[remote.Meaning()]
 		if !ok {

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -37,6 +39,7 @@ type Runner struct {
 
 	halt     chan struct{} // closed: the record failed, all jobs stop
 	haltOnce sync.Once
+	spoiled  atomic.Bool // an image is not what it was: no new job begins
 }
 
 // NotDurable reports whether the recorder failed during Run: what happened to the
@@ -57,6 +60,18 @@ var errNotDurable = failf(ClassStation, "mend the ledger, then try this tablet a
 func (r *Runner) unrecorded(what string, err error) *Failure {
 	r.haltOnce.Do(func() { close(r.halt) })
 	return &Failure{Class: ClassStation, Hint: errNotDurable.Hint, Err: err, Message: fmt.Sprintf("the %s could not be recorded: %v", what, err)}
+}
+
+// errSpoiled stops jobs that have not begun to write.
+var errSpoiled = failf(ClassStation, "find out what writes to the images of this station, then start again",
+	"not begun, because an image was changed while it was sent to another tablet")
+
+// beginning is why no new job should begin, or nil.
+func (r *Runner) beginning() error {
+	if r.spoiled.Load() {
+		return errSpoiled
+	}
+	return r.stopping()
 }
 
 // stopping is why no new command should begin, or nil.
@@ -100,7 +115,7 @@ func (r *Runner) Run(ctx context.Context, jobs []Job) []JobDone {
 }
 
 func (r *Runner) admit(ctx context.Context, s *Session, slots chan struct{}) bool {
-	if ctx.Err() != nil || s.Stopping() != nil {
+	if ctx.Err() != nil || r.beginning() != nil {
 		return false
 	}
 	select {
@@ -111,6 +126,10 @@ func (r *Runner) admit(ctx context.Context, s *Session, slots chan struct{}) boo
 	}
 	select {
 	case slots <- struct{}{}:
+		if r.spoiled.Load() { // by the job that made room
+			<-slots
+			return false
+		}
 		return true
 	case <-ctx.Done():
 	case <-r.Drain:
@@ -145,6 +164,8 @@ func (s *Session) skip() JobDone {
 		Hint: "nothing was written", Retryable: true}
 	if s.runner.NotDurable() {
 		done.Class, done.Error = ClassStation, errNotDurable.Message
+	} else if s.runner.spoiled.Load() {
+		done.Class, done.Error, done.Hint = ClassStation, errSpoiled.Message, errSpoiled.Hint
 	}
 	s.emit(done)
 	return done
@@ -207,6 +228,9 @@ func (s *Session) work(ctx context.Context) error {
 	if err := s.phase("preflight", func() error { return s.preflight(ctx) }); err != nil {
 		return err
 	}
+	if s.runner.spoiled.Load() {
+		return errSpoiled
+	}
 	if s.runner.Recorder != nil {
 		if err := s.runner.Recorder.Intent(s.job, s.where); err != nil {
 			return s.runner.unrecorded("intent", err)
@@ -257,6 +281,9 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 				err = again
 			} else {
 				err = Classify(again)
+			}
+			if errors.As(err, new(*image.ChangedError)) {
+				s.runner.spoiled.Store(true)
 			}
 		}
 		done := StepDone{Step: s.step, Seconds: time.Since(start).Seconds(), Result: s.outcome}

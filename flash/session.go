@@ -36,6 +36,7 @@ type Session struct {
 
 	maxDownload  int64 // 0 until asked
 	parallel     fastboot.Answer
+	noFill       bool // this bootloader does not know FILL chunks
 	step         string
 	bytes        int64 // raw bytes written by finished steps
 	moved        int64 // raw bytes of the step, all its slots together

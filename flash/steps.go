@@ -91,6 +91,9 @@ func (f *WriteImage) pieces(ctx context.Context, s *Session) (*image.Pieces, err
 		return nil, err
 	}
 	form, err := image.Choose(f.Policy, f.Partition, f.Image, limit, false)
+	if form == image.Sparse && s.noFill {
+		form = image.RawChunks
+	}
 	if err == nil {
 		var p *image.Pieces
 		if p, err = f.Image.Pieces(limit, form); err == nil {
@@ -100,13 +103,25 @@ func (f *WriteImage) pieces(ctx context.Context, s *Session) (*image.Pieces, err
 	return nil, &Failure{Class: ClassImage, Message: err.Error(), Err: err, Hint: "see --sparse, and the tablet's max-download-size"}
 }
 
-// Run sends the pieces, each followed by its own flash command.
+// Run sends the pieces, each followed by its own flash command. A bootloader that does
+// not know a kind of chunk gets the image once more, from its start, without FILL.
 func (f *WriteImage) Run(ctx context.Context, s *Session) error {
 	if f.Userspace {
 		if err := f.arrived(ctx, s); err != nil {
 			return err
 		}
 	}
+	err := f.write(ctx, s)
+	var remote *fastboot.RemoteError
+	if errors.As(err, &remote) && remote.Meaning() == fastboot.MeansNoChunk && !s.noFill {
+		s.noFill = true
+		s.Warn(fmt.Sprintf("the bootloader says %q: the image is sent again in RAW chunks only", remote.Message), "")
+		err = f.write(ctx, s)
+	}
+	return err
+}
+
+func (f *WriteImage) write(ctx context.Context, s *Session) error {
 	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ type Fault struct {
 	count   int     // download:K
 }
 
-var kinds = []string{"unplug", "stall", "fail", "short", "slow", "corrupt", "serial", "locked", "refuse-getvar", "no-sparse",
+var kinds = []string{"unplug", "stall", "fail", "short", "slow", "corrupt", "serial", "locked", "refuse-getvar", "no-sparse", "no-fill",
 	"low-battery", "flood", "garbage", "deferred-fail", "no-boot", "slow-boot", "wrong-build"}
 
 // ParseFault reads a specification.

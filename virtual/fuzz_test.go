@@ -99,7 +99,7 @@ func FuzzUnsparse(f *testing.F) {
 		if _, err := src.WriteAt(image, 0); err != nil {
 			t.Fatal(err)
 		}
-		written, err := unsparse(dst, room, src, int64(len(image)))
+		written, err := unsparse(dst, room, src, int64(len(image)), true)
 		if dst.broken {
 			t.Fatal("it wrote beyond the partition")
 		}
@@ -155,7 +155,7 @@ func TestUnsparseAsAOSP(t *testing.T) {
 		if _, err := src.WriteAt(image, 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := unsparse(dst, 1<<20, src, int64(len(image))); err != nil {
+		if _, err := unsparse(dst, 1<<20, src, int64(len(image)), true); err != nil {
 			t.Fatal(err)
 		}
 		got := make([]byte, len(want))

@@ -423,7 +423,7 @@ func (t *Tablet) write(ctx context.Context, name string, room int64, sparse bool
 	written := t.download.size
 	switch {
 	case sparse:
-		written, err = unsparse(dst, room, t.download.store, t.download.size)
+		written, err = unsparse(dst, room, t.download.store, t.download.size, !t.noFill)
 	case t.download.size > room:
 		err = errTooLarge
 	default:

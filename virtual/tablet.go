@@ -51,7 +51,7 @@ type Tablet struct {
 	state  State            // guarded by mu
 	serial string           // guarded by mu
 
-	refuse, noSparse, lowBattery bool // used by the session only
+	refuse, noSparse, noFill, lowBattery bool // used by the session only
 
 	root    *rootfs
 	restart sync.Mutex // of the booted system
@@ -205,6 +205,8 @@ func (t *Tablet) strike(m moment) *Fault {
 			t.refuse = true
 		case "no-sparse":
 			t.noSparse = true
+		case "no-fill":
+			t.noFill = true
 		case "low-battery":
 			t.lowBattery = true
 		default:

@@ -20,8 +20,8 @@ var (
 )
 
 // unsparse expands size bytes of src onto dst, which holds room bytes, and
-// returns how many bytes were written.
-func unsparse(dst store, room int64, src store, size int64) (int64, error) {
+// returns how many bytes were written. Without fills, FILL chunks are not known.
+func unsparse(dst store, room int64, src store, size int64, fills bool) (int64, error) {
 	le := binary.LittleEndian
 	var h [28]byte
 	if size < 28 || !full(src, h[:], 0) {
@@ -58,7 +58,7 @@ func unsparse(dst store, room int64, src store, size int64) (int64, error) {
 				return written, err
 			}
 			written += n
-		case kind == 0xcac2 && body == 4:
+		case kind == 0xcac2 && body == 4 && fills:
 			if err := fill(dst, out, n, word); err != nil {
 				return written, err
 			}
@@ -68,7 +68,7 @@ func unsparse(dst store, room int64, src store, size int64) (int64, error) {
 			if want := le.Uint32(word[:]); want != 0 && want != crc.Sum32() {
 				return written, errCRC
 			}
-		case kind >= 0xcac1 && kind <= 0xcac4:
+		case kind >= 0xcac1 && kind <= 0xcac4 && (fills || kind != 0xcac2):
 			return written, errSparse
 		default:
 			return written, errChunk

@@ -13,7 +13,7 @@ import (
 )
 
 func newImage(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "image", Short: "Look at image files"}
+	cmd := &cobra.Command{Use: "image", Short: "Look at image files, convert them"}
 	var max string
 	inspect := &cobra.Command{
 		Use:     "inspect FILE…",
@@ -29,7 +29,7 @@ func newImage(a *app) *cobra.Command {
 		},
 	}
 	inspect.Flags().StringVar(&max, "max-download", "", "also say how many pieces a tablet with this max-download-size gets")
-	cmd.AddCommand(inspect, newImageCache(a))
+	cmd.AddCommand(inspect, newImageConvert(a), newImageCache(a))
 	return cmd
 }
 

@@ -218,6 +218,13 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 	case "lying-sparse": // it says it expands to far more than its one chunk
 		b = sparseHead(1000, 1)
 		b = append(b, 0xc3, 0xca, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0)
+	case "dont-care": // one block of bytes, then nothing that is written
+		b = sparseHead(uint32(size/4096), 2)
+		b = append(b, 0xc1, 0xca, 0, 0, 1, 0, 0, 0, 12, 16, 0, 0)
+		b = append(b, bytes.Repeat([]byte("care"), 1024)...)
+		b = append(b, 0xc3, 0xca, 0, 0)
+		b = binary.LittleEndian.AppendUint32(b, uint32(size/4096)-1)
+		b = append(b, 12, 0, 0, 0)
 	case "short-sparse": // cut off in its first chunk
 		b = sparseHead(16, 1)
 		b = append(b, 0xc1, 0xca, 0, 0, 16, 0, 0, 0)

@@ -24,6 +24,7 @@ const (
 	MeansLowBattery  Meaning = "low-battery"   // the battery is too empty to write
 	MeansNoCommand   Meaning = "no-command"    // the bootloader lacks the command
 	MeansNoSparse    Meaning = "no-sparse"     // sparse images are not understood
+	MeansNoChunk     Meaning = "no-chunk"      // a kind of chunk of sparse images is not understood
 	MeansWriteFailed Meaning = "write-failure" // the storage did not take it
 )
 
@@ -59,7 +60,7 @@ var meanings = []struct {
 	{"locked device", MeansLocked},
 	{"battery", MeansLowBattery},
 	{"low power", MeansLowBattery},
-	{"unknown chunk type", MeansNoSparse},
+	{"unknown chunk type", MeansNoChunk},
 	{"sparse not supported", MeansNoSparse},
 	{"invalid command", MeansNoCommand},
 	{"unknown command", MeansNoCommand},

@@ -46,7 +46,7 @@ func TestMeanings(t *testing.T) {
 		{"locked device", "cannot flash on a locked device", MeansLocked},
 		{"battery", "Battery is too low", MeansLowBattery},
 		{"low power", "low power, need charging", MeansLowBattery},
-		{"unknown chunk type", "unknown chunk type cac4", MeansNoSparse},
+		{"unknown chunk type", "unknown chunk type cac4", MeansNoChunk},
 		{"sparse not supported", "sparse not supported", MeansNoSparse},
 		{"invalid command", "invalid command", MeansNoCommand},
 		{"unknown command", "unknown command", MeansNoCommand},

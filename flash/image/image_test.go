@@ -337,19 +337,29 @@ func TestAgainstAOSP(t *testing.T) {
 			if _, err := im.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
 				t.Fatalf("seed %d: %s: %v", seed, in, err)
 			}
-			p := plan(t, im, 100_000, Sparse)
-			var args []string
-			for i := range p.Len() {
-				one := filepath.Join(dir, fmt.Sprint(i))
-				if err := os.WriteFile(one, pieceBytes(t, p.At(i)), 0o600); err != nil {
-					t.Fatal(err)
+			for _, form := range []Form{Sparse, RawChunks} {
+				p := plan(t, im, 100_000, form)
+				var args []string
+				for k := range p.Len() {
+					one := filepath.Join(dir, fmt.Sprint(k))
+					b := pieceBytes(t, p.At(k))
+					if form == RawChunks {
+						for at := 28; at < len(b); at += int(binary.LittleEndian.Uint32(b[at+8:])) {
+							if kind := binary.LittleEndian.Uint16(b[at:]); kind != 0xcac1 && kind != 0xcac3 {
+								t.Fatalf("seed %d: %s: a chunk %x at %d", seed, in, kind, at)
+							}
+						}
+					}
+					if err := os.WriteFile(one, b, 0o600); err != nil {
+						t.Fatal(err)
+					}
+					tool(t, "simg2img", one, filepath.Join(dir, "one"))
+					args = append(args, one)
 				}
-				tool(t, "simg2img", one, filepath.Join(dir, "one"))
-				args = append(args, one)
-			}
-			tool(t, "simg2img", append(args, filepath.Join(dir, "all"))...)
-			if all, err := os.ReadFile(filepath.Join(dir, "all")); err != nil || !bytes.Equal(all, want) {
-				t.Fatalf("seed %d: %s: simg2img of %d pieces differs, %v", seed, in, p.Len(), err)
+				tool(t, "simg2img", append(args, filepath.Join(dir, "all"))...)
+				if all, err := os.ReadFile(filepath.Join(dir, "all")); err != nil || !bytes.Equal(all, want) {
+					t.Fatalf("seed %d: %s: simg2img of %d pieces, %s, differs, %v", seed, in, p.Len(), form, err)
+				}
 			}
 		}
 	}

@@ -20,13 +20,18 @@ type Form int
 
 // The forms.
 const (
-	Raw    Form = iota // the expanded bytes, in one download
-	Sparse             // one or more sparse images
+	Raw       Form = iota // the expanded bytes, in one download
+	Sparse                // one or more sparse images
+	RawChunks             // sparse images without FILL, which some bootloaders do not know
 )
 
 func (f Form) String() string {
-	if f == Raw {
+	switch f {
+	case Raw:
 		return "raw"
+	case RawChunks:
+		return "sparse, RAW chunks only"
+	case Sparse:
 	}
 	return "sparse"
 }
@@ -79,11 +84,13 @@ func (im *Image) Pieces(max int64, form Form) (*Pieces, error) {
 	if p := im.plans[key]; p != nil {
 		return p, nil
 	}
-	plan := im.planSparse
+	var pieces []Piece
+	var err error
 	if form == Raw {
-		plan = im.planRaw
+		pieces, err = im.planRaw(max)
+	} else {
+		pieces, err = im.planSparse(max, form)
 	}
-	pieces, err := plan(max)
 	if err != nil {
 		return nil, err
 	}
@@ -115,17 +122,17 @@ func (im *Image) planRaw(max int64) ([]Piece, error) {
 	return []Piece{{im: im, form: Raw, to: im.index.Size, wire: im.index.Size, expanded: im.index.Size}}, nil
 }
 
-func (im *Image) planSparse(max int64) ([]Piece, error) {
+func (im *Image) planSparse(max int64, form Form) ([]Piece, error) {
 	if im.padded()/im.index.Block > math.MaxUint32 {
 		return nil, &FormError{im.path, fmt.Sprintf("%d blocks of %d bytes are more than a sparse image can count", im.padded()/im.index.Block, im.index.Block)}
 	}
 	var pieces []Piece
 	for next := int64(0); ; {
-		p := Piece{im: im, form: Sparse, from: im.content(next)}
+		p := Piece{im: im, form: form, from: im.content(next)}
 		if p.from == im.index.Size && len(pieces) > 0 {
 			return pieces, nil
 		}
-		if p.to = im.cut(p.from, max); p.to == p.from && p.from < im.index.Size {
+		if p.to = im.cut(p.from, max, form); p.to == p.from && p.from < im.index.Size {
 			return nil, &LimitError{im.path, max, fmt.Sprintf("not enough for one block of %d bytes and its headers", im.index.Block)}
 		}
 		p.wire = sparse.HeaderSize
@@ -168,13 +175,13 @@ func (im *Image) content(off int64) int64 {
 }
 
 // cut finds how far a piece that starts to write at from can go.
-func (im *Image) cut(from, limit int64) int64 {
+func (im *Image) cut(from, limit int64, form Form) int64 {
 	to, used := from, sparse.HeaderSize+im.cost(Extent{Kind: DontCare, Length: from})
 	for _, e := range im.index.Extents[im.at(from):] {
 		if e.Kind == DontCare {
 			continue
 		}
-		if e = e.clip(from, im.index.Size); e.end() == im.index.Size {
+		if e = e.clip(from, im.index.Size).as(form); e.end() == im.index.Size {
 			e.Length = im.padded() - e.Offset
 		}
 		gap := im.cost(Extent{Kind: DontCare, Length: e.Offset - to})
@@ -183,7 +190,7 @@ func (im *Image) cut(from, limit int64) int64 {
 			to, used = min(e.end(), im.index.Size), all
 			continue
 		}
-		if e.Kind == Data {
+		if e.Kind != Fill {
 			room := limit - used - gap - im.cost(Extent{Kind: DontCare, Length: im.padded() - e.Offset})
 			room -= sparse.ChunkHeaderSize * (1 + room/sparse.MaxBody(im.index.Block))
 			if room >= im.index.Block {
@@ -204,6 +211,17 @@ func (e Extent) clip(from, to int64) Extent {
 	return e
 }
 
+// written is a fill whose every byte goes over the wire.
+const written Kind = -1
+
+// as is e in the chunks that a form has.
+func (e Extent) as(form Form) Extent {
+	if form == RawChunks && e.Kind == Fill {
+		e.Kind = written
+	}
+	return e
+}
+
 // cost is what e takes on the wire as chunks.
 func (im *Image) cost(e Extent) (n int64) {
 	for c := range im.split(e) {
@@ -215,7 +233,7 @@ func (im *Image) cost(e Extent) (n int64) {
 // wire is what one chunk takes on the wire.
 func (e Extent) wire() int64 {
 	switch e.Kind {
-	case Data:
+	case Data, written:
 		return sparse.ChunkHeaderSize + e.Length
 	case Fill:
 		return sparse.ChunkHeaderSize + 4
@@ -250,7 +268,7 @@ func (p Piece) parts() iter.Seq[Extent] {
 			return true
 		}
 		for i := im.at(p.from); i < len(im.index.Extents) && im.index.Extents[i].Offset < p.to; i++ {
-			e := im.index.Extents[i].clip(p.from, p.to)
+			e := im.index.Extents[i].clip(p.from, p.to).as(p.form)
 			if e.Kind == DontCare {
 				continue
 			}
@@ -328,7 +346,7 @@ func (o *out) sparse(p Piece) {
 		o.room(sparse.ChunkHeaderSize + 4)
 		blocks := uint32(c.Length / block) //nolint:gosec // split keeps it below
 		switch c.Kind {
-		case Data:
+		case Data, written:
 			o.buf = sparse.AppendChunk(o.buf, sparse.Raw, blocks, c.Length)
 			pad := max(0, c.end()-p.im.index.Size)
 			c.Length -= pad

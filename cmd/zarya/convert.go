@@ -1,0 +1,129 @@
+// This file is zarya image convert: raw to sparse and back.
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/flash/image"
+)
+
+func newImageConvert(a *app) *cobra.Command {
+	var to string
+	cmd := &cobra.Command{
+		Use:   "convert FILE OUT",
+		Short: "Make a sparse image of a raw one, or a raw one of a sparse one",
+		Long: `Make a sparse image of a raw one, or a raw one of a sparse one. FILE may be packed
+(zstd, xz, gzip, lz4, zip, tar). What a sparse image leaves as it is on the tablet
+(don't-care) is zeros in a raw one: those zeros would be written.`,
+		Example: "  zarya image convert system.img system.simg\n  zarya image convert --to raw system.simg.xz system.img",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !slices.Contains([]string{"", "raw", "sparse"}, to) {
+				return fail(exitUsage, "known are raw, sparse", "--to: no format %q", to)
+			}
+			return a.convert(args[0], args[1], image.Format(to))
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "`FORMAT` of OUT: raw, sparse (default: the other one)")
+	return cmd
+}
+
+func (a *app) convert(file, out string, to image.Format) error {
+	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+		return fail(exitUsage, "name another file", "%s is there already", out)
+	}
+	opened, err := a.openImages([]imageUse{{file: file}})
+	if err != nil {
+		return err
+	}
+	defer opened.close()
+	im := opened.of(imageUse{file: file})
+	if to == "" {
+		to = image.FormatSparse
+		if im.Format() == image.FormatSparse {
+			to = image.FormatRaw
+		}
+	}
+	if kept := im.Sums()[image.DontCare].Bytes; to == image.FormatRaw && kept > 0 {
+		a.warn("%s leaves %d bytes as they are on the tablet; in %s they are zeros, which are written", file, kept, out)
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	if err := writeWhole(out, func(f *os.File) error { return writeImage(ctx, f, im, to) }); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fail(exitStation, "nothing was made", "%w", err)
+	}
+	return a.inspect([]string{out}, 0)
+}
+
+// writeWhole makes a file that is there whole or not at all.
+func writeWhole(out string, write func(*os.File) error) error {
+	f, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+".part-")
+	if err != nil {
+		return err
+	}
+	if err = write(f); err == nil {
+		err = f.Chmod(0o644) //nolint:gosec // an image is no secret
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), out)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// writeImage writes an image in a format. Zeros of a raw one are holes.
+func writeImage(ctx context.Context, f *os.File, im *image.Image, to image.Format) error {
+	if to == image.FormatSparse {
+		pieces, err := im.Pieces(1<<62, image.Sparse)
+		if err != nil {
+			return err
+		}
+		w := bufio.NewWriterSize(&until{ctx, f}, 1<<20)
+		if _, err := pieces.At(0).WriteTo(w); err != nil {
+			return err
+		}
+		return w.Flush()
+	}
+	for _, e := range im.Extents() {
+		if e.Kind == image.DontCare || e.Kind == image.Fill && e.Fill == 0 {
+			continue
+		}
+		at := io.NewOffsetWriter(f, e.Offset)
+		if _, err := io.Copy(&until{ctx, at}, io.NewSectionReader(im, e.Offset, e.Length)); err != nil {
+			return fmt.Errorf("at byte %d: %w", e.Offset, err)
+		}
+	}
+	return f.Truncate(im.Size())
+}
+
+// until is a writer that ends with its context.
+type until struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.w.Write(p)
+}

@@ -1,0 +1,87 @@
+// This file changes an image while it is sent: the tablet that gets it fails, and no
+// other is begun.
+
+package flash_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/virtual"
+)
+
+// meddler changes a file when the first data goes over a wire.
+type meddler struct {
+	fastboot.Transport
+	once *sync.Once
+	do   func()
+}
+
+func (m meddler) WriteData(ctx context.Context, p []byte) error {
+	m.once.Do(m.do)
+	return m.Transport.WriteData(ctx, p)
+}
+
+func TestSpoiledImage(t *testing.T) {
+	b := make([]byte, 300<<10)
+	rnd := rand.New(rand.NewPCG(5, 5))
+	for i := range b {
+		b[i] = byte(rnd.Uint32())
+	}
+	path := filepath.Join(t.TempDir(), "system.img")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	im, err := image.Open(t.Context(), path, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = im.Close() })
+	var once sync.Once
+	var results []flash.JobDone
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{wire: func(tr fastboot.Transport) fastboot.Transport {
+			return meddler{tr, &once, func() {
+				if err := os.WriteFile(path, b[1:], 0o600); err != nil {
+					t.Error(err)
+				}
+			}}
+		}}
+		ctx, stop := context.WithCancel(context.Background())
+		var serving sync.WaitGroup
+		family, err := virtual.FamilyByName("mt8768-kob2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var jobs []flash.Job
+		for i := range 4 {
+			st := &simTablet{name: strconv.Itoa(i)}
+			w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 64 << 10, Partitions: map[string]int64{"system": 1 << 20}})
+			jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash,
+				Steps: []flash.Step{&flash.WriteImage{Partition: "system", Image: im}}})
+		}
+		synctest.Wait()
+		events := flash.NewEvents("sim", func(flash.Event) {})
+		results = (&flash.Runner{Events: events, Concurrency: 1}).Run(ctx, jobs)
+		events.Close()
+		stop()
+		serving.Wait()
+	})
+	if r := results[0]; r.Result != flash.Fail || r.Class != flash.ClassStation {
+		t.Errorf("the tablet that was sent the image: %+v", r)
+	}
+	for _, r := range results[1:] {
+		if r.Result != flash.Skipped || r.Class != flash.ClassStation || !r.Retryable {
+			t.Errorf("a tablet after it: %+v", r)
+		}
+	}
+}
