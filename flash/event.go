@@ -83,6 +83,13 @@ type ImageInfo struct {
 	Size      int64  `json:"size"`   // bytes on the partition, expanded
 }
 
+// Planned says what is done, where that depends on what the tablet is.
+type Planned struct {
+	Bundle string      `json:"bundle,omitempty"`
+	Steps  []string    `json:"steps"`
+	Images []ImageInfo `json:"images,omitempty"`
+}
+
 // StepStarted says that a step began.
 type StepStarted struct {
 	Step  string `json:"step"`            // such as flash:userdata
@@ -134,20 +141,22 @@ type Log struct {
 
 // JobDone is the one result of a job.
 type JobDone struct {
-	Scope     Scope     `json:"scope"`
-	Model     string    `json:"model,omitempty"`
-	Result    JobResult `json:"result"`
-	Verified  string    `json:"verified,omitempty"` // sent, fetched, booted
-	Class     Class     `json:"class,omitempty"`
-	Step      string    `json:"step,omitempty"`
-	Error     string    `json:"error,omitempty"`
-	Hint      string    `json:"hint,omitempty"`
-	Retryable bool      `json:"retryable"`
-	Bytes     int64     `json:"bytes"` // raw bytes written
-	Seconds   float64   `json:"seconds"`
-	Retries   int       `json:"retries"`
-	Record    string    `json:"record,omitempty"`    // the ledger's id of this result
-	Inventory string    `json:"inventory,omitempty"` // the identity's inventory number
+	Scope     Scope             `json:"scope"`
+	Model     string            `json:"model,omitempty"`
+	Result    JobResult         `json:"result"`
+	Verified  string            `json:"verified,omitempty"` // sent, fetched, booted
+	Class     Class             `json:"class,omitempty"`
+	Step      string            `json:"step,omitempty"`
+	Error     string            `json:"error,omitempty"`
+	Hint      string            `json:"hint,omitempty"`
+	Retryable bool              `json:"retryable"`
+	Bytes     int64             `json:"bytes"` // raw bytes written
+	Seconds   float64           `json:"seconds"`
+	Retries   int               `json:"retries"`
+	Record    string            `json:"record,omitempty"`    // the ledger's id of this result
+	Inventory string            `json:"inventory,omitempty"` // the identity's inventory number
+	Facts     map[string]string `json:"facts,omitempty"`     // that were read from the tablet and checked
+	Unique    []string          `json:"-"`                   // the facts that no other tablet may have
 }
 
 // Summary is the last event of a run; a killed run has none.
@@ -167,6 +176,9 @@ func (Device) EventType() string { return "device" }
 
 // EventType is the value of "type".
 func (JobStarted) EventType() string { return "job-started" }
+
+// EventType is the value of "type".
+func (Planned) EventType() string { return "planned" }
 
 // EventType is the value of "type".
 func (StepStarted) EventType() string { return "step-started" }
@@ -214,6 +226,7 @@ const (
 	StepChanged StepResult = "changed"
 	StepAlready StepResult = "already"
 	StepFail    StepResult = "fail"
+	StepSkipped StepResult = "skipped" // its condition does not hold
 )
 
 // JobResult is how a job ended.

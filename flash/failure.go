@@ -65,11 +65,14 @@ func Classify(err error) *Failure {
 		usage    *fastboot.UsageError
 		notFB    *fastboot.NotFastbootError
 		changed  *image.ChangedError
+		double   *DoubleError
 		netErr   net.Error
 	)
 	switch {
 	case errors.Is(err, ErrStopped), errors.Is(err, context.Canceled):
 		f.Class, f.Hint = ClassOperator, "the partition that was being written counts as unknown: flash this tablet again"
+	case errors.As(err, &double):
+		f.Class, f.Hint = ClassIdentity, "put both tablets side by side and find out which is which: a copied system, or two with one serial"
 	case errors.As(err, &changed):
 		f.Class, f.Hint = ClassStation, "something writes to the image file: let it finish, then flash this tablet again"
 	case errors.As(err, &remote):

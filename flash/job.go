@@ -4,6 +4,7 @@ package flash
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"time"
 
@@ -45,6 +46,19 @@ type Job struct {
 	System  System        // how the booted tablet is reached; nil: it is not
 	Boot    time.Duration // how long the tablet may take to boot
 	Wire    *Wire         // what downloads share with those of other jobs; nil: nothing
+	Pool    string        // of identities; "": none is needed
+	Words   string        // what the operator must do before the booted tablet lets anybody in; ""
+	Hooks   Hooks         // nil: none
+	// Plan chooses what is done once it is known what the tablet is; nil: the fields
+	// above say it. A *Failure means that there is nothing for this tablet.
+	Plan func(Key) (Plan, error)
+}
+
+// Plan is what is done to one kind of tablet.
+type Plan struct {
+	Bundle string
+	Images []ImageInfo
+	Steps  []Step
 }
 
 // Requirements are the facts about the tablet that a job depends on.
@@ -98,6 +112,9 @@ type Stamp interface {
 	Flashed(ctx context.Context, s *Session) (bool, error)
 }
 
+// Leaves is a Step after which the tablet restarts.
+type Leaves interface{ Leaves() }
+
 // Sized is a Step that writes a known number of raw bytes.
 type Sized interface{ Bytes() int64 }
 
@@ -109,9 +126,22 @@ type Verdict struct {
 	Fail   *Failure // with No: why the job stops
 }
 
+// DoubleError says that two tablets claim what only one can have. It is a failure of
+// class identity.
+type DoubleError struct {
+	Fact, Value string
+	Other       string // the record of the tablet that has it
+}
+
+func (e *DoubleError) Error() string {
+	return fmt.Sprintf("%s is %q, which another tablet has too (record %s)", e.Fact, e.Value, e.Other)
+}
+
 // Recorder is the durable record of jobs. A failure to record stops the job.
 type Recorder interface {
 	Intent(Job, Where) error // before the first write
 	Step(Job, StepDone) error
-	Result(Job, Where, JobDone) (record string, err error) // before it is shown
+	// Result records how the job ended, before it is shown. With a *DoubleError, which
+	// only a success can get, nothing was recorded.
+	Result(Job, Where, JobDone) (record string, err error)
 }

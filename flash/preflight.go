@@ -57,8 +57,11 @@ func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.seen(unlocked)
 	v := Verdict{Fact: "lock state", Answer: unlocked, Source: source}
 	switch {
+	case unlocked == fastboot.No && s.unlocks():
+		v.Answer = fastboot.Yes // as far as this job is concerned
 	case unlocked == fastboot.No:
 		v.Fail = failf(ClassLocked, "the bootloader is locked: set this tablet aside for unlocking", "the bootloader is locked (%s); nothing was written", source)
 	case unlocked == fastboot.NotTold && s.job.Require.Lock == SilenceStops:
@@ -113,6 +116,7 @@ func (s *Session) battery(ctx context.Context) (Verdict, error) {
 			f.Source, percent, perr = androidFrom, s.android.Battery, nil // a minute ago
 		}
 		if perr == nil {
+			s.charge = strconv.Itoa(percent)
 			v.Source, v.Answer = f.Source, fastboot.Yes
 			if percent < minimum {
 				v.Answer, v.Fail = fastboot.No, tooLow(percent, minimum)
@@ -145,6 +149,16 @@ func (s *Session) writes() bool {
 
 // writes reports whether a step changes partitions.
 func writes(step Step) bool {
-	w, ok := step.(interface{ Writes() bool })
+	w, ok := as[interface{ Writes() bool }](step)
 	return ok && w.Writes()
+}
+
+// unlocks reports whether a step opens the lock.
+func (s *Session) unlocks() bool {
+	for _, step := range s.job.Steps {
+		if u, ok := as[interface{ Unlocks() bool }](step); ok && u.Unlocks() {
+			return true
+		}
+	}
+	return false
 }

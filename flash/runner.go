@@ -36,10 +36,14 @@ type Runner struct {
 	Wait        time.Duration // how long a target may take to appear; 0: one attempt
 	Limits      fastboot.Limits
 	Trace       *fastboot.Tracer // nil: none
+	Identities  Identities       // nil: none
+	Secrets     *Secrets         // that nothing recorded may show; nil: none
 
 	halt     chan struct{} // closed: the record failed, all jobs stop
 	haltOnce sync.Once
 	spoiled  atomic.Bool // an image is not what it was: no new job begins
+
+	exhausted atomic.Bool // a pool had no identity
 }
 
 // NotDurable reports whether the recorder failed during Run: what happened to the
@@ -52,6 +56,9 @@ func (r *Runner) NotDurable() bool {
 		return false
 	}
 }
+
+// Exhausted reports whether a job found no identity in its pool.
+func (r *Runner) Exhausted() bool { return r.exhausted.Load() }
 
 // errNotDurable stops every job of a run whose record failed.
 var errNotDurable = failf(ClassStation, "mend the ledger, then try this tablet again", "stopped, because the ledger cannot be written")
@@ -150,12 +157,41 @@ func (s *Session) run(ctx context.Context) (done JobDone) {
 	}()
 	defer s.disconnect()
 	s.job.Steps = withArrivals(s.job.Steps)
+	s.emit(JobStarted{Scope: s.job.Scope, Profile: s.job.Profile, Bundle: s.job.Bundle, Steps: s.names(), Images: s.job.Images})
+	err := s.work(ctx)
+	if s.proof != nil && err != nil {
+		s.proof.settle(false)
+	}
+	done = s.finish(start, s.settle(ctx, err))
+	moment := HookAfter
+	if done.Result != Pass && done.Result != Compliant {
+		moment = HookFailed
+	}
+	s.tell(context.WithoutCancel(ctx), moment, &done)
+	return done
+}
+
+// names are those of the steps.
+func (s *Session) names() []string {
 	names := make([]string, len(s.job.Steps))
 	for i, step := range s.job.Steps {
 		names[i] = step.Name()
 	}
-	s.emit(JobStarted{Scope: s.job.Scope, Profile: s.job.Profile, Bundle: s.job.Bundle, Steps: names, Images: s.job.Images})
-	return s.finish(start, s.work(ctx))
+	return names
+}
+
+// plan chooses what is done to a tablet of which it is known what it is.
+func (s *Session) plan() error {
+	if s.job.Plan == nil {
+		return nil
+	}
+	p, err := s.job.Plan(s.key)
+	if err != nil {
+		return err
+	}
+	s.job.Bundle, s.job.Images, s.job.Steps = p.Bundle, p.Images, withArrivals(p.Steps)
+	s.emit(Planned{Bundle: p.Bundle, Steps: s.names(), Images: p.Images})
+	return nil
 }
 
 // skip is the result of a job that was never begun.
@@ -203,8 +239,16 @@ func (s *Session) finish(start time.Time, err error) JobDone {
 			}
 		}
 	}
+	s.record(&done)
 	if s.runner.Recorder != nil {
-		id, err := s.runner.Recorder.Result(s.job, s.where, done)
+		id, err := s.runner.Recorder.Result(s.job, s.where, clean(s.runner.Secrets, done))
+		var double *DoubleError
+		if errors.As(err, &double) {
+			f := Classify(err)
+			done.Result, done.Verified, done.Unique = Fail, "", nil
+			done.Class, done.Error, done.Hint, done.Retryable = f.Class, f.Message, f.Hint, f.Class.Bench()
+			id, err = s.runner.Recorder.Result(s.job, s.where, clean(s.runner.Secrets, done))
+		}
 		if err != nil {
 			done.Result, done.Verified, done.Class = Fail, "", ClassStation
 			f := s.runner.unrecorded("result", err)
@@ -220,6 +264,9 @@ func (s *Session) work(ctx context.Context) error {
 	if err := s.phase("connect", func() error { return s.connect(ctx) }); err != nil {
 		return err
 	}
+	if err := s.phase("plan", s.plan); err != nil {
+		return err
+	}
 	if s.mode == usb.Booted && s.job.Scope == ScopeRun {
 		if err := s.phase("compare", func() error { return s.compare(ctx) }); err != nil || s.compliant {
 			return err
@@ -231,6 +278,13 @@ func (s *Session) work(ctx context.Context) error {
 	if s.runner.spoiled.Load() {
 		return errSpoiled
 	}
+	if err := s.phase("identity", func() error { return s.assign(ctx) }); err != nil {
+		return err
+	}
+	if err := s.phase("hook", func() error { return s.before(ctx) }); err != nil {
+		return err
+	}
+	s.begun = true
 	if s.runner.Recorder != nil {
 		if err := s.runner.Recorder.Intent(s.job, s.where); err != nil {
 			return s.runner.unrecorded("intent", err)
@@ -243,6 +297,15 @@ func (s *Session) work(ctx context.Context) error {
 	}
 	s.step = ""
 	return nil
+}
+
+// before calls the station's program, which may refuse.
+func (s *Session) before(ctx context.Context) error {
+	err := s.hook(ctx, HookBefore, nil)
+	if err != nil && ctx.Err() == nil {
+		err = &Failure{Class: ClassStation, Err: err, Message: "hook before: " + err.Error() + "; nothing was written", Hint: "the station's own program refuses: look at what it says"}
+	}
+	return err
 }
 
 // phase runs one of the engine's own steps; it is named if it fails.
@@ -262,7 +325,7 @@ func (s *Session) phase(name string, do func() error) error {
 // perform runs one step, again from its start if that is safe.
 func (s *Session) perform(ctx context.Context, step Step) error {
 	var size int64
-	if z, ok := step.(Sized); ok {
+	if z, ok := as[Sized](step); ok {
 		size = z.Bytes()
 	}
 	start := time.Now()
@@ -291,11 +354,13 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 		if err != nil {
 			done.Result = StepFail
 		} else {
-			done.Bytes = max(size, s.moved)
+			if done.Result != StepSkipped {
+				done.Bytes = max(size, s.moved)
+			}
 			s.bytes += done.Bytes
 		}
 		if s.runner.Recorder != nil {
-			if rerr := s.runner.Recorder.Step(s.job, done); rerr != nil && err == nil {
+			if rerr := s.runner.Recorder.Step(s.job, clean(s.runner.Secrets, done)); rerr != nil && err == nil {
 				err = s.runner.unrecorded("step", rerr)
 			}
 		}
@@ -308,7 +373,7 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 // the step can be run again.
 func (s *Session) again(ctx context.Context, step Step, err error, retries *int) error {
 	class := Classify(err).Class
-	if _, ok := step.(Restartable); !ok || *retries >= maxRetries || ctx.Err() != nil {
+	if _, ok := as[Restartable](step); !ok || *retries >= maxRetries || ctx.Err() != nil {
 		return err
 	}
 	if class != ClassCable && class != ClassTimeout {
@@ -325,6 +390,7 @@ func (s *Session) again(ctx context.Context, step Step, err error, retries *int)
 	*retries++
 	s.attempt++
 	s.emit(Retry{Step: step.Name(), Message: err.Error(), Class: class})
+	s.tell(ctx, HookReplug, nil)
 	if cerr := s.reconnect(ctx, reconnectFor); cerr != nil {
 		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) || errors.Is(cerr, errExchanged) || final(cerr) {
 			return cerr

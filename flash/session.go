@@ -42,9 +42,17 @@ type Session struct {
 	moved        int64 // raw bytes of the step, all its slots together
 	lastProgress time.Time
 	outcome      StepResult // of the step under way
-	changed      bool       // a step changed something
-	writing      bool       // the step under way writes partitions
-	compliant    bool       // nothing had to be done
+	lock         string     // locked, unlocked; "" when not told
+	charge       string     // percent; "" when not told
+	identity     *Identity  // nil until it is assigned
+	found        map[string]string
+	unique       map[string]bool
+	leaving      string // the run of the system that must end, as Booted.Boot names it
+	begun        bool   // the intent is recorded: something may be written
+	proof        *Batch // for which this tablet goes first
+	changed      bool   // a step changed something
+	writing      bool   // the step under way writes partitions
+	compliant    bool   // nothing had to be done
 }
 
 // Fastboot is the client of the connection under way.

@@ -307,6 +307,9 @@ func (r *Reboot) Check(context.Context, *Session) ([]Verdict, error) {
 	return nil, failf(ClassProfile, "known are "+strings.Join(fastboot.RebootModes, ", "), "there is no mode %q to reboot to", r.Mode)
 }
 
+// Leaves says that the tablet restarts.
+func (r *Reboot) Leaves() {}
+
 // Run sends it.
 func (r *Reboot) Run(ctx context.Context, s *Session) error {
 	if err := s.client.Reboot(ctx, r.Mode); err != nil {

@@ -16,6 +16,7 @@ const maxQueuedProgress = 256
 type Events struct {
 	run  string
 	sink func(Event)
+	hide *Secrets // nil: nothing
 
 	mu     sync.Mutex
 	cond   sync.Cond
@@ -33,8 +34,14 @@ func NewEvents(run string, sink func(Event)) *Events {
 	return e
 }
 
+// Hide keeps secrets out of all events from now on. Call it before the first.
+func (e *Events) Hide(h *Secrets) { e.hide = h }
+
 // Emit queues one event; it fills in the number, the time and the run.
 func (e *Events) Emit(ev Event) {
+	if _, ok := ev.Body.(Progress); !ok {
+		ev.Body = clean(e.hide, ev.Body)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {

@@ -22,8 +22,8 @@ import (
 type System interface {
 	// Port is the TCP port; 0 is the target's own number.
 	Port() int
-	// Open begins a session over conn, and closes conn if it fails. With a pin, a
-	// tablet with another host key is a failure. A *Failure means that another try
+	// Open begins a session over conn, and closes conn if it fails. With a pin (the
+	// fingerprints of keys, one a line), a tablet with another host key is a failure. A *Failure means that another try
 	// is of no use.
 	Open(ctx context.Context, conn net.Conn, pin string) (Booted, error)
 }
@@ -35,6 +35,8 @@ type Booted interface {
 	// Serial and Model are what the system says it runs on; "" is not told.
 	Serial(ctx context.Context) (string, error)
 	Model(ctx context.Context) (string, error)
+	// Boot names this run of the system; "" is not told.
+	Boot(ctx context.Context) (string, error)
 	// Bootloader sends the tablet to fastboot.
 	Bootloader(ctx context.Context) error
 	Close() error
@@ -51,7 +53,10 @@ const (
 )
 
 // arrive is the step that waits for a tablet after a reboot that was commanded.
-type arrive struct{ mode usb.Mode }
+type arrive struct {
+	mode usb.Mode
+	same bool // the system stays what it was: its host key too
+}
 
 func (a *arrive) Name() string {
 	if a.mode == usb.Booted {
@@ -67,13 +72,23 @@ func (a *arrive) Check(context.Context, *Session) ([]Verdict, error) { return ni
 func (a *arrive) Run(ctx context.Context, s *Session) error {
 	before := s.key
 	s.disconnect()
-	s.mode, s.hostKey = "", ""
+	s.mode = ""
+	if !a.same {
+		s.hostKey = ""
+	}
 	if a.mode == usb.Booted {
 		window := s.job.Boot
 		if window == 0 {
 			window = defaultBoot
 		}
-		return s.same(before, true, s.openBooted(ctx, window))
+		if s.job.Words != "" {
+			s.emit(Waiting{For: "operator", Hint: s.job.Words})
+		}
+		err := s.same(before, true, s.openRestarted(ctx, window))
+		if err == nil && s.proof != nil {
+			s.proof.settle(true)
+		}
+		return err
 	}
 	return s.same(before, true, s.openFastboot(ctx, bootloaderFor))
 }
@@ -83,19 +98,26 @@ func (a *arrive) Run(ctx context.Context, s *Session) error {
 func withArrivals(steps []Step) []Step {
 	var out []Step
 	var mode usb.Mode
+	restarted := false // the system, by a step of its own
 	for _, step := range steps {
-		if needs := step.Needs(); needs != mode {
+		if needs := step.Needs(); needs != mode && needs != "" {
 			if len(out) > 0 {
-				out = append(out, &arrive{needs})
+				out = append(out, &arrive{needs, restarted && needs == usb.Booted})
 			}
-			mode = needs
+			mode, restarted = needs, false
 		}
 		out = append(out, step)
-		if _, ok := step.(*Reboot); ok {
-			mode = ""
+		if _, ok := as[Leaves](step); ok {
+			mode, restarted = "", step.Needs() == usb.Booted
 		}
 	}
 	return out
+}
+
+// anywhere reports whether a step is done in whatever mode the tablet is.
+func anywhere(step Step) bool {
+	_, waits := step.(*arrive)
+	return step.Needs() == "" && !waits
 }
 
 // errExchanged is another tablet in the place of the job's.
@@ -254,6 +276,28 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 	}
 }
 
+// openRestarted waits for the system, and not for what is left of the one before.
+func (s *Session) openRestarted(ctx context.Context, window time.Duration) error {
+	deadline := time.Now().Add(window)
+	for {
+		if err := s.openBooted(ctx, time.Until(deadline)); err != nil || s.leaving == "" {
+			return err
+		}
+		now, err := s.booted.Boot(ctx)
+		if err != nil || now != s.leaving {
+			s.leaving = ""
+			return err
+		}
+		s.disconnect()
+		s.mode = ""
+		select {
+		case <-time.After(bootEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // openAny finds the tablet in whichever mode it is.
 func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
 	if s.job.System == nil {
@@ -299,7 +343,7 @@ func (s *Session) compare(ctx context.Context) error {
 	}
 	flashed, all := false, true
 	for _, step := range s.job.Steps {
-		if stamp, ok := step.(Stamp); ok {
+		if stamp, ok := as[Stamp](step); ok {
 			var err error
 			if flashed, err = stamp.Flashed(ctx, s); err != nil {
 				return err
@@ -316,18 +360,17 @@ func (s *Session) compare(ctx context.Context) error {
 		s.mode, s.hostKey = "", ""
 		return s.same(before, true, s.openFastboot(ctx, bootloaderFor))
 	}
-	s.job.Steps = slices.DeleteFunc(slices.Clone(s.job.Steps), func(step Step) bool { return step.Needs() != usb.Booted })
-	for _, step := range s.job.Steps {
-		c, ok := step.(Comparable)
-		if !ok {
-			all = false
-			break
-		}
-		already, err := c.Already(ctx, s)
+	if err := s.assign(ctx); err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(s.job.Steps), func(step Step) bool { return step.Needs() != usb.Booted && !anywhere(step) })
+	s.job.Steps = withArrivals(left)
+	for _, step := range left {
+		done, comparable, err := already(ctx, step, s)
 		if err != nil {
 			return err
 		}
-		if all = already; !all {
+		if all = done && comparable; !all {
 			break
 		}
 	}

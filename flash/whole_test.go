@@ -81,8 +81,8 @@ func (c *cutConn) Write(p []byte) (int, error) {
 // wholeSteps are what a profile would make.
 func wholeSteps(images map[string]*image.Image) []flash.Step {
 	is := func(format string) provision.Value {
-		return func(k flash.Key) (string, error) {
-			return strings.ReplaceAll(format, "%", k.Serial), nil
+		return func(_ context.Context, s *flash.Session) (string, error) {
+			return strings.ReplaceAll(format, "%", s.Key().Serial), nil
 		}
 	}
 	steps := []flash.Step{&flash.Erase{Partition: "userdata"}}

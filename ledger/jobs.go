@@ -4,11 +4,13 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +48,8 @@ type body struct {
 	Millis    int64             `json:"ms,omitempty"`
 	Retries   int               `json:"retries,omitempty"`
 	Inventory string            `json:"inventory,omitempty"`
+	Facts     map[string]string `json:"facts,omitempty"`
+	Unique    []string          `json:"unique,omitempty"` // the facts that no other tablet may have
 }
 
 func millis(seconds float64) int64 { return int64(math.Round(seconds * 1000)) }
@@ -75,10 +79,17 @@ func (l *Ledger) Step(job flash.Job, s flash.StepDone) error {
 
 // Result records how a job ended and returns the record's name.
 func (l *Ledger) Result(job flash.Job, where flash.Where, d flash.JobDone) (string, error) {
-	seq, err := l.add(KindResult, body{Job: job.ID, Scope: d.Scope, Profile: job.Profile, Bundle: job.Bundle, Model: d.Model,
+	if d.Result != flash.Pass && d.Result != flash.Compliant {
+		d.Unique = nil // only a success claims
+	}
+	a := &addition{kind: KindResult, of: body{Job: job.ID, Scope: d.Scope, Profile: job.Profile, Bundle: job.Bundle, Model: d.Model,
 		Address: where.Address, Port: where.Port, PortName: where.PortName, Serial: where.Serial,
 		Result: string(d.Result), Verified: d.Verified, Class: d.Class, Step: d.Step, Error: d.Error,
-		Bytes: d.Bytes, Millis: millis(d.Seconds), Retries: d.Retries, Inventory: d.Inventory})
+		Bytes: d.Bytes, Millis: millis(d.Seconds), Retries: d.Retries, Inventory: d.Inventory, Facts: d.Facts, Unique: slices.Sorted(slices.Values(d.Unique))}}
+	if len(d.Unique) > 0 {
+		a.also = func(tx *sql.Tx) error { return l.claim(tx, a, d.Facts, d.Unique) }
+	}
+	seq, err := l.submit(a)
 	if err == nil && l.run != nil {
 		l.run.open.Delete(job.ID)
 	}
@@ -87,25 +98,27 @@ func (l *Ledger) Result(job flash.Job, where flash.Where, d flash.JobDone) (stri
 
 // JobRecord is one job as the ledger knows it.
 type JobRecord struct {
-	Record   string            `json:"record"` // of its last entry
-	Station  string            `json:"station"`
-	Job      string            `json:"job"`
-	Started  string            `json:"started,omitempty"`
-	Ended    string            `json:"ended,omitempty"`
-	Scope    flash.Scope       `json:"scope,omitempty"`
-	Profile  string            `json:"profile,omitempty"`
-	Tablet   string            `json:"tablet"` // its port's name, its port, or its address
-	Serial   string            `json:"serial,omitempty"`
-	Model    string            `json:"model,omitempty"`
-	Result   string            `json:"result"` // running, interrupted, or a job's result
-	Verified string            `json:"verified,omitempty"`
-	Class    flash.Class       `json:"class,omitempty"`
-	Step     string            `json:"step,omitempty"`
-	Error    string            `json:"error,omitempty"`
-	Bytes    int64             `json:"bytes"`
-	Seconds  float64           `json:"seconds"`
-	Images   []flash.ImageInfo `json:"images,omitempty"`
-	Steps    []StepRecord      `json:"steps,omitempty"`
+	Record    string            `json:"record"` // of its last entry
+	Station   string            `json:"station"`
+	Job       string            `json:"job"`
+	Started   string            `json:"started,omitempty"`
+	Ended     string            `json:"ended,omitempty"`
+	Scope     flash.Scope       `json:"scope,omitempty"`
+	Profile   string            `json:"profile,omitempty"`
+	Tablet    string            `json:"tablet"` // its port's name, its port, or its address
+	Serial    string            `json:"serial,omitempty"`
+	Model     string            `json:"model,omitempty"`
+	Result    string            `json:"result"` // running, interrupted, or a job's result
+	Verified  string            `json:"verified,omitempty"`
+	Class     flash.Class       `json:"class,omitempty"`
+	Step      string            `json:"step,omitempty"`
+	Error     string            `json:"error,omitempty"`
+	Bytes     int64             `json:"bytes"`
+	Seconds   float64           `json:"seconds"`
+	Inventory string            `json:"inventory,omitempty"`
+	Facts     map[string]string `json:"facts,omitempty"`
+	Images    []flash.ImageInfo `json:"images,omitempty"`
+	Steps     []StepRecord      `json:"steps,omitempty"`
 
 	run     string
 	planned []string
@@ -162,6 +175,11 @@ func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
 		if err := json.Unmarshal(e.Body, &b); err != nil {
 			return nil, fmt.Errorf("entry %s-%d: %w", e.Station, e.Seq, err)
 		}
+		switch e.Kind {
+		case KindIntent, KindStep, KindResult, KindInterrupted:
+		default:
+			continue // of something else than a job
+		}
 		key := [2]string{e.Station, b.Job}
 		j := byID[key]
 		if j == nil {
@@ -213,7 +231,7 @@ func (j *JobRecord) take(e Entry, b body) {
 		j.open, j.Ended, j.Result, j.Verified = false, e.TS, b.Result, b.Verified
 		j.Class, j.Step, j.Error, j.Bytes, j.Seconds = b.Class, b.Step, b.Error, b.Bytes, float64(b.Millis)/1000
 		if e.Kind == KindResult {
-			j.Scope, j.Profile, j.Model, j.Serial = b.Scope, b.Profile, b.Model, b.Serial
+			j.Scope, j.Profile, j.Model, j.Serial, j.Inventory, j.Facts = b.Scope, b.Profile, b.Model, b.Serial, b.Inventory, b.Facts
 			j.Tablet = flash.Where{Port: b.Port, PortName: b.PortName, Address: b.Address}.Label()
 		}
 	}
@@ -286,5 +304,5 @@ func (j *JobRecord) Since(t time.Time) bool {
 	if at == "" {
 		at = j.Ended
 	}
-	return strings.Compare(at, t.UTC().Format("2006-01-02T15:04:05.000000Z")) >= 0
+	return strings.Compare(at, t.UTC().Format(timeForm)) >= 0
 }

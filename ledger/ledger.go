@@ -101,7 +101,18 @@ type addition struct {
 	seq  int64
 	err  error
 	done chan struct{}
+	// also is what belongs to the entry in other tables, in its transaction; nil is
+	// nothing. Its error takes the entry back, and leaves the others of the batch. The body
+	// is encoded after it.
+	also func(*sql.Tx) error
+	of   any // the body, until it is encoded
 }
+
+// timeForm is how entries have times.
+const timeForm = "2006-01-02T15:04:05.000000Z"
+
+// errNothing takes an entry back without being an error: there was nothing to do.
+var errNothing = errors.New("nothing to do")
 
 // Open opens the ledger at path for a station, making it if it is not there, and
 // closes what a killed process left open.
@@ -241,12 +252,22 @@ func (l *Ledger) Close() error {
 
 // add appends an entry and returns its number when it is on the disk. Callers that
 // come while a transaction is under way share the next one.
-func (l *Ledger) add(kind string, body any) (int64, error) {
-	text, err := canon.Encode(body)
-	if err != nil {
-		return 0, &WriteError{err}
+func (l *Ledger) add(kind string, body any) (int64, error) { return l.addWith(kind, body, nil) }
+
+// addWith is add with what belongs to the entry in other tables. An error of also is
+// returned as it is.
+func (l *Ledger) addWith(kind string, body any, also func(*sql.Tx) error) (int64, error) {
+	return l.submit(&addition{kind: kind, of: body, also: also})
+}
+
+func (l *Ledger) submit(a *addition) (int64, error) {
+	if a.also == nil { // the work is done here, not in the transaction
+		var err error
+		if a.body, err = canon.Encode(a.of); err != nil {
+			return 0, &WriteError{err}
+		}
 	}
-	a := &addition{kind: kind, body: text, ts: time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), done: make(chan struct{})}
+	a.ts, a.done = stamp(), make(chan struct{})
 	l.mu.Lock()
 	l.queue = append(l.queue, a)
 	lead := !l.writing
@@ -257,7 +278,9 @@ func (l *Ledger) add(kind string, body any) (int64, error) {
 		l.mu.Unlock()
 		err := l.commit(batch)
 		for _, a := range batch {
-			a.err = err
+			if err != nil {
+				a.err = &WriteError{err}
+			}
 			close(a.done)
 		}
 		l.mu.Lock()
@@ -268,7 +291,7 @@ func (l *Ledger) add(kind string, body any) (int64, error) {
 	l.mu.Unlock()
 	<-a.done
 	if a.err != nil {
-		return 0, &WriteError{a.err}
+		return 0, a.err
 	}
 	return a.seq, nil
 }
@@ -289,13 +312,39 @@ func (l *Ledger) commit(batch []*addition) error {
 	}
 	copy(last.Hash[:], hash)
 	for _, a := range batch {
+		a.seq = last.Seq + 1
+		if err := a.beside(tx); err != nil {
+			return err
+		}
+		if a.err != nil { // taken back
+			continue
+		}
 		e := Entry{Station: l.station, Seq: last.Seq + 1, TS: a.ts, Kind: a.kind, Body: a.body, Prev: last.Hash}
 		e.Hash = e.sum()
 		if _, err := tx.Exec("INSERT INTO entry (station, seq, ts, kind, body, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?)", //nolint:noctx // see above
 			e.Station, e.Seq, e.TS, e.Kind, string(e.Body), e.Prev[:], e.Hash[:]); err != nil {
 			return err
 		}
-		a.seq, last = e.Seq, e
+		last = e
 	}
 	return tx.Commit()
+}
+
+// beside does what belongs to the entry, or takes it back.
+func (a *addition) beside(tx *sql.Tx) error {
+	if a.also == nil {
+		return nil
+	}
+	if _, err := tx.Exec("SAVEPOINT beside"); err != nil { //nolint:noctx // see commit
+		return err
+	}
+	if a.err = a.also(tx); a.err != nil {
+		if _, err := tx.Exec("ROLLBACK TO beside"); err != nil { //nolint:noctx // see commit
+			return err
+		}
+	} else {
+		a.body, a.err = canon.Encode(a.of)
+	}
+	_, err := tx.Exec("RELEASE beside") //nolint:noctx // see commit
+	return err
 }

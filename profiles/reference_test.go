@@ -22,7 +22,7 @@ func TestReference(t *testing.T) {
 	}
 	t.Setenv("TABLET_PASSWORD", "x")
 	t.Setenv("TABLET_ROOT", "x")
-	if _, err := Parse("docs/profile.md", []byte(example)); err != nil {
+	if _, err := Parse("docs/profile.md", []byte(example), Settings{}); err != nil {
 		t.Error(err)
 	}
 	var schema map[string]any

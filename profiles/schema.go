@@ -28,17 +28,30 @@ var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.RegisterFormat(&jsonschema.Format{Name: "template", Validate: ofText(func(s string) error { _, err := parseText(s); return err })})
+	c.RegisterFormat(&jsonschema.Format{Name: "condition", Validate: ofText(func(s string) error { _, err := parseCondition(s); return err })})
 	if err := c.AddResource("zarya-profile-1", doc); err != nil {
 		return nil, err
 	}
 	return c.Compile("zarya-profile-1")
 })
 
+// ofText is a format of texts; other values have none.
+func ofText(check func(string) error) func(any) error {
+	return func(v any) error {
+		if s, ok := v.(string); ok {
+			return check(s)
+		}
+		return nil
+	}
+}
+
 // validate adds to t all that the schema does not allow.
 func (t *tree) validate() {
 	schema, err := compiled()
 	if err != nil {
-		t.fail(nil, "internal error: %v", err)
+		t.fail(t.file, nil, "internal error: %v", err)
 		return
 	}
 	var invalid *jsonschema.ValidationError
@@ -48,7 +61,7 @@ func (t *tree) validate() {
 	case *jsonschema.ValidationError:
 		invalid = err
 	default:
-		t.fail(nil, "%v", err)
+		t.fail(t.file, nil, "%v", err)
 		return
 	}
 	t.leaves(invalid)
@@ -56,9 +69,17 @@ func (t *tree) validate() {
 
 // leaves reports the errors that have no errors below them.
 func (t *tree) leaves(e *jsonschema.ValidationError) {
-	if len(e.Causes) > 0 {
+	_, choice := e.ErrorKind.(*kind.OneOf)
+	if len(e.Causes) > 0 && !choice {
+		// A step with a wrong word has no right one: the word is what is wrong.
+		word := slices.ContainsFunc(e.Causes, func(c *jsonschema.ValidationError) bool {
+			_, is := c.ErrorKind.(*kind.AdditionalProperties)
+			return is
+		})
 		for _, c := range e.Causes {
-			t.leaves(c)
+			if _, choice := c.ErrorKind.(*kind.OneOf); !choice || !word {
+				t.leaves(c)
+			}
 		}
 		return
 	}
@@ -74,8 +95,13 @@ func (t *tree) leaves(e *jsonschema.ValidationError) {
 	case *kind.AdditionalProperties:
 		known := knownKeys(e.SchemaURL)
 		for _, key := range k.Properties {
-			t.fail(t.places[pointer+"/"+escape(key)].key, "unknown key %q; %s", key, known)
+			where := t.places[pointer+"/"+escape(key)]
+			t.fail(where.file, where.key, "unknown key %q%s; known are %s", key, nearest(key, known), strings.Join(known, ", "))
 		}
+	case *kind.OneOf:
+		t.at(pointer, "%s: a step has one of %s, and besides it name, when, timeout; it has %s", name, strings.Join(choices(e.SchemaURL), ", "), t.keysAt(pointer))
+	case *kind.Format:
+		t.at(pointer, "%s: %q: %v", name, k.Got, k.Err)
 	case *kind.Required:
 		t.at(pointer, "%s needs %s", name, strings.Join(k.Missing, " and "))
 	case *kind.Type:
@@ -91,12 +117,11 @@ func (t *tree) leaves(e *jsonschema.ValidationError) {
 				words = append(words, s)
 			}
 		}
-		t.at(pointer, "%s: %v is not one of: %s", name, k.Got, strings.Join(words, ", "))
+		got := fmt.Sprint(k.Got)
+		t.at(pointer, "%s: %s is not one of: %s%s", name, got, strings.Join(words, ", "), nearest(got, words))
 	case *kind.Pattern:
 		t.at(pointer, "%s: %q is not %s", name, k.Got, described(e.SchemaURL, k.Want))
-	case *kind.MinProperties, *kind.MaxProperties:
-		t.at(pointer, "%s: a step has one key, after one dash", name)
-	case *kind.MinItems, *kind.MinLength:
+	case *kind.MinItems, *kind.MinLength, *kind.MinProperties:
 		t.at(pointer, "%s is empty", name)
 	default:
 		t.at(pointer, "%s: %v", name, e.ErrorKind)
@@ -134,10 +159,35 @@ func part(url string) map[string]any {
 	return m
 }
 
-func knownKeys(url string) string {
+func knownKeys(url string) []string {
 	properties, _ := part(url)["properties"].(map[string]any)
-	keys := slices.Sorted(maps.Keys(properties))
-	return "known are " + strings.Join(keys, ", ")
+	return slices.Sorted(maps.Keys(properties))
+}
+
+// choices are the keys of which a step has one.
+func choices(url string) (words []string) {
+	one, _ := part(strings.TrimSuffix(url, "/oneOf"))["oneOf"].([]any)
+	for _, c := range one {
+		required, _ := c.(map[string]any)["required"].([]any)
+		for _, r := range required {
+			words = append(words, fmt.Sprint(r))
+		}
+	}
+	return words
+}
+
+// keysAt are the keys of the map at a pointer.
+func (t *tree) keysAt(pointer string) string {
+	var words []string
+	if n := t.places[pointer].value; n != nil {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			words = append(words, n.Content[i].Value)
+		}
+	}
+	if len(words) == 0 {
+		return "none"
+	}
+	return strings.Join(words, ", ")
 }
 
 // described says what a pattern is for, if the schema does.

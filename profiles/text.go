@@ -20,6 +20,9 @@ type piece struct {
 	name bool
 }
 
+// literal is text without templates, whatever it looks like.
+func literal(s string) Text { return Text{parts: []piece{{text: s}}} }
+
 // parseText takes a template apart. Only names are allowed between the braces.
 func parseText(s string) (Text, error) {
 	var t Text
@@ -59,6 +62,9 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 // MarshalJSON writes the template as it was.
 func (t Text) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
 
+// IsZero reports whether there is nothing.
+func (t Text) IsZero() bool { return len(t.parts) == 0 }
+
 func (t Text) String() string {
 	var b strings.Builder
 	for _, p := range t.parts {
@@ -82,75 +88,61 @@ func (t Text) names() []string {
 	return names
 }
 
-// Tablet is what templates can know of a tablet. Serial and Model are empty when
-// the tablet does not tell them.
-type Tablet struct{ Serial, Model, Place string }
-
-// tabletNames are the facts by their names in templates.
-var tabletNames = map[string]func(Tablet) string{
-	"tablet.serial": func(t Tablet) string { return t.Serial },
-	"tablet.model":  func(t Tablet) string { return t.Model },
-	"tablet.place":  func(t Tablet) string { return t.Place },
-}
+// Lookup gives what is known by a name of the language, vars and secrets aside. "" is
+// not told. An error, such as one that means not yet, is handed on.
+type Lookup func(name string) (string, error)
 
 // Expand gives the text for one tablet.
-func (p *Profile) Expand(t Text, tablet Tablet) (string, error) {
+func (p *Profile) Expand(t Text, look Lookup) (string, error) {
 	var b strings.Builder
 	for _, part := range t.parts {
 		if !part.name {
 			b.WriteString(part.text)
 			continue
 		}
-		v, err := p.lookup(part.text, tablet)
+		v, err := p.lookup(part.text, look)
 		if err != nil {
 			return "", err
+		}
+		if v == "" {
+			return "", fmt.Errorf("{{ %s }}: this tablet does not tell it", part.text)
 		}
 		b.WriteString(v)
 	}
 	return b.String(), nil
 }
 
-func (p *Profile) lookup(name string, tablet Tablet) (string, error) {
-	if fact, ok := tabletNames[name]; ok {
-		v := fact(tablet)
-		if v == "" {
-			return "", fmt.Errorf("{{ %s }}: this tablet does not tell it", name)
+// lookup gives the value of any name; "" is not told.
+func (p *Profile) lookup(name string, look Lookup) (string, error) {
+	kind, rest, _ := strings.Cut(name, ".")
+	switch kind {
+	case "secret":
+		v, ok := p.secrets[rest]
+		if !ok {
+			return "", fmt.Errorf("{{ %s }}: there is no such secret", name)
 		}
 		return v, nil
-	}
-	v, ok := p.Vars[strings.TrimPrefix(name, "vars.")]
-	if !ok || !strings.HasPrefix(name, "vars.") {
-		return "", fmt.Errorf("{{ %s }}: there is no such name", name)
-	}
-	if v.By == "" {
-		return p.Expand(v.Value, tablet)
-	}
-	key := tabletNames[v.By](tablet)
-	if value, ok := v.Map[key]; ok {
-		return value, nil
-	}
-	if v.Default == nil {
-		return "", fmt.Errorf("{{ %s }}: its map has nothing for %s %q, and there is no default", name, v.By, key)
-	}
-	return *v.Default, nil
-}
-
-// checkNames reports names that do not exist.
-func (p *Profile) checkNames(t Text, inVar bool) error {
-	for _, name := range t.names() {
-		v, isVar := strings.CutPrefix(name, "vars.")
-		switch {
-		case tabletNames[name] != nil:
-		case isVar && inVar:
-			return fmt.Errorf("{{ %s }}: a var cannot use another var", name)
-		case isVar && hasKey(p.Vars, v):
-		case isVar:
-			return fmt.Errorf("{{ %s }}: there is no such var under vars", name)
-		default:
-			return fmt.Errorf("{{ %s }}: there is no such name; known are tablet.serial, tablet.model, tablet.place and vars.NAME", name)
+	case "vars":
+		v, ok := p.Vars[rest]
+		if !ok {
+			return "", fmt.Errorf("{{ %s }}: there is no such var", name)
 		}
+		if v.By == "" {
+			return p.Expand(v.Value, look)
+		}
+		key, err := p.lookup(v.By, look)
+		if err != nil {
+			return "", err
+		}
+		if value, ok := v.Map[key]; ok {
+			return value, nil
+		}
+		if v.Default == nil {
+			return "", fmt.Errorf("{{ %s }}: its map has nothing for %s %q, and there is no default", name, v.By, key)
+		}
+		return *v.Default, nil
 	}
-	return nil
+	return look(name)
 }
 
 func hasKey[V any](m map[string]V, key string) bool { _, ok := m[key]; return ok }

@@ -37,7 +37,10 @@ func (e *Error) Error() string {
 }
 
 // place is where a value and its key stand.
-type place struct{ value, key *yaml.Node }
+type place struct {
+	value, key *yaml.Node
+	file       string
+}
 
 // tree is a document: objects are map[string]any, lists []any, scalars string (as
 // written) or nil.
@@ -48,26 +51,30 @@ type tree struct {
 	errs   []*Error
 }
 
-func (t *tree) fail(n *yaml.Node, format string, args ...any) {
-	e := &Error{File: t.file, Message: fmt.Sprintf(format, args...)}
+func (t *tree) fail(file string, n *yaml.Node, format string, args ...any) {
+	e := &Error{File: file, Message: fmt.Sprintf(format, args...)}
 	if n != nil {
 		e.Line, e.Column = n.Line, n.Column
 	}
 	t.errs = append(t.errs, e)
 }
 
-// at reports something wrong with the value at a pointer, or the nearest above it.
-func (t *tree) at(pointer, format string, args ...any) {
+// place is where the value at a pointer stands, or the nearest above it.
+func (t *tree) place(pointer string) place {
 	for p := pointer; ; p = p[:strings.LastIndexByte(p, '/')] {
 		if where, ok := t.places[p]; ok {
-			t.fail(where.value, format, args...)
-			return
+			return where
 		}
 		if p == "" {
-			t.fail(nil, format, args...)
-			return
+			return place{file: t.file}
 		}
 	}
+}
+
+// at reports something wrong with the value at a pointer.
+func (t *tree) at(pointer, format string, args ...any) {
+	where := t.place(pointer)
+	t.fail(where.file, where.value, format, args...)
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: line ([0-9]+): (.*)$`)
@@ -75,17 +82,17 @@ var yamlLine = regexp.MustCompile(`^yaml: line ([0-9]+): (.*)$`)
 func readYAML(file string, text []byte) *tree {
 	t := &tree{file: file, places: map[string]place{}}
 	if len(text) > maxProfile {
-		t.fail(nil, "has %d bytes; a profile has at most %d", len(text), maxProfile)
+		t.fail(file, nil, "has %d bytes; a profile has at most %d", len(text), maxProfile)
 		return t
 	}
 	d := yaml.NewDecoder(strings.NewReader(string(text)))
 	var doc, more yaml.Node
 	if err := d.Decode(&doc); err != nil {
-		t.broken(err)
+		t.broken(err, string(text))
 		return t
 	}
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
-		t.fail(&more, "a second document, or text that is none; a profile is one document")
+		t.fail(file, &more, "a second document, or text that is none; a profile is one document")
 	}
 	if len(doc.Content) == 1 {
 		t.root = t.value(doc.Content[0], "", 0)
@@ -94,12 +101,18 @@ func readYAML(file string, text []byte) *tree {
 }
 
 // broken is text that is no YAML.
-func (t *tree) broken(err error) {
+func (t *tree) broken(err error, text string) {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	e := &Error{File: t.file, Message: message}
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		e.Line, _ = strconv.Atoi(m[1])
 		e.Column, e.Message = 1, m[2]
+	}
+	if name, ok := strings.CutPrefix(e.Message, "unknown anchor '"); ok {
+		name = "*" + strings.TrimSuffix(name, "' referenced")
+		e.Message = fmt.Sprintf("a pattern must be in quotes: %q", name)
+		before, _, _ := strings.Cut(text, name)
+		e.Line, e.Column = strings.Count(before, "\n")+1, len(before)-strings.LastIndexByte(before, '\n')
 	}
 	if err.Error() == "EOF" {
 		e.Message = "is empty; zarya profile new writes one to begin with"
@@ -109,13 +122,13 @@ func (t *tree) broken(err error) {
 
 // value turns a node into plain values.
 func (t *tree) value(n *yaml.Node, pointer string, depth int) any {
-	t.places[pointer] = place{value: n, key: t.places[pointer].key}
+	t.places[pointer] = place{value: n, key: t.places[pointer].key, file: t.file}
 	if n.Anchor != "" || n.Kind == yaml.AliasNode {
-		t.fail(n, "anchors and aliases are not allowed in a profile")
+		t.fail(t.file, n, "anchors and aliases are not allowed in a profile")
 		return nil
 	}
 	if depth > maxDepth {
-		t.fail(n, "nested too deep")
+		t.fail(t.file, n, "nested too deep")
 		return nil
 	}
 	switch n.Kind {
@@ -124,7 +137,7 @@ func (t *tree) value(n *yaml.Node, pointer string, depth int) any {
 			return nil
 		}
 		if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") || n.Tag == "!!binary" {
-			t.fail(n, "the tag %s is not allowed in a profile", n.Tag)
+			t.fail(t.file, n, "the tag %s is not allowed in a profile", n.Tag)
 		}
 		return n.Value
 	case yaml.SequenceNode:
@@ -138,21 +151,33 @@ func (t *tree) value(n *yaml.Node, pointer string, depth int) any {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, v := n.Content[i], n.Content[i+1]
 			if key.Kind != yaml.ScalarNode || key.Anchor != "" {
-				t.fail(key, "a key must be a plain word")
+				if key.Kind == yaml.MappingNode {
+					t.fail(t.file, key, "a template must be in quotes: \"{{ %s }}\"", flowed(key))
+				} else {
+					t.fail(t.file, key, "a key must be a plain word")
+				}
 				continue
 			}
 			p := pointer + "/" + escape(key.Value)
 			if before, twice := t.places[p]; twice {
-				t.fail(key, "%q is there twice; first in line %d", key.Value, before.key.Line)
+				t.fail(t.file, key, "%q is there twice; first in line %d", key.Value, before.key.Line)
 				continue
 			}
-			t.places[p] = place{key: key}
+			t.places[p] = place{key: key, file: t.file}
 			object[key.Value] = t.value(v, p, depth+1)
 		}
 		return object
 	}
-	t.fail(n, "cannot be read")
+	t.fail(t.file, n, "cannot be read")
 	return nil
+}
+
+// flowed is what stood between the inner braces of an unquoted template.
+func flowed(n *yaml.Node) string {
+	if len(n.Content) > 0 && n.Content[0].Kind == yaml.ScalarNode {
+		return n.Content[0].Value
+	}
+	return "…"
 }
 
 // escape makes a key part of a JSON pointer (RFC 6901).

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,21 @@ func (c *Client) fact(ctx context.Context, name string) (string, error) {
 		return text("/etc/machine-id")
 	case name == "battery":
 		return text("/sys/class/power_supply/battery/capacity")
-	case name == "serial":
+	case name == "boot-id":
+		return text("/proc/sys/kernel/random/boot_id")
+	case name == "host-key":
+		return c.hostKey, nil
+	case name == "wifi-mac":
+		v, err := text("/sys/class/net/wlan0/address")
+		return clean(strings.ToLower(v)), err
+	case name == "storage":
+		return c.storage(ctx)
+	case name == "locale":
+		all, err := text(localeFile)
+		return assigned(all, "LANG"), err
+	case name == "imei":
+		return c.imei(ctx)
+	case name == "serial" || name == "usb-serial":
 		all, err := text("/proc/cmdline")
 		for _, word := range strings.Fields(all) {
 			if v, ok := strings.CutPrefix(word, "androidboot.serialno="); ok {
@@ -65,6 +80,38 @@ func (c *Client) fact(ctx context.Context, name string) (string, error) {
 	return "", fmt.Errorf("there is no fact %q", name)
 }
 
+// storage is the size of the tablet's storage in bytes.
+func (c *Client) storage(ctx context.Context) (string, error) {
+	for _, disk := range []string{"mmcblk0", "sda"} {
+		f, err := c.read(ctx, "/sys/block/"+disk+"/size", false)
+		if errors.Is(err, errNoFile) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(f.data)), 10, 54); err == nil {
+			return strconv.FormatInt(n*512, 10), nil
+		}
+	}
+	return "", nil
+}
+
+// modemSerial is the property of ofono's modems that is the IMEI.
+var modemSerial = regexp.MustCompile(`'Serial': <'([0-9]{14,16})'>`)
+
+// imei is that of the first modem; "" if there is none.
+func (c *Client) imei(ctx context.Context) (string, error) {
+	out, _, status, err := c.run(ctx, commandModem(), commandTimeout)
+	if err != nil || status != 0 {
+		return "", err
+	}
+	if m := modemSerial.FindStringSubmatch(out); m != nil {
+		return m[1], nil
+	}
+	return "", nil
+}
+
 // assigned reads one key of a file in os-release's form (os-release(5)).
 func assigned(text, key string) string {
 	for line := range strings.Lines(text) {
@@ -78,94 +125,6 @@ func assigned(text, key string) string {
 		return clean(v)
 	}
 	return ""
-}
-
-// Fact holds one fact to what the profile says.
-type Fact struct {
-	Fact  string
-	Is    Value // nil: not asked
-	IsNot Value // nil: not asked
-	Min   *int  // nil: not asked
-}
-
-// Name is check:FACT.
-func (f *Fact) Name() string { return "check:" + f.Fact }
-
-// Needs a booted tablet.
-func (f *Fact) Needs() usb.Mode { return usb.Booted }
-
-// Restartable says that a question can be asked again.
-func (f *Fact) Restartable() {}
-
-// Check makes the values.
-func (f *Fact) Check(_ context.Context, s *flash.Session) ([]flash.Verdict, error) {
-	for _, v := range []Value{f.Is, f.IsNot} {
-		if v == nil {
-			continue
-		}
-		if _, err := v.of(s); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
-}
-
-// wrong says what does not hold; "" is nothing.
-func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
-	got, err := client(s).fact(ctx, f.Fact)
-	if err != nil {
-		return "", err
-	}
-	if got == "" {
-		return "the tablet does not tell " + f.Fact, nil
-	}
-	if f.Is != nil {
-		want, err := f.Is.of(s)
-		if err != nil {
-			return "", err
-		}
-		if got != want {
-			return fmt.Sprintf("%s is %q, and must be %q", f.Fact, got, want), nil
-		}
-	}
-	if f.IsNot != nil {
-		not, err := f.IsNot.of(s)
-		if err != nil {
-			return "", err
-		}
-		if got == not {
-			return fmt.Sprintf("%s is %q, and must not be", f.Fact, got), nil
-		}
-	}
-	if f.Min != nil {
-		n, err := strconv.Atoi(got)
-		if err != nil || n < *f.Min {
-			return fmt.Sprintf("%s is %q, and must be at least %d", f.Fact, got, *f.Min), nil
-		}
-	}
-	return "", nil
-}
-
-// Already reports whether it holds.
-func (f *Fact) Already(ctx context.Context, s *flash.Session) (bool, error) {
-	wrong, err := f.wrong(ctx, s)
-	return err == nil && wrong == "", err
-}
-
-// Run fails if it does not hold.
-func (f *Fact) Run(ctx context.Context, s *flash.Session) error {
-	wrong, err := f.wrong(ctx, s)
-	switch {
-	case err != nil:
-		return err
-	case wrong == "":
-		return nil
-	case strings.HasPrefix(f.Fact, "os-release") || strings.HasPrefix(f.Fact, "hw-release"):
-		return failf(flash.ClassImage, "the tablet runs another build than the profile expects: check the images, then flash it again", "%s", wrong)
-	case f.Fact == "battery":
-		return failf(flash.ClassDevice, "charge the tablet and try again", "%s", wrong)
-	}
-	return failf(flash.ClassDevice, "look at the tablet, and at the check in the profile", "%s", wrong)
 }
 
 // Digest reads a partition back from the booted system.

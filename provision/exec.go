@@ -30,15 +30,15 @@ func (e *Exec) Name() string { return "exec:" + path.Base(e.Program) }
 func (e *Exec) Needs() usb.Mode { return usb.Booted }
 
 // Check makes the arguments.
-func (e *Exec) Check(_ context.Context, s *flash.Session) ([]flash.Verdict, error) {
-	_, err := e.argv(s)
-	return nil, err
+func (e *Exec) Check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
+	_, err := e.argv(ctx, s)
+	return nil, later(err)
 }
 
-func (e *Exec) argv(s *flash.Session) ([]string, error) {
+func (e *Exec) argv(ctx context.Context, s *flash.Session) ([]string, error) {
 	argv := make([]string, len(e.Argv))
 	for i, v := range e.Argv {
-		text, err := v.of(s)
+		text, err := v.of(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func (e *Exec) Already(ctx context.Context, s *flash.Session) (bool, error) {
 }
 
 func (e *Exec) once(ctx context.Context, s *flash.Session) (int, string, error) {
-	argv, err := e.argv(s)
+	argv, err := e.argv(ctx, s)
 	if err != nil {
 		return 0, "", err
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/pkg/sftp"
+
+	"github.com/zarya-station/zarya/flash"
 )
 
 // sftp gives the file client of the login, or of root.
@@ -125,15 +127,22 @@ func (c *Client) write(ctx context.Context, name string, data []byte, mode fs.Fi
 	}
 	return c.within(ctx, commandTimeout+timeFor(len(data)), func() error {
 		if err := s.MkdirAll(path.Dir(name)); err != nil {
-			return fmt.Errorf("folder of %s: %w", name, err)
+			return fmt.Errorf("folder of %s: %w", name, c.full(s, name, err))
 		}
 		next := temporary(name)
 		w, err := s.Create(next)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, c.full(s, name, err))
+		}
+		if err := w.Chmod(0o600); err != nil { // whatever it holds is nobody else's before it is whole
+			return errors.Join(err, w.Close())
 		}
 		if _, err := w.ReadFrom(bytes.NewReader(data)); err != nil {
-			return errors.Join(err, w.Close())
+			err = errors.Join(c.full(s, name, err), w.Close())
+			if !lost(err) {
+				_ = s.Remove(next) // it would only take room
+			}
+			return err
 		}
 		// The server of files may not know how to sync.
 		if err := w.Sync(); err != nil && !unsupported(err) {
@@ -147,6 +156,58 @@ func (c *Client) write(ctx context.Context, name string, data []byte, mode fs.Fi
 		}
 		return s.PosixRename(next, name)
 	})
+}
+
+// full explains an error by a storage that has no room left, where the server can tell:
+// over SFTP every failure looks the same.
+func (c *Client) full(s *sftp.Client, name string, err error) error {
+	if lost(err) {
+		return err
+	}
+	for dir := path.Dir(name); ; dir = path.Dir(dir) {
+		v, serr := s.StatVFS(dir)
+		if errors.Is(serr, fs.ErrNotExist) && dir != "/" {
+			continue
+		}
+		if serr == nil && (v.Bavail*v.Frsize < 64<<10 || v.Files > 0 && v.Favail == 0) {
+			return failf(flash.ClassDevice, "make room on the tablet, or flash it again", "the tablet has no room left for %s", name)
+		}
+		return err
+	}
+}
+
+// remove removes a file; errNoFile if there is none.
+func (c *Client) remove(ctx context.Context, name string, root bool) error {
+	s, err := c.sftp(ctx, root)
+	if err != nil {
+		return err
+	}
+	return c.within(ctx, commandTimeout, func() error { return s.Remove(name) })
+}
+
+// maxNames is more than any folder here has.
+const maxNames = 10_000
+
+// list gives the names in a folder; none if there is no such folder.
+func (c *Client) list(ctx context.Context, name string) (names []string, err error) {
+	s, err := c.sftp(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	err = c.within(ctx, commandTimeout, func() error {
+		entries, err := s.ReadDir(name)
+		if len(entries) > maxNames {
+			err = fmt.Errorf("%s has %d entries", name, len(entries))
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
 }
 
 // link makes name a symbolic link to target in one step.

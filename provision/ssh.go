@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,9 +58,9 @@ func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			c.hostKey = ssh.FingerprintSHA256(key)
 			for _, want := range []string{s.Fingerprint, pin} {
-				if want != "" && want != c.hostKey {
+				if want != "" && !slices.Contains(strings.Split(want, "\n"), c.hostKey) {
 					changed = failf(flash.ClassDevice, "find out who answers there: another tablet, or somebody in between; nothing more was sent to it",
-						"the host key is %s, and must be %s", c.hostKey, want)
+						"the host key is %s, and must be %s", c.hostKey, strings.ReplaceAll(want, "\n", " or "))
 					return changed
 				}
 			}
@@ -205,6 +206,9 @@ func (c *Client) Serial(ctx context.Context) (string, error) { return c.fact(ctx
 
 // Model is what the device information service says.
 func (c *Client) Model(ctx context.Context) (string, error) { return c.fact(ctx, "model") }
+
+// Boot is the kernel's name for this run of the system.
+func (c *Client) Boot(ctx context.Context) (string, error) { return c.fact(ctx, "boot-id") }
 
 // Bootloader sends the tablet to fastboot; the connection ends with it.
 func (c *Client) Bootloader(ctx context.Context) error {

@@ -16,6 +16,8 @@ import (
 
 // Tracer writes one JSON object a packet. One Tracer may serve many transports.
 type Tracer struct {
+	Hide func(string) string // takes secrets out of packets; nil: there are none
+
 	mu  sync.Mutex
 	enc *json.Encoder // guarded by mu
 	err error         // guarded by mu; the first failure to write
@@ -46,6 +48,9 @@ func (t *Tracer) line(l TraceLine) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l.TS = time.Now().UTC().Format(time.RFC3339Nano)
+	if t.Hide != nil {
+		l.Packet, l.Error = t.Hide(l.Packet), t.Hide(l.Error)
+	}
 	if err := t.enc.Encode(l); err != nil && t.err == nil {
 		t.err = err
 	}

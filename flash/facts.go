@@ -1,0 +1,119 @@
+// This file is what is known of a tablet, by the names that profiles use.
+
+package flash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
+)
+
+// ErrLater means that a value is not known yet, and will be later in the job.
+var ErrLater = errors.New("not known yet")
+
+// Fact gives what is known by a name: tablet.serial, tablet.model, tablet.place,
+// tablet.lock (locked, unlocked), tablet.battery (percent), port.name, port.path,
+// bundle.name, bundle.version, identity.COLUMN. "" is not told. ErrLater is for what
+// the job has not come to.
+func (s *Session) Fact(name string) (string, error) {
+	if column, ok := strings.CutPrefix(name, "identity."); ok {
+		if s.identity == nil {
+			return "", ErrLater
+		}
+		return s.identity.Columns[column], nil
+	}
+	switch name {
+	case "tablet.serial":
+		return s.key.Serial, nil
+	case "tablet.model":
+		return s.key.Product, nil
+	case "tablet.place":
+		return s.where.Label(), nil
+	case "tablet.lock":
+		return s.lock, nil
+	case "tablet.battery":
+		return s.charge, nil
+	case "port.name":
+		return s.where.PortName, nil
+	case "port.path":
+		return s.where.Port, nil
+	case "bundle.name", "bundle.version":
+		bundle, version, _ := strings.Cut(s.job.Bundle, " ")
+		if name == "bundle.name" {
+			return bundle, nil
+		}
+		return version, nil
+	}
+	return "", fmt.Errorf("there is no fact %q", name)
+}
+
+// Job is the job under way, without its steps' state.
+func (s *Session) Job() Job { return s.job }
+
+// Found keeps a fact for the record of the job. A unique one is held to all other
+// tablets of the ledger when the job passes.
+func (s *Session) Found(fact, value string, unique bool) {
+	if s.found == nil {
+		s.found = map[string]string{}
+	}
+	s.found[fact] = value
+	if unique {
+		if s.unique == nil {
+			s.unique = map[string]bool{}
+		}
+		s.unique[fact] = true
+	}
+}
+
+// Placeholder reports whether a serial says nothing about which tablet it is.
+func Placeholder(serial string) bool { return fastboot.PlaceholderSerial(serial) }
+
+// Changed reports whether a step of this job changed something on the booted tablet.
+func (s *Session) Changed() bool { return s.changed }
+
+// Restarting says that the system was told to restart; boot is what Booted.Boot said.
+func (s *Session) Restarting(boot string) { s.leaving = boot }
+
+// Rekeyed says which host keys the tablet has from now on, by their fingerprints.
+func (s *Session) Rekeyed(fingerprints []string) { s.hostKey = strings.Join(fingerprints, "\n") }
+
+// Reopen ends the session with the booted tablet and begins another one, for what only
+// a new login shows.
+func (s *Session) Reopen(ctx context.Context) error { return s.reconnect(ctx, reconnectFor) }
+
+// Answers reports whether the booted tablet's server still answers a new connection.
+func (s *Session) Answers(ctx context.Context) bool {
+	conn, err := s.dialSystem(ctx, greetTimeout)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// facts for the record.
+func (s *Session) record(done *JobDone) {
+	done.Facts = maps.Clone(s.found)
+	for fact := range s.unique {
+		done.Unique = append(done.Unique, fact)
+	}
+	if s.identity != nil {
+		done.Inventory = s.identity.Columns["inventory"]
+	}
+}
+
+// seen keeps what the bootloader said of its lock.
+func (s *Session) seen(lock fastboot.Answer) {
+	switch lock {
+	case fastboot.Yes:
+		s.lock = "unlocked"
+	case fastboot.No:
+		s.lock = "locked"
+	case fastboot.NotTold:
+		s.lock = ""
+	}
+}

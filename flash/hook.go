@@ -1,0 +1,36 @@
+// This file is where a job calls the station's own programs.
+
+package flash
+
+import "context"
+
+// Moment is when a hook is called.
+type Moment string
+
+// The moments.
+const (
+	HookBefore Moment = "before" // the first write; a failure stops the job
+	HookAfter  Moment = "after"  // a job that passed
+	HookFailed Moment = "failed"
+	HookReplug Moment = "replug" // before a tablet that was lost is looked for again
+)
+
+// Hooks are what a station or a signed bundle wants to be told by.
+type Hooks interface {
+	// Call runs the hook of a moment, if there is one. done is nil but after the job.
+	Call(ctx context.Context, m Moment, s *Session, done *JobDone) error
+}
+
+func (s *Session) hook(ctx context.Context, m Moment, done *JobDone) error {
+	if s.job.Hooks == nil {
+		return nil
+	}
+	return s.job.Hooks.Call(ctx, m, s, done)
+}
+
+// tell calls a hook that changes nothing.
+func (s *Session) tell(ctx context.Context, m Moment, done *JobDone) {
+	if err := s.hook(ctx, m, done); err != nil {
+		s.Warn("hook "+string(m)+": "+err.Error(), "look at the program and its time limit")
+	}
+}

@@ -1,0 +1,94 @@
+// This file is how a job gets the identity that it writes to its tablet.
+
+package flash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/usb"
+)
+
+// Identity makes a tablet somebody's: one row of a pool, its columns by name.
+type Identity struct {
+	Pool    string
+	ID      int64 // within the pool
+	Columns map[string]string
+}
+
+// Identities is the supply of identities. An identity is never given to two tablets.
+type Identities interface {
+	// Assign gives the tablet with this serial the identity that it has, or a free one.
+	// "" is a tablet without a serial: it always gets a free one. A *PoolError means that
+	// there is none.
+	Assign(ctx context.Context, pool, serial, job string) (*Identity, error)
+	// Bind says that the identity was read back from the tablet.
+	Bind(ctx context.Context, id *Identity, job string) error
+	// Burn says that the identity must never be given to another tablet.
+	Burn(ctx context.Context, id *Identity, why string) error
+}
+
+// PoolError says that a pool cannot give an identity.
+type PoolError struct{ Pool, Problem, Hint string }
+
+func (e *PoolError) Error() string { return fmt.Sprintf("identities of %s: %s", e.Pool, e.Problem) }
+
+// assign gets the tablet its identity, once, before anything is written, and makes the
+// values that need it.
+func (s *Session) assign(ctx context.Context) error {
+	if s.job.Pool == "" || s.identity != nil {
+		return nil
+	}
+	if s.runner.Identities == nil {
+		return failf(ClassStation, "give a ledger", "there is no supply of identities")
+	}
+	id, err := s.runner.Identities.Assign(ctx, s.job.Pool, s.own(), s.job.ID)
+	var empty *PoolError
+	if errors.As(err, &empty) {
+		s.runner.exhausted.Store(true)
+		return &Failure{Class: ClassIdentity, Err: err, Message: err.Error() + "; nothing was written", Hint: empty.Hint}
+	}
+	if err != nil {
+		return s.runner.unrecorded("identity", err)
+	}
+	s.identity = id
+	for _, step := range s.job.Steps {
+		if step.Needs() != usb.Booted {
+			continue
+		}
+		if _, err := step.Check(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own is the tablet's serial if it has one of its own.
+func (s *Session) own() string {
+	if fastboot.PlaceholderSerial(s.key.Serial) {
+		return ""
+	}
+	return s.key.Serial
+}
+
+// settle ends the use of the identity: bound after success. After a failure the tablet
+// keeps it for the next attempt; one that cannot be known again keeps it for ever.
+func (s *Session) settle(ctx context.Context, err error) error {
+	if s.identity == nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case err == nil:
+		if berr := s.runner.Identities.Bind(ctx, s.identity, s.job.ID); berr != nil {
+			return s.runner.unrecorded("identity", berr)
+		}
+	case s.begun && s.own() == "":
+		if berr := s.runner.Identities.Burn(ctx, s.identity, "the job failed, and its tablet has no serial to know it by"); berr != nil {
+			s.Warn("the identity could not be taken out of use: "+berr.Error(), "take it out with zarya identity burn")
+		}
+	}
+	return err
+}

@@ -1,0 +1,225 @@
+// This file has the steps that change a bootloader's lock. Nothing here gets round one:
+// unlocking takes the vendor's code, and relocking a signed bundle that allows it.
+
+package flash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/usb"
+)
+
+// Codes are unlock codes by tablet.
+type Codes interface {
+	// Code is the code for a tablet; "" is none.
+	Code(s *Session) (string, error)
+	// Tried reports whether this code was refused by this tablet before, in any run.
+	Tried(ctx context.Context, s *Session, code string) (bool, error)
+	// Trying records that the code goes to the tablet now.
+	Trying(ctx context.Context, s *Session, code string) error
+}
+
+// Unlock opens the bootloader with the tablet's own code. It wipes the tablet.
+type Unlock struct{ Codes Codes }
+
+// Name is unlock.
+func (u *Unlock) Name() string { return "unlock" }
+
+// Needs a bootloader.
+func (u *Unlock) Needs() usb.Mode { return usb.Fastboot }
+
+// Writes is true: an unlock wipes.
+func (u *Unlock) Writes() bool { return true }
+
+// Unlocks says that a locked tablet is no reason to stop.
+func (u *Unlock) Unlocks() bool { return true }
+
+// Check looks for a code that may still be tried.
+func (u *Unlock) Check(ctx context.Context, s *Session) ([]Verdict, error) {
+	if s.lock == "unlocked" {
+		return nil, nil
+	}
+	_, err := u.code(ctx, s)
+	return nil, err
+}
+
+func (u *Unlock) code(ctx context.Context, s *Session) (string, error) {
+	code, err := u.Codes.Code(s)
+	if err != nil {
+		return "", err
+	}
+	if code == "" {
+		return "", failf(ClassLocked, "ask the vendor for its code, or set the tablet aside", "the bootloader is locked, and there is no unlock code for this tablet; nothing was written")
+	}
+	tried, err := u.Codes.Tried(ctx, s, code)
+	if err != nil {
+		return "", err
+	}
+	if tried {
+		return "", failf(ClassLocked, "a wrong code is never tried twice, because tablets lock up for good: correct the file of codes", "this tablet has refused this unlock code before; nothing was written")
+	}
+	return code, nil
+}
+
+// Run sends the code once. It is not Restartable: whether a code counted is not known.
+func (u *Unlock) Run(ctx context.Context, s *Session) error {
+	if s.lock == "unlocked" {
+		s.Result(StepAlready)
+		return nil
+	}
+	code, err := u.code(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := u.Codes.Trying(ctx, s, code); err != nil {
+		return s.runner.unrecorded("unlock code", err)
+	}
+	if _, err := s.client.OEM(ctx, "unlock "+code); err != nil {
+		var remote *fastboot.RemoteError
+		if errors.As(err, &remote) {
+			err = &fastboot.RemoteError{Command: "oem unlock", Message: remote.Message} // without the code
+		}
+		return err
+	}
+	// The device may restart on its own; what it says next is the only proof.
+	if s.client.Broken() != nil {
+		if err := s.reconnect(ctx, reconnectFor); err != nil {
+			return err
+		}
+	}
+	state, source, err := s.client.Unlocked(ctx)
+	if err != nil {
+		if rerr := s.reconnect(ctx, reconnectFor); rerr != nil {
+			return rerr
+		}
+		state, source, err = s.client.Unlocked(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if state != fastboot.Yes {
+		return failf(ClassLocked, "set this tablet aside for unlocking", "the code was taken, but the bootloader does not say that it is unlocked (%s)", source)
+	}
+	s.seen(state)
+	s.Result(StepChanged)
+	return nil
+}
+
+// Batch lets one tablet show that what all get is good, before a second one gets it.
+// The zero Batch is ready.
+type Batch struct {
+	mu    sync.Mutex
+	first bool          // somebody goes first
+	known chan struct{} // closed when the outcome is known
+	good  bool
+}
+
+// enter returns true for the first. The others wait, and get an error if it failed.
+func (b *Batch) enter(ctx context.Context, waits func()) (first bool, err error) {
+	b.mu.Lock()
+	if !b.first {
+		b.first, b.known = true, make(chan struct{})
+		b.mu.Unlock()
+		return true, nil
+	}
+	b.mu.Unlock()
+	select {
+	case <-b.known:
+	default:
+		waits()
+	}
+	select {
+	case <-b.known:
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+	if !b.good {
+		return false, failf(ClassImage, "find out why the first one does not start; this one stays unlocked", "not relocked, because the first tablet that was relocked did not boot")
+	}
+	return false, nil
+}
+
+// settle says how it went with the first.
+func (b *Batch) settle(good bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case <-b.known:
+	default:
+		b.good = good
+		close(b.known)
+	}
+}
+
+// Relock locks the bootloader again. Only a signed bundle that says so allows it, which
+// is the caller's to check; the first tablet of the batch must boot before a second one
+// is locked.
+type Relock struct{ Batch *Batch }
+
+// Name is relock.
+func (r *Relock) Name() string { return "relock" }
+
+// Needs a bootloader.
+func (r *Relock) Needs() usb.Mode { return usb.Fastboot }
+
+// Writes is true: most bootloaders wipe.
+func (r *Relock) Writes() bool { return true }
+
+// Check has nothing to ask.
+func (r *Relock) Check(context.Context, *Session) ([]Verdict, error) { return nil, nil }
+
+// Run locks it, and asks whether it is.
+func (r *Relock) Run(ctx context.Context, s *Session) error {
+	wait, cancel := s.untilStop(ctx)
+	defer cancel()
+	first, err := r.Batch.enter(wait, func() {
+		s.emit(Waiting{For: "admission", Hint: "the first tablet that is relocked must boot before this one is"})
+	})
+	if err != nil {
+		return err
+	}
+	if first {
+		s.proof = r.Batch
+	}
+	if _, err := s.client.Flashing(ctx, "lock"); err != nil {
+		return err
+	}
+	state, source, err := s.client.Unlocked(ctx)
+	if err != nil {
+		return err
+	}
+	if state != fastboot.No {
+		return failf(ClassDevice, "look at the tablet: it may ask on its screen", "the bootloader does not say that it is locked (%s)", source)
+	}
+	s.Result(StepChanged)
+	return nil
+}
+
+// LockState is a step that leaves the lock as it is, and records why.
+type LockState struct{ Leave, Because string }
+
+// Name is lock-state.
+func (l *LockState) Name() string { return "lock-state:" + l.Leave }
+
+// Needs nothing of the tablet.
+func (l *LockState) Needs() usb.Mode { return "" }
+
+// Check has nothing to ask.
+func (l *LockState) Check(context.Context, *Session) ([]Verdict, error) { return nil, nil }
+
+// Already is true: nothing is changed.
+func (l *LockState) Already(context.Context, *Session) (bool, error) { return true, nil }
+
+// Run holds what the bootloader said before to what is stated.
+func (l *LockState) Run(_ context.Context, s *Session) error {
+	if s.lock != "" && s.lock != l.Leave && s.proof == nil {
+		return failf(ClassLocked, "mend finish in the profile, or the tablet", "the bootloader was left %s, and must be %s", s.lock, l.Leave)
+	}
+	s.Found("lock-state", fmt.Sprintf("%s: %s", l.Leave, l.Because), false)
+	s.Result(StepAlready)
+	return nil
+}

@@ -1,0 +1,517 @@
+// This file has the steps about the system: packages, its buses, units, what must be new
+// on every tablet, the first-run wizard, a restart.
+
+package provision
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/usb"
+)
+
+// Package is an RPM, signed for the system.
+type Package struct {
+	Name, Version string // as rpm -q tells them
+	SHA256        string // lower-case hexadecimal, of the file
+	Size          int64
+	Open          func() (io.ReadCloser, error)
+}
+
+// installFor is how long a package may take to install.
+const installFor = 5 * time.Minute
+
+// pollEvery is how often a package that is being installed is asked for.
+const pollEvery = 500 * time.Millisecond
+
+// Install brings a package to its version.
+func Install(p Package) flash.Step {
+	return &setting{
+		name: "package:" + p.Name,
+		want: func(context.Context, *flash.Session) (string, error) { return p.Version, nil },
+		get: func(ctx context.Context, s *flash.Session) (string, error) {
+			return client(s).version(ctx, p.Name)
+		},
+		set: func(ctx context.Context, s *flash.Session) error { return p.install(ctx, client(s)) },
+	}
+}
+
+// version is that of an installed package; "" is none.
+func (c *Client) version(ctx context.Context, name string) (string, error) {
+	out, said, status, err := c.run(ctx, commandVersion(name), commandTimeout)
+	if err != nil {
+		return "", err
+	}
+	if status == 127 {
+		return "", failf(flash.ClassDevice, "look at the system", "packages cannot be asked for: %s", said)
+	}
+	if status != 0 {
+		return "", nil
+	}
+	return clean(out), nil
+}
+
+func (p Package) install(ctx context.Context, c *Client) error {
+	file := "/tmp/zarya-" + p.SHA256[:16] + ".rpm"
+	if err := p.upload(ctx, c, file); err != nil {
+		return err
+	}
+	defer func() { _ = c.remove(context.WithoutCancel(ctx), file, false) }() // it is only a copy
+	out, err := c.do(ctx, commandSum(file))
+	if err != nil {
+		return err
+	}
+	if sum, _, _ := strings.Cut(out, " "); sum != p.SHA256 {
+		return failf(flash.ClassDevice, "try again; if it stays so, the tablet's storage is bad", "%s did not arrive as it was sent", path.Base(file))
+	}
+	_, said, status, err := c.run(ctx, commandInstall(file), installFor)
+	if err != nil {
+		return err
+	}
+	if status != 0 {
+		if !strings.Contains(said, "ServiceUnknown") && status != 127 {
+			return refused("installing "+p.Name, status, said)
+		}
+		out, said, status, err := c.run(ctx, commandPkcon(file), installFor)
+		if err == nil && status != 0 {
+			if said == "" {
+				said = clean(out)
+			}
+			err = refused("pkcon", status, said)
+		}
+		return err
+	}
+	return p.poll(ctx, c)
+}
+
+// poll waits until the package manager knows the package in its version.
+func (p Package) poll(ctx context.Context, c *Client) error {
+	limited, cancel := context.WithTimeout(ctx, installFor)
+	defer cancel()
+	for {
+		_, said, status, err := c.run(limited, commandInstalled(p.Name), commandTimeout)
+		if err != nil && limited.Err() == nil {
+			return err
+		}
+		switch {
+		case limited.Err() != nil:
+		case status == 0:
+			got, err := c.version(limited, p.Name)
+			if err != nil || got == p.Version {
+				return err
+			}
+		case !strings.Contains(said, "PackageNotExist"):
+			return refused("installing "+p.Name, status, said)
+		}
+		select {
+		case <-time.After(pollEvery):
+		case <-limited.Done():
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return failf(flash.ClassDevice, "is it signed for this system, and for this architecture?", "%s was not installed within %s: %s", p.Name, installFor, said)
+		}
+	}
+}
+
+// upload streams the file.
+func (p Package) upload(ctx context.Context, c *Client, to string) error {
+	r, err := p.Open()
+	if err != nil {
+		return failf(flash.ClassStation, "put the file back", "%v", err)
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	s, err := c.sftp(ctx, false)
+	if err != nil {
+		return err
+	}
+	return c.within(ctx, commandTimeout+timeFor(int(p.Size)), func() error {
+		w, err := s.Create(to)
+		if err != nil {
+			return fmt.Errorf("%s: %w", to, err)
+		}
+		if _, err := w.ReadFrom(r); err != nil {
+			return errors.Join(c.full(s, to, err), w.Close())
+		}
+		return w.Close()
+	})
+}
+
+// sessionBus is the address of the login's own bus.
+func (c *Client) sessionBus(ctx context.Context) (string, error) {
+	out, err := c.do(ctx, commandID())
+	if err != nil {
+		return "", err
+	}
+	folder := "/run/user/" + strings.TrimSpace(out)
+	for _, socket := range []string{folder + "/dbus/user_bus_socket", folder + "/bus"} {
+		there, err := c.exists(ctx, socket, false)
+		if err != nil {
+			return "", err
+		}
+		if there {
+			return "unix:path=" + socket, nil
+		}
+	}
+	return "", failf(flash.ClassDevice, "is the login the user of the screen, and is the system up?", "the login has no bus in %s", folder)
+}
+
+// Dconf is one key of the user's settings. The value is in GVariant's text form.
+func Dconf(key string, value Value) flash.Step {
+	return &setting{
+		name: "dconf:" + key, want: value.of,
+		get: func(ctx context.Context, s *flash.Session) (string, error) {
+			bus, err := client(s).sessionBus(ctx)
+			if err != nil {
+				return "", err
+			}
+			out, err := client(s).do(ctx, commandDconfRead(bus, key))
+			return strings.TrimSpace(out), err
+		},
+		set: func(ctx context.Context, s *flash.Session) error {
+			bus, err := client(s).sessionBus(ctx)
+			if err != nil {
+				return err
+			}
+			v, err := value.of(ctx, s)
+			if err != nil {
+				return err
+			}
+			_, err = client(s).do(ctx, commandDconfWrite(bus, key, v))
+			return err
+		},
+	}
+}
+
+// Bus is a call on one of the tablet's buses.
+type Bus struct {
+	Session                   bool // the login's own bus; otherwise the system's
+	Destination, Path, Method string
+	Args                      []Value // in GVariant's text form
+	Is                        Value   // what the answer must be; nil: anything
+	Root                      bool
+	Changes                   bool // it changes the tablet
+}
+
+// Name is dbus:METHOD.
+func (b *Bus) Name() string { return "dbus:" + b.Method }
+
+// Needs a booted tablet.
+func (b *Bus) Needs() usb.Mode { return usb.Booted }
+
+// Check makes the arguments.
+func (b *Bus) Check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
+	_, _, err := b.made(ctx, s)
+	return nil, later(err)
+}
+
+func (b *Bus) made(ctx context.Context, s *flash.Session) (args []string, is string, err error) {
+	for _, a := range b.Args {
+		v, err := a.of(ctx, s)
+		if err != nil {
+			return nil, "", err
+		}
+		args = append(args, v)
+	}
+	if b.Is != nil {
+		is, err = b.Is.of(ctx, s)
+	}
+	return args, is, err
+}
+
+// Already is true for a call that only asks, and is content.
+func (b *Bus) Already(ctx context.Context, s *flash.Session) (bool, error) {
+	if b.Changes {
+		return false, nil
+	}
+	err := b.call(ctx, s)
+	var failure *flash.Failure
+	if errors.As(err, &failure) && failure.Class == flash.ClassDevice {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (b *Bus) call(ctx context.Context, s *flash.Session) error {
+	args, is, err := b.made(ctx, s)
+	if err != nil {
+		return err
+	}
+	bus := ""
+	if b.Session {
+		if bus, err = client(s).sessionBus(ctx); err != nil {
+			return err
+		}
+	}
+	out, err := client(s).do(ctx, commandBus(bus, b.Destination, b.Path, b.Method, args, b.Root))
+	if got := strings.TrimSpace(out); err == nil && b.Is != nil && got != is {
+		err = failf(flash.ClassDevice, "look at the tablet, and at the call in the profile", "%s answers %s, and must answer %s", b.Method, clean(got), is)
+	}
+	return err
+}
+
+// Run calls it.
+func (b *Bus) Run(ctx context.Context, s *flash.Session) error {
+	if err := b.call(ctx, s); err != nil {
+		return err
+	}
+	s.Result(flash.StepAlready)
+	if b.Changes {
+		s.Result(flash.StepChanged)
+	}
+	return nil
+}
+
+// Unit brings a unit of systemd to a state: enabled, disabled, masked.
+func Unit(unit, state string) flash.Step {
+	verb := map[string]string{"enabled": "enable", "disabled": "disable", "masked": "mask"}[state]
+	return &setting{
+		name: "unit:" + unit,
+		want: func(context.Context, *flash.Session) (string, error) { return state, nil },
+		get: func(ctx context.Context, s *flash.Session) (string, error) {
+			out, said, status, err := client(s).run(ctx, commandUnit("is-enabled", unit), commandTimeout)
+			if err != nil {
+				return "", err
+			}
+			if status == 127 || strings.TrimSpace(out) == "" && status != 0 && state != "masked" {
+				return "", failf(flash.ClassDevice, "look at the unit's name in the profile", "%s: %s", unit, said)
+			}
+			return clean(out), nil
+		},
+		set: func(ctx context.Context, s *flash.Session) error {
+			if state != "masked" {
+				if out, _, _, err := client(s).run(ctx, commandUnit("is-enabled", unit), commandTimeout); err != nil {
+					return err
+				} else if clean(out) == "masked" {
+					if _, err := client(s).do(ctx, commandUnit("unmask", unit)); err != nil {
+						return err
+					}
+				}
+			}
+			_, err := client(s).do(ctx, commandUnit(verb, unit))
+			return err
+		},
+	}
+}
+
+// madePath is where it is kept what was made new on this tablet.
+const madePath = "/var/lib/zarya/regenerated"
+
+// made is what Regenerate made.
+type made struct {
+	MachineID string   `json:"machine_id,omitempty"`
+	HostKeys  []string `json:"host_keys,omitempty"` // fingerprints, sorted
+}
+
+const (
+	machineID = "/etc/machine-id"
+	hostKeys  = "/etc/ssh/"
+)
+
+// Regenerate makes what every tablet must have for itself: machine-id, ssh-host-keys.
+// Done once; what was made is kept on the tablet, and compared.
+func Regenerate(what []string) flash.Step {
+	id, keys := slices.Contains(what, "machine-id"), slices.Contains(what, "ssh-host-keys")
+	state := func(ctx context.Context, c *Client) (now, was made, err error) {
+		if id {
+			if now.MachineID, err = c.fact(ctx, "machine-id"); err != nil {
+				return now, was, err
+			}
+		}
+		if keys {
+			if now.HostKeys, err = c.hostKeys(ctx); err != nil {
+				return now, was, err
+			}
+		}
+		f, err := c.read(ctx, madePath, true)
+		if errors.Is(err, errNoFile) {
+			return now, was, nil
+		}
+		if err == nil {
+			_ = json.Unmarshal(f.data, &was) // a damaged one is none
+		}
+		return now, was, err
+	}
+	text := func(m made) string {
+		b, _ := json.Marshal(m) // a struct of texts
+		return string(b)
+	}
+	return &setting{
+		name: "regenerate",
+		want: func(context.Context, *flash.Session) (string, error) { return "as made", nil },
+		get: func(ctx context.Context, s *flash.Session) (string, error) {
+			now, was, err := state(ctx, client(s))
+			if err != nil {
+				return "", err
+			}
+			if id && (now.MachineID == "" || now.MachineID != was.MachineID) || keys && (len(now.HostKeys) == 0 || !slices.Equal(now.HostKeys, was.HostKeys)) {
+				return "not made here", nil
+			}
+			return "as made", nil
+		},
+		set: func(ctx context.Context, s *flash.Session) error {
+			now, was, err := state(ctx, client(s))
+			if err != nil {
+				return err
+			}
+			if id && (now.MachineID == "" || now.MachineID != was.MachineID) {
+				if now.MachineID, err = client(s).newMachineID(ctx); err != nil {
+					return err
+				}
+			}
+			renew := keys && (len(now.HostKeys) == 0 || !slices.Equal(now.HostKeys, was.HostKeys))
+			if renew {
+				if now.HostKeys, err = client(s).newHostKeys(ctx); err != nil {
+					return err
+				}
+			}
+			if err := client(s).write(ctx, madePath, []byte(text(now)), 0o644, true); err != nil {
+				return err
+			}
+			if !renew {
+				return nil
+			}
+			// A new login must meet a new key, and only one of these.
+			s.Rekeyed(now.HostKeys)
+			return s.Reopen(ctx)
+		},
+	}
+}
+
+func (c *Client) newMachineID(ctx context.Context) (string, error) {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	// machine-id(5): a version 4 UUID without its dashes.
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	id := hex.EncodeToString(b[:])
+	return id, c.write(ctx, machineID, []byte(id+"\n"), 0o444, true)
+}
+
+// hostKeys are the fingerprints of the server's keys, sorted.
+func (c *Client) hostKeys(ctx context.Context) ([]string, error) {
+	names, err := c.list(ctx, hostKeys)
+	if err != nil {
+		return nil, err
+	}
+	var prints []string
+	for _, name := range names {
+		if !strings.HasPrefix(name, "ssh_host_") || !strings.HasSuffix(name, ".pub") {
+			continue
+		}
+		f, err := c.read(ctx, hostKeys+name, false)
+		if err != nil {
+			return nil, err
+		}
+		key, _, _, _, err := ssh.ParseAuthorizedKey(f.data)
+		if err != nil {
+			return nil, failf(flash.ClassDevice, "look at the tablet", "%s is no public key", hostKeys+name)
+		}
+		prints = append(prints, ssh.FingerprintSHA256(key))
+	}
+	slices.Sort(prints)
+	return prints, nil
+}
+
+func (c *Client) newHostKeys(ctx context.Context) ([]string, error) {
+	before, err := c.hostKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, err := c.list(ctx, hostKeys)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "ssh_host_") {
+			if err := c.remove(ctx, hostKeys+name, true); err != nil {
+				return nil, fmt.Errorf("%s: %w", hostKeys+name, err)
+			}
+		}
+	}
+	if _, err := c.do(ctx, commandKeygen()); err != nil {
+		return nil, err
+	}
+	now, err := c.hostKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(now) == 0 || slices.ContainsFunc(now, func(p string) bool { return slices.Contains(before, p) }) {
+		return nil, failf(flash.ClassDevice, "look at the tablet", "the system made no new host keys")
+	}
+	// A running server keeps its old ones until it is told; one that is started for each
+	// login has no unit to tell.
+	_, _, _, err = c.run(ctx, commandUnit("try-restart", "sshd.service"), commandTimeout)
+	var failure *flash.Failure
+	if errors.As(err, &failure) && failure.Class == flash.ClassCable {
+		err = nil // it took our session with it
+	}
+	return now, err
+}
+
+// wizards are the files by which Sailfish and its kin know that the first-run wizard was
+// gone through.
+var wizards = []string{".jolla-startupwizard-done", ".jolla-startupwizard-usersession-done"}
+
+// Wizard leaves out the first-run wizard of the login.
+func Wizard(login string) flash.Step {
+	var all []wanted
+	for _, name := range wizards {
+		all = append(all, wanted{path.Join(home(login), name), nil, 0o644, login == "root"})
+	}
+	return files("wizard", func(context.Context, *flash.Session) ([]wanted, error) { return all, nil }, nil)
+}
+
+// Reboot restarts the system, and is followed by its coming back. Always does so even if
+// this job has changed nothing.
+type Reboot struct{ Always bool }
+
+// Name is reboot.
+func (r *Reboot) Name() string { return "reboot" }
+
+// Needs a booted tablet.
+func (r *Reboot) Needs() usb.Mode { return usb.Booted }
+
+// Leaves says that the tablet restarts.
+func (r *Reboot) Leaves() {}
+
+// Check has nothing to ask.
+func (r *Reboot) Check(context.Context, *flash.Session) ([]flash.Verdict, error) { return nil, nil }
+
+// Already is true while nothing was changed.
+func (r *Reboot) Already(context.Context, *flash.Session) (bool, error) { return !r.Always, nil }
+
+// Run sends it.
+func (r *Reboot) Run(ctx context.Context, s *flash.Session) error {
+	if !r.Always && !s.Changed() {
+		s.Result(flash.StepAlready)
+		return nil
+	}
+	boot, err := client(s).Boot(ctx)
+	if err != nil {
+		return err
+	}
+	_, said, status, err := client(s).run(ctx, commandReboot(), commandTimeout)
+	var failure *flash.Failure
+	if errors.As(err, &failure) && failure.Class == flash.ClassCable {
+		err = nil // it went before it answered
+	} else if err == nil && status != 0 {
+		err = refused("reboot", status, said)
+	}
+	if err == nil {
+		s.Restarting(boot)
+		s.Result(flash.StepChanged)
+	}
+	return err
+}
