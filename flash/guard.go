@@ -16,8 +16,12 @@ type Guarded struct {
 	Label string // in place of the step's name; "" for none
 	// When says whether the step is done; nil is always. With ErrLater the answer is not
 	// known yet.
-	When  func(context.Context, *Session) (bool, error)
-	Limit time.Duration // of the whole step; 0 is none
+	When    func(context.Context, *Session) (bool, error)
+	Because string        // the condition as it is written, for people
+	Limit   time.Duration // of the whole step; 0 is none
+	// Temporary says that a later step of the job takes back what this one does: a tablet
+	// without it is as it should be.
+	Temporary bool
 }
 
 // Unwrap is the step without its options.
@@ -71,6 +75,9 @@ func (g *Guarded) Run(ctx context.Context, s *Session) error {
 // for a step that cannot tell.
 func already(ctx context.Context, step Step, s *Session) (done, comparable bool, err error) {
 	if g, ok := step.(*Guarded); ok {
+		if g.Temporary {
+			return true, true, nil
+		}
 		if g.When != nil {
 			if on, err := g.When(ctx, s); err != nil || !on {
 				return err == nil, true, err

@@ -56,9 +56,10 @@ type Job struct {
 
 // Plan is what is done to one kind of tablet.
 type Plan struct {
-	Bundle string
-	Images []ImageInfo
-	Steps  []Step
+	Bundle  string
+	Images  []ImageInfo
+	Steps   []Step
+	Require Requirements
 }
 
 // Requirements are the facts about the tablet that a job depends on.

@@ -189,7 +189,7 @@ func (s *Session) plan() error {
 	if err != nil {
 		return err
 	}
-	s.job.Bundle, s.job.Images, s.job.Steps = p.Bundle, p.Images, withArrivals(p.Steps)
+	s.job.Bundle, s.job.Images, s.job.Steps, s.job.Require = p.Bundle, p.Images, withArrivals(p.Steps), p.Require
 	s.emit(Planned{Bundle: p.Bundle, Steps: s.names(), Images: p.Images})
 	return nil
 }
@@ -267,7 +267,7 @@ func (s *Session) work(ctx context.Context) error {
 	if err := s.phase("plan", s.plan); err != nil {
 		return err
 	}
-	if s.mode == usb.Booted && s.job.Scope == ScopeRun {
+	if s.mode == usb.Booted && (s.job.Scope == ScopeRun || s.temporary()) {
 		if err := s.phase("compare", func() error { return s.compare(ctx) }); err != nil || s.compliant {
 			return err
 		}

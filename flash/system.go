@@ -328,6 +328,14 @@ func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
 	}
 }
 
+// temporary reports whether a job does something that it takes back.
+func (s *Session) temporary() bool {
+	return slices.ContainsFunc(s.job.Steps, func(step Step) bool {
+		g, ok := step.(*Guarded)
+		return ok && g.Temporary
+	})
+}
+
 // compare finds out whether a booted tablet is as the job would leave it. If its
 // images are, what is left of the job is what happens on the booted tablet; if not,
 // it is sent to the bootloader.
@@ -341,7 +349,7 @@ func (s *Session) compare(ctx context.Context) error {
 			return v.Fail
 		}
 	}
-	flashed, all := false, true
+	flashed, all := s.job.Scope == ScopeProvision, true
 	for _, step := range s.job.Steps {
 		if stamp, ok := as[Stamp](step); ok {
 			var err error

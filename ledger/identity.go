@@ -195,11 +195,12 @@ func (l *Ledger) Burn(pool string, id int64, note string) error {
 	return l.move(KindBurn, pool, id, []string{StateFree, StateAssigned, StateBound}, StateBurned, "", note)
 }
 
-// Begun reports whether a job with this identity came as far as writing, so that its
-// values may be on a tablet.
-func (l *Ledger) Begun(ctx context.Context, job string) (bool, error) {
+// Begun reports whether a job came as far as writing since the identity was assigned to
+// its tablet, so that its values may be there.
+func (l *Ledger) Begun(ctx context.Context, r IdentityRow) (bool, error) {
 	var n int
-	err := l.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM entry WHERE kind = ? AND json_extract(body, '$.job') = ?", KindIntent, job).Scan(&n)
+	err := l.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM entry WHERE kind = ? AND
+		(json_extract(body, '$.job') = ? OR ? <> '' AND json_extract(body, '$.serial') = ? AND ts >= ?)`, KindIntent, r.Job, r.Serial, r.Serial, r.TS).Scan(&n)
 	return n > 0, err
 }
 

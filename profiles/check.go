@@ -49,7 +49,7 @@ func (p *Profile) complete() {
 	}
 	for _, s := range p.Provision {
 		if s.File != nil && p.SSH != nil {
-			put(&s.File.Owner, p.SSH.User)
+			put(&s.File.Owner, p.owner(s.File.To))
 			put(&s.File.Mode, "0644")
 		}
 		if s.Enrolment != nil {
@@ -86,6 +86,16 @@ func (p *Profile) complete() {
 			p.Hooks[name] = h
 		}
 	}
+}
+
+// owner is whose a file is if nothing is said: the login's in its home, and root's
+// anywhere else, where there is root.
+func (p *Profile) owner(to string) string {
+	home := "/home/" + p.SSH.User + "/"
+	if p.SSH.User == "root" || p.SSH.HasRoot() && !strings.HasPrefix(to, home) && !strings.HasPrefix(to, "/tmp/") {
+		return "root"
+	}
+	return p.SSH.User
 }
 
 // check is what the schema cannot say.
@@ -248,31 +258,33 @@ func useAt(pointer string) use {
 // checkTexts holds every template and condition to the names there are, and to when
 // they are known.
 func (p *Profile) checkTexts() {
-	visit(reflect.ValueOf(*p), "", func(pointer string, v any) {
-		if strings.HasPrefix(pointer, "/vars") {
-			return
-		}
-		u := useAt(pointer)
-		var k known
-		var err error
-		what := ""
-		switch v := v.(type) {
-		case Text:
-			what = v.String()
-			k, err = p.known(v)
-		case Condition:
-			what = v.String()
-			k.phase, err = p.checkCondition(&v)
-		}
-		switch {
-		case err != nil:
-			p.tree.at(pointer, "%s: %v", what, err)
-		case k.phase > u.latest:
-			p.tree.at(pointer, "%s: it is known only %s; here it is needed %s", what, k.phase, u.latest)
-		case k.secret && u.plain != "":
-			p.tree.at(pointer, "%s: a secret %s", what, u.plain)
-		}
-	})
+	visit(reflect.ValueOf(*p), "", p.checkText)
+}
+
+func (p *Profile) checkText(pointer string, v any) {
+	if strings.HasPrefix(pointer, "/vars") {
+		return
+	}
+	u := useAt(pointer)
+	var k known
+	var err error
+	what := ""
+	switch v := v.(type) {
+	case Text:
+		what = v.String()
+		k, err = p.known(v)
+	case Condition:
+		what = v.String()
+		k.phase, err = p.checkCondition(&v)
+	}
+	switch {
+	case err != nil:
+		p.tree.at(pointer, "%s: %v", what, err)
+	case k.phase > u.latest:
+		p.tree.at(pointer, "%s: it is known only %s; here it is needed %s", what, k.phase, u.latest)
+	case k.secret && u.plain != "":
+		p.tree.at(pointer, "%s: a secret %s", what, u.plain)
+	}
 }
 
 // visit calls do with every Text and Condition in v, and its JSON pointer.

@@ -21,8 +21,13 @@ import (
 //go:embed schema.json
 var Schema []byte
 
+const schemaID = "zarya-profile-1"
+
 // compiled is the schema, made ready at its first use: that takes milliseconds.
-var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
+var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) { return compile("") })
+
+// compile makes a part of the schema ready.
+func compile(part string) (*jsonschema.Schema, error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
 	if err != nil {
 		return nil, err
@@ -31,11 +36,11 @@ var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	c.AssertFormat()
 	c.RegisterFormat(&jsonschema.Format{Name: "template", Validate: ofText(func(s string) error { _, err := parseText(s); return err })})
 	c.RegisterFormat(&jsonschema.Format{Name: "condition", Validate: ofText(func(s string) error { _, err := parseCondition(s); return err })})
-	if err := c.AddResource("zarya-profile-1", doc); err != nil {
+	if err := c.AddResource(schemaID, doc); err != nil {
 		return nil, err
 	}
-	return c.Compile("zarya-profile-1")
-})
+	return c.Compile(schemaID + part)
+}
 
 // ofText is a format of texts; other values have none.
 func ofText(check func(string) error) func(any) error {
@@ -50,6 +55,16 @@ func ofText(check func(string) error) func(any) error {
 // validate adds to t all that the schema does not allow.
 func (t *tree) validate() {
 	schema, err := compiled()
+	t.hold(schema, err)
+}
+
+// validateAs is validate for a part of the schema.
+func (t *tree) validateAs(part string) {
+	schema, err := compile(part)
+	t.hold(schema, err)
+}
+
+func (t *tree) hold(schema *jsonschema.Schema, err error) {
 	if err != nil {
 		t.fail(t.file, nil, "internal error: %v", err)
 		return

@@ -15,6 +15,9 @@ import (
 	"github.com/zarya-station/zarya/usb"
 )
 
+// Fact reads a fact of the booted system by its name in checks; "" is not told.
+func (c *Client) Fact(ctx context.Context, name string) (string, error) { return c.fact(ctx, name) }
+
 // fact reads one fact; "" is not told. The names are those of the profile language.
 func (c *Client) fact(ctx context.Context, name string) (string, error) {
 	text := func(file string) (string, error) {

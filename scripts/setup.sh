@@ -18,6 +18,7 @@ needed=(
   "zstd zstd"
   "xz xz-utils"
   "lz4 lz4"
+  "age age"
   "python3 python3"
   "pkg-config pkg-config"
 )

@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path"
 	"strings"
 	"time"
 )
@@ -149,6 +151,9 @@ func (t *Tablet) system(ctx context.Context, n Network, address string) (*leave,
 	defer stop()
 	defer func() { _ = l.Close() }()
 	t.set(func(s *State) { s.Mode = "system" })
+	t.mu.Lock()
+	t.shut = false
+	t.mu.Unlock()
 	return t.serveSSH(ctx, l)
 }
 
@@ -167,6 +172,17 @@ func (t *Tablet) mount(wrong bool) error {
 		if err := t.root.WriteFile("/etc/machine-id", []byte(hex.EncodeToString(id[:])+"\n"), 0o444, 0); err != nil {
 			return fmt.Errorf("%w: no /etc in system", errBoot)
 		}
+	}
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
+	t.boot = bootID(random)
+	for _, dir := range []string{"/tmp", path.Dir(t.busSocket())} {
+		if err := t.makeFolder(dir, userID); err != nil {
+			return fmt.Errorf("%w: no / in system: %w", errBoot, err)
+		}
+	}
+	if err := t.root.put(t.busSocket(), &node{Mode: fs.ModeSocket | 0o600, UID: userID}); err != nil {
+		return err
 	}
 	release, err := t.root.ReadFile("/etc/os-release")
 	if err != nil {
@@ -198,6 +214,12 @@ func (t *Tablet) synthetic(name string) ([]byte, bool) {
 			return []byte("7\n"), true
 		}
 		return []byte("80\n"), true
+	case "/proc/sys/kernel/random/boot_id":
+		return []byte(t.boot + "\n"), true
+	case "/sys/class/net/wlan0/address":
+		return []byte(t.mac() + "\n"), true
+	case "/sys/block/mmcblk0/size":
+		return []byte("61071360\n"), true // 32 GB, in sectors
 	case "/etc/os-release":
 		if t.release != nil {
 			return t.release, true

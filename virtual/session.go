@@ -472,6 +472,14 @@ func (t *Tablet) forget(partition string) error {
 }
 
 func (t *Tablet) oem(l link, words string) (string, error) {
+	if code, ok := strings.CutPrefix(words, "unlock "); ok && t.config.UnlockCode != "" {
+		t.set(func(s *State) { s.Codes = append(s.Codes, code) })
+		if code != t.config.UnlockCode {
+			return "", refusal("check password failed!")
+		}
+		t.set(func(s *State) { s.Locked = false })
+		return "", t.wipe()
+	}
 	answer, ok := t.config.Family.OEM[words]
 	if !ok {
 		return "", refusal("invalid command")

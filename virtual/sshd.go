@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -57,16 +58,19 @@ func (t *Tablet) signer() (ssh.Signer, error) {
 	if err := t.root.WriteFile(hostKey, pem.EncodeToMemory(block), 0o600, 0); err != nil {
 		return nil, fmt.Errorf("%w: no /etc/ssh in system", errBoot)
 	}
-	return ssh.NewSignerFromKey(key)
+	s, err := ssh.NewSignerFromKey(key)
+	if err == nil {
+		err = t.publicKey(s)
+	}
+	return s, err
 }
 
 // serveSSH answers hosts, several at once, until one of them restarts the tablet.
 func (t *Tablet) serveSSH(ctx context.Context, l net.Listener) (*leave, error) {
-	key, err := t.signer()
-	if err != nil {
+	if _, err := t.signer(); err != nil {
 		return nil, err
 	}
-	config := &ssh.ServerConfig{
+	config := ssh.ServerConfig{
 		ServerVersion: "SSH-2.0-OpenSSH_virtual",
 		PasswordCallback: func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
 			if c.User() != t.config.Login.User || string(password) != t.config.Login.Password {
@@ -85,14 +89,22 @@ func (t *Tablet) serveSSH(ctx context.Context, l net.Listener) (*leave, error) {
 			return nil, errors.New("permission denied")
 		},
 	}
-	config.AddHostKey(key)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
+	t.mu.Lock()
+	t.quit, t.listening = cancel, l
+	t.mu.Unlock()
+	if !t.lettingIn() {
+		_ = l.Close()
+	}
 	var wg sync.WaitGroup
 	for {
 		conn, err := l.Accept()
+		if err != nil && t.closed() {
+			<-ctx.Done() // it runs on, and lets nobody in
+		}
 		if err != nil {
 			cancel(err)
 			wg.Wait()
@@ -106,9 +118,49 @@ func (t *Tablet) serveSSH(ctx context.Context, l net.Listener) (*leave, error) {
 			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 			defer stop()
 			defer func() { _ = conn.Close() }()
-			t.login(conn, config, cancel)
+			key, err := t.signer() // that of today
+			if err != nil {
+				return
+			}
+			own := config
+			own.AddHostKey(key)
+			t.login(conn, &own, cancel)
 		})
 	}
+}
+
+// closeSSH lets nobody in any more; whoever is in stays.
+func (t *Tablet) closeSSH() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shut = true
+	if t.listening != nil {
+		_ = t.listening.Close()
+	}
+}
+
+// closed reports whether the server was told to let nobody in.
+func (t *Tablet) closed() bool {
+	t.mu.Lock()
+	shut := t.shut
+	t.mu.Unlock()
+	return shut || !t.lettingIn()
+}
+
+// offAfter turns the tablet off in a while.
+func (t *Tablet) offAfter(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	quit := t.quit
+	time.AfterFunc(d, func() {
+		t.restart.Lock()
+		defer t.restart.Unlock()
+		var gone *leave
+		if errors.As(t.reboot("off"), &gone) {
+			t.leaving(gone)
+			quit(gone)
+		}
+	})
 }
 
 // login is one connection.
@@ -287,11 +339,11 @@ func (t *Tablet) program(ch ssh.Channel, argv []string, uid int) (int, *leave) {
 			t.leaving(gone)
 		}
 		return 0, gone
-	case name == "gdbus" && strings.Join(argv[1:], " ") == "call --system --dest ru.omp.deviceinfo --object-path /ru/omp/deviceinfo/Features --method ru.omp.deviceinfo.Features.getDeviceModel":
-		say(ch, "('%s',)\n", t.config.Family.Product)
-		return 0, nil
 	case name == "sh" && len(argv) == 6 && argv[1] == "-c" && argv[2] == digestOf:
 		return t.digest(ch, argv[4], argv[5], uid), nil
+	}
+	if status, known := t.settings(ch, argv, uid); known {
+		return status, nil
 	}
 	say(ch.Stderr(), "sh: %s: command not found\n", argv[0])
 	return 127, nil

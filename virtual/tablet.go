@@ -34,6 +34,7 @@ type Config struct {
 	Android     bool          // on USB it runs Android first, with debugging on
 	Digests     bool          // keep the digest of each download, for State
 	Login       Login         // of the booted system; the zero value is DefaultLogin
+	UnlockCode  string        // that oem unlock takes; "": there is no such command
 	Log         func(format string, args ...any)
 }
 
@@ -52,6 +53,11 @@ type Tablet struct {
 	serial string           // guarded by mu
 
 	refuse, noSparse, noFill, lowBattery bool // used by the session only
+
+	quit      context.CancelCauseFunc // guarded by mu; ends the booted system
+	listening net.Listener            // guarded by mu; of SSH
+	shut      bool                    // guarded by mu; SSH was closed since boot
+	boot      string                  // names this run of the system; set at boot
 
 	root    *rootfs
 	restart sync.Mutex // of the booted system
@@ -73,7 +79,10 @@ type State struct {
 	Downloads  int
 	Downloaded int64 // bytes
 	Commands   int
-	Flashes    []Flash // that were written, in order
+	Flashes    []Flash  // that were written, in order
+	Codes      []string // that oem unlock was given, in order
+
+	installing []installing // packages on their way
 }
 
 // Flash is one write to a partition.

@@ -25,6 +25,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/ledger"
 	"github.com/zarya-station/zarya/ui"
 )
 
@@ -41,6 +42,9 @@ type app struct {
 
 	cacheOnce sync.Once
 	cache     *image.Cache // of prepared images; see images.go
+
+	secrets *flash.Secrets // that no output shows
+	record  *ledger.Ledger // of the jobs under way; nil: none
 
 	ctx     context.Context // ends at the second signal
 	cancel  context.CancelCauseFunc
@@ -74,7 +78,7 @@ tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network.`,
 	f.BoolVar(&a.noInput, "no-input", false, "never ask; fail instead")
 	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and nothing else`)
 	root.AddCommand(newRun(a), newFlash(a), newProvision(a), newPlan(a), newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
-		newDevices(a), newPorts(a), newSSH(a), newConnect(a), newDoctor(a), newLedger(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
+		newDevices(a), newPorts(a), newSSH(a), newConnect(a), newDoctor(a), newLedger(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
 	return root
 }
 
@@ -222,6 +226,7 @@ func (a *app) tracer() (t *fastboot.Tracer, end func() error, err error) {
 		return nil, nil, fail(exitStation, "give --trace a file that can be written", "--trace: %w", err)
 	}
 	t = fastboot.NewTracer(f)
+	t.Hide = a.secrets.Clean
 	return t, func() error { return errors.Join(t.Err(), f.Close()) }, nil
 }
 

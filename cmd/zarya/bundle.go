@@ -4,8 +4,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +22,7 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/ledger"
+	"github.com/zarya-station/zarya/profiles"
 )
 
 // trustDir is where a station says who may sign bundles.
@@ -36,6 +39,8 @@ type bundleOptions struct {
 	about bundle.Manifest
 	build bundle.Options
 	key   string
+
+	profile string // to pack
 }
 
 func (o *bundleOptions) flags(cmd *cobra.Command) {
@@ -51,6 +56,7 @@ func (o *bundleOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.build.DisableVerity, "disable-verity", false, "set the flags of vbmeta images so that a changed system starts")
 	f.BoolVar(&o.build.Folder, "folder", false, "make a folder, not a file")
 	f.StringVar(&o.key, "sign", "", "sign with the SSH key in `FILE`")
+	f.StringVar(&o.profile, "profile", "", "pack the `PROFILE` and every file that it names")
 }
 
 // makeBundle builds a bundle, signs it, and shows it.
@@ -59,6 +65,11 @@ func (a *app) makeBundle(path string, o bundleOptions, sources []bundle.Source) 
 	if o.key != "" {
 		var err error
 		if signer, err = privateKey(o.key); err != nil {
+			return err
+		}
+	}
+	if o.profile != "" {
+		if err := a.packProfile(&o); err != nil {
 			return err
 		}
 	}
@@ -80,6 +91,59 @@ func (a *app) makeBundle(path string, o bundleOptions, sources []bundle.Source) 
 	return a.showBundle(b)
 }
 
+// packProfile puts a profile into a bundle, with what it extends and the files that it
+// names, as they lie beside each other.
+func (a *app) packProfile(o *bundleOptions) error {
+	p, err := loadProfile(o.profile)
+	if err != nil {
+		return err
+	}
+	if len(p.Images) > 0 {
+		return fail(exitInvalid, "take images out of the profile: in a bundle it flashes the bundle's", "the profile %s has images of its own", p.Name)
+	}
+	if o.about.Access == "none" && len(p.Provision)+len(p.Checks)+len(p.Finish) > 0 {
+		return fail(exitUsage, "add --access ssh or --access manual", "the profile %s provisions, and --access none says that nobody gets in", p.Name)
+	}
+	names, err := packedNames(p)
+	if err != nil {
+		return err
+	}
+	o.build.Profile = names[p.Texts()[0]]
+	for file, name := range names {
+		o.build.Files = append(o.build.Files, bundle.Extra{Name: name, Open: func() (io.ReadCloser, int64, error) {
+			if builtin, ok := strings.CutSuffix(file, " (built in)"); ok {
+				text, _ := profiles.Builtin(strings.TrimSuffix(builtin, ".yaml"))
+				return io.NopCloser(bytes.NewReader(text)), int64(len(text)), nil
+			}
+			return p.Open(file)
+		}})
+	}
+	return nil
+}
+
+// packedNames are the names in the bundle of all that a profile is made of.
+func packedNames(p *profiles.Profile) (map[string]string, error) {
+	texts := p.Texts()
+	root := filepath.Dir(texts[0])
+	names := map[string]string{}
+	for i, file := range append(slices.Clone(texts), p.Named()...) {
+		rel, err := filepath.Rel(root, file)
+		if outside := err != nil || !filepath.IsLocal(rel); i < len(texts) && (outside || strings.HasSuffix(file, " (built in)")) {
+			rel = strings.TrimSuffix(filepath.Base(file), " (built in)") // found by its name
+		} else if outside {
+			return nil, fail(exitInvalid, "move it into the profile's folder", "%s is not in the folder of %s, so it cannot be packed", file, texts[0])
+		}
+		name := bundle.ProfileFolder + filepath.ToSlash(rel)
+		for other, taken := range names {
+			if taken == name && other != file {
+				return nil, fail(exitInvalid, "give one of them another name", "%s and %s would both be %s in the bundle", other, file, name)
+			}
+		}
+		names[file] = name
+	}
+	return names, nil
+}
+
 func newBundleBuild(a *app) *cobra.Command {
 	var o bundleOptions
 	var images []string
@@ -88,7 +152,8 @@ func newBundleBuild(a *app) *cobra.Command {
 		Short: "Make a bundle of images",
 		Long: `Make a bundle of images: one file (or, with --folder, a folder) with a manifest
 that has the SHA-256 of every 4 MiB of every image, says which tablets it is for, and
-can be signed. Images are written in the order in which they are given;
+can be signed. With --profile, the profile and every file that it names are packed too,
+and zarya run --bundle needs nothing else. Images are written in the order in which they are given;
 PART@fastbootd=FILE is written in userspace fastboot, for which the tablet is restarted.`,
 		Example: `  zarya bundle build census.bundle --name aurora-census --bundle-version 5.1.0.100 --model AGS3-L09 \
     --image boot:all=boot.img --image system@fastbootd=system.img.xz --image vbmeta=vbmeta.img --disable-verity`,
@@ -400,6 +465,8 @@ type bundleItem struct {
 	Access     string            `json:"access"`
 	Signer     string            `json:"signer,omitempty"`  // fingerprint of the key
 	Trusted    string            `json:"trusted,omitempty"` // whom the trust folder names for it
+	Profile    string            `json:"profile,omitempty"`
+	Files      []bundle.File     `json:"files,omitempty"`
 	Images     []bundleImageItem `json:"images"`
 }
 
@@ -414,7 +481,7 @@ type bundleImageItem struct {
 
 func itemOf(b *bundle.Bundle, who string) bundleItem {
 	m := b.Manifest
-	it := bundleItem{File: b.Path, Name: m.Name, Version: m.Version, Models: m.Models, Products: m.Products, MinBattery: m.MinBattery, Access: m.Access, Signer: b.Signer(), Trusted: who}
+	it := bundleItem{File: b.Path, Name: m.Name, Version: m.Version, Models: m.Models, Products: m.Products, MinBattery: m.MinBattery, Access: m.Access, Signer: b.Signer(), Trusted: who, Profile: m.Profile, Files: m.Files}
 	for _, im := range m.Images {
 		it.Images = append(it.Images, bundleImageItem{im.Partition, im.Slot, im.Mode, im.File, im.Size, im.Root})
 	}
@@ -434,6 +501,9 @@ func (a *app) showBundle(b *bundle.Bundle) error {
 		fmt.Fprintf(a.stdout, "  products   %s\n", strings.Join(it.Products, ", "))
 	}
 	fmt.Fprintf(a.stdout, "  access     %s\n  signature  %s\n", it.Access, signedBy(b, ""))
+	if it.Profile != "" {
+		fmt.Fprintf(a.stdout, "  profile    %s, %d files\n", it.Profile, len(it.Files))
+	}
 	for _, im := range it.Images {
 		where := im.Partition
 		if im.Slot != "" {
@@ -447,13 +517,19 @@ func (a *app) showBundle(b *bundle.Bundle) error {
 	return nil
 }
 
-// flashBundle is zarya flash --bundle.
+// flashBundle is zarya flash --bundle. A profile in the bundle says how.
 func (a *app) flashBundle(o flashOptions) error {
 	b, err := openBundle(o.bundle)
 	if err != nil {
 		return err
 	}
-	if _, err := a.trusted(b, o.trust); err != nil {
+	if b.Manifest.Profile != "" {
+		if o.reboot != "" {
+			return fail(exitUsage, "the profile in the bundle says what is done", "--reboot does not go with %s", b.Path)
+		}
+		return a.runProfile(o.jobOptions, flash.ScopeFlash)
+	}
+	if b, _, err = a.bundle(o.bundle, o.trust); err != nil {
 		return err
 	}
 	for _, im := range b.Manifest.Images {
@@ -461,39 +537,48 @@ func (a *app) flashBundle(o flashOptions) error {
 			return err
 		}
 	}
-	if !b.Signed() {
-		a.warn("%s is not signed: nothing says who made it", b.Path)
-	}
 	return a.flash(o, func() (w flashWork, err error) {
 		m := b.Manifest
 		w.bundle = m.Name + " " + m.Version
 		w.require = flash.Requirements{Products: slices.Concat(m.Models, m.Products), ProductFrom: m.ProductFrom, MinBattery: m.MinBattery, Lock: flash.SilenceStops}
-		w.steps, w.images, err = a.bundleSteps(b)
+		if w.images, err = a.bundleImages(b); err == nil {
+			w.steps = bundleWrites(b, w.images, []string{profiles.AllImages})
+		}
 		return w, err
 	})
 }
 
-// bundleSteps opens a bundle's images, every block of them checked, and makes steps of
-// them, with the restarts between fastboot and fastbootd.
-func (a *app) bundleSteps(b *bundle.Bundle) ([]flash.Step, images, error) {
+// bundleImages opens a bundle's images, every block of them checked.
+func (a *app) bundleImages(b *bundle.Bundle) (images, error) {
 	ctx, cancel := a.untilSignal()
 	defer cancel()
 	cache := a.imageCache()
 	opened := images{}
-	var steps []flash.Step
-	mode := "fastboot"
 	for i, m := range b.Manifest.Images {
 		im, err := b.Image(ctx, i, cache)
 		if err != nil {
 			opened.close()
-			return nil, nil, fail(exitInvalid, "copy or download the bundle again; nothing was written", "%w", err)
+			return nil, fail(exitInvalid, "copy or download the bundle again; nothing was written", "%w", err)
 		}
 		opened[imageKey{file: filepath.Join(b.Path, m.File)}] = im
+	}
+	return opened, nil
+}
+
+// bundleWrites makes steps of a bundle's images, in its order, with the restarts between
+// fastboot and fastbootd. only are the partitions to write, or all.
+func bundleWrites(b *bundle.Bundle, opened images, only []string) (steps []flash.Step) {
+	mode := "fastboot"
+	for _, m := range b.Manifest.Images {
+		im := opened[imageKey{file: filepath.Join(b.Path, m.File)}]
+		if im == nil || !slices.Contains(only, profiles.AllImages) && !slices.Contains(only, m.Partition) {
+			continue
+		}
 		if m.Mode != mode {
 			mode = m.Mode
 			steps = append(steps, &flash.Reboot{Mode: map[string]string{"fastboot": "bootloader", "fastbootd": "fastboot"}[mode]})
 		}
 		steps = append(steps, &flash.WriteImage{Partition: m.Partition, Slot: m.Slot, Image: im, Policy: image.Auto, Userspace: mode == "fastbootd"})
 	}
-	return steps, opened, nil
+	return steps
 }

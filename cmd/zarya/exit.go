@@ -21,6 +21,7 @@ const (
 	exitNoDevice   = 4  // no device, or waiting timed out
 	exitLocked     = 5  // another process uses the tablet
 	exitStation    = 6  // station trouble before any job
+	exitIdentity   = 7  // a pool has no identity left
 	exitNotDurable = 8  // the ledger could not be written: flashing stopped
 	exitBench      = 9  // tablets failed, all for reasons of the bench
 	exitInternal   = 70 // a bug

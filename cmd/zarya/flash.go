@@ -18,6 +18,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/profiles"
 )
 
 type flashOptions struct {
@@ -28,7 +29,6 @@ type flashOptions struct {
 	product string
 	sparse  string
 	slot    string
-	bundle  string
 }
 
 func newFlash(a *app) *cobra.Command {
@@ -50,8 +50,6 @@ nothing for the others.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			what, not := "", []string{"image", "erase", "product", "sparse", "slot"}
 			switch {
-			case o.profile != "" && o.bundle != "":
-				return fail(exitUsage, "give one of them", "--bundle does not go with --profile")
 			case o.profile != "":
 				what, not = "profile", append(not, "reboot")
 			case o.bundle != "":
@@ -77,7 +75,6 @@ nothing for the others.`,
 	f.StringVar(&o.reboot, "reboot", "", "afterwards reboot to `MODE`: "+strings.Join(fastboot.RebootModes, ", "))
 	f.StringVar(&o.product, "product", "", "write only if the tablet says it is `NAME`")
 	f.StringVar(&o.sparse, "sparse", "auto", "send as sparse images: auto, always, never")
-	f.StringVar(&o.bundle, "bundle", "", "write the images of this `BUNDLE` (zarya bundle)")
 	f.StringVar(&o.slot, "slot", "", "slot for images without one: "+strings.Join(flash.Slots, ", "))
 	return cmd
 }
@@ -139,7 +136,7 @@ func (a *app) flash(o flashOptions, prepare func() (flashWork, error)) error {
 			Require: w.require, Steps: w.steps, Images: imageInfos(w.steps),
 		})
 	}
-	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait})
+	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, nil)
 }
 
 // flashSteps checks the words of the command line, then opens the images: what
@@ -267,8 +264,8 @@ func (a *app) agreed(question string) bool {
 }
 
 // runJobs runs jobs with the chosen outputs and turns their results into the
-// program's.
-func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error) {
+// program's. profile is that of the jobs, or nil.
+func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, profile *profiles.Profile) (err error) {
 	// Whoever reads the output may go; the tablets are finished and recorded still.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
@@ -285,7 +282,10 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error)
 		return err
 	}
 	if record != nil {
-		r.Recorder = record
+		r.Recorder, a.record = record, record
+		if profile != nil && profile.Identity != nil {
+			r.Identities = &hiding{record.Identities(&seal{}), profile, a.secrets}
+		}
 		defer func() {
 			if cerr := record.Close(); cerr != nil && err == nil {
 				err = ledgerTrouble(a.ledger, cerr)
@@ -301,7 +301,8 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error)
 		return err
 	}
 	r.Events = flash.NewEvents(run, sink.Event)
-	r.Drain, r.Trace = a.drain, trace
+	r.Events.Hide(a.secrets)
+	r.Drain, r.Trace, r.Secrets = a.drain, trace, a.secrets
 	start := time.Now()
 	ended, told := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -319,6 +320,9 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner) (err error)
 	sum.Seconds = time.Since(start).Seconds()
 	if sum.Exit = a.signalCode(); sum.Exit == 0 {
 		sum.Exit = exitOf(results)
+		if r.Exhausted() && sum.Exit != exitInternal {
+			sum.Exit = exitIdentity
+		}
 		if r.NotDurable() && sum.Exit != exitInternal {
 			sum.Exit = exitNotDurable
 		}

@@ -84,7 +84,7 @@ func (a *app) openImages(uses []imageUse) (images, error) {
 func imageInfos(steps []flash.Step) []flash.ImageInfo {
 	var infos []flash.ImageInfo
 	for _, s := range steps {
-		if w, ok := s.(*flash.WriteImage); ok {
+		if w, ok := flash.As[*flash.WriteImage](s); ok {
 			infos = append(infos, flash.ImageInfo{Partition: w.Partition, File: w.Image.Path(), Digest: w.Image.Digest(), Size: w.Image.Size()})
 		}
 	}

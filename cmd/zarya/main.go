@@ -8,13 +8,15 @@ package main
 import (
 	"io"
 	"os"
+
+	"github.com/zarya-station/zarya/flash"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the whole program but for the process: it returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, secrets: &flash.Secrets{}}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -1,25 +1,22 @@
-// This file makes of a profile what the engine runs: verified images, steps, and
-// what a tablet must be.
+// This file makes of a profile, and of the bundles that it flashes, what the engine runs:
+// verified images, steps, and what a tablet must be.
 
 package main
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/profiles"
 	"github.com/zarya-station/zarya/provision"
 )
@@ -37,27 +34,47 @@ func profileFolder() string {
 	return filepath.Join(config, "zarya", "profiles")
 }
 
-// loadProfile reads the profile that --profile names: a file, or a name in the
-// user's folder.
+// profileFolders is the search path for names of profiles.
+func profileFolders() []string { return []string{profileFolder(), "/etc/zarya/profiles"} }
+
+// namedProfile finds a profile by its name: in the search path, then among those that
+// come with the program.
+func namedProfile(name string) (file string, text []byte, ok bool) {
+	if strings.ContainsRune(name, filepath.Separator) {
+		return "", nil, false
+	}
+	for _, dir := range profileFolders() {
+		file := filepath.Join(dir, name+".yaml")
+		if text, err := os.ReadFile(file); err == nil { //nolint:gosec // the user's own profiles
+			return file, text, true
+		}
+	}
+	text, ok = profiles.Builtin(name)
+	return name + ".yaml (built in)", text, ok
+}
+
+// loadProfile reads the profile that --profile names: a file, or a name.
 func loadProfile(name string) (*profiles.Profile, error) {
 	if name == "" {
 		return nil, fail(exitUsage, "zarya profile new writes one to begin with", "name a profile with --profile")
 	}
-	path := name
-	_, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsRune(name, filepath.Separator) {
-		if inFolder := filepath.Join(profileFolder(), name+".yaml"); fileThere(inFolder) {
-			path = inFolder
-		}
-	}
-	p, err := profiles.Load(path)
+	settings := profiles.Settings{Base: namedProfile}
+	p, err := profiles.Load(name, settings)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fail(exitInvalid, "zarya profile list shows what there is", "there is no profile %s", name)
+		file, text, ok := namedProfile(name)
+		if !ok {
+			return nil, fail(exitInvalid, "zarya profile list shows what there is", "there is no profile %s", name)
+		}
+		p, err = profiles.Parse(file, text, settings)
 	}
+	return p, invalidProfile(err)
+}
+
+func invalidProfile(err error) error {
 	if err != nil {
-		return nil, fail(exitInvalid, "mend the profile; nothing was done", "%w", err)
+		err = fail(exitInvalid, "mend the profile; nothing was done", "%w", err)
 	}
-	return p, nil
+	return err
 }
 
 func fileThere(path string) bool { _, err := os.Stat(path); return err == nil }
@@ -66,50 +83,155 @@ func fileThere(path string) bool { _, err := os.Stat(path); return err == nil }
 type prepared struct {
 	profile *profiles.Profile
 	scope   flash.Scope
-	images  images
-	steps   []flash.Step
+	all     []*variant // what is done to which models; the first that fits counts
 	system  flash.System
+	hooks   flash.Hooks
+	words   string // for the operator, where the tablet lets nobody in by itself
 }
 
-func (p *prepared) close() { p.images.close() }
+// variant is what is done to some models: those that a bundle is for.
+type variant struct {
+	choice  profiles.BundleChoice // of the profile; empty fits all
+	bundle  *bundle.Bundle        // nil: the profile's own images
+	signer  string                // whom the trust folder names for it; "" is nobody
+	images  images
+	steps   []flash.Step
+	require flash.Requirements
+}
 
-// prepare reads a profile and, for scopes that write them, its images. All that is
-// wrong is said before any tablet is touched.
-func (a *app) prepare(name string, scope flash.Scope, allow []string) (*prepared, error) {
-	p, err := loadProfile(name)
+func (p *prepared) close() {
+	for _, v := range p.all {
+		v.images.close()
+	}
+}
+
+// name is the bundle's name and version.
+func (v *variant) name() string {
+	if v.bundle == nil {
+		return ""
+	}
+	return v.bundle.Manifest.Name + " " + v.bundle.Manifest.Version
+}
+
+// models are those that the variant is for.
+func (v *variant) fits(model string) bool {
+	if !slices.ContainsFunc(v.require.Products, func(m string) bool { return strings.EqualFold(m, model) }) {
+		return false
+	}
+	return v.bundle == nil || v.choice.Fits(model) && (v.bundle.Manifest.Compatible(model) || slices.Contains(v.bundle.Manifest.Products, model))
+}
+
+// prepare reads what --profile and --bundle name and, for scopes that write them, the
+// images. All that is wrong is said before any tablet is touched.
+func (a *app) prepare(o jobOptions, scope flash.Scope) (*prepared, error) {
+	out := &prepared{scope: scope}
+	signed, err := a.source(o, out)
 	if err != nil {
 		return nil, err
 	}
-	out := &prepared{profile: p, scope: scope}
+	p := out.profile
 	if err := out.fits(); err != nil {
 		return nil, err
 	}
 	for _, part := range p.Partitions {
-		if err := checkPartition("partitions in the profile", part, "", allow); err != nil {
+		if err := checkPartition("partitions in the profile", part, "", o.allow); err != nil {
 			return nil, err
 		}
 	}
-	if p.SSH != nil && scope != flash.ScopeFlash {
-		if out.system, err = system(p.SSH); err != nil {
-			return nil, err
-		}
-	}
-	if err := a.verifyImages(out); err != nil {
+	if err := out.access(); err != nil {
 		return nil, err
 	}
-	if scope != flash.ScopeProvision {
-		if err := out.flashSteps(); err != nil {
-			out.close()
+	if out.hooks, err = a.stationHooks(p, signed); err != nil {
+		return nil, err
+	}
+	if err := a.loadSecrets(p); err != nil {
+		return nil, err
+	}
+	if p.SSH != nil && scope != flash.ScopeFlash {
+		if out.system, err = system(p); err != nil {
 			return nil, err
 		}
 	}
-	if scope != flash.ScopeFlash {
-		if err := out.bootedSteps(); err != nil {
+	for _, v := range out.all {
+		if err := a.variantSteps(out, v, o.allow); err != nil {
 			out.close()
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// source finds the profile and what it flashes. signed is true if a trusted signature
+// covers the profile.
+func (a *app) source(o jobOptions, out *prepared) (signed bool, err error) {
+	var b *bundle.Bundle
+	signer := ""
+	if o.bundle != "" {
+		if b, signer, err = a.bundle(o.bundle, o.trust); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case b != nil && o.profile == "":
+		if b.Manifest.Profile == "" {
+			return false, fail(exitInvalid, "name one with --profile, use zarya flash --bundle, or pack one: zarya bundle build --profile P", "%s has no profile in it", b.Path)
+		}
+		out.profile, err = profiles.Load(b.Manifest.Profile, profiles.Settings{Files: b})
+		if err != nil {
+			return false, invalidProfile(fmt.Errorf("%s: %w", b.Path, err))
+		}
+		signed = signer != ""
+	default:
+		if err := unsigned(o.trust); err != nil {
+			return false, err
+		}
+		if out.profile, err = loadProfile(o.profile); err != nil {
+			return false, err
+		}
+	}
+	p := out.profile
+	if b != nil && len(p.Images) > 0 {
+		return false, fail(exitInvalid, "take images out of the profile, or leave --bundle out", "the profile %s has images of its own, and cannot flash those of %s", p.Name, b.Path)
+	}
+	switch {
+	case b != nil:
+		out.all = []*variant{{bundle: b, signer: signer}}
+	case len(p.Bundles) > 0:
+		for _, c := range p.Bundles {
+			b, who, err := a.bundle(c.File, o.trust)
+			if err != nil {
+				return false, err
+			}
+			if !c.Accepts(b.Manifest.Version) {
+				return false, fail(exitInvalid, "take the bundle that the profile is for", "%s is version %s, and the profile %s wants %s", b.Path, b.Manifest.Version, p.Name, c.Version)
+			}
+			out.all = append(out.all, &variant{choice: c, bundle: b, signer: who})
+		}
+	default:
+		out.all = []*variant{{}}
+	}
+	for _, v := range out.all {
+		if err := out.requirements(v); err != nil {
+			return false, err
+		}
+	}
+	return signed, nil
+}
+
+// bundle opens a bundle and asks whether it may run here.
+func (a *app) bundle(path, trust string) (*bundle.Bundle, string, error) {
+	b, err := openBundle(path)
+	if err != nil {
+		return nil, "", err
+	}
+	who, err := a.trusted(b, trust)
+	if err != nil {
+		return nil, "", err
+	}
+	if !b.Signed() {
+		a.warn("%s is not signed: nothing says who made it", b.Path)
+	}
+	return b, who, nil
 }
 
 // fits holds the profile to what the verb needs.
@@ -123,174 +245,82 @@ func (p *prepared) fits() error {
 	expected := slices.ContainsFunc(p.profile.Checks, func(c profiles.Check) bool {
 		return c.Is != nil && (strings.HasPrefix(c.Fact, "os-release.") || strings.HasPrefix(c.Fact, "hw-release."))
 	})
-	switch p.scope {
-	case flash.ScopeFlash:
-		return need(len(p.profile.Flash) > 0, "the profile %s has no flash steps", p.profile.Name)
-	case flash.ScopeProvision:
-		return need(p.profile.SSH != nil && len(p.profile.Provision)+len(p.profile.Checks) > 0, "the profile %s has nothing under provision and checks", p.profile.Name)
+	name := p.profile.Name
+	var errs []error
+	if p.scope != flash.ScopeProvision {
+		errs = append(errs, need(len(p.profile.Flash) > 0, "the profile %s has no flash steps", name))
+		for _, v := range p.all {
+			if images := slices.ContainsFunc(p.profile.Flash, func(s profiles.FlashStep) bool { return len(s.Images) > 0 }); images && v.bundle == nil && len(p.profile.Images) == 0 {
+				errs = append(errs, fail(exitInvalid, "give --bundle, or put bundles or images into the profile", "the profile %s does not say what is flashed", name))
+			}
+		}
 	}
-	return errors.Join(
-		need(len(p.profile.Flash) > 0, "the profile %s has no flash steps", p.profile.Name),
-		need(expected, "the profile %s does not say which build is expected: run needs a check such as {fact: os-release.VERSION_ID, is: …}", p.profile.Name))
+	switch p.scope {
+	case flash.ScopeProvision:
+		errs = append(errs, need(p.profile.SSH != nil && len(p.profile.Provision)+len(p.profile.Checks)+len(p.profile.Finish) > 0, "the profile %s has nothing under provision, checks and finish", name))
+	case flash.ScopeRun:
+		errs = append(errs, need(expected, "the profile %s does not say which build is expected: run needs a check such as {fact: os-release.VERSION_ID, is: …}", name))
+	case flash.ScopeFlash:
+	}
+	return errors.Join(errs...)
+}
+
+// manualWords are for a bundle that says manual, and a profile that has no words.
+const manualWords = "turn developer mode on, on the tablet: Settings, System, Developer tools, remote connection"
+
+// access is whether and how anybody gets into the booted tablet.
+func (p *prepared) access() error {
+	mode, words := p.profile.Access.Mode, p.profile.Access.Words
+	for _, v := range p.all {
+		if v.bundle == nil {
+			continue
+		}
+		switch said := v.bundle.Manifest.Access; {
+		case said == "none" && p.scope != flash.ScopeFlash && len(p.profile.Provision)+len(p.profile.Checks)+len(p.profile.Finish) > 0:
+			return fail(exitInvalid, "use zarya flash, or a bundle that lets SSH in", "%s says access: none: nobody gets into the booted tablet, so nothing can be provisioned", v.bundle.Path)
+		case mode == "":
+			mode = said
+		}
+	}
+	if mode == "manual" {
+		p.words = either(words, manualWords)
+	}
+	return nil
 }
 
 // system is how the profile reaches booted tablets.
-func system(s *profiles.SSH) (flash.System, error) {
-	out := &provision.SSH{User: s.User, Password: s.Password.Reveal(), Root: s.Root, RootPassword: s.RootPassword.Reveal(),
-		TCPPort: s.PortNumber(), Fingerprint: s.HostKey}
-	if s.Key != "" {
-		text, err := os.ReadFile(s.Key)
-		if err != nil {
+func system(p *profiles.Profile) (flash.System, error) {
+	s := p.SSH
+	out := &provision.SSH{User: s.User, Root: s.Root, TCPPort: s.PortNumber(), Fingerprint: s.HostKey}
+	var err error
+	if out.Password, err = p.Reveal(s.Password); err == nil {
+		out.RootPassword, err = p.Reveal(s.RootPassword)
+	}
+	if err != nil {
+		return nil, fail(exitInvalid, "mend the profile", "ssh: %w", err)
+	}
+	if s.Key == nil {
+		return out, nil
+	}
+	key, err := p.Static(*s.Key)
+	if err != nil {
+		return nil, fail(exitInvalid, "mend the profile", "ssh.key: %w", err)
+	}
+	name, text := "the secret", []byte(strings.TrimSpace(key)+"\n")
+	if !strings.HasPrefix(key, "-----BEGIN") {
+		name = key
+		if text, err = p.ReadFile(key, maxSecrets); err != nil {
 			return nil, fail(exitInvalid, "name a file with a private key", "ssh.key: %w", err)
 		}
-		if out.Signer, err = ssh.ParsePrivateKey(text); err != nil {
-			return nil, fail(exitInvalid, "name a file with a private key that has no passphrase", "ssh.key: %s: %w", s.Key, err)
-		}
+	}
+	if out.Signer, err = ssh.ParsePrivateKey(text); err != nil {
+		return nil, fail(exitInvalid, "give a private key that has no passphrase", "ssh.key: %s: %w", name, err)
 	}
 	return out, nil
 }
 
-// verifyImages reads the images that the scope needs and holds them to the
-// profile's digests.
-func (a *app) verifyImages(p *prepared) error {
-	var uses []imageUse
-	need := map[string]bool{}
-	if p.scope != flash.ScopeProvision {
-		for _, s := range p.profile.Flash {
-			for _, name := range s.Images {
-				need[name] = true
-			}
-		}
-	}
-	for _, c := range p.profile.Checks {
-		if c.Partition != "" && p.scope != flash.ScopeFlash {
-			need[c.Partition] = true
-		}
-	}
-	for name := range need {
-		uses = append(uses, imageUse{name, p.profile.Images[name].File})
-	}
-	slices.SortFunc(uses, func(a, b imageUse) int { return strings.Compare(a.file, b.file) })
-	var err error
-	if p.images, err = a.openImages(uses); err != nil {
-		return err
-	}
-	var wrong []error
-	for name, im := range p.profile.Images {
-		if read := p.images.of(imageUse{name, im.File}); read != nil && read.Digest() != "sha256:"+im.SHA256 {
-			wrong = append(wrong, fmt.Errorf("%s: %s has %s, the profile says sha256:%s", name, im.File, read.Digest(), im.SHA256))
-		}
-	}
-	if len(wrong) > 0 {
-		p.close()
-		slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return fail(exitInvalid, "take the image that the profile was made for; nothing was written", "%w", errors.Join(wrong...))
-	}
-	return nil
-}
-
-// flashSteps are the steps in fastboot.
-func (p *prepared) flashSteps() error {
-	for _, s := range p.profile.Flash {
-		for _, part := range s.Erase {
-			p.steps = append(p.steps, &flash.Erase{Partition: part})
-		}
-		for _, part := range s.Images {
-			im := p.profile.Images[part]
-			policy, err := image.ParsePolicy(either(im.Sparse, "auto"))
-			if err != nil {
-				return err
-			}
-			p.steps = append(p.steps, &flash.WriteImage{Partition: part, Slot: im.Slot, Image: p.images.of(imageUse{part, im.File}), Policy: policy})
-		}
-		if s.Reboot != "" {
-			p.steps = append(p.steps, &flash.Reboot{Mode: s.Reboot})
-		}
-	}
-	return nil
-}
-
-// value makes a setting of a template.
-func (p *prepared) value(t *profiles.Text) provision.Value {
-	if t == nil {
-		return nil
-	}
-	return func(k flash.Key) (string, error) {
-		return p.profile.Expand(*t, profiles.Tablet{Serial: k.Serial, Model: k.Product, Place: k.Place})
-	}
-}
-
-// bootedSteps are the steps on the booted tablet.
-func (p *prepared) bootedSteps() error {
-	for _, s := range p.profile.Provision {
-		switch {
-		case s.Hostname != nil:
-			p.steps = append(p.steps, provision.Hostname(p.value(s.Hostname)))
-		case s.Timezone != nil:
-			p.steps = append(p.steps, provision.Timezone(p.value(s.Timezone)))
-		case s.File != nil:
-			mode, err := strconv.ParseUint(s.File.Mode, 8, 12)
-			if err != nil {
-				return err // the schema allows only octal digits
-			}
-			p.steps = append(p.steps, provision.File(provision.FileOptions{To: s.File.To, Content: p.value(s.File.Text()),
-				Mode: fs.FileMode(mode), Root: s.File.Owner == "root"}))
-		case s.Exec != nil:
-			e := &provision.Exec{Program: s.Exec.Argv[0].String(), Root: s.Exec.Root, Timeout: time.Duration(s.Exec.Timeout),
-				Changes: s.Exec.Changes == "always", Creates: s.Exec.Creates}
-			for i := range s.Exec.Argv {
-				e.Argv = append(e.Argv, p.value(&s.Exec.Argv[i]))
-			}
-			p.steps = append(p.steps, e)
-		}
-	}
-	for _, c := range p.profile.Checks {
-		if c.Fact != "" {
-			p.steps = append(p.steps, &provision.Fact{Fact: c.Fact, Is: p.value(c.Is), IsNot: p.value(c.IsNot), Min: c.Min})
-			continue
-		}
-		im := p.images.of(imageUse{c.Partition, p.profile.Images[c.Partition].File})
-		sum, err := expanded(im)
-		if err != nil {
-			return fail(exitInvalid, "check another partition, or flash this one from a raw image", "checks: %s: %w", c.Partition, err)
-		}
-		p.steps = append(p.steps, &provision.Digest{Partition: c.Partition, Size: im.Size(), SHA256: sum})
-	}
-	if p.scope == flash.ScopeRun && p.profile.SSH.HasRoot() {
-		p.steps = append(p.steps, provision.NewStamp(p.stamp()))
-	}
-	return nil
-}
-
-// expanded is the SHA-256 of what an image leaves on its partition.
-func expanded(im *image.Image) (string, error) {
-	if im.Sums()[image.DontCare].Bytes > 0 {
-		return "", fmt.Errorf("%s leaves parts of the partition as they are (DONT_CARE), so there is no digest to read back", im.Path())
-	}
-	if im.Format() == image.FormatRaw && im.Packing() == "" {
-		return strings.TrimPrefix(im.Digest(), "sha256:"), nil
-	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(im, 0, im.Size())); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%x", sum.Sum(nil)), nil
-}
-
-// stamp names the images in the order in which they are written.
-func (p *prepared) stamp() string {
-	var b strings.Builder
-	fmt.Fprintln(&b, "zarya stamp 1")
-	for _, s := range p.steps {
-		if w, ok := s.(*flash.WriteImage); ok {
-			fmt.Fprintf(&b, "%s %s %s\n", w.Partition, either(w.Slot, "current"), w.Image.Digest())
-		}
-	}
-	return b.String()
-}
-
-// requirements are what the profile asks of a tablet.
-func (p *prepared) requirements() flash.Requirements {
+// requirements are what the profile and the bundle ask of a tablet.
+func (p *prepared) requirements(v *variant) error {
 	t := p.profile.Tablet
 	r := flash.Requirements{Products: t.Models, MinBattery: t.Battery.Min, Lock: flash.SilenceStops}
 	if t.ProductFrom != "" {
@@ -300,15 +330,83 @@ func (p *prepared) requirements() flash.Requirements {
 		r.Lock = flash.SilenceWarns
 	}
 	r.Battery = map[string]flash.Silence{"allow": flash.SilencePasses, "warn": flash.SilenceWarns, "stop": flash.SilenceStops}[t.Battery.Unknown]
-	return r
+	if slices.Contains(t.Models, profiles.OfBundle) {
+		if v.bundle == nil {
+			return fail(exitInvalid, "give --bundle, or write the model codes into the profile", "the profile %s is for the models of a bundle, and there is none", p.profile.Name)
+		}
+		r.Products = nil
+	}
+	if v.bundle != nil {
+		m := v.bundle.Manifest
+		theirs := slices.Concat(m.Models, m.Products)
+		if r.Products == nil {
+			r.Products = theirs
+		} else {
+			r.Products = slices.DeleteFunc(slices.Clone(r.Products), func(model string) bool {
+				return !slices.ContainsFunc(theirs, func(m string) bool { return strings.EqualFold(m, model) })
+			})
+		}
+		if len(r.Products) == 0 {
+			return fail(exitInvalid, "take the bundle that was made for the profile's models", "%s is for %s, and the profile %s for %s",
+				v.bundle.Path, strings.Join(theirs, ", "), p.profile.Name, strings.Join(t.Models, ", "))
+		}
+		r.MinBattery, r.ProductFrom = max(r.MinBattery, m.MinBattery), either(r.ProductFrom, m.ProductFrom)
+	}
+	v.require = r
+	return nil
+}
+
+// models are all that the profile is for.
+func (p *prepared) models() (models []string) {
+	for _, v := range p.all {
+		for _, m := range v.require.Products {
+			if !slices.Contains(models, m) {
+				models = append(models, m)
+			}
+		}
+	}
+	return models
+}
+
+// of is the variant for a model; nil if there is none.
+func (p *prepared) of(model string) *variant {
+	i := slices.IndexFunc(p.all, func(v *variant) bool { return v.fits(model) })
+	if i < 0 {
+		return nil
+	}
+	return p.all[i]
 }
 
 // jobs makes one job a target.
 func (p *prepared) jobs(run string, targets []target) []flash.Job {
 	var jobs []flash.Job
 	for i, t := range targets {
-		jobs = append(jobs, flash.Job{ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: p.scope, Profile: p.profile.Name,
-			Require: p.requirements(), Images: imageInfos(p.steps), Steps: p.steps, System: p.system, Boot: time.Duration(p.profile.Boot.Within)})
+		v := p.all[0]
+		j := flash.Job{ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: p.scope, Profile: p.profile.Name, Bundle: v.name(), Require: v.require,
+			Images: imageInfos(v.steps), Steps: v.steps, System: p.system, Boot: time.Duration(p.profile.Boot.Within), Hooks: p.hooks}
+		if p.scope != flash.ScopeFlash {
+			j.Words = p.words
+			if p.profile.Identity != nil {
+				j.Pool = p.profile.Identity.Pool
+			}
+		}
+		if len(p.all) > 1 {
+			j.Bundle, j.Images, j.Steps = "", nil, nil
+			j.Require.Products = p.models()
+			j.Plan = p.plan
+		}
+		jobs = append(jobs, j)
 	}
 	return jobs
+}
+
+// plan chooses for a tablet that has told what it is. What it must be otherwise is
+// preflight's to say.
+func (p *prepared) plan(k flash.Key) (flash.Plan, error) {
+	v := p.of(k.Product)
+	if v == nil {
+		return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Hint: "put this tablet back, or take what is made for it",
+			Message: fmt.Sprintf("the tablet is %q, and the profile %s has a bundle for %s", k.Product, p.profile.Name, strings.Join(p.models(), ", "))}
+	}
+	return flash.Plan{Bundle: v.name(), Images: imageInfos(v.steps), Steps: v.steps, Require: v.require}, nil
 }

@@ -4,12 +4,12 @@ package main
 
 import (
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,18 +19,21 @@ import (
 )
 
 //go:embed starter.yaml
-var starter []byte
+var starter string
 
 func newProfile(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "profile", Short: "Write, list, print and check profiles", Args: cobra.NoArgs}
-	cmd.AddCommand(
+	cmd.AddCommand(newProfileNew(a),
 		&cobra.Command{
 			Use: "validate PROFILE…", Short: "Say everything that is wrong with profiles", Args: cobra.MinimumNArgs(1),
+			Long: `Say everything that is wrong with profiles: the language, the files that they name,
+the digests of their images, their bundles, and, where the key for them is at hand, their
+secrets.`,
 			Example: "  zarya profile validate census.yaml",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.validateProfiles(args) },
 		},
 		&cobra.Command{
-			Use: "show PROFILE", Short: "Print a profile as it is understood, secrets hidden", Args: cobra.ExactArgs(1),
+			Use: "show PROFILE", Short: "Print a profile as it is understood, with where each value came from", Args: cobra.ExactArgs(1),
 			Example: "  zarya profile show census.yaml",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.showProfile(args[0]) },
 		},
@@ -43,16 +46,25 @@ func newProfile(a *app) *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use: "list", Short: "List the profiles in this folder and in the user's", Args: cobra.NoArgs,
+			Use: "list", Short: "List the profiles of this folder, of the search path, and those that come with the program", Args: cobra.NoArgs,
 			Example: "  zarya profile list --json",
 			RunE:    func(*cobra.Command, []string) error { return a.listProfiles() },
 		},
-		&cobra.Command{
-			Use: "new FILE", Short: "Write a profile to begin with", Args: cobra.ExactArgs(1),
-			Example: "  zarya profile new census.yaml",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.newProfileFile(args[0]) },
-		},
 	)
+	return cmd
+}
+
+func newProfileNew(a *app) *cobra.Command {
+	var models, targets []string
+	cmd := &cobra.Command{
+		Use: "new FILE [--model MODEL… | -s TARGET]", Short: "Write a profile to begin with, for the tablet that is plugged in", Args: cobra.ExactArgs(1),
+		Long: `Write a commented, valid profile to begin with: for the models that are named, or for
+the tablet that is plugged in.`,
+		Example: "  zarya profile new census.yaml\n  zarya profile new census.yaml --model AGS3-L09 --model AGS3-W09",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.newProfileFile(args[0], models, targets) },
+	}
+	cmd.Flags().StringArrayVar(&models, "model", nil, "full `MODEL` code; repeatable")
+	a.targetFlags(cmd, &targets)
 	return cmd
 }
 
@@ -66,19 +78,12 @@ func (a *app) validateProfiles(names []string) error {
 	bad := 0
 	for _, name := range names {
 		it := item{Profile: name, Valid: true}
-		if _, err := loadProfile(name); err != nil {
+		for _, err := range a.wrongWith(name) {
 			it.Valid = false
+			it.Errors = append(it.Errors, err.Error())
+		}
+		if !it.Valid {
 			bad++
-			var e *exitError
-			if errors.As(err, &e) {
-				err = e.err
-			}
-			if inner := errors.Unwrap(err); inner != nil {
-				err = inner
-			}
-			for _, one := range profiles.Errors(err) {
-				it.Errors = append(it.Errors, one.Error())
-			}
 		}
 		items = append(items, it)
 	}
@@ -102,6 +107,56 @@ func (a *app) validateProfiles(names []string) error {
 	return nil
 }
 
+// wrongWith is everything that is wrong with a profile.
+func (a *app) wrongWith(name string) []error {
+	apart := func(err error) []error {
+		var e *exitError
+		if errors.As(err, &e) && e.err != nil {
+			err = e.err
+		}
+		if inner := errors.Unwrap(err); inner != nil && len(profiles.Errors(inner)) > 1 {
+			err = inner
+		}
+		return profiles.Errors(err)
+	}
+	p, err := loadProfile(name)
+	if err != nil {
+		return apart(err)
+	}
+	var wrong []error
+	if len(p.SecretNames()) > 0 && p.Secrets != nil && p.Secrets.File != "" && !fileThere(ageKeyFile()) {
+		a.warn("%s: the secrets are not checked: there is no key %s", name, ageKeyFile())
+	} else if err := a.loadSecrets(p); err != nil {
+		wrong = append(wrong, apart(err)...)
+	}
+	var uses []imageUse
+	for part, im := range p.Images {
+		uses = append(uses, imageUse{part, im.File})
+	}
+	slices.SortFunc(uses, func(a, b imageUse) int { return strings.Compare(a.partition, b.partition) })
+	for _, u := range uses {
+		opened, err := a.openImages([]imageUse{u})
+		if err != nil {
+			wrong = append(wrong, apart(err)...)
+			continue
+		}
+		if got := opened.of(u).Digest(); got != "sha256:"+p.Images[u.partition].SHA256 {
+			wrong = append(wrong, fmt.Errorf("images.%s: %s has %s, the profile says sha256:%s", u.partition, u.file, got, p.Images[u.partition].SHA256))
+		}
+		opened.close()
+	}
+	for _, c := range p.Bundles {
+		b, err := openBundle(c.File)
+		switch {
+		case err != nil:
+			wrong = append(wrong, apart(err)...)
+		case !c.Accepts(b.Manifest.Version):
+			wrong = append(wrong, fmt.Errorf("%s is version %s, and the profile wants %s", b.Path, b.Manifest.Version, c.Version))
+		}
+	}
+	return wrong
+}
+
 func (a *app) showProfile(name string) error {
 	p, err := loadProfile(name)
 	if err != nil {
@@ -110,36 +165,26 @@ func (a *app) showProfile(name string) error {
 	if a.json {
 		return a.document("profile", []any{p})
 	}
-	text, err := json.Marshal(p)
+	doc, err := p.Resolved()
 	if err != nil {
 		return err
 	}
-	var tree yaml.Node // JSON is YAML; the order of the keys is kept
-	if err := yaml.Unmarshal(text, &tree); err != nil {
-		return err
-	}
-	plainStyle(&tree)
 	enc := yaml.NewEncoder(a.stdout)
 	enc.SetIndent(2)
-	return errors.Join(enc.Encode(&tree), enc.Close())
+	return errors.Join(enc.Encode(doc), enc.Close())
 }
 
-// plainStyle turns JSON's braces and quotes into YAML's indentation.
-func plainStyle(n *yaml.Node) {
-	n.Style = 0
-	for _, c := range n.Content {
-		plainStyle(c)
-	}
+// profileItem is one line of the list.
+type profileItem struct {
+	Name   string   `json:"name"`
+	File   string   `json:"file"` // built in for those of the program
+	Models []string `json:"models"`
 }
 
 func (a *app) listProfiles() error {
-	type item struct {
-		Name   string   `json:"name"`
-		File   string   `json:"file"`
-		Models []string `json:"models"`
-	}
-	items := []item{}
-	for _, dir := range []string{".", profileFolder()} {
+	items := []profileItem{}
+	settings := profiles.Settings{Base: namedProfile}
+	for _, dir := range append([]string{"."}, profileFolders()...) {
 		files, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fail(exitStation, "", "%w", err)
@@ -149,14 +194,22 @@ func (a *app) listProfiles() error {
 				continue
 			}
 			path := filepath.Join(dir, f.Name())
-			p, err := profiles.Load(path)
+			p, err := profiles.Load(path, settings)
 			switch {
 			case err == nil:
-				items = append(items, item{p.Name, path, p.Tablet.Models})
+				items = append(items, profileItem{p.Name, path, p.Tablet.Models})
 			case dir != ".": // what is no profile in a working folder is nobody's business
 				a.warn("%s is not a valid profile; zarya profile validate says why", path)
 			}
 		}
+	}
+	for _, name := range profiles.Builtins() {
+		text, _ := profiles.Builtin(name)
+		p, err := profiles.Parse(name+".yaml", text, settings)
+		if err != nil {
+			return err
+		}
+		items = append(items, profileItem{name, "built in", p.Tablet.Models})
 	}
 	if a.json {
 		return a.document("profiles", items)
@@ -167,20 +220,67 @@ func (a *app) listProfiles() error {
 	return nil
 }
 
-func (a *app) newProfileFile(path string) error {
+// starterModel stands in the text of a new profile where the models go.
+const starterModel = "MODELS"
+
+func (a *app) newProfileFile(path string, models, targets []string) error {
+	if len(models) > 0 && len(targets) > 0 {
+		return fail(exitUsage, "give one of them", "--model and -s both say which tablet")
+	}
+	how := "put in your models"
+	if len(models) == 0 {
+		if found := a.pluggedIn(targets); len(found) > 0 {
+			models, how = found, "made for the "+strings.Join(found, ", ")+" that is plugged in"
+		} else if len(targets) > 0 {
+			return fail(exitNoDevice, "name it with --model", "no tablet there tells its model")
+		} else {
+			models = []string{"AGS3-L09"}
+		}
+	} else {
+		how = "made for " + strings.Join(models, ", ")
+	}
+	text := strings.ReplaceAll(starter, starterModel, strings.Join(models, ", "))
+	if _, err := profiles.Parse(path, []byte(text), profiles.Settings{}); err != nil {
+		return fail(exitUsage, "a model is a full code, such as AGS3-L09", "%w", err)
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a profile is no secret
 	if errors.Is(err, fs.ErrExist) {
 		return fail(exitUsage, "name another file", "%s is there already", path)
 	}
 	if err == nil {
-		_, err = f.Write(starter)
+		_, err = f.WriteString(text)
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
 		return fail(exitStation, "name a file that can be written", "%w", err)
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.stderr, "wrote %s: put in your models and images, then zarya profile validate %s\n", path, path)
+		fmt.Fprintf(a.stderr, "wrote %s: %s; then zarya profile validate %s\n", path, how, path)
 	}
 	return nil
+}
+
+// pluggedIn are the models of tablets that are there and tell them.
+func (a *app) pluggedIn(names []string) (models []string) {
+	if len(names) == 0 && len(typedTargets(names)) == 0 {
+		found, err := a.targets(nil)
+		if err != nil {
+			return nil // none, or several
+		}
+		names = []string{found[0].String()}
+	}
+	targets, err := a.targets(names)
+	if err != nil {
+		return nil
+	}
+	answers, err := each(a, targets, lookAt)
+	if err != nil {
+		return nil
+	}
+	for _, r := range answers {
+		if r.Value != nil && r.Value.Model != "" && !slices.Contains(models, r.Value.Model) {
+			models = append(models, r.Value.Model)
+		}
+	}
+	return models
 }

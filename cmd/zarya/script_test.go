@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 
 // smallDisk is zarya on a disk with little room.
 func smallDisk() {
-	limit := unix.Rlimit{Cur: 40 << 10, Max: 40 << 10}
+	limit := unix.Rlimit{Cur: 100 << 10, Max: 100 << 10}
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -78,7 +78,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold, "lock": lock,
+			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold, "lock": lock, "rpm": makeRPM,
 		},
 	})
 }
@@ -234,6 +234,32 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no kind %q", args[0])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o600))
+}
+
+// rpm FILE NAME VERSION writes a package with nothing in it: the lead, an empty signature
+// header, and a header with two tags (rpm's file format, version 3).
+func makeRPM(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: rpm FILE NAME VERSION")
+	}
+	header := func(tags map[uint32]string, order ...uint32) []byte {
+		var index, store []byte
+		for _, tag := range order {
+			for _, n := range []uint32{tag, 6, uint32(len(store)), 1} {
+				index = binary.BigEndian.AppendUint32(index, n)
+			}
+			store = append(append(store, tags[tag]...), 0)
+		}
+		b := []byte("\x8e\xad\xe8\x01\x00\x00\x00\x00")
+		b = binary.BigEndian.AppendUint32(b, uint32(len(order)))
+		b = binary.BigEndian.AppendUint32(b, uint32(len(store)))
+		return append(append(b, index...), store...)
+	}
+	lead := make([]byte, 96)
+	copy(lead, "\xed\xab\xee\xdb\x03")
+	b := append(lead, header(nil)...)
+	b = append(b, header(map[uint32]string{1000: args[1], 1001: args[2]}, 1000, 1001)...)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
 }
 
 func sparseHead(blocks, chunks uint32) []byte {

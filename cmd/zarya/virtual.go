@@ -31,6 +31,7 @@ type virtualOptions struct {
 	rate        string
 	busRate     string
 	writeRate   string
+	unlockCode  string
 	faults      []string
 	faultsOn    []string
 	ports       int
@@ -68,6 +69,7 @@ fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
 	f.StringVar(&o.maxDownload, "max-download", "", "max-download-size, such as 64MiB (default: the family's)")
 	f.StringVar(&o.rate, "rate", "", "bytes/s that each tablet takes, such as 40MB")
 	f.StringVar(&o.busRate, "bus-rate", "", "bytes/s that all tablets take together")
+	f.StringVar(&o.unlockCode, "unlock-code", "", "the `CODE` that oem unlock takes (with --fault locked)")
 	f.StringVar(&o.writeRate, "write-rate", "", "bytes/s that each tablet writes to its storage")
 	f.StringArrayVar(&o.faults, "fault", nil, "`SPEC` of a fault of every tablet, repeatable")
 	f.StringArrayVar(&o.faultsOn, "fault-on", nil, "`SERIAL=SPEC`: a fault of one tablet, repeatable")
@@ -285,7 +287,7 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 	for i := range o.count {
 		name := serial(i + 1)
 		configs = append(configs, virtual.Config{
-			Serial: name, Family: families[i%len(families)], Dir: o.state, MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3],
+			Serial: name, Family: families[i%len(families)], Dir: o.state, MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3], UnlockCode: o.unlockCode,
 			Bus: bus, Android: slices.Contains(o.android, name), Faults: append(append([]virtual.Fault(nil), common...), own[name]...), RebootTime: 2 * time.Second,
 			Log: func(format string, args ...any) {
 				if a.quiet {

@@ -198,6 +198,11 @@ func (im *Image) Digest() string { return im.index.Digest }
 // was not.
 func (im *Image) Packing() string { return im.packing }
 
+// Plain reports whether the digest is of the very bytes that the image expands to.
+func (im *Image) Plain() bool {
+	return im.index.Format == FormatRaw && im.packing == "" && !im.rooted
+}
+
 // Extents cover [0, Size), sorted, without gaps; they are shared: do not change them.
 func (im *Image) Extents() []Extent { return im.index.Extents }
 

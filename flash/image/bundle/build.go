@@ -5,6 +5,7 @@ package bundle
 import (
 	"archive/zip"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/zarya-station/zarya/flash/image"
 )
@@ -27,8 +29,43 @@ type Source struct {
 // Options say how a bundle is built.
 type Options struct {
 	Cache         *image.Cache
-	Folder        bool // a folder, not a zip
-	DisableVerity bool // change the flags of vbmeta images, so that a changed system starts
+	Folder        bool   // a folder, not a zip
+	DisableVerity bool   // change the flags of vbmeta images, so that a changed system starts
+	Profile       string // one of the files; "" is none
+	Files         []Extra
+}
+
+// Extra is a file that is no image: the profile, or what it names.
+type Extra struct {
+	Name string // in the bundle
+	Open func() (io.ReadCloser, int64, error)
+}
+
+// entry reads the file once, for the manifest.
+func (x Extra) entry() (File, error) {
+	r, _, err := x.Open()
+	if err != nil {
+		return File{}, err
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	sum := sha256.New()
+	n, err := io.Copy(sum, r)
+	return File{File: x.Name, Size: n, Digest: fmt.Sprintf("sha256:%x", sum.Sum(nil))}, err
+}
+
+// copy writes the file, and fails if it is not what it was.
+func (x Extra) copy(w io.Writer, was File) error {
+	r, _, err := x.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(w, sum), r)
+	if err == nil && (n != was.Size || fmt.Sprintf("sha256:%x", sum.Sum(nil)) != was.Digest) {
+		err = fmt.Errorf("%s was changed meanwhile", x.Name)
+	}
+	return err
 }
 
 // Build writes the bundle out, which must not be there, with what m says and the images.
@@ -98,6 +135,16 @@ func Build(ctx context.Context, out string, m Manifest, sources []Source, o Opti
 		if writers[name], err = stored(im, entry.Partition); err != nil {
 			return err
 		}
+	}
+	m.Profile = o.Profile
+	slices.SortFunc(o.Files, func(a, b Extra) int { return strings.Compare(a.Name, b.Name) })
+	for _, x := range o.Files {
+		f, err := x.entry()
+		if err != nil {
+			return &Error{Path: out, Problem: err.Error(), Err: err}
+		}
+		m.Files, order = append(m.Files, f), append(order, x.Name)
+		writers[x.Name] = func(w io.Writer) error { return x.copy(w, f) }
 	}
 	text, err := m.Encode()
 	if err != nil {

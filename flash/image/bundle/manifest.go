@@ -45,7 +45,16 @@ type Manifest struct {
 	MinBattery  int      `json:"min_battery,omitempty"`  // percent
 	Access      string   `json:"access"`                 // into the booted tablet: ssh, manual, none
 	Relockable  bool     `json:"relockable,omitempty"`
-	Images      []Image  `json:"images"` // in the order in which they are written
+	Images      []Image  `json:"images"`            // in the order in which they are written
+	Profile     string   `json:"profile,omitempty"` // one of the files
+	Files       []File   `json:"files,omitempty"`   // the profile and what it names, sorted
+}
+
+// File is a file that is no image.
+type File struct {
+	File   string `json:"file"`
+	Size   int64  `json:"size"`
+	Digest string `json:"digest"` // sha256:HEX
 }
 
 // Image is one image and the partition that it is for.
@@ -144,6 +153,30 @@ func (m *Manifest) check() error {
 		} else {
 			seen[key] = true
 		}
+	}
+	return m.checkFiles()
+}
+
+// ProfileFolder is where a profile and its files are.
+const ProfileFolder = "profile/"
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+func (m *Manifest) checkFiles() error {
+	last, profile := "", m.Profile == ""
+	for _, f := range m.Files {
+		switch {
+		case !safe(f.File), !strings.HasPrefix(f.File, ProfileFolder):
+			return fmt.Errorf("%q cannot be a file in a bundle", f.File)
+		case f.File <= last:
+			return fmt.Errorf("%s: the files are not sorted, or one is there twice", f.File)
+		case f.Size < 0, !digestForm.MatchString(f.Digest):
+			return fmt.Errorf("%s: a size of %d, a digest of %q", f.File, f.Size, f.Digest)
+		}
+		last, profile = f.File, profile || f.File == m.Profile
+	}
+	if !profile {
+		return fmt.Errorf("the profile %q is none of the files", m.Profile)
 	}
 	return nil
 }

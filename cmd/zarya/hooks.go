@@ -1,0 +1,121 @@
+// This file runs the programs by which a station is told of its jobs.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/profiles"
+)
+
+// hookFiles are the station's own configuration of hooks; the first that is there counts.
+func hookFiles() []string {
+	return []string{filepath.Join(filepath.Dir(profileFolder()), "hooks.yaml"), "/etc/zarya/hooks.yaml"}
+}
+
+// hooks are what is called; the profile makes the arguments.
+type hooks struct {
+	profile *profiles.Profile
+	by      map[string]profiles.Hook
+}
+
+// stationHooks are the station's, over those of a signed bundle.
+func (a *app) stationHooks(p *profiles.Profile, signed bool) (flash.Hooks, error) {
+	h := &hooks{profile: p, by: map[string]profiles.Hook{}}
+	if signed {
+		for name, hook := range p.Hooks {
+			h.by[name] = hook
+		}
+	} else if len(p.Hooks) > 0 {
+		a.warn("the hooks of the profile %s are not run: it is not from a signed bundle (the station's own are in %s)", p.Name, hookFiles()[0])
+	}
+	for _, file := range hookFiles() {
+		text, err := os.ReadFile(file) //nolint:gosec // the station's own configuration
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fail(exitStation, "", "%w", err)
+		}
+		own, err := profiles.ParseHooks(file, text)
+		if err != nil {
+			return nil, fail(exitInvalid, "mend the station's hooks", "%w", err)
+		}
+		for name, hook := range own {
+			h.by[name] = hook
+		}
+		break
+	}
+	if len(h.by) == 0 {
+		return nil, nil
+	}
+	return h, nil
+}
+
+// maxSaid is how much of a hook's words is kept.
+const maxSaid = 400
+
+// Call runs the program of a moment: no shell, no secrets, a time limit.
+func (h *hooks) Call(ctx context.Context, m flash.Moment, s *flash.Session, done *flash.JobDone) error {
+	hook, ok := h.by[string(m)]
+	if !ok {
+		return nil
+	}
+	argv := make([]string, len(hook.Argv))
+	for i, t := range hook.Argv {
+		v, err := h.profile.Expand(t, func(name string) (string, error) {
+			v, err := s.Fact(name)
+			if v == "" && err == nil {
+				v = "-" // what is not told must not stop a lamp
+			}
+			return v, err
+		})
+		if err != nil {
+			return err
+		}
+		argv[i] = v
+	}
+	limited, cancel := context.WithTimeout(ctx, time.Duration(hook.Timeout))
+	defer cancel()
+	cmd := exec.CommandContext(limited, argv[0], argv[1:]...) //nolint:gosec // that is what a hook is
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.Env = &said, &said, hookEnv(m, s, done)
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	words := strings.TrimSpace(said.String()[:min(said.Len(), maxSaid)])
+	switch {
+	case limited.Err() != nil && ctx.Err() == nil:
+		return fmt.Errorf("%s did not end within %s", argv[0], time.Duration(hook.Timeout))
+	case err != nil && words != "":
+		return fmt.Errorf("%s: %w: %s", argv[0], err, words)
+	case err != nil:
+		return fmt.Errorf("%s: %w", argv[0], err)
+	}
+	return nil
+}
+
+// hookEnv is all that a hook has in its environment.
+func hookEnv(m flash.Moment, s *flash.Session, done *flash.JobDone) []string {
+	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "ZARYA_HOOK=" + string(m)}
+	job := s.Job()
+	for name, v := range map[string]string{"JOB": job.ID, "PROFILE": job.Profile, "BUNDLE": job.Bundle, "PORT": s.Where().Port, "PORT_NAME": s.Where().PortName,
+		"ADDRESS": s.Where().Address, "SERIAL": s.Key().Serial, "MODEL": s.Key().Product} {
+		env = append(env, "ZARYA_"+name+"="+v)
+	}
+	if done != nil {
+		env = append(env, "ZARYA_RESULT="+string(done.Result), "ZARYA_CLASS="+string(done.Class), "ZARYA_STEP="+done.Step,
+			"ZARYA_RECORD="+done.Record, "ZARYA_INVENTORY="+done.Inventory, "ZARYA_RETRYABLE="+strconv.FormatBool(done.Retryable))
+	}
+	return env
+}
