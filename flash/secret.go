@@ -61,6 +61,10 @@ func (h *Secrets) empty() bool {
 	return len(h.hide) == 0
 }
 
+// ownWords are fields with names from a profile or of the program's own, in which a secret
+// cannot be: one that is a common word must not change them.
+var ownWords = []string{"Scope", "Profile", "Bundle", "Step", "Steps", "Images", "Class", "Result", "Verified", "Change", "Mode", "For", "Record"}
+
 // clean gives a copy of a struct without the secrets in its texts.
 func clean[T any](h *Secrets, value T) T {
 	if h.empty() {
@@ -85,7 +89,7 @@ func (h *Secrets) scrub(v reflect.Value) {
 		v.SetString(h.Clean(v.String()))
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
+			if f := v.Field(i); f.CanSet() && !slices.Contains(ownWords, v.Type().Field(i).Name) {
 				h.scrub(f)
 			}
 		}

@@ -280,7 +280,7 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 func (s *Session) openRestarted(ctx context.Context, window time.Duration) error {
 	deadline := time.Now().Add(window)
 	for {
-		if err := s.openBooted(ctx, time.Until(deadline)); err != nil || s.leaving == "" {
+		if err := s.openBooted(ctx, time.Until(deadline).Round(time.Second)); err != nil || s.leaving == "" {
 			return err
 		}
 		now, err := s.booted.Boot(ctx)

@@ -16,7 +16,7 @@ import (
 type Profile struct {
 	Name       string           `json:"name"`
 	Tablet     TabletMatch      `json:"tablet"`
-	Access     Access           `json:"access"`
+	Access     Access           `json:"access,omitzero"`
 	Bundles    []BundleChoice   `json:"bundles,omitempty"`
 	Images     map[string]Image `json:"images,omitempty"` // by partition
 	Partitions []string         `json:"partitions,omitempty"`
