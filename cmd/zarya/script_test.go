@@ -33,7 +33,7 @@ import (
 
 // TestMain makes this binary also the program: scripts and tests run it as zarya.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"zarya": main, "zarya-small-disk": smallDisk})
+	testscript.Main(leakChecked{m}, map[string]func(){"zarya": main, "zarya-small-disk": smallDisk, "nested-tablet": nestedTabletMain})
 }
 
 // smallDisk is zarya on a disk with little room.
@@ -242,6 +242,10 @@ func makeRPM(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: rpm FILE NAME VERSION")
 	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), rpmFile(args[1], args[2]), 0o600))
+}
+
+func rpmFile(name, version string) []byte {
 	header := func(tags map[uint32]string, order ...uint32) []byte {
 		var index, store []byte
 		for _, tag := range order {
@@ -258,8 +262,7 @@ func makeRPM(ts *testscript.TestScript, neg bool, args []string) {
 	lead := make([]byte, 96)
 	copy(lead, "\xed\xab\xee\xdb\x03")
 	b := append(lead, header(nil)...)
-	b = append(b, header(map[uint32]string{1000: args[1], 1001: args[2]}, 1000, 1001)...)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+	return append(b, header(map[uint32]string{1000: name, 1001: version}, 1000, 1001)...)
 }
 
 func sparseHead(blocks, chunks uint32) []byte {

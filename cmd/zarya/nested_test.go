@@ -1,0 +1,495 @@
+// The real parts of a booted tablet, sixteen times: OpenSSH, busybox, SFTP, D-Bus, dconf,
+// each in its own mount, process, name and network namespaces with its own root folder,
+// all with the same address. The client is in a namespace with no route out, so nothing
+// of this machine is changed or reached. nested_tablet_test.go is the tablet's side.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/ledger"
+	"github.com/zarya-station/zarya/profiles"
+)
+
+const (
+	nestedTablets = 16
+	nestedEnv     = "ZARYA_TEST_NESTED" // set inside the client's namespaces
+	nestedFlags   = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC
+)
+
+// TestNested runs TestNestedInside in namespaces of its own; where the kernel refuses
+// them, in the rig's guest.
+func TestNested(t *testing.T) {
+	if os.Getenv(nestedEnv) != "" {
+		return // we are inside
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestNestedInside$", "-test.v", "-test.timeout=40s")
+	cmd.Env = append(os.Environ(), nestedEnv+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: nestedFlags, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, syscall.EPERM) {
+		cmd = exec.Command("scripts/rig.sh", "scripts/rig-nested.sh")
+		cmd.Dir = "../.."
+		out, err = cmd.CombinedOutput()
+	}
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestNestedInside")) {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "measured:") {
+			t.Log(strings.TrimSpace(line))
+		}
+	}
+}
+
+// nest is the tablets of one test.
+type nest struct {
+	t       *testing.T
+	dir     string
+	tablets []*nestedTablet
+}
+
+type nestedTablet struct {
+	name  string // of the client's end of its cable
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	said  lockedBuffer
+	ready chan struct{}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sh(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v: %s", args, err, out)
+	}
+}
+
+func startNest(t *testing.T, count int) *nest {
+	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	must(t, unix.Mount("proc", "/proc", "proc", 0, ""))
+	t.Cleanup(func() { _ = unix.Unmount("/proc", unix.MNT_DETACH) })
+	sh(t, "ip", "link", "set", "lo", "up")
+	n := &nest{t: t, dir: t.TempDir()}
+	n.write("su.c", nestedSu)
+	sh(t, "cc", "-O", "-o", filepath.Join(n.dir, "devel-su"), filepath.Join(n.dir, "su.c"))
+	for i := range count {
+		n.start(i)
+	}
+	for _, tab := range n.tablets {
+		select {
+		case <-tab.ready:
+		case <-time.After(time.Minute):
+			t.Fatalf("%s does not come up:\n%s", tab.name, tab.said.String())
+		}
+	}
+	return n
+}
+
+// start makes a tablet and the cable to it: a pair of interfaces.
+func (n *nest) start(i int) {
+	t := n.t
+	root := filepath.Join(n.dir, fmt.Sprint(i))
+	must(t, os.Mkdir(root, 0o755))
+	self, err := os.Executable()
+	must(t, err)
+	openssh, err := filepath.Abs("../../.tools/openssh")
+	must(t, err)
+	tab := &nestedTablet{name: fmt.Sprintf("t%d", i), ready: make(chan struct{})}
+	tab.cmd = exec.Command(self)
+	tab.cmd.Args = []string{"nested-tablet", root, fmt.Sprint(i), openssh, filepath.Join(n.dir, "devel-su")}
+	tab.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: nestedFlags, Pdeathsig: syscall.SIGKILL}
+	out, err := tab.cmd.StdoutPipe()
+	must(t, err)
+	tab.cmd.Stderr = &tab.said
+	tab.stdin, err = tab.cmd.StdinPipe()
+	must(t, err)
+	must(t, tab.cmd.Start())
+	t.Cleanup(func() { _ = tab.cmd.Process.Kill(); _ = tab.cmd.Wait() })
+	go func() {
+		b := make([]byte, 6)
+		if _, err := io.ReadFull(out, b); err == nil && string(b) == "ready\n" {
+			close(tab.ready)
+		}
+		_, _ = io.Copy(&tab.said, out)
+	}()
+	sh(t, "ip", "link", "add", tab.name, "type", "veth", "peer", "name", "eth0", "netns", fmt.Sprint(tab.cmd.Process.Pid))
+	sh(t, "ip", "link", "set", tab.name, "up")
+	if i == 0 { // one address of the network is enough for all of them
+		sh(t, "ip", "addr", "add", "192.168.2.1/24", "dev", tab.name)
+	}
+	_, err = io.WriteString(tab.stdin, "cable\n")
+	must(t, err)
+	n.tablets = append(n.tablets, tab)
+}
+
+// tell makes a tablet do what its side understands: fill, free.
+func (n *nest) tell(i int, word string) {
+	_, err := io.WriteString(n.tablets[i].stdin, word+"\n")
+	must(n.t, err)
+	deadline := time.Now().Add(20 * time.Second)
+	for !strings.Contains(n.tablets[i].said.String(), "done "+word) {
+		if time.Now().After(deadline) {
+			n.t.Fatalf("%s does not %s:\n%s", n.tablets[i].name, word, n.tablets[i].said.String())
+		}
+		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // another process, that says it in a pipe
+	}
+}
+
+// cable is a target at the end of an interface, as a port's is.
+type cable struct {
+	name string
+	then string                   // the interface after the connection that breaks; "": the same
+	cut  int64                    // bytes after which a connection breaks; 0: never
+	on   int64                    // which connection that is, from 1 on
+	dial func() (net.Conn, error) // in place of a tablet; nil: none
+	used *atomic.Int64
+}
+
+func (c cable) String() string     { return c.name }
+func (c cable) Where() flash.Where { return flash.Where{Port: c.name} }
+
+func (c cable) Fastboot(context.Context) (fastboot.Transport, error) {
+	return nil, errors.New("there is no fastboot here")
+}
+
+func (c cable) Dial(ctx context.Context, port int) (net.Conn, error) {
+	if c.dial != nil {
+		return c.dial()
+	}
+	count := c.used.Add(1)
+	name := c.name
+	if count > c.on && c.then != "" {
+		name = c.then
+	}
+	d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		cerr := raw.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), name) })
+		return errors.Join(cerr, err)
+	}}
+	conn, err := d.DialContext(ctx, "tcp", fmt.Sprintf("192.168.2.15:%d", port))
+	if err == nil && count == c.on && c.cut > 0 {
+		conn = &cutConn{Conn: conn, left: c.cut}
+	}
+	return conn, err
+}
+
+// cutConn breaks after so many bytes to the tablet.
+type cutConn struct {
+	net.Conn
+	left int64
+}
+
+func (c *cutConn) Write(p []byte) (int, error) {
+	if c.left -= int64(len(p)); c.left < 0 {
+		return 0, errors.Join(io.ErrClosedPipe, c.Close())
+	}
+	return c.Conn.Write(p)
+}
+
+// provision runs a profile on targets, with the ledger, and gives the results and all
+// that was told.
+func (n *nest) provision(profile string, targets ...cable) (results []flash.JobDone, told string, took time.Duration) {
+	t := n.t
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, secrets: &flash.Secrets{}, ledger: "sqlite:" + filepath.Join(n.dir, "ledger.db"), quiet: true}
+	a.watchSignals()
+	defer a.unwatchSignals()
+	p, err := a.prepare(jobOptions{profile: profile, trust: trustDir}, flash.ScopeProvision)
+	must(t, err)
+	defer p.close()
+	var list []target
+	for i := range targets {
+		targets[i].used = &atomic.Int64{}
+		list = append(list, targets[i])
+	}
+	run := newID()
+	l, err := ledger.Open(t.Context(), filepath.Join(n.dir, "ledger.db"), "nest")
+	must(t, err)
+	defer func() { must(t, l.Close()) }()
+	var lines lockedBuffer
+	events := flash.NewEvents(run, func(e flash.Event) {
+		b, err := e.MarshalJSON()
+		if err != nil {
+			t.Error(err)
+		}
+		fmt.Fprintf(&lines, "%s\n", b)
+	})
+	events.Hide(a.secrets)
+	r := &flash.Runner{Events: events, Recorder: l, Drain: a.drain, Secrets: a.secrets}
+	if p.profile.Identity != nil {
+		r.Identities = &hiding{l.Identities(&seal{}), p.profile, a.secrets}
+	}
+	jobs := p.jobs(run, list)
+	start := time.Now()
+	results = r.Run(t.Context(), jobs)
+	took = time.Since(start)
+	events.Close()
+	return results, lines.String(), took
+}
+
+func (n *nest) write(name, text string) string {
+	file := filepath.Join(n.dir, name)
+	must(n.t, os.MkdirAll(filepath.Dir(file), 0o755))
+	must(n.t, os.WriteFile(file, []byte(text), 0o600))
+	return file
+}
+
+const nestedProfile = `zarya: 1
+name: nested
+tablet: {models: [AGS3-L09]}
+identity: {pool: census, columns: [inventory, hostname, eap_user, eap_password]}
+ssh: {user: defaultuser, password: "{{ secret.login }}", root: devel-su, root-password: "{{ secret.root }}"}
+provision:
+  - regenerate: [machine-id, ssh-host-keys]
+  - hostname: "{{ identity.hostname }}"
+  - timezone: Europe/Moscow
+  - locale: ru_RU.UTF-8
+  - ca: [certs/root.pem]
+  - wifi: {ssid: CENSUS, security: ieee8021x, user: "{{ identity.eap_user }}", password: "{{ identity.eap_password }}", ca: certs/root.pem}
+  - file: {content: "{{ identity.inventory }} {{ fact.os-release.VERSION_ID }}\n", to: /etc/census/kiosk.conf, mode: "0640"}
+  - file: {from: big.bin, to: /home/defaultuser/big.bin}
+  - packages: [{rpm: app.rpm, name: ru.census.app, version: "3.2.1"}]
+  - dconf: {/apps/kiosk/enabled: true, /apps/kiosk/url: "https://census.example/{{ tablet.serial }}", /apps/kiosk/level: 3}
+  - dbus: {destination: org.freedesktop.DBus, object: /org/freedesktop/DBus, method: org.freedesktop.DBus.GetId, changes: never}
+  - dbus: {bus: session, destination: org.freedesktop.DBus, object: /org/freedesktop/DBus, method: org.freedesktop.DBus.NameHasOwner, args: ["org.freedesktop.DBus"], is: "(true,)", changes: never}
+  - units: {enable: [census-agent.service], mask: [debug-shell.service]}
+  - authorized-keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBpNkmVBgRYGGkDl2h3QkFbJkQ5sRyCrc7OaJmg0N1iF owner"]
+  - wizard: done
+  - reboot: if-changed
+  - exec: {argv: [/usr/local/bin/selftest, --quick, "it's $HOME"], changes: never}
+checks:
+  - {fact: os-release.ID, is: auroraos}
+  - {fact: machine-id, unique: ledger}
+  - {fact: wifi-mac, unique: ledger, is-not: "00:00:00:00:00:00"}
+  - {fact: imei, valid: luhn, unique: ledger}
+  - {fact: hostname, is: "{{ identity.hostname }}"}
+  - {fact: battery, min: 30}
+  - {fact: storage, min: 1000000}
+`
+
+// TestNestedInside is the test; outside of the namespaces it does nothing, and TestNested
+// fails if it is not run inside.
+func TestNestedInside(t *testing.T) {
+	if os.Getenv(nestedEnv) == "" {
+		return
+	}
+	t.Setenv("ZARYA_SECRET_LOGIN", "aurora-login")
+	t.Setenv("ZARYA_SECRET_ROOT", "aurora-root")
+	n := startNest(t, nestedTablets)
+	t.Setenv("ZARYA_AGE_KEY", filepath.Join(n.dir, "age.key"))
+	t.Setenv("XDG_CONFIG_HOME", n.dir)
+	sh(t, "age-keygen", "-o", filepath.Join(n.dir, "age.key"))
+	must(t, os.Mkdir(filepath.Join(n.dir, "certs"), 0o755))
+	sh(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-out", filepath.Join(n.dir, "certs/root.pem"), "-subj", "/CN=root", "-days", "3650")
+	n.write("app.rpm", string(rpmFile("ru.census.app", "3.2.1")))
+	n.write("big.bin", strings.Repeat("0123456789abcdef", 64<<10))
+	rows := "inventory,hostname,eap_user,eap_password\n"
+	for i := range nestedTablets + 4 {
+		rows += fmt.Sprintf("C-%03d,census-%03d,user-%d,canary-%d-password\n", i, i, i, i)
+	}
+	list, err := readIdentities(n.write("list.csv", rows), nil)
+	must(t, err)
+	l, err := ledger.Open(t.Context(), filepath.Join(n.dir, "ledger.db"), "nest")
+	must(t, err)
+	_, err = l.Import(t.Context(), "census", list, &seal{})
+	must(t, errors.Join(err, l.Close()))
+	profile := n.write("nested.yaml", nestedProfile)
+	all := make([]cable, nestedTablets)
+	for i := range all {
+		all[i].name = fmt.Sprintf("t%d", i)
+	}
+
+	// One alone, then all: one has a package manager that fails, one loses its
+	// connection in the middle of the big file.
+	results, told, alone := n.provision(profile, all[0])
+	if results[0].Result != flash.Pass {
+		t.Fatalf("%+v\n%s\n%s", results[0], told, n.tablets[0].said.String())
+	}
+	n.tell(5, "apm-fails")
+	all[7].cut, all[7].on = 400_000, 2 // the second is after the host keys
+	results, told, together := n.provision(profile, all[1:]...)
+	for i, r := range results {
+		switch tablet := i + 1; {
+		case tablet == 5:
+			if r.Result != flash.Fail || r.Class != flash.ClassDevice || !strings.Contains(r.Error, "ru.omp.APM.Error.Busy") {
+				t.Errorf("tablet 5, whose package manager fails: %+v", r)
+			}
+		case r.Result != flash.Pass || tablet == 7 && r.Retries == 0:
+			t.Errorf("tablet %d: %+v\n%s", tablet, r, n.tablets[tablet].said.String())
+		}
+	}
+	if strings.Contains(told, "canary-") || strings.Contains(told, "aurora-login") || strings.Contains(told, "aurora-root") {
+		t.Error("a secret is in the events")
+	}
+	t.Logf("measured: one tablet in %v, %d in %v; the client's own time on a CPU so far %v of %v", alone, len(all)-1, together, cpuTime(), alone+together)
+
+	// Again: nothing changes. The one that failed is done now, with the same identity.
+	n.tell(5, "apm-works")
+	all[7].cut = 0
+	results, told, again := n.provision(profile, all...)
+	for i, r := range results {
+		want := flash.Compliant
+		if i == 5 {
+			want = flash.Pass
+		}
+		if r.Result != want {
+			t.Errorf("again, tablet %d: %+v", i, r)
+		}
+		if r.Inventory == "" {
+			t.Errorf("tablet %d has no inventory number", i)
+		}
+	}
+	if strings.Count(told, `"result":"changed"`) > 10 {
+		t.Error("the second run changes things")
+	}
+	t.Logf("measured: %d again in %v", len(all), again)
+	n.holds()
+
+	n.trouble()
+}
+
+// cpuTime is what this process has had of a CPU.
+func cpuTime() time.Duration {
+	var r unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &r) // never fails with these
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// holds looks at the tablets from inside.
+func (n *nest) holds() {
+	t := n.t
+	ids, hosts := map[string]int{}, map[string]int{}
+	for i := range n.tablets {
+		n.tell(i, "show")
+		said := n.tablets[i].said.String()
+		value := func(key string) string {
+			_, rest, _ := strings.Cut(said, "show "+key+"=")
+			v, _, _ := strings.Cut(rest, "\n")
+			return v
+		}
+		ids[value("machine-id")]++
+		hosts[value("hostname")]++
+		for key, want := range map[string]string{
+			"kiosk": fmt.Sprintf("C-%03d 5.1.0.100", -1), "url": fmt.Sprintf("'https://census.example/SN%04d'", i), "level": "3",
+			"big": "1048576 defaultuser 644", "kiosk-mode": "root 640", "package": "3.2.1", "agent": "enabled", "debug": "masked", "wizard": "yes", "anchor": "yes", "zone": "/usr/share/zoneinfo/Europe/Moscow",
+			"locale": "LANG=ru_RU.UTF-8", "left": "",
+		} {
+			got := value(key)
+			if key == "kiosk" {
+				if !strings.HasPrefix(got, "C-") || !strings.HasSuffix(got, " 5.1.0.100") {
+					t.Errorf("tablet %d: kiosk.conf is %q", i, got)
+				}
+				continue
+			}
+			if got != want {
+				t.Errorf("tablet %d: %s is %q, not %q", i, key, got, want)
+			}
+		}
+	}
+	if len(ids) != len(n.tablets) || len(hosts) != len(n.tablets) {
+		t.Errorf("machine-ids %v, hostnames %v", ids, hosts)
+	}
+}
+
+// trouble is what can go wrong with a tablet.
+func (n *nest) trouble() {
+	t := n.t
+	plain := "zarya: 1\nname: small\ntablet: {models: [AGS3-L09]}\nssh: {user: defaultuser, password: aurora-login, root: devel-su, root-password: aurora-root}\nprovision:\n"
+	one := func(what, steps string, c cable, class flash.Class, words string) {
+		t.Helper()
+		results, told, _ := n.provision(n.write(what+".yaml", plain+steps), c)
+		if r := results[0]; r.Result != flash.Fail || r.Class != class || !strings.Contains(r.Error+r.Hint, words) {
+			t.Errorf("%s: %+v\n%s", what, r, told)
+		}
+	}
+	// A server that accepts and says nothing; one that says something else.
+	for what, greeting := range map[string]string{"silent": "", "other": "220 mail\r\n"} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		var open sync.WaitGroup
+		open.Go(func() {
+			for {
+				c, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.WriteString(c, greeting)
+				defer func() { _ = c.Close() }()
+			}
+		})
+		one(what, "  - hostname: x\n", cable{name: what, dial: func() (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) }}, flash.ClassTimeout, "no system answers")
+		_ = listener.Close()
+		open.Wait()
+	}
+	// Another tablet in mid-job: its host key is another.
+	one("swapped", "  - file: {from: big.bin, to: /home/defaultuser/swapped.bin}\n", cable{name: "t1", then: "t2", cut: 300_000, on: 1}, flash.ClassDevice, "the host key is")
+	// A step that asks for a password gets none, and ends.
+	one("asks", "  - exec: {argv: [/usr/local/bin/asks]}\n", cable{name: "t3"}, flash.ClassDevice, "Password:")
+	// One that never ends is ended.
+	one("endless", "  - exec: {argv: [/bin/sleep, 1000], timeout: 300ms}\n", cable{name: "t3"}, flash.ClassTimeout, "did not answer within 300ms")
+	// A wrong root password.
+	results, _, _ := n.provision(n.write("wrong.yaml", strings.Replace(plain, "aurora-root", "wrong-one", 1)+"  - hostname: x\n"), cable{name: "t3"})
+	if r := results[0]; r.Class != flash.ClassProfile || strings.Contains(r.Error, "wrong-one") {
+		t.Errorf("a wrong root password: %+v", r)
+	}
+	// A full disk, then room again: nothing half written is left.
+	n.tell(4, "fill")
+	one("full", "  - file: {from: big.bin, to: /home/defaultuser/full.bin}\n", cable{name: "t4"}, flash.ClassDevice, "no room left")
+	n.tell(4, "free")
+	results, told, _ := n.provision(filepath.Join(n.dir, "full.yaml"), cable{name: "t4"})
+	if results[0].Result != flash.Pass {
+		t.Errorf("room again: %+v\n%s", results[0], told)
+	}
+	// Finished: nobody gets in any more.
+	finish := n.write("finish.yaml", plain+"  - hostname: last\nfinish:\n  - lock-state: {leave: unlocked, because: a test}\n  - developer-mode: disabled\n")
+	results, told, _ = n.provision(finish, cable{name: "t6"})
+	if results[0].Result != flash.Pass || !strings.Contains(told, `"step":"developer-mode:disabled"`) {
+		t.Errorf("finish: %+v\n%s\n%s", results[0], told, n.tablets[6].said.String())
+	}
+	one("closed", "  - hostname: x\n", cable{name: "t6"}, flash.ClassTimeout, "no system answers")
+	if _, err := profiles.Load(finish, profiles.Settings{}); err != nil {
+		t.Error(err)
+	}
+}
