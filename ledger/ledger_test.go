@@ -523,3 +523,136 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	})
 }
+
+// TestClashes holds two stations to each other: what neither could know when it said PASS.
+func TestClashes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l.db")
+	pass := func(station, job, serial, mac, id string) error {
+		l, err := Open(t.Context(), path, station)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		if _, err := l.db.Exec("DELETE FROM claim"); err != nil { // as if this station were alone
+			t.Fatal(err)
+		}
+		_, err = l.Result(flash.Job{ID: job}, flash.Where{Serial: serial}, flash.JobDone{Result: flash.Pass,
+			Facts: map[string]string{"usb-serial": serial, "wifi-mac": mac, "machine-id": id}, Unique: []string{"machine-id", "usb-serial"}})
+		return err
+	}
+	for _, r := range [][5]string{{"a", "1", "S1", "m1", "x"}, {"b", "2", "S2", "m2", "x"}, {"b", "3", "S1", "m1", "x"}, {"b", "4", "S3", "m3", "y"}, {"a", "5", "S3", "m4", "z"}} {
+		if err := pass(r[0], r[1], r[2], r[3], r[4]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := OpenReader(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	got, err := l.Clashes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Clash{{"machine-id", "x", [2]string{"a-1", "b-1"}}, {"usb-serial", "S3", [2]string{"a-2", "b-3"}}}
+	found := map[Clash]bool{}
+	for _, c := range got {
+		found[c] = true
+	}
+	for _, c := range want {
+		if !found[c] {
+			t.Errorf("%v is not found: %v", c, got)
+		}
+	}
+}
+
+// TestClaims holds one station's tablets to each other, many at once.
+func TestClaims(t *testing.T) {
+	l, err := OpenMemory("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	result := func(job, serial, mac, id string) error {
+		_, err := l.Result(flash.Job{ID: job}, flash.Where{}, flash.JobDone{Result: flash.Pass,
+			Facts: map[string]string{"usb-serial": serial, "wifi-mac": mac, "machine-id": id}, Unique: []string{"machine-id", "usb-serial", "wifi-mac"}})
+		return err
+	}
+	var wg sync.WaitGroup
+	var passed, double atomic.Int32
+	for i := range 16 { // all with one machine-id: one of them may have it
+		wg.Go(func() {
+			var d *flash.DoubleError
+			switch err := result(fmt.Sprint(i), fmt.Sprintf("S%d", i), fmt.Sprintf("m%d", i), "same"); {
+			case err == nil:
+				passed.Add(1)
+			case errors.As(err, &d) && d.Fact == "machine-id":
+				double.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if passed.Load() != 1 || double.Load() != 15 {
+		t.Errorf("%d passed, %d did not", passed.Load(), double.Load())
+	}
+	if err := result("again", "T", "mt", "own"); err != nil {
+		t.Error(err)
+	}
+	if err := result("again", "T", "mt", "new"); err != nil {
+		t.Errorf("the same tablet with a new machine-id: %v", err)
+	}
+	var d *flash.DoubleError
+	if err := result("twin", "T", "other", "third"); !errors.As(err, &d) || d.Fact != "usb-serial" {
+		t.Errorf("another tablet with its serial: %v", err)
+	}
+	if _, err := l.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAssignOnce draws from a pool with many hands.
+func TestAssignOnce(t *testing.T) {
+	l, err := OpenMemory("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	var rows []NewIdentity
+	for i := range 20 {
+		rows = append(rows, NewIdentity{Columns: map[string]string{"n": fmt.Sprint(i)}})
+	}
+	if n, err := l.Import(t.Context(), "p", rows, nil); err != nil || n != 20 {
+		t.Fatal(n, err)
+	}
+	ids := l.Identities(nil)
+	var mu sync.Mutex
+	got := map[int64]string{}
+	var wg sync.WaitGroup
+	for i := range 60 { // twenty tablets, each three times
+		wg.Go(func() {
+			serial := fmt.Sprintf("S%d", i%20)
+			id, err := ids.Assign(t.Context(), "p", serial, "job")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if was, ok := got[id.ID]; ok && was != serial {
+				t.Errorf("%d is given to %s and %s", id.ID, was, serial)
+			}
+			got[id.ID] = serial
+		})
+	}
+	wg.Wait()
+	var empty *flash.PoolError
+	if _, err := ids.Assign(t.Context(), "p", "", "job"); !errors.As(err, &empty) || len(got) != 20 {
+		t.Errorf("%v, %d given", err, len(got))
+	}
+}

@@ -391,7 +391,8 @@ func newLedgerVerify(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify",
 		Short: "Check that no entry of the ledger was changed, removed or put in between",
-		Long: `Check that no entry of the ledger was changed, removed or put in between.
+		Long: `Check that no entry of the ledger was changed, removed or put in between; and warn of
+what only one tablet can have and two have, as stations see that do not know of each other.
 
 Prints where each station's chain ends. Kept elsewhere, that line also shows later
 whether entries were cut off at the end, which the chain itself cannot.`,
@@ -402,6 +403,13 @@ whether entries were cut off at the end, which the chain itself cannot.`,
 				heads, err := l.Verify(ctx)
 				if err != nil {
 					return fail(exitInvalid, "keep this file as it is, and compare it with a backup or an export", "the ledger is broken: %w", err)
+				}
+				clashes, err := l.Clashes(ctx)
+				if err != nil {
+					return err
+				}
+				for _, c := range clashes { // found by two stations that did not know of each other
+					a.warn("%s %q is on two tablets: records %s and %s", c.Fact, c.Value, c.Records[0], c.Records[1])
 				}
 				if a.json {
 					return a.document("heads", append([]ledger.Head{}, heads...))

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
@@ -157,8 +158,12 @@ func (a *app) loadSecrets(p *profiles.Profile) error {
 }
 
 // seal encrypts secrets of identities for this station. Its key is read at the first use.
-type seal struct{ keys []age.Identity }
+type seal struct {
+	mu   sync.Mutex     // the keys keep things for themselves: one use at a time
+	keys []age.Identity // guarded by mu
+}
 
+// load reads the keys; mu is held.
 func (s *seal) load() (err error) {
 	if s.keys == nil {
 		s.keys, err = ageKeys()
@@ -168,6 +173,8 @@ func (s *seal) load() (err error) {
 
 // Seal encrypts for the station's own key.
 func (s *seal) Seal(plain []byte) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err := s.load(); err != nil {
 		return "", err
 	}
@@ -194,6 +201,8 @@ func (s *seal) Seal(plain []byte) (string, error) {
 
 // Open decrypts.
 func (s *seal) Open(sealed string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err := s.load(); err != nil {
 		return nil, err
 	}
