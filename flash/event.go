@@ -227,6 +227,7 @@ const (
 	StepAlready StepResult = "already"
 	StepFail    StepResult = "fail"
 	StepSkipped StepResult = "skipped" // its condition does not hold
+	StepDiffers StepResult = "differs" // compared only: there is something for it to do
 )
 
 // JobResult is how a job ended.

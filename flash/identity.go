@@ -24,6 +24,8 @@ type Identities interface {
 	// "" is a tablet without a serial: it always gets a free one. A *PoolError means that
 	// there is none.
 	Assign(ctx context.Context, pool, serial, job string) (*Identity, error)
+	// Held is the identity that the tablet has; nil is none.
+	Held(ctx context.Context, pool, serial string) (*Identity, error)
 	// Bind says that the identity was read back from the tablet.
 	Bind(ctx context.Context, id *Identity, job string) error
 	// Burn says that the identity must never be given to another tablet.

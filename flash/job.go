@@ -49,6 +49,7 @@ type Job struct {
 	Pool    string        // of identities; "": none is needed
 	Words   string        // what the operator must do before the booted tablet lets anybody in; ""
 	Hooks   Hooks         // nil: none
+	Check   bool          // compare a booted tablet with the steps, and change nothing
 	// Plan chooses what is done once it is known what the tablet is; nil: the fields
 	// above say it. A *Failure means that there is nothing for this tablet.
 	Plan func(Key) (Plan, error)

@@ -162,7 +162,13 @@ func (s *Session) run(ctx context.Context) (done JobDone) {
 	if s.proof != nil && err != nil {
 		s.proof.settle(false)
 	}
-	done = s.finish(start, s.settle(ctx, err))
+	if !s.job.Check {
+		err = s.settle(ctx, err)
+	}
+	done = s.finish(start, err)
+	if s.job.Check {
+		return done
+	}
 	moment := HookAfter
 	if done.Result != Pass && done.Result != Compliant {
 		moment = HookFailed
@@ -266,6 +272,9 @@ func (s *Session) work(ctx context.Context) error {
 	}
 	if err := s.phase("plan", s.plan); err != nil {
 		return err
+	}
+	if s.job.Check {
+		return s.look(ctx)
 	}
 	if s.mode == usb.Booted && (s.job.Scope == ScopeRun || s.temporary()) {
 		if err := s.phase("compare", func() error { return s.compare(ctx) }); err != nil || s.compliant {

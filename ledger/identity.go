@@ -214,7 +214,7 @@ type supply struct {
 
 // Assign gives a tablet its identity, or the first free one.
 func (s *supply) Assign(_ context.Context, pool, serial, job string) (*flash.Identity, error) {
-	id := &flash.Identity{Pool: pool, Columns: map[string]string{}}
+	id := &flash.Identity{Pool: pool}
 	body := &identityBody{Pool: pool, Job: job, Serial: serial}
 	var columns, sealed string
 	_, err := s.l.addWith(KindAssign, body, func(tx *sql.Tx) error {
@@ -250,23 +250,46 @@ func (s *supply) Assign(_ context.Context, pool, serial, job string) (*flash.Ide
 	if err != nil && !errors.Is(err, errNothing) {
 		return nil, err
 	}
-	if err := json.Unmarshal([]byte(columns), &id.Columns); err != nil {
+	return id, s.open(id, columns, sealed)
+}
+
+// Held is what a tablet has.
+func (s *supply) Held(ctx context.Context, pool, serial string) (*flash.Identity, error) {
+	if serial == "" {
+		return nil, nil
+	}
+	id := &flash.Identity{Pool: pool}
+	var columns, sealed string
+	err := s.l.db.QueryRowContext(ctx, "SELECT id, columns, sealed FROM identity WHERE pool = ? AND serial = ? AND state IN ('assigned', 'bound')", pool, serial).Scan(&id.ID, &columns, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	if sealed != "" {
-		plain, err := s.seal.Open(sealed)
-		if err != nil {
-			return nil, &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("the secrets of %d cannot be opened: %v", id.ID, err), Hint: "use the key with which the pool was imported (ZARYA_AGE_KEY)"}
-		}
-		secrets := map[string]string{}
-		if err := json.Unmarshal(plain, &secrets); err != nil {
-			return nil, err
-		}
-		for k, v := range secrets {
-			id.Columns[k] = v
-		}
+	return id, s.open(id, columns, sealed)
+}
+
+// open fills in a row's columns, the secret ones too.
+func (s *supply) open(id *flash.Identity, columns, sealed string) error {
+	if err := json.Unmarshal([]byte(columns), &id.Columns); err != nil {
+		return err
 	}
-	return id, nil
+	if sealed == "" {
+		return nil
+	}
+	plain, err := s.seal.Open(sealed)
+	if err != nil {
+		return &flash.PoolError{Pool: id.Pool, Problem: fmt.Sprintf("the secrets of %d cannot be opened: %v", id.ID, err), Hint: "use the key with which the pool was imported (ZARYA_AGE_KEY)"}
+	}
+	secrets := map[string]string{}
+	if err := json.Unmarshal(plain, &secrets); err != nil {
+		return err
+	}
+	for k, v := range secrets {
+		id.Columns[k] = v
+	}
+	return nil
 }
 
 // Bind says that the tablet has it.

@@ -449,7 +449,7 @@ func (p *Profile) checkWiFi(pointer string, w *WiFi) {
 		if w.Passphrase != nil {
 			t.at(pointer+"/passphrase", "ieee8021x has a user and a password, no passphrase")
 		}
-		if w.User == nil || w.EAP != "tls" && w.Password == nil {
+		if w.User == nil || w.Password == nil {
 			t.at(pointer, "security: ieee8021x needs user and password")
 		}
 		if w.CA == "" {

@@ -33,7 +33,7 @@ type WiFi struct {
 	Security   string // none, psk, ieee8021x
 	Passphrase Value  // psk
 	Hidden     bool
-	EAP        string // peap, ttls, tls
+	EAP        string // peap, ttls
 	Phase2     string // MSCHAPV2 by default
 	User       Value
 	Password   Value
@@ -91,10 +91,7 @@ func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
 		}
 	}
 	if w.Security == "ieee8021x" {
-		lines = append(lines, "EAP = "+w.EAP)
-		if w.EAP != "tls" {
-			lines = append(lines, "Phase2 = "+w.Phase2)
-		}
+		lines = append(lines, "EAP = "+w.EAP, "Phase2 = "+w.Phase2)
 		add("Identity", w.User)
 		add("Passphrase", w.Password)
 		if w.CA != nil {

@@ -73,7 +73,7 @@ add "$(command -v ip)" /bin/ip # its network namespaces
 sshd=$root/.tools/openssh/usr/sbin/sshd
 [ -x "$sshd" ] || sshd=$(command -v sshd)
 LD_LIBRARY_PATH=$(echo "$root"/.tools/openssh/usr/lib/*-linux-gnu) add "$sshd" /usr/sbin/sshd
-for m in virtio_pci virtio_net 9p 9pnet_virtio xhci_pci cdc_ether rndis_host dummy_hcd usb_f_ecm usb_f_rndis; do
+for m in virtio_pci virtio_net 9p 9pnet_virtio overlay veth xhci_pci cdc_ether rndis_host dummy_hcd usb_f_ecm usb_f_rndis; do
   modprobe -d "$rig/kernel" -S "$version" --show-depends "$m" | awk '$1 == "insmod" {print $2}'
 done | sort -u | while read -r ko; do
   install -D "$ko" "$initramfs/lib/modules/${ko#*/lib/modules/}"
@@ -83,6 +83,13 @@ depmod -b "$initramfs" "$version"
 cp scripts/rig-guest.sh "$initramfs/init"
 chmod +x "$initramfs/init"
 (cd "$initramfs" && find . | cpio -o -H newc --quiet) | gzip -1 >"$tree/initrd"
+
+# The nested test wants the machine's programs: all of it, read only, under an overlay.
+limit=170
+if [ "${1##*/}" = rig-nested.sh ]; then
+  limit=900
+  (cd "$root" && CGO_ENABLED=0 go test -c -o "$rig/nested.test" ./cmd/zarya)
+fi
 
 # What happens to the tablets; see rig-steps.sh. The bench's have no faults.
 options=(--ports 10 --android VT0009 --family kirin710a-ags3,mt8768-kob2
@@ -100,6 +107,7 @@ mkdir -p "$share" "$tree/usb"
 cp "${1:-scripts/rig-steps.sh}" "$share/steps.sh"
 cp scripts/rig-gadgets.sh "$share/gadgets.sh"
 cp docs/usb.md "$share/usb.md"
+echo "$root" >"$share/root"
 head -c 16777216 /dev/urandom >"$share/boot.img"
 [ $# -eq 0 ] || head -c 100000000 /dev/urandom >"$share/big.img"
 "$zarya" virtual images --size 16MiB "$share/images" >/dev/null
@@ -114,9 +122,9 @@ for port in 1 2 3 4 5.1 5.2 5.3.1 5.3.2 6 7; do
   n=$((n + 1))
   args+=(-chardev "socket,id=r$n,path=$tree/usb/port-$n,reconnect=1" -device "usb-redir,chardev=r$n,bus=xhci.0,port=$port")
 done
-timeout 170 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -display none -nodefaults -serial stdio -no-reboot \
+timeout $limit qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -display none -nodefaults -serial stdio -no-reboot \
   -kernel "$vmlinuz" -initrd "$tree/initrd" -append "console=ttyS0 quiet panic=-1" \
-  -virtfs "local,path=$share,mount_tag=share,security_model=none" "${args[@]}" </dev/null 2>&1 | tee "$rig/log" | grep --line-buffered '^rig:' || true
+  -virtfs "local,path=$share,mount_tag=share,security_model=none" -virtfs "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap" "${args[@]}" </dev/null 2>&1 | tee "$rig/log" | grep --line-buffered '^rig:' || true
 
 grep -q '^rig: all done' "$rig/log" || { echo "the rig failed; the end of .tools/rig/log:"; tail -40 "$rig/log"; exit 1; }
 [ $# -eq 0 ] || exit 0 # other steps than the test's

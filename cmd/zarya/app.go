@@ -43,8 +43,9 @@ type app struct {
 	cacheOnce sync.Once
 	cache     *image.Cache // of prepared images; see images.go
 
-	secrets *flash.Secrets // that no output shows
-	record  *ledger.Ledger // of the jobs under way; nil: none
+	secrets    *flash.Secrets // that no output shows
+	unrecorded bool           // nothing is done, so nothing is recorded
+	record     *ledger.Ledger // of the jobs under way; nil: none
 
 	ctx     context.Context // ends at the second signal
 	cancel  context.CancelCauseFunc

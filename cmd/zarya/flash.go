@@ -282,7 +282,9 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, profile *pr
 		return err
 	}
 	if record != nil {
-		r.Recorder, a.record = record, record
+		if a.record = record; !a.unrecorded {
+			r.Recorder = record
+		}
 		if profile != nil && profile.Identity != nil {
 			r.Identities = &hiding{record.Identities(&seal{}), profile, a.secrets}
 		}

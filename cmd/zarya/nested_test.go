@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,10 +31,19 @@ import (
 	"github.com/zarya-station/zarya/profiles"
 )
 
+// nestedTablets is how many there are: sixteen, or what ZARYA_TEST_NESTED_COUNT says, at
+// least eight.
+func nestedTablets() int {
+	n, _ := strconv.Atoi(os.Getenv("ZARYA_TEST_NESTED_COUNT"))
+	if n < 8 {
+		n = 16
+	}
+	return n
+}
+
 const (
-	nestedTablets = 16
-	nestedEnv     = "ZARYA_TEST_NESTED" // set inside the client's namespaces
-	nestedFlags   = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC
+	nestedEnv   = "ZARYA_TEST_NESTED" // set inside the client's namespaces
+	nestedFlags = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC
 )
 
 // TestNested runs TestNestedInside in namespaces of its own; where the kernel refuses
@@ -42,7 +52,7 @@ func TestNested(t *testing.T) {
 	if os.Getenv(nestedEnv) != "" {
 		return // we are inside
 	}
-	cmd := exec.Command("/proc/self/exe", "-test.run=^TestNestedInside$", "-test.v", "-test.timeout=40s")
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestNestedInside$", "-test.v", "-test.timeout=9m")
 	cmd.Env = append(os.Environ(), nestedEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: nestedFlags, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
@@ -317,7 +327,7 @@ func TestNestedInside(t *testing.T) {
 	}
 	t.Setenv("ZARYA_SECRET_LOGIN", "aurora-login")
 	t.Setenv("ZARYA_SECRET_ROOT", "aurora-root")
-	n := startNest(t, nestedTablets)
+	n := startNest(t, nestedTablets())
 	t.Setenv("ZARYA_AGE_KEY", filepath.Join(n.dir, "age.key"))
 	t.Setenv("XDG_CONFIG_HOME", n.dir)
 	sh(t, "age-keygen", "-o", filepath.Join(n.dir, "age.key"))
@@ -326,7 +336,7 @@ func TestNestedInside(t *testing.T) {
 	n.write("app.rpm", string(rpmFile("ru.census.app", "3.2.1")))
 	n.write("big.bin", strings.Repeat("0123456789abcdef", 64<<10))
 	rows := "inventory,hostname,eap_user,eap_password\n"
-	for i := range nestedTablets + 4 {
+	for i := range nestedTablets() + 4 {
 		rows += fmt.Sprintf("C-%03d,census-%03d,user-%d,canary-%d-password\n", i, i, i, i)
 	}
 	list, err := readIdentities(n.write("list.csv", rows), nil)
@@ -336,7 +346,7 @@ func TestNestedInside(t *testing.T) {
 	_, err = l.Import(t.Context(), "census", list, &seal{})
 	must(t, errors.Join(err, l.Close()))
 	profile := n.write("nested.yaml", nestedProfile)
-	all := make([]cable, nestedTablets)
+	all := make([]cable, nestedTablets())
 	for i := range all {
 		all[i].name = fmt.Sprintf("t%d", i)
 	}

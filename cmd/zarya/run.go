@@ -17,6 +17,7 @@ type jobOptions struct {
 	concurrency int
 	dryRun      bool
 	trust       string
+	check       bool
 }
 
 func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
@@ -66,6 +67,7 @@ setting is read, changed only if it differs, and read back.`,
 		RunE:    func(*cobra.Command, []string) error { return a.runProfile(o, flash.ScopeProvision) },
 	}
 	a.jobFlags(cmd, &o)
+	cmd.Flags().BoolVar(&o.check, "check", false, "compare only: say what differs (exit 1), and change nothing")
 	return cmd
 }
 
@@ -98,5 +100,13 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 		}
 	}
 	run := newID()
+	if o.check {
+		jobs := p.jobs(run, targets)
+		for i := range jobs {
+			jobs[i].Check = true
+		}
+		a.unrecorded = true
+		return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, p.profile)
+	}
 	return a.runJobs(run, p.jobs(run, targets), &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, p.profile)
 }

@@ -152,7 +152,10 @@ func tablets(ts *testscript.TestScript, neg bool, args []string) {
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	log, err := os.Create(ts.MkAbs(name + ".log")) // what the tablets say, with --verbose their commands
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(log.Close()) })
+	cmd.Stderr = io.MultiWriter(&stderr, log)
 	ts.Check(cmd.Start())
 	ready := false
 	var addresses []string

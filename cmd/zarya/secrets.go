@@ -222,6 +222,19 @@ func (h *hiding) Assign(ctx context.Context, pool, serial, job string) (*flash.I
 	if err != nil {
 		return nil, err
 	}
+	return id, h.take(id)
+}
+
+// Held hides before it hands on.
+func (h *hiding) Held(ctx context.Context, pool, serial string) (*flash.Identity, error) {
+	id, err := h.Identities.Held(ctx, pool, serial)
+	if err != nil || id == nil {
+		return nil, err
+	}
+	return id, h.take(id)
+}
+
+func (h *hiding) take(id *flash.Identity) error {
 	for column, v := range id.Columns {
 		if profiles.SecretColumn(column) || slices.Contains(h.profile.Identity.Secret, column) {
 			h.secrets.Add(v)
@@ -229,10 +242,10 @@ func (h *hiding) Assign(ctx context.Context, pool, serial, job string) (*flash.I
 	}
 	for _, column := range h.profile.Identity.Columns {
 		if id.Columns[column] == "" {
-			return nil, &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("%d has nothing in the column %s", id.ID, column), Hint: "import a pool with that column, or take it out of identity.columns"}
+			return &flash.PoolError{Pool: id.Pool, Problem: fmt.Sprintf("%d has nothing in the column %s", id.ID, column), Hint: "import a pool with that column, or take it out of identity.columns"}
 		}
 	}
-	return id, nil
+	return nil
 }
 
 // codes are unlock codes by serial, and what the ledger knows of them.

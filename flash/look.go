@@ -1,0 +1,63 @@
+// This file is the check mode: a booted tablet is compared with the job's steps, and
+// nothing is changed, assigned or recorded.
+
+package flash
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/zarya-station/zarya/usb"
+)
+
+// look tells of each step whether there is something for it to do. That there is makes the
+// job a failure of class profile.
+func (s *Session) look(ctx context.Context) error {
+	verdicts, err := s.facts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, v := range verdicts {
+		if v.Fail != nil {
+			return v.Fail
+		}
+	}
+	if s.job.Pool != "" && s.runner.Identities != nil {
+		if s.identity, err = s.runner.Identities.Held(ctx, s.job.Pool, s.own()); err != nil {
+			return err
+		}
+	}
+	var differ []string
+	for _, step := range s.job.Steps {
+		if step.Needs() != usb.Booted {
+			continue
+		}
+		if err := s.Stopping(); err != nil {
+			return err
+		}
+		start := time.Now()
+		s.step = step.Name()
+		done, comparable, err := already(ctx, step, s)
+		if err != nil && !errors.Is(err, ErrLater) { // a value that only an identity gives
+			return err
+		}
+		result := StepAlready
+		switch {
+		case !comparable:
+			result = StepSkipped
+		case !done:
+			result = StepDiffers
+			differ = append(differ, s.step)
+		}
+		s.emit(StepDone{Step: s.step, Seconds: time.Since(start).Seconds(), Result: result})
+	}
+	s.step = ""
+	if len(differ) > 0 {
+		return failf(ClassProfile, "zarya provision makes it so", "not as the profile says: %s", strings.Join(differ, ", "))
+	}
+	s.compliant = true
+	s.identity = nil // it is not ours to bind
+	return nil
+}
