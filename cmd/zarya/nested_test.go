@@ -52,7 +52,9 @@ func TestNested(t *testing.T) {
 	if os.Getenv(nestedEnv) != "" {
 		return // we are inside
 	}
-	cmd := exec.Command("/proc/self/exe", "-test.run=^TestNestedInside$", "-test.v", "-test.timeout=9m")
+	self, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command(self, "-test.run=^TestNestedInside$", "-test.v", "-test.timeout=9m")
 	cmd.Env = append(os.Environ(), nestedEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: nestedFlags, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
@@ -190,12 +192,11 @@ func (n *nest) tell(i int, word string) {
 
 // cable is a target at the end of an interface, as a port's is.
 type cable struct {
-	name string
-	then string                   // the interface after the connection that breaks; "": the same
-	cut  int64                    // bytes after which a connection breaks; 0: never
-	on   int64                    // which connection that is, from 1 on
-	dial func() (net.Conn, error) // in place of a tablet; nil: none
-	used *atomic.Int64
+	name  string
+	then  string                   // the interface after a connection was broken; "": the same
+	cut   int64                    // bytes after which a connection breaks, once; 0: never
+	dial  func() (net.Conn, error) // in place of a tablet; nil: none
+	broke *atomic.Bool
 }
 
 func (c cable) String() string     { return c.name }
@@ -209,9 +210,8 @@ func (c cable) Dial(ctx context.Context, port int) (net.Conn, error) {
 	if c.dial != nil {
 		return c.dial()
 	}
-	count := c.used.Add(1)
 	name := c.name
-	if count > c.on && c.then != "" {
+	if c.then != "" && c.broke.Load() {
 		name = c.then
 	}
 	d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
@@ -220,20 +220,21 @@ func (c cable) Dial(ctx context.Context, port int) (net.Conn, error) {
 		return errors.Join(cerr, err)
 	}}
 	conn, err := d.DialContext(ctx, "tcp", fmt.Sprintf("192.168.2.15:%d", port))
-	if err == nil && count == c.on && c.cut > 0 {
-		conn = &cutConn{Conn: conn, left: c.cut}
+	if err == nil && c.cut > 0 {
+		conn = &cutConn{Conn: conn, left: c.cut, broke: c.broke}
 	}
 	return conn, err
 }
 
-// cutConn breaks after so many bytes to the tablet.
+// cutConn breaks after so many bytes to the tablet, if none has before.
 type cutConn struct {
 	net.Conn
-	left int64
+	left  int64 // used by SSH's one writer
+	broke *atomic.Bool
 }
 
 func (c *cutConn) Write(p []byte) (int, error) {
-	if c.left -= int64(len(p)); c.left < 0 {
+	if c.left -= int64(len(p)); c.left < 0 && c.broke.CompareAndSwap(false, true) {
 		return 0, errors.Join(io.ErrClosedPipe, c.Close())
 	}
 	return c.Conn.Write(p)
@@ -251,7 +252,7 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 	defer p.close()
 	var list []target
 	for i := range targets {
-		targets[i].used = &atomic.Int64{}
+		targets[i].broke = &atomic.Bool{}
 		list = append(list, targets[i])
 	}
 	run := newID()
@@ -358,7 +359,7 @@ func TestNestedInside(t *testing.T) {
 		t.Fatalf("%+v\n%s\n%s", results[0], told, n.tablets[0].said.String())
 	}
 	n.tell(5, "apm-fails")
-	all[7].cut, all[7].on = 400_000, 2 // the second is after the host keys
+	all[7].cut = 400_000
 	results, told, together := n.provision(profile, all[1:]...)
 	for i, r := range results {
 		switch tablet := i + 1; {
@@ -474,7 +475,7 @@ func (n *nest) trouble() {
 		open.Wait()
 	}
 	// Another tablet in mid-job: its host key is another.
-	one("swapped", "  - file: {from: big.bin, to: /home/defaultuser/swapped.bin}\n", cable{name: "t1", then: "t2", cut: 300_000, on: 1}, flash.ClassDevice, "the host key is")
+	one("swapped", "  - file: {from: big.bin, to: /home/defaultuser/swapped.bin}\n", cable{name: "t1", then: "t2", cut: 300_000}, flash.ClassDevice, "the host key is")
 	// A step that asks for a password gets none, and ends.
 	one("asks", "  - exec: {argv: [/usr/local/bin/asks]}\n", cable{name: "t3"}, flash.ClassDevice, "Password:")
 	// One that never ends is ended.
