@@ -86,7 +86,8 @@ chmod +x "$initramfs/init"
 
 # The nested test wants the machine's programs: all of it, read only, under an overlay.
 limit=170
-if [ "${1##*/}" = rig-nested.sh ]; then
+steps=${1:-}
+if [ "${steps##*/}" = rig-nested.sh ]; then
   limit=900
   (cd "$root" && CGO_ENABLED=0 go test -c -o "$rig/nested.test" ./cmd/zarya)
 fi
