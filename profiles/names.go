@@ -15,22 +15,21 @@ type Phase int
 
 // The phases, in their order.
 const (
-	AtStart     Phase = iota // before any tablet
-	AtConnect                // the tablet has told who it is; nothing is written
-	WithIdent                // the identity is assigned; nothing is written
-	WhenBooted               // the system that was flashed is up
-	secretPhase = AtStart
+	AtStart    Phase = iota // before any tablet
+	AtConnect               // the tablet has told who it is; nothing is written
+	WithIdent               // the identity is assigned; nothing is written
+	WhenBooted              // the system that was flashed is up
 )
 
 func (p Phase) String() string {
 	return [...]string{"before any tablet is there", "once the tablet is connected", "once the identity is assigned", "once the tablet has booted"}[p]
 }
 
-// kind is what values of a name can be compared as.
-type kindOf int
+// valueKind is what values of a name can be compared as.
+type valueKind int
 
 const (
-	text kindOf = iota
+	text valueKind = iota
 	number
 	version
 )
@@ -38,7 +37,7 @@ const (
 // known is one name.
 type known struct {
 	phase  Phase
-	kind   kindOf
+	kind   valueKind
 	secret bool
 }
 
@@ -58,7 +57,7 @@ var plainNames = map[string]known{
 // factForm is what can be read from the booted tablet, as checks have it.
 var factForm = regexp.MustCompile(`^((os|hw)-release\.[A-Za-z_][A-Za-z0-9_]*|model|serial|usb-serial|wifi-mac|imei|machine-id|host-key|hostname|timezone|locale|battery|storage)$`)
 
-// numbers are the facts that are numbers.
+// numberFacts are the facts that are numbers.
 var numberFacts = []string{"battery", "storage"}
 
 // secretWords make a column of an identity a secret by its name.
@@ -95,7 +94,7 @@ func (p *Profile) name(name string) (known, error) {
 		return known{}, fmt.Errorf("there is no fact %q; docs/profile.md lists them under checks", rest)
 	case "secret":
 		if rest != "" {
-			return known{phase: secretPhase, secret: true}, nil
+			return known{phase: AtStart, secret: true}, nil
 		}
 	case "identity":
 		if p.Identity == nil {
@@ -137,12 +136,6 @@ func (p *Profile) known(t Text) (known, error) {
 		all.phase, all.secret = max(all.phase, k.phase), all.secret || k.secret
 	}
 	return all, nil
-}
-
-// KnownAt is when a template's value is known.
-func (p *Profile) KnownAt(t Text) Phase {
-	k, _ := p.known(t) // the names were checked
-	return k.phase
 }
 
 // IsSecret reports whether no output may show a template's value.

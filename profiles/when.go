@@ -274,7 +274,7 @@ func (p *Profile) checkCondition(c *Condition) (Phase, error) {
 }
 
 // kindOf is what an operand can be compared as.
-func (p *Profile) kindOf(n *node) kindOf {
+func (p *Profile) kindOf(n *node) valueKind {
 	switch n.op {
 	case "name":
 		k, _ := p.name(n.text) // it was checked

@@ -15,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/profiles"
 	"github.com/zarya-station/zarya/ui"
+	"github.com/zarya-station/zarya/usb"
 )
 
 func newPlan(a *app) *cobra.Command {
@@ -193,7 +194,7 @@ func (p *prepared) item(v *variant, w planFor) (planItem, error) {
 				it.Estimate += planBoot
 			}
 		default:
-			if s.Needs() == "booted" {
+			if s.Needs() == usb.Booted {
 				it.Estimate += planSetting
 			}
 		}

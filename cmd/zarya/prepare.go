@@ -144,8 +144,10 @@ func (a *app) prepare(o jobOptions, scope flash.Scope) (*prepared, error) {
 	if out.hooks, err = a.stationHooks(p, signed); err != nil {
 		return nil, err
 	}
-	if err := a.loadSecrets(p); err != nil {
-		return nil, err
+	if scope != flash.ScopeFlash { // where no secret can stand
+		if err := a.loadSecrets(p); err != nil {
+			return nil, err
+		}
 	}
 	if p.SSH != nil && scope != flash.ScopeFlash {
 		if out.system, err = system(p); err != nil {
