@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // Held is an address that is a tablet's until Close. It is a Network.
@@ -51,11 +52,22 @@ func Hold(proto, address string) (*Held, error) {
 func (h *Held) Addr() string { return h.address }
 
 // Listen listens at the held address; its parameter is for Network.
+//
+// Nobody else can have the address, but the listener before can be there for a moment
+// longer: a process that is just being started has a copy of it until its exec.
 func (h *Held) Listen(string) (net.Listener, error) {
-	l, err := net.Listen("tcp", h.address)
-	h.tell(err)
-	return l, err
+	for deadline := time.Now().Add(listenFor); ; {
+		l, err := net.Listen("tcp", h.address)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			h.tell(err)
+			return l, err
+		}
+		<-time.After(10 * time.Millisecond)
+	}
 }
+
+// listenFor is more than a fork takes until its exec, on a machine that has much to do.
+const listenFor = 5 * time.Second
 
 // ListenPacket opens the tablet's UDP socket.
 func (h *Held) ListenPacket() (net.PacketConn, error) {
