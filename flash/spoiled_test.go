@@ -5,9 +5,7 @@ package flash_test
 
 import (
 	"context"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/virtual"
 )
 
@@ -32,20 +29,7 @@ func (m meddler) WriteData(ctx context.Context, p []byte) error {
 }
 
 func TestSpoiledImage(t *testing.T) {
-	b := make([]byte, 300<<10)
-	rnd := rand.New(rand.NewPCG(5, 5))
-	for i := range b {
-		b[i] = byte(rnd.Uint32())
-	}
-	path := filepath.Join(t.TempDir(), "system.img")
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	im, err := image.Open(t.Context(), path, image.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = im.Close() })
+	im, path, b := noiseImage(t, 300<<10)
 	var once sync.Once
 	var results []flash.JobDone
 	synctest.Test(t, func(t *testing.T) {

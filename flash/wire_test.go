@@ -16,15 +16,15 @@ import (
 	"github.com/zarya-station/zarya/virtual"
 )
 
-// TestWire flashes sixteen tablets behind one wire, with and without taking turns: the
-// mean tablet is ready in two thirds of the time, the last one no later but for its last writes.
-func TestWire(t *testing.T) {
-	b := make([]byte, 600<<10)
+// noiseImage is an opened image of random bytes, with its file and what is in it.
+func noiseImage(t *testing.T, size int) (im *image.Image, path string, b []byte) {
+	t.Helper()
+	b = make([]byte, size)
 	rnd := rand.New(rand.NewPCG(4, 4))
 	for i := range b {
 		b[i] = byte(rnd.Uint32())
 	}
-	path := filepath.Join(t.TempDir(), "system.img")
+	path = filepath.Join(t.TempDir(), "system.img")
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +33,13 @@ func TestWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = im.Close() })
+	return im, path, b
+}
+
+// TestWire flashes sixteen tablets behind one wire, with and without taking turns: the
+// mean tablet is ready in two thirds of the time, the last one no later but for its last writes.
+func TestWire(t *testing.T) {
+	im, _, _ := noiseImage(t, 600<<10)
 
 	times := func(wire *flash.Wire) (mean, last, first time.Duration, waited int) {
 		synctest.Test(t, func(t *testing.T) {
