@@ -17,10 +17,13 @@ import (
 type Codes interface {
 	// Code is the code for a tablet; "" is none.
 	Code(s *Session) (string, error)
-	// Tried reports whether this code was refused by this tablet before, in any run.
+	// Tried reports whether this code went to this tablet before, in any run, and did not
+	// open it.
 	Tried(ctx context.Context, s *Session, code string) (bool, error)
 	// Trying records that the code goes to the tablet now.
 	Trying(ctx context.Context, s *Session, code string) error
+	// Worked records that it was the right one: it may be used again after a relock.
+	Worked(ctx context.Context, s *Session, code string) error
 }
 
 // Unlock opens the bootloader with the tablet's own code. It wipes the tablet.
@@ -60,7 +63,7 @@ func (u *Unlock) code(ctx context.Context, s *Session) (string, error) {
 		return "", err
 	}
 	if tried {
-		return "", failf(ClassLocked, "a wrong code is never tried twice, because tablets lock up for good: correct the file of codes", "this tablet has refused this unlock code before; nothing was written")
+		return "", failf(ClassLocked, "a wrong code is never tried twice, because tablets lock up for good: correct the file of codes", "this unlock code went to this tablet before, and did not open it; nothing was written")
 	}
 	return code, nil
 }
@@ -106,6 +109,9 @@ func (u *Unlock) Run(ctx context.Context, s *Session) error {
 	}
 	s.seen(state)
 	s.Result(StepChanged)
+	if err := u.Codes.Worked(ctx, s, code); err != nil {
+		return s.runner.unrecorded("unlock code", err)
+	}
 	return nil
 }
 

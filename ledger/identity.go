@@ -329,6 +329,14 @@ func (l *Ledger) Trying(serial, code string) error {
 	return nil
 }
 
+// Worked forgets a code that opened its tablet.
+func (l *Ledger) Worked(serial, code string) error {
+	if _, err := l.db.Exec("DELETE FROM tried WHERE serial = ? AND mark = ?", serial, mark(serial, code)); err != nil { //nolint:noctx // see Trying
+		return &WriteError{err}
+	}
+	return nil
+}
+
 // claim holds what only one tablet can have to all other tablets, and keeps it.
 func (l *Ledger) claim(tx *sql.Tx, a *addition, facts map[string]string, unique []string) error {
 	serial, mac, imei := facts["usb-serial"], facts["wifi-mac"], facts["imei"]

@@ -113,12 +113,9 @@ func (v *variant) name() string {
 	return v.bundle.Manifest.Name + " " + v.bundle.Manifest.Version
 }
 
-// models are those that the variant is for.
+// fits reports whether the variant is for a model.
 func (v *variant) fits(model string) bool {
-	if !slices.ContainsFunc(v.require.Products, func(m string) bool { return strings.EqualFold(m, model) }) {
-		return false
-	}
-	return v.bundle == nil || v.choice.Fits(model) && (v.bundle.Manifest.Compatible(model) || slices.Contains(v.bundle.Manifest.Products, model))
+	return slices.ContainsFunc(v.require.Products, func(m string) bool { return strings.EqualFold(m, model) })
 }
 
 // prepare reads what --profile and --bundle name and, for scopes that write them, the
@@ -348,6 +345,7 @@ func (p *prepared) requirements(v *variant) error {
 				return !slices.ContainsFunc(theirs, func(m string) bool { return strings.EqualFold(m, model) })
 			})
 		}
+		r.Products = slices.DeleteFunc(slices.Clone(r.Products), func(model string) bool { return !v.choice.Fits(model) })
 		if len(r.Products) == 0 {
 			return fail(exitInvalid, "take the bundle that was made for the profile's models", "%s is for %s, and the profile %s for %s",
 				v.bundle.Path, strings.Join(theirs, ", "), p.profile.Name, strings.Join(t.Models, ", "))

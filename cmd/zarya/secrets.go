@@ -305,3 +305,8 @@ func (c *codes) Tried(ctx context.Context, s *flash.Session, code string) (bool,
 func (c *codes) Trying(_ context.Context, s *flash.Session, code string) error {
 	return c.ledger().Trying(s.Key().Serial, code)
 }
+
+// Worked tells the ledger.
+func (c *codes) Worked(_ context.Context, s *flash.Session, code string) error {
+	return c.ledger().Worked(s.Key().Serial, code)
+}
