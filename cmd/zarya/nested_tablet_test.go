@@ -328,24 +328,23 @@ func (ofono) GetModems() ([]modem, *dbus.Error) {
 	return []modem{{"/ril_0", map[string]dbus.Variant{"Type": dbus.MakeVariant("hardware"), "Serial": dbus.MakeVariant(string(b))}}}, nil
 }
 
-// daemon starts a server and waits for its socket.
-func daemon(socket string, uid uint32, args ...string) error {
-	cmd := exec.Command(args[0], args[1:]...)
+// daemon starts a bus, which prints its address when it is there.
+func daemon(config string, uid uint32) error {
+	cmd := exec.Command("/usr/bin/dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	if uid != 0 {
 		cmd.Env = []string{"HOME=/home/defaultuser", "XDG_RUNTIME_DIR=/run/user/100000", "PATH=/usr/local/bin:/bin:/usr/bin"}
 	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	go func() { _ = cmd.Wait() }()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { //nolint:forbidigo // another process
-		if _, err := os.Stat(socket); err == nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s does not come up", args[0])
+	_, err = bufio.NewReader(out).ReadString('\n')
+	return err
 }
 
 func (t *insideTablet) buses() error {
@@ -355,10 +354,10 @@ func (t *insideTablet) buses() error {
 	if err := errors.Join(own, os.Chmod("/run/user/100000", 0o700)); err != nil {
 		return err
 	}
-	if err := daemon("/run/dbus/system_bus_socket", 0, "/usr/bin/dbus-daemon", "--config-file=/etc/dbus.conf", "--nofork", "--nopidfile"); err != nil {
+	if err := daemon("/etc/dbus.conf", 0); err != nil {
 		return err
 	}
-	if err := daemon("/run/user/100000/dbus/user_bus_socket", nestedUser, "/usr/bin/dbus-daemon", "--config-file=/etc/session.conf", "--nofork", "--nopidfile"); err != nil {
+	if err := daemon("/etc/session.conf", nestedUser); err != nil {
 		return err
 	}
 	c, err := dbus.Connect("unix:path=/run/dbus/system_bus_socket")

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -85,7 +86,7 @@ type nestedTablet struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	said  lockedBuffer
-	ready chan struct{}
+	lines chan string // ready, and "done WORD" for each word that it was told
 }
 
 type lockedBuffer struct {
@@ -131,11 +132,7 @@ func startNest(t *testing.T, count int) *nest {
 		n.start(i)
 	}
 	for _, tab := range n.tablets {
-		select {
-		case <-tab.ready:
-		case <-time.After(time.Minute):
-			t.Fatalf("%s does not come up:\n%s", tab.name, tab.said.String())
-		}
+		tab.await(t, "ready")
 	}
 	return n
 }
@@ -149,7 +146,7 @@ func (n *nest) start(i int) {
 	must(t, err)
 	openssh, err := filepath.Abs("../../.tools/openssh")
 	must(t, err)
-	tab := &nestedTablet{name: fmt.Sprintf("t%d", i), ready: make(chan struct{})}
+	tab := &nestedTablet{name: fmt.Sprintf("t%d", i), lines: make(chan string, 16)}
 	tab.cmd = exec.Command(self)
 	tab.cmd.Args = []string{"nested-tablet", root, fmt.Sprint(i), openssh, filepath.Join(n.dir, "devel-su")}
 	tab.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: nestedFlags, Pdeathsig: syscall.SIGKILL}
@@ -161,11 +158,13 @@ func (n *nest) start(i int) {
 	must(t, tab.cmd.Start())
 	t.Cleanup(func() { _ = tab.cmd.Process.Kill(); _ = tab.cmd.Wait() })
 	go func() {
-		b := make([]byte, 6)
-		if _, err := io.ReadFull(out, b); err == nil && string(b) == "ready\n" {
-			close(tab.ready)
+		for scan := bufio.NewScanner(out); scan.Scan(); {
+			line := scan.Text()
+			fmt.Fprintln(&tab.said, line)
+			if line == "ready" || strings.HasPrefix(line, "done ") {
+				tab.lines <- line
+			}
 		}
-		_, _ = io.Copy(&tab.said, out)
 	}()
 	sh(t, "ip", "link", "add", tab.name, "type", "veth", "peer", "name", "eth0", "netns", fmt.Sprint(tab.cmd.Process.Pid))
 	sh(t, "ip", "link", "set", tab.name, "up")
@@ -181,12 +180,19 @@ func (n *nest) start(i int) {
 func (n *nest) tell(i int, word string) {
 	_, err := io.WriteString(n.tablets[i].stdin, word+"\n")
 	must(n.t, err)
-	deadline := time.Now().Add(20 * time.Second)
-	for !strings.Contains(n.tablets[i].said.String(), "done "+word) {
-		if time.Now().After(deadline) {
-			n.t.Fatalf("%s does not %s:\n%s", n.tablets[i].name, word, n.tablets[i].said.String())
+	n.tablets[i].await(n.t, "done "+word)
+}
+
+// await waits for a line of the tablet's.
+func (tab *nestedTablet) await(t *testing.T, line string) {
+	t.Helper()
+	select {
+	case got := <-tab.lines:
+		if got != line {
+			t.Fatalf("%s says %q, not %q", tab.name, got, line)
 		}
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // another process, that says it in a pipe
+	case <-time.After(time.Minute):
+		t.Fatalf("%s does not say %q:\n%s", tab.name, line, tab.said.String())
 	}
 }
 
