@@ -155,7 +155,12 @@ func (a *app) learnPorts(args []string) error {
 	}
 	learnt := map[string]string{} // path → name
 	ask := func() { fmt.Fprintf(a.stderr, "plug something into the socket that is to be %s\n", wanted[0]) }
+	asked := false
 	tell := func(changes []usb.Change) error {
+		if !asked { // what is there now is known, so that whatever comes next is new
+			ask()
+			asked = true
+		}
 		for _, c := range changes {
 			path := c.Device.Port.Path()
 			if c.Change != usb.Arrived {
@@ -177,7 +182,6 @@ func (a *app) learnPorts(args []string) error {
 		}
 		return nil
 	}
-	ask()
 	if err := usb.Watch(ctx, scan, wake, tell, func(err error) error { return err }); !errors.Is(err, errLearnt) {
 		return err
 	}

@@ -31,7 +31,7 @@ const (
 
 // Dial opens a TCP connection to the tablet behind a network interface: to the
 // neighbour's link-local address, or else to the shared IPv4 address. It tries each
-// once.
+// once. The connection breaks with [ErrLeft] when the interface goes away.
 func Dial(ctx context.Context, name string, port int) (net.Conn, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
@@ -52,7 +52,10 @@ func Dial(ctx context.Context, name string, port int) (net.Conn, error) {
 		d := net.Dialer{Timeout: connectFor, Control: bind(name)}
 		conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(address.String(), strconv.Itoa(port)))
 		if err == nil {
-			return conn, nil
+			return watch(conn.(*net.TCPConn), func() bool {
+				now, err := net.InterfaceByIndex(i.Index)
+				return err == nil && now.Name == i.Name
+			}), nil
 		}
 		var op *net.OpError
 		if errors.As(err, &op) { // without the addresses once more

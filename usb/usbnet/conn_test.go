@@ -1,0 +1,59 @@
+// A connection ends when its tablet does, and says so.
+
+package usbnet
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestLeft(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	var there atomic.Bool
+	connect := func() (ours net.Conn, theirs net.Conn) {
+		there.Store(true)
+		tcp, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err = l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return watch(tcp.(*net.TCPConn), there.Load), theirs
+	}
+
+	// Nobody closes and nobody answers: the tablet is gone.
+	ours, theirs := connect()
+	there.Store(false)
+	if _, err := ours.Read(make([]byte, 1)); !errors.Is(err, ErrLeft) {
+		t.Errorf("read: %v", err)
+	}
+	if _, err := ours.Write([]byte("x")); !errors.Is(err, ErrLeft) {
+		t.Errorf("write: %v", err)
+	}
+	_ = ours.Close()
+	_ = theirs.Close()
+
+	// One that is closed by either end is not said to have left.
+	ours, theirs = connect()
+	_ = theirs.Close()
+	if _, err := ours.Read(make([]byte, 1)); err == nil || errors.Is(err, ErrLeft) {
+		t.Errorf("read at the end: %v", err)
+	}
+	if err := ours.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := ours.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("read of what is closed: %v", err)
+	}
+}
