@@ -37,7 +37,7 @@ for n in 1 2 3; do
   tries=0
   until host=$(dirname "$(grep -l "02:00:00:00:0$n:01" /sys/class/net/*/address)") && [ "$(cat "$host/carrier" 2>/dev/null)" = 1 ]; do
     tries=$((tries + 1))
-    [ $tries -lt 40 ] || fail "gadget $n has no link"
+    [ $tries -lt 240 ] || fail "gadget $n has no link"
     /bin/ip netns exec g$n sh -c "ip link set usb0 down; ip link set usb0 up"
     sleep 0.3
   done

@@ -24,7 +24,7 @@ fail() { echo "rig: FAILED: $*"; dmesg | tail -30; poweroff -f; }
 # Eight tablets, by AOSP's client.
 n=0
 until [ "$(fastboot devices 2>/dev/null | grep -c fastboot)" = 8 ]; do
-  n=$((n + 1)); [ $n -lt 60 ] || { fastboot devices -l; fail "AOSP fastboot does not see eight tablets"; }
+  n=$((n + 1)); [ $n -lt 240 ] || { fastboot devices -l; fail "AOSP fastboot does not see eight tablets"; }
   sleep 0.5
 done
 fastboot devices -l | while read -r l; do echo "rig: AOSP $l"; done

@@ -14,7 +14,7 @@ grep -q 'no adb server answers' /tmp/out && grep -q 'hold volume down' /tmp/out 
 tech "adb start-server" >/tmp/out 2>&1 || { cat /tmp/out; fail "adb server"; }
 n=0
 until tech "adb devices -l" | grep -q 'VT0009 *device usb:1-6'; do
-  n=$((n + 1)); [ $n -lt 40 ] || { tech "adb devices -l"; fail "the adb server does not see VT0009"; }
+  n=$((n + 1)); [ $n -lt 240 ] || { tech "adb devices -l"; fail "the adb server does not see VT0009"; }
   sleep 0.25
 done
 tech "zarya devices" >/tmp/devices
