@@ -30,7 +30,7 @@ type Stream struct {
 
 // DialTCP connects to ADDRESS (HOST:PORT) and greets.
 func DialTCP(ctx context.Context, address string) (*Stream, error) {
-	var d net.Dialer
+	d := net.Dialer{Control: unpaced}
 	conn, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
