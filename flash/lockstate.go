@@ -149,7 +149,7 @@ func (b *Batch) enter(ctx context.Context, waits func()) (first bool, err error)
 	return false, nil
 }
 
-// settle says how it went with the first.
+// settle says how it went with the first; what is known already stays.
 func (b *Batch) settle(good bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -156,12 +156,14 @@ func (s *Session) run(ctx context.Context) (done JobDone) {
 		}
 	}()
 	defer s.disconnect()
+	defer func() { // whoever waits for this tablet's proof gets an answer, whatever happened
+		if s.proof != nil {
+			s.proof.settle(false)
+		}
+	}()
 	s.job.Steps = withArrivals(s.job.Steps)
 	s.emit(JobStarted{Scope: s.job.Scope, Profile: s.job.Profile, Bundle: s.job.Bundle, Steps: s.names(), Images: s.job.Images})
 	err := s.work(ctx)
-	if s.proof != nil && err != nil {
-		s.proof.settle(false)
-	}
 	if !s.job.Check {
 		err = s.settle(ctx, err)
 	}
