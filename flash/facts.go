@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"syscall"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
 )
@@ -85,15 +86,18 @@ func (s *Session) Rekeyed(fingerprints []string) { s.hostKey = strings.Join(fing
 // a new login shows.
 func (s *Session) Reopen(ctx context.Context) error { return s.reconnect(ctx, reconnectFor) }
 
-// Answers reports whether the booted tablet's server still answers a new connection.
-func (s *Session) Answers(ctx context.Context) bool {
+// Greets tries a new connection to the booted tablet's server; nil is that it greets.
+func (s *Session) Greets(ctx context.Context) error {
 	conn, err := s.dialSystem(ctx, greetTimeout)
-	if err != nil {
-		return false
+	if err == nil {
+		_ = conn.Close()
 	}
-	_ = conn.Close()
-	return true
+	return err
 }
+
+// Refused reports whether an error of Greets is the tablet's own refusal: it is there, and
+// nothing listens. A tablet that is silent, was unplugged or is off has refused nothing.
+func Refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // facts for the record.
 func (s *Session) record(done *JobDone) {

@@ -185,6 +185,9 @@ func (g *greeted) Read(p []byte) (int, error) {
 
 const sshGreeting = "SSH-"
 
+// ErrMute is a server that does not greet.
+var ErrMute = errors.New("it takes connections and says nothing")
+
 // dialSystem reaches the system's server and waits for its greeting.
 func (s *Session) dialSystem(ctx context.Context, patience time.Duration) (net.Conn, error) {
 	conn, err := s.job.Target.Dial(ctx, s.job.System.Port())
@@ -205,7 +208,7 @@ func (s *Session) dialSystem(ctx context.Context, patience time.Duration) (net.C
 	case err == nil:
 		err = fmt.Errorf("it says %q, which is not SSH", head)
 	case n == 0 && ctx.Err() == nil:
-		err = errors.New("it takes connections and says nothing")
+		err = ErrMute
 	}
 	_ = conn.Close()
 	return nil, err

@@ -6,6 +6,7 @@ package provision
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // command is one program with its arguments.
@@ -86,9 +87,10 @@ func commandKeygen() command { return command{argv: []string{"ssh-keygen", "-A"}
 // commandReboot restarts the system.
 func commandReboot() command { return command{argv: []string{"reboot"}, root: true} }
 
-// commandPower turns the tablet off after some seconds, when nobody is logged in any more.
-func commandPower(seconds int) command {
-	return command{argv: []string{"systemd-run", "--on-active=" + strconv.Itoa(seconds), "systemctl", "poweroff"}, root: true}
+// commandPower turns the tablet off after some whole seconds, when nobody is logged in
+// any more.
+func commandPower(after time.Duration) command {
+	return command{argv: []string{"systemd-run", "--on-active=" + strconv.Itoa(int(after.Seconds())), "systemctl", "poweroff"}, root: true}
 }
 
 // commandID prints the number of the login.

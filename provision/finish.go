@@ -24,8 +24,8 @@ type Finish struct {
 var DisableDeveloperMode = [][]string{{"systemctl", "mask", "--now", "sshd.socket", "sshd.service"}}
 
 const (
-	powerAfter = 20               // seconds: time to see that nobody is let in any more
-	closedFor  = 30 * time.Second // how long the way may take to close
+	powerAfter = 30 * time.Second // time to see that nobody is let in any more
+	closedFor  = 25 * time.Second // how long the way may take to close: the tablet is still on
 	offFor     = 90 * time.Second // how long the tablet may take to go off
 	lookEvery  = 500 * time.Millisecond
 )
@@ -47,23 +47,52 @@ func (f *Finish) Needs() usb.Mode { return usb.Booted }
 // Check has nothing to ask.
 func (f *Finish) Check(context.Context, *flash.Session) ([]flash.Verdict, error) { return nil, nil }
 
-// Run closes the way. A cut is no failure: what counts is that nobody is let in any more.
+// Run closes the way. A cut is no failure: what counts is what a new connection meets.
+// That developer mode is off is shown by the tablet's own refusal, while it is on; that
+// the power is off, by any end of its answers.
 func (f *Finish) Run(ctx context.Context, s *flash.Session) error {
 	c := client(s)
+	deadline := time.Now().Add(closedFor)
 	if f.Power {
 		after := powerAfter
 		if f.Disable == nil {
-			after = 1
+			after, deadline = time.Second, time.Now().Add(offFor)
 		}
 		if _, err := c.do(ctx, commandPower(after)); err != nil {
 			return err
 		}
 	}
+	if err := f.disable(ctx, c); err != nil {
+		return err
+	}
+	for {
+		err := s.Greets(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		late := time.Now().After(deadline) // with Power a refusal may now be the end of the system
+		if f.Disable == nil && err != nil && !errors.Is(err, flash.ErrMute) || flash.Refused(err) && !(f.Power && late) {
+			s.Result(flash.StepChanged)
+			return nil
+		}
+		if late {
+			return f.open(err)
+		}
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// disable turns developer mode off.
+func (f *Finish) disable(ctx context.Context, c *Client) error {
 	for _, argv := range f.Disable {
 		_, said, status, err := c.run(ctx, commandExec(argv, true), commandTimeout)
 		var failure *flash.Failure
 		if errors.As(err, &failure) && (failure.Class == flash.ClassCable || failure.Class == flash.ClassTimeout) {
-			break // the session went with the server
+			return nil // the session went with the server
 		}
 		if err != nil {
 			return err
@@ -72,21 +101,18 @@ func (f *Finish) Run(ctx context.Context, s *flash.Session) error {
 			return refused(strings.Join(argv, " "), status, said)
 		}
 	}
-	limit, what := closedFor, "developer mode was turned off, but the tablet still lets SSH in"
-	if f.Disable == nil {
-		limit, what = offFor, "the tablet was turned off, but still answers"
-	}
-	deadline := time.Now().Add(limit)
-	for s.Answers(ctx) {
-		if time.Now().After(deadline) {
-			return failf(flash.ClassDevice, "do not hand this tablet out: look at it", "%s", what)
-		}
-		select {
-		case <-time.After(lookEvery):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	s.Result(flash.StepChanged)
 	return nil
+}
+
+// open is why the tablet is not finished; err is what the last connection met.
+func (f *Finish) open(err error) error {
+	const hint = "do not hand this tablet out: look at it"
+	switch {
+	case f.Disable == nil:
+		return failf(flash.ClassDevice, hint, "the tablet was turned off, but still answers")
+	case err == nil:
+		return failf(flash.ClassDevice, hint, "developer mode was turned off, but the tablet still lets SSH in")
+	}
+	return &flash.Failure{Class: flash.ClassDevice, Hint: hint, Err: err,
+		Message: "developer mode was turned off, but the tablet was not seen to refuse SSH while it was on: " + err.Error()}
 }

@@ -40,6 +40,9 @@ type WiFi struct {
 	CA         []byte // PEM; nil: none
 }
 
+// wpaForm is a passphrase or a key (IEEE 802.11, annex J.4).
+var wpaForm = regexp.MustCompile(`^([ -~]{8,63}|[0-9A-Fa-f]{64})$`)
+
 // config is the name of a network's file, from its SSID.
 func config(ssid string) string {
 	name := regexp.MustCompile(`[^A-Za-z0-9_-]`).ReplaceAllString(ssid, "_")
@@ -64,19 +67,19 @@ func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
 	}
 	var all []wanted
 	lines := []string{"Type = wifi", "SSID = " + hex.EncodeToString([]byte(ssid))}
-	add := func(key string, v Value) {
+	add := func(key string, v Value) (text string) {
 		if v == nil || err != nil {
-			return
+			return ""
 		}
-		var text string
 		if text, err = v.of(ctx, s); err != nil {
-			return
+			return ""
 		}
 		if text == "" || strings.ContainsAny(text, "\n\r\x00") || strings.TrimSpace(text) != text {
 			err = failf(flash.ClassProfile, "connman takes one line without blanks around it", "the %s of the network %s cannot be written", strings.ToLower(key), w.Label)
-			return
+			return ""
 		}
 		lines = append(lines, key+" = "+strings.ReplaceAll(text, `\`, `\\`))
+		return text
 	}
 	if w.Security != "none" {
 		lines = append(lines, "Security = "+w.Security)
@@ -84,11 +87,8 @@ func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
 	if w.Hidden {
 		lines = append(lines, "Hidden = true")
 	}
-	add("Passphrase", w.Passphrase)
-	if w.Security == "psk" && err == nil {
-		if p := strings.TrimPrefix(lines[len(lines)-1], "Passphrase = "); len(p) < 8 || len(p) > 64 {
-			err = failf(flash.ClassProfile, "WPA wants 8 to 63 characters", "the passphrase of the network %s is too short or too long", w.Label)
-		}
+	if p := add("Passphrase", w.Passphrase); w.Security == "psk" && err == nil && !wpaForm.MatchString(p) {
+		err = failf(flash.ClassProfile, "WPA wants 8 to 63 characters of ASCII, or the key itself as 64 hexadecimal digits", "the passphrase of the network %s is none", w.Label)
 	}
 	if w.Security == "ieee8021x" {
 		lines = append(lines, "EAP = "+w.EAP, "Phase2 = "+w.Phase2)

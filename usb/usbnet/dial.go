@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -41,9 +42,9 @@ func Dial(ctx context.Context, name string, port int) (net.Conn, error) {
 		return nil, &DownError{name}
 	}
 	addresses, whyNot := neighbours(ctx, i)
-	var missing []string
+	nobody := &nobodyError{name: name, port: port}
 	if whyNot != nil {
-		missing = append(missing, "no IPv6 neighbour: "+whyNot.Error())
+		nobody.add("no IPv6 neighbour", whyNot)
 	}
 	for _, address := range append(addresses, Shared) {
 		if ctx.Err() != nil {
@@ -61,7 +62,27 @@ func Dial(ctx context.Context, name string, port int) (net.Conn, error) {
 		if errors.As(err, &op) { // without the addresses once more
 			err = op.Err
 		}
-		missing = append(missing, fmt.Sprintf("%s: %v", address.WithZone(""), err))
+		nobody.add(address.WithZone("").String(), err)
 	}
-	return nil, fmt.Errorf("nobody answers on %s, port %d (%s)", name, port, strings.Join(missing, "; "))
+	return nil, nobody
 }
+
+// nobodyError is what each address said. It is ECONNREFUSED if one of them refused: the
+// tablet is there, and nothing listens.
+type nobodyError struct {
+	name    string
+	port    int
+	said    []string
+	refused bool
+}
+
+func (e *nobodyError) add(where string, err error) {
+	e.said = append(e.said, where+": "+err.Error())
+	e.refused = e.refused || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func (e *nobodyError) Error() string {
+	return fmt.Sprintf("nobody answers on %s, port %d (%s)", e.name, e.port, strings.Join(e.said, "; "))
+}
+
+func (e *nobodyError) Is(target error) bool { return e.refused && target == syscall.ECONNREFUSED }

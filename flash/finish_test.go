@@ -1,0 +1,103 @@
+// This file ends the way into a tablet, and looks what passes: only a tablet that is on
+// and refuses.
+
+package flash_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/provision"
+	"github.com/zarya-station/zarya/usb"
+	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/virtual/memnet"
+)
+
+// finishTarget connects otherwise in the end.
+type finishTarget struct {
+	simTarget
+	end   *atomic.Bool
+	after func() (net.Conn, error) // nil: as before
+}
+
+func (t finishTarget) Dial(ctx context.Context, port int) (net.Conn, error) {
+	if t.after != nil && t.end.Load() {
+		return t.after()
+	}
+	return t.simTarget.Dial(ctx, port)
+}
+
+func TestFinish(t *testing.T) {
+	images := wholeImages(t)
+	silent := func() (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	}
+	mute := func() (net.Conn, error) { near, _ := memnet.Pipe("host", "tablet"); return near, nil }
+	nothing := [][]string{{"/bin/true"}} // which leaves the server as it is
+	const open = "still lets SSH in"
+	const unseen = "was not seen to refuse SSH"
+	for _, c := range []struct {
+		name   string
+		finish provision.Finish
+		after  func() (net.Conn, error)
+		says   string // "" passes
+		mode   string // afterwards
+	}{
+		{"refuses", provision.Finish{Disable: provision.DisableDeveloperMode}, nil, "", "system"},
+		{"refuses, then goes off", provision.Finish{Disable: provision.DisableDeveloperMode, Power: true}, nil, "", "off"},
+		{"is off", provision.Finish{Power: true}, nil, "", "off"},
+		{"still open", provision.Finish{Disable: nothing}, nil, open, "system"},
+		{"still open until it goes off", provision.Finish{Disable: nothing, Power: true}, nil, open, "off"},
+		{"unplugged", provision.Finish{Disable: provision.DisableDeveloperMode}, silent, unseen, "system"},
+		{"unplugged, then off", provision.Finish{Disable: provision.DisableDeveloperMode, Power: true}, silent, unseen, "off"},
+		{"mute", provision.Finish{Disable: nothing}, mute, unseen, "system"},
+		{"mute and on", provision.Finish{Power: true}, mute, "still answers", "off"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var done flash.JobDone
+			var mode string
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{}
+				ctx, stop := context.WithCancel(context.Background())
+				var serving sync.WaitGroup
+				family, err := virtual.FamilyByName("kirin710a-ags3")
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.plug(ctx, t, &serving, &simTablet{name: "t"}, virtual.Config{Serial: "SNt", Family: family, MaxDownload: 8 << 20,
+					Partitions: map[string]int64{"system": 13 << 20, "boot": 9 << 20, "vbmeta": 64 << 10, "userdata": 1 << 20}})
+				synctest.Wait()
+				steps := []flash.Step{&flash.Erase{Partition: "userdata"}}
+				for _, part := range []string{"vbmeta", "boot", "system"} {
+					steps = append(steps, &flash.WriteImage{Partition: part, Image: images[part]})
+				}
+				end := &atomic.Bool{}
+				begin := doing{usb.Booted, func() error { end.Store(true); return nil }}
+				events := flash.NewEvents("sim", func(flash.Event) {})
+				done = (&flash.Runner{Events: events}).Run(ctx, []flash.Job{{ID: "0", Scope: flash.ScopeRun, Boot: time.Minute,
+					Target: finishTarget{simTarget{w, "t"}, end, c.after}, Steps: append(steps, &flash.Reboot{Mode: "system"}, begin, &c.finish),
+					System: &provision.SSH{User: virtual.DefaultLogin.User, Password: virtual.DefaultLogin.Password, Root: provision.RootDevelSu, RootPassword: virtual.DefaultLogin.RootPassword}}})[0]
+				events.Close()
+				<-time.After(time.Minute) // of the bubble: until it is off
+				synctest.Wait()
+				mode = w.tablets[0].device.State().Mode
+				stop()
+				serving.Wait()
+			})
+			if c.says == "" && done.Result != flash.Pass || c.says != "" && (done.Result != flash.Fail || done.Class != flash.ClassDevice || !strings.Contains(done.Error, c.says)) {
+				t.Errorf("%+v", done)
+			}
+			if mode != c.mode {
+				t.Errorf("afterwards it is in mode %s, not %s", mode, c.mode)
+			}
+		})
+	}
+}
