@@ -34,7 +34,12 @@ func (s *Stream) SendFile(ctx context.Context, f *os.File, off, n int64) error {
 		return orContext(ctx, err)
 	}
 	var failed error
+	full := false
 	err = to.Write(func(socket uintptr) bool {
+		if full {
+			setLowWater(socket, 0)
+			full = false
+		}
 		for n > 0 {
 			var sent int
 			if cerr := from.Control(func(file uintptr) {
@@ -50,7 +55,8 @@ func (s *Stream) SendFile(ctx context.Context, f *os.File, off, n int64) error {
 				n -= int64(sent)
 			case errors.Is(failed, unix.EINTR):
 			case errors.Is(failed, unix.EAGAIN):
-				failed = nil
+				failed, full = nil, true
+				setLowWater(socket, lowWater)
 				return false
 			default:
 				failed = os.NewSyscallError("sendfile", failed)
@@ -63,4 +69,15 @@ func (s *Stream) SendFile(ctx context.Context, f *os.File, off, n int64) error {
 		err = failed
 	}
 	return orContext(ctx, err)
+}
+
+// lowWater is how many bytes may still be unsent when a full socket wakes its writer. The
+// kernel's own rule is two thirds of the buffer: three times as many wakes for the same
+// bytes. Half of it (tcp_stream_memory_free in Linux) lasts 12 ms at 40 MB/s.
+const lowWater = 1 << 20
+
+// setLowWater says when a socket counts as writable (tcp(7), TCP_NOTSENT_LOWAT); 0 is the
+// kernel's own rule. Where there is none, nothing is lost but the saving.
+func setLowWater(socket uintptr, n int) {
+	_ = unix.SetsockoptInt(int(socket), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, n) //nolint:gosec // a descriptor is an int
 }
