@@ -70,8 +70,10 @@ func (f *Finish) Run(ctx context.Context, s *flash.Session) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		late := time.Now().After(deadline) // with Power a refusal may now be the end of the system
-		if f.Disable == nil && err != nil && !errors.Is(err, flash.ErrMute) || flash.Refused(err) && !(f.Power && late) {
+		late := time.Now().After(deadline)
+		off := f.Disable == nil && err != nil && !errors.Is(err, flash.ErrMute)
+		closed := flash.Refused(err) && (!late || !f.Power) // later it may be the end of the system
+		if off || closed {
 			s.Result(flash.StepChanged)
 			return nil
 		}
