@@ -13,7 +13,6 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/profiles"
 	"github.com/zarya-station/zarya/ui"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -181,13 +180,12 @@ func (a *app) printPlan(p *prepared, who []planFor) error {
 // of it are shown as they are written.
 func (p *prepared) item(v *variant, w planFor) (planItem, error) {
 	it := planItem{planFor: w, Profile: p.profile.Name, Bundle: v.name(), Models: v.require.Products, Images: imageInfos(v.steps)}
-	values, err := p.shown(v, w)
-	if err != nil {
-		return it, err
-	}
-	whens := p.conditions()
-	for _, s := range v.steps {
-		step := planStep{Step: s.Name(), Value: values[s.Name()], When: whens[s.Name()]}
+	for i, s := range v.steps {
+		value, err := p.show(v.notes[i], v, w)
+		if err != nil {
+			return it, err
+		}
+		step := planStep{Step: s.Name(), Value: value, When: condition(s)}
 		switch s := s.(type) {
 		case *flash.Reboot:
 			if s.Mode == "system" && p.scope == flash.ScopeRun {
@@ -233,104 +231,46 @@ func wireBytes(w *flash.WriteImage) (int64, error) {
 // errUnknown is a value that is not known without the tablet.
 var errUnknown = errors.New("not known without the tablet")
 
-// show expands a template for the plan.
-func (p *prepared) show(t *profiles.Text, v *variant, w planFor) (string, error) {
-	if t == nil {
-		return "", nil
-	}
-	if p.profile.IsSecret(*t) {
-		return "***", nil
-	}
-	text, err := p.profile.Expand(*t, func(name string) (string, error) {
-		known := map[string]string{"tablet.serial": w.Serial, "tablet.model": w.Model, "tablet.place": w.Target}
-		known["bundle.name"], known["bundle.version"], _ = strings.Cut(v.name(), " ")
-		if value := known[name]; value != "" {
-			return value, nil
+// show expands what a plan shows of a step. What is not known yet stands as it is written.
+func (p *prepared) show(n noted, v *variant, w planFor) (string, error) {
+	known := map[string]string{"tablet.serial": w.Serial, "tablet.model": w.Model, "tablet.place": w.Target}
+	known["bundle.name"], known["bundle.version"], _ = strings.Cut(v.name(), " ")
+	words := make([]string, len(n.texts))
+	for i, t := range n.texts {
+		if p.profile.IsSecret(t) {
+			words[i] = "***"
+			continue
 		}
-		return "", errUnknown
-	})
-	switch {
-	case errors.Is(err, errUnknown):
-		return t.String(), nil
-	case err != nil && (w.Serial == "" || w.Model == ""): // it depends on what is not said
-		return t.String(), nil
-	case err != nil:
-		return "", fail(exitInvalid, "mend the profile for this tablet", "%w", err)
-	}
-	return text, nil
-}
-
-// shown are the values of settings by the names of their steps.
-func (p *prepared) shown(v *variant, w planFor) (map[string]string, error) {
-	values := map[string]string{}
-	var first error
-	put := func(name string, o profiles.Options, t *profiles.Text, format string) {
-		text, err := p.show(t, v, w)
-		if first == nil {
-			first = err
-		}
-		values[either(o.Name, name)] = strings.ReplaceAll(format, "%", text)
-	}
-	for _, s := range p.profile.Provision {
-		switch {
-		case s.Hostname != nil:
-			put("hostname", s.Options, s.Hostname, "%")
-		case s.Timezone != nil:
-			put("timezone", s.Options, s.Timezone, "%")
-		case s.Locale != nil:
-			put("locale", s.Options, s.Locale, "%")
-		case s.Regenerate != nil:
-			put("regenerate", s.Options, nil, strings.Join(s.Regenerate, ", "))
-		case s.WiFi != nil:
-			format := s.WiFi.Security
-			if s.WiFi.Security == "ieee8021x" {
-				format += ", " + s.WiFi.EAP + ", user %"
+		text, err := p.profile.Expand(t, func(name string) (string, error) {
+			if value := known[name]; value != "" {
+				return value, nil
 			}
-			put("wifi:"+s.WiFi.SSID.String(), s.Options, s.WiFi.User, format)
-		case s.File != nil:
-			put("file:"+s.File.To, s.Options, nil, s.File.Owner+" "+s.File.Mode+" "+s.File.From)
-		case s.Enrolment != nil:
-			put("enrolment:"+s.Enrolment.To, s.Options, nil, s.Enrolment.Owner+" "+s.Enrolment.Mode)
-		case s.Exec != nil:
-			put("exec:"+baseName(s.Exec.Argv[0].String()), s.Options, nil, joined(s.Exec.Argv))
-		}
-		for _, k := range s.Packages {
-			put("package:"+k.Name, s.Options, nil, k.Version)
-		}
-		for key, t := range s.Dconf {
-			put("dconf:"+key, s.Options, &t, "%")
-		}
-	}
-	for _, c := range p.profile.Checks {
+			return "", errUnknown
+		})
 		switch {
-		case c.Is != nil:
-			put("check:"+c.Fact, profiles.Options{}, c.Is, "is %")
-		case c.IsNot != nil:
-			put("check:"+c.Fact, profiles.Options{}, c.IsNot, "is not %")
+		case errors.Is(err, errUnknown), err != nil && (w.Serial == "" || w.Model == ""): // it depends on what is not said
+			text = t.String()
+		case err != nil:
+			return "", fail(exitInvalid, "mend the profile for this tablet", "%w", err)
 		}
+		words[i] = text
 	}
-	return values, first
+	if len(words) == 0 {
+		return n.words, nil
+	}
+	return strings.Replace(n.words, "%", strings.Join(words, " "), 1), nil
 }
 
-// conditions are those of steps, by name; only the names that one step has.
-func (p *prepared) conditions() map[string]string {
-	whens := map[string]string{}
-	for _, v := range p.all {
-		for _, s := range v.steps {
-			if g, ok := s.(*flash.Guarded); ok && g.Because != "" {
-				whens[s.Name()] = g.Because
-			}
+// condition is when a step is done, as it is written; "" is always.
+func condition(step flash.Step) string {
+	for {
+		g, ok := step.(*flash.Guarded)
+		if !ok {
+			return ""
 		}
+		if g.Because != "" {
+			return g.Because
+		}
+		step = g.Step
 	}
-	return whens
 }
-
-func joined(texts []profiles.Text) string {
-	words := make([]string, len(texts))
-	for i, t := range texts {
-		words[i] = t.String()
-	}
-	return strings.Join(words, " ")
-}
-
-func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

@@ -96,6 +96,7 @@ type variant struct {
 	signer  string                // whom the trust folder names for it; "" is nobody
 	images  images
 	steps   []flash.Step
+	notes   map[int]noted // what a plan shows of each, by its place in steps
 	require flash.Requirements
 }
 

@@ -183,7 +183,7 @@ func (p *prepared) values(texts []profiles.Text) (all []provision.Value) {
 // flashPart are the steps in fastboot.
 func (a *app) flashPart(p *prepared, v *variant) error {
 	for _, s := range p.profile.Flash {
-		add := func(step flash.Step) { v.steps = append(v.steps, p.guard(step, s.Options)) }
+		add := func(step flash.Step) { v.add(note(p.guard(step, s.Options), "")) }
 		switch {
 		case s.Unlock != nil:
 			if a.ledger == "none" {
@@ -243,8 +243,36 @@ func (p *prepared) removed(list func(*profiles.Removed) []string, names ...strin
 	})
 }
 
+// noted is a step and what a plan shows of it: words, in which % stands for the texts as
+// they are for one tablet.
+type noted struct {
+	step  flash.Step
+	words string
+	texts []profiles.Text
+}
+
+// add appends a step.
+func (v *variant) add(n noted) {
+	if v.notes == nil {
+		v.notes = map[int]noted{}
+	}
+	v.notes[len(v.steps)] = n
+	v.steps = append(v.steps, n.step)
+}
+
+// note is a step of which a text is shown; nil is none.
+func note(step flash.Step, words string, texts ...*profiles.Text) noted {
+	n := noted{step: step, words: words}
+	for _, t := range texts {
+		if t != nil {
+			n.texts = append(n.texts, *t)
+		}
+	}
+	return n
+}
+
 // keySteps lets keys in: those that stay, and those that finish removes.
-func (p *prepared) keySteps(keys []profiles.Text) (steps []flash.Step) {
+func (p *prepared) keySteps(keys []profiles.Text) (steps []noted) {
 	var stay, leave []profiles.Text
 	for _, k := range keys {
 		text, err := p.profile.Static(k)
@@ -257,10 +285,10 @@ func (p *prepared) keySteps(keys []profiles.Text) (steps []flash.Step) {
 	}
 	login := p.profile.SSH.User
 	if len(stay) > 0 {
-		steps = append(steps, provision.AuthorizedKeys(login, p.values(stay)))
+		steps = append(steps, noted{provision.AuthorizedKeys(login, p.values(stay)), "%", stay})
 	}
 	if len(leave) > 0 {
-		steps = append(steps, &flash.Guarded{Step: provision.AuthorizedKeys(login, p.values(leave)), Temporary: true})
+		steps = append(steps, noted{&flash.Guarded{Step: provision.AuthorizedKeys(login, p.values(leave)), Temporary: true}, "until finish: %", leave})
 	}
 	return steps
 }
@@ -272,44 +300,48 @@ func (p *prepared) bootedSteps(v *variant) error {
 		if err != nil {
 			return err
 		}
-		for _, step := range steps {
-			step = p.guard(step, s.Options)
+		for _, n := range steps {
+			n.step = p.guard(n.step, s.Options)
 			if s.WiFi != nil && p.removed(func(r *profiles.Removed) []string { return r.WiFi }, s.WiFi.SSID.String()) {
-				step = &flash.Guarded{Step: step, Temporary: true}
+				n.step, n.words = &flash.Guarded{Step: n.step, Temporary: true}, "until finish: "+n.words
 			}
-			v.steps = append(v.steps, step)
+			v.add(n)
 		}
 	}
 	for _, c := range p.profile.Checks {
-		step, err := p.checkStep(v, c)
+		n, err := p.checkStep(v, c)
 		if err != nil {
 			return err
 		}
-		v.steps = append(v.steps, p.guard(step, profiles.Options{When: c.When}))
+		n.step = p.guard(n.step, profiles.Options{When: c.When})
+		v.add(n)
 	}
 	if p.profile.SSH == nil {
 		return nil
 	}
 	if p.scope == flash.ScopeRun || p.profile.Identity != nil {
-		v.steps = append(v.steps, provision.Self{})
+		v.add(note(provision.Self{}, "no other tablet's"))
 	}
 	if p.scope == flash.ScopeRun && p.profile.SSH.HasRoot() {
-		v.steps = append(v.steps, provision.NewStamp(stamp(v.steps)))
+		v.add(note(provision.NewStamp(stamp(v.steps)), "which images are on the tablet"))
 	}
-	return p.finishSteps(v)
+	p.finishSteps(v)
+	return nil
 }
 
-func (p *prepared) provisionStep(s profiles.ProvisionStep) ([]flash.Step, error) {
-	one := func(step flash.Step) ([]flash.Step, error) { return []flash.Step{step}, nil }
+func (p *prepared) provisionStep(s profiles.ProvisionStep) ([]noted, error) {
+	one := func(step flash.Step, words string, texts ...*profiles.Text) ([]noted, error) {
+		return []noted{note(step, words, texts...)}, nil
+	}
 	switch {
 	case s.Regenerate != nil:
-		return one(provision.Regenerate(s.Regenerate))
+		return one(provision.Regenerate(s.Regenerate), strings.Join(s.Regenerate, ", "))
 	case s.Hostname != nil:
-		return one(provision.Hostname(p.value(s.Hostname)))
+		return one(provision.Hostname(p.value(s.Hostname)), "%", s.Hostname)
 	case s.Timezone != nil:
-		return one(provision.Timezone(p.value(s.Timezone)))
+		return one(provision.Timezone(p.value(s.Timezone)), "%", s.Timezone)
 	case s.Locale != nil:
-		return one(provision.Locale(p.value(s.Locale)))
+		return one(provision.Locale(p.value(s.Locale)), "%", s.Locale)
 	case s.CA != nil:
 		var all []provision.Certificate
 		for _, file := range s.CA {
@@ -319,7 +351,7 @@ func (p *prepared) provisionStep(s profiles.ProvisionStep) ([]flash.Step, error)
 			}
 			all = append(all, provision.Certificate{Name: filepath.Base(file), PEM: text})
 		}
-		return one(provision.CA(all))
+		return one(provision.CA(all), strings.Join(s.CA, ", "))
 	case s.WiFi != nil:
 		w := s.WiFi
 		out := &provision.WiFi{SSID: p.value(&w.SSID), Label: w.SSID.String(), Security: w.Security, Passphrase: p.value(w.Passphrase), Hidden: w.Hidden,
@@ -330,7 +362,11 @@ func (p *prepared) provisionStep(s profiles.ProvisionStep) ([]flash.Step, error)
 				return nil, fail(exitInvalid, "", "%w", err)
 			}
 		}
-		return one(out.Step())
+		words := w.Security
+		if w.Security == "ieee8021x" {
+			words += ", " + w.EAP + ", user %"
+		}
+		return one(out.Step(), words, w.User)
 	case s.File != nil:
 		return p.fileStep("", s.File)
 	case s.Enrolment != nil:
@@ -338,43 +374,52 @@ func (p *prepared) provisionStep(s profiles.ProvisionStep) ([]flash.Step, error)
 	case s.Packages != nil:
 		return p.packageSteps(s.Packages)
 	case s.Dconf != nil:
-		var steps []flash.Step
+		var steps []noted
 		for _, key := range slices.Sorted(maps.Keys(s.Dconf)) {
 			t := s.Dconf[key]
 			value := p.value(&t)
-			steps = append(steps, provision.Dconf(key, func(ctx context.Context, s *flash.Session) (string, error) {
+			steps = append(steps, note(provision.Dconf(key, func(ctx context.Context, s *flash.Session) (string, error) {
 				v, err := value(ctx, s)
 				return gvariant(v), err
-			}))
+			}), "%", &t))
 		}
 		return steps, nil
 	case s.DBus != nil:
 		d := s.DBus
-		return one(&provision.Bus{Session: d.Bus == "session", Destination: d.Destination, Path: d.Object, Method: d.Method, Args: p.values(d.Args),
-			Is: p.value(d.Is), Root: d.Root, Changes: d.Changes == "always"})
+		step := &provision.Bus{Session: d.Bus == "session", Destination: d.Destination, Path: d.Object, Method: d.Method, Args: p.values(d.Args),
+			Is: p.value(d.Is), Root: d.Root, Changes: d.Changes == "always"}
+		n := noted{step, d.Destination, d.Args}
+		if len(d.Args) > 0 {
+			n.words += " %"
+		}
+		if d.Is != nil {
+			n.words += ", must answer " + d.Is.String()
+		}
+		return []noted{n}, nil
 	case s.Units != nil:
-		var steps []flash.Step
+		var steps []noted
 		for _, group := range []struct {
 			state string
 			units []string
 		}{{"enabled", s.Units.Enable}, {"disabled", s.Units.Disable}, {"masked", s.Units.Mask}} {
 			for _, u := range group.units {
-				steps = append(steps, provision.Unit(u, group.state))
+				steps = append(steps, note(provision.Unit(u, group.state), group.state))
 			}
 		}
 		return steps, nil
 	case s.AuthorizedKeys != nil:
 		return p.keySteps(s.AuthorizedKeys), nil
 	case s.Wizard != "":
-		return one(provision.Wizard(p.profile.SSH.User))
+		return one(provision.Wizard(p.profile.SSH.User), s.Wizard)
 	case s.Reboot != "":
-		return one(&provision.Reboot{Always: s.Reboot == "always"})
+		return one(&provision.Reboot{Always: s.Reboot == "always"}, s.Reboot)
 	}
-	return one(&provision.Exec{Argv: p.values(s.Exec.Argv), Program: s.Exec.Argv[0].String(), Root: s.Exec.Root, Timeout: time.Duration(s.Exec.Timeout),
-		Changes: s.Exec.Changes == "always", Creates: s.Exec.Creates})
+	e := s.Exec
+	return []noted{{&provision.Exec{Argv: p.values(e.Argv), Program: e.Argv[0].String(), Root: e.Root, Timeout: time.Duration(e.Timeout),
+		Changes: e.Changes == "always", Creates: e.Creates}, "%", e.Argv}}, nil
 }
 
-func (p *prepared) fileStep(name string, f *profiles.File) ([]flash.Step, error) {
+func (p *prepared) fileStep(name string, f *profiles.File) ([]noted, error) {
 	mode, err := strconv.ParseUint(f.Mode, 8, 12)
 	if err != nil {
 		return nil, err // the schema allows only octal digits
@@ -382,11 +427,12 @@ func (p *prepared) fileStep(name string, f *profiles.File) ([]flash.Step, error)
 	if name != "" {
 		name += ":" + f.To
 	}
-	return []flash.Step{provision.File(provision.FileOptions{Name: name, To: f.To, Content: p.value(f.Text()), Mode: fs.FileMode(mode), Root: f.Owner == "root"})}, nil
+	step := provision.File(provision.FileOptions{Name: name, To: f.To, Content: p.value(f.Text()), Mode: fs.FileMode(mode), Root: f.Owner == "root"})
+	return []noted{note(step, strings.Join([]string{f.Owner, f.Mode, f.From}, " "))}, nil
 }
 
 // packageSteps takes the digests of the packages, before anything is written.
-func (p *prepared) packageSteps(packages []profiles.Package) (steps []flash.Step, err error) {
+func (p *prepared) packageSteps(packages []profiles.Package) (steps []noted, err error) {
 	for _, k := range packages {
 		open := func() (io.ReadCloser, error) {
 			r, _, err := p.profile.Open(k.RPM)
@@ -401,7 +447,7 @@ func (p *prepared) packageSteps(packages []profiles.Package) (steps []flash.Step
 		if err = errors.Join(err, r.Close()); err != nil {
 			return nil, fail(exitInvalid, "", "%s: %w", k.RPM, err)
 		}
-		steps = append(steps, provision.Install(provision.Package{Name: k.Name, Version: k.Version, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Size: n, Open: open}))
+		steps = append(steps, note(provision.Install(provision.Package{Name: k.Name, Version: k.Version, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Size: n, Open: open}), k.Version))
 	}
 	return steps, nil
 }
@@ -416,16 +462,40 @@ func gvariant(v string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(v) + "'"
 }
 
-func (p *prepared) checkStep(v *variant, c profiles.Check) (flash.Step, error) {
+func (p *prepared) checkStep(v *variant, c profiles.Check) (noted, error) {
 	if c.Fact != "" {
-		return &provision.Fact{Fact: c.Fact, Is: p.value(c.Is), IsNot: p.value(c.IsNot), Min: c.Min, Max: c.Max, Luhn: c.Valid == "luhn", Unique: c.Unique == "ledger"}, nil
+		n := note(&provision.Fact{Fact: c.Fact, Is: p.value(c.Is), IsNot: p.value(c.IsNot), Min: c.Min, Max: c.Max, Luhn: c.Valid == "luhn", Unique: c.Unique == "ledger"}, "", c.Is)
+		var words []string
+		if c.Is != nil {
+			words = append(words, "is %")
+		}
+		if c.IsNot != nil {
+			words = append(words, "is not "+c.IsNot.String())
+			if c.Is == nil {
+				n.texts, words = []profiles.Text{*c.IsNot}, []string{"is not %"}
+			}
+		}
+		if c.Min != nil {
+			words = append(words, fmt.Sprintf("at least %d", *c.Min))
+		}
+		if c.Max != nil {
+			words = append(words, fmt.Sprintf("at most %d", *c.Max))
+		}
+		if c.Valid != "" {
+			words = append(words, "valid by "+c.Valid)
+		}
+		if c.Unique != "" {
+			words = append(words, "no other tablet's")
+		}
+		n.words = strings.Join(words, ", ")
+		return n, nil
 	}
 	im := v.image(p.profile, c.Partition)
 	sum, err := expanded(im)
 	if err != nil {
-		return nil, fail(exitInvalid, "check another partition, or flash this one from a raw image", "checks: %s: %w", c.Partition, err)
+		return noted{}, fail(exitInvalid, "check another partition, or flash this one from a raw image", "checks: %s: %w", c.Partition, err)
 	}
-	return &provision.Digest{Partition: c.Partition, Size: im.Size(), SHA256: sum}, nil
+	return note(&provision.Digest{Partition: c.Partition, Size: im.Size(), SHA256: sum}, "sha256:"+sum), nil
 }
 
 // image is the open image for a partition.
@@ -469,23 +539,26 @@ func stamp(steps []flash.Step) string {
 }
 
 // finishSteps are what cuts the way into the tablet, and what is done just before.
-func (p *prepared) finishSteps(v *variant) error {
+func (p *prepared) finishSteps(v *variant) {
 	var last *provision.Finish
 	login := p.profile.SSH.User
 	for _, s := range p.profile.Finish {
 		switch {
 		case s.Remove != nil:
-			if len(s.Remove.WiFi) > 0 {
-				v.steps = append(v.steps, provision.RemoveWiFi(s.Remove.WiFi))
-			}
-			if len(s.Remove.Keys) > 0 {
-				v.steps = append(v.steps, provision.RemoveKeys(login, s.Remove.Keys))
-			}
-			if len(s.Remove.Files) > 0 {
-				v.steps = append(v.steps, provision.Remove("remove:files", s.Remove.Files))
+			for _, r := range []struct {
+				list []string
+				step func() flash.Step
+			}{
+				{s.Remove.WiFi, func() flash.Step { return provision.RemoveWiFi(s.Remove.WiFi) }},
+				{s.Remove.Keys, func() flash.Step { return provision.RemoveKeys(login, s.Remove.Keys) }},
+				{s.Remove.Files, func() flash.Step { return provision.Remove("remove:files", s.Remove.Files) }},
+			} {
+				if len(r.list) > 0 {
+					v.add(note(r.step(), strings.Join(r.list, ", ")))
+				}
 			}
 		case s.LockState != nil:
-			v.steps = append(v.steps, &flash.LockState{Leave: s.LockState.Leave, Because: s.LockState.Because})
+			v.add(note(&flash.LockState{Leave: s.LockState.Leave, Because: s.LockState.Because}, s.LockState.Because))
 		case s.DeveloperMode != nil:
 			last = &provision.Finish{Disable: provision.DisableDeveloperMode}
 			if len(s.DeveloperMode.Disable) > 0 {
@@ -499,7 +572,10 @@ func (p *prepared) finishSteps(v *variant) error {
 		}
 	}
 	if last != nil {
-		v.steps = append(v.steps, last)
+		var words []string
+		for _, argv := range last.Disable {
+			words = append(words, strings.Join(argv, " "))
+		}
+		v.add(note(last, strings.Join(words, "; ")))
 	}
-	return nil
 }
