@@ -289,7 +289,7 @@ func (p *Profile) kindOf(n *node) valueKind {
 }
 
 // Holds reports whether a condition holds. What a tablet does not tell is "": it equals
-// nothing, and is neither more nor less than anything.
+// only that, fits no pattern, and is neither more nor less than anything.
 func (p *Profile) Holds(c *Condition, look Lookup) (bool, error) { return p.holds(c.root, look) }
 
 func (p *Profile) holds(n *node, look Lookup) (bool, error) {
