@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/provision"
+	"github.com/zarya-station/zarya/internal/provision"
+	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/memnet"
 	"github.com/zarya-station/zarya/usb"
-	"github.com/zarya-station/zarya/virtual"
-	"github.com/zarya-station/zarya/virtual/memnet"
 )
 
 // finishTarget connects otherwise in the end.

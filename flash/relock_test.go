@@ -13,8 +13,8 @@ import (
 	"testing/synctest"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/usb"
-	"github.com/zarya-station/zarya/virtual"
 )
 
 // doing is a step made of a function.

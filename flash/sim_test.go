@@ -24,8 +24,8 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/virtual"
-	"github.com/zarya-station/zarya/virtual/memnet"
+	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/memnet"
 )
 
 const simTablets = 16

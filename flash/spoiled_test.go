@@ -13,7 +13,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 // meddler changes a file when the first data goes over a wire.

@@ -24,11 +24,11 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/ledger"
-	"github.com/zarya-station/zarya/provision"
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/provision"
+	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/imageset"
 	"github.com/zarya-station/zarya/usb"
-	"github.com/zarya-station/zarya/virtual"
-	"github.com/zarya-station/zarya/virtual/imageset"
 )
 
 const wholeTablets = 6

@@ -13,7 +13,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 // noiseImage is an opened image of random bytes, with its file and what is in it.

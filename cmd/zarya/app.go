@@ -25,8 +25,8 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/ledger"
-	"github.com/zarya-station/zarya/ui"
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/ui"
 )
 
 // app is one invocation.

@@ -21,7 +21,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
-	"github.com/zarya-station/zarya/ledger"
+	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/profiles"
 )
 

@@ -17,10 +17,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/zarya-station/zarya/adb"
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/ui"
+	"github.com/zarya-station/zarya/internal/adb"
+	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
 	"github.com/zarya-station/zarya/usb/uevent"

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zarya-station/zarya/adb"
+	"github.com/zarya-station/zarya/internal/adb"
 	"github.com/zarya-station/zarya/usb"
 )
 

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 // docCommand is one command of a page and what it prints.

@@ -20,7 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/zarya-station/zarya/adb"
+	"github.com/zarya-station/zarya/internal/adb"
 	"github.com/zarya-station/zarya/packaging"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"

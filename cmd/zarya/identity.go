@@ -19,7 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/zarya-station/zarya/ledger"
+	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/profiles"
 )
 

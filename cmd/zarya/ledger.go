@@ -21,8 +21,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/ledger"
-	"github.com/zarya-station/zarya/ui"
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/ui"
 )
 
 // ledgerPath is the file that --ledger names, or "" for none.

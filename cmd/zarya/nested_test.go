@@ -28,7 +28,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/ledger"
+	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/profiles"
 )
 

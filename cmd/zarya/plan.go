@@ -13,7 +13,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/ui"
+	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
 )
 

@@ -17,8 +17,8 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/provision"
 	"github.com/zarya-station/zarya/profiles"
-	"github.com/zarya-station/zarya/provision"
 )
 
 // profileFolder is where a user's profiles are.

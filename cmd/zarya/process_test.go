@@ -22,8 +22,8 @@ import (
 	"testing"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/virtual"
-	"github.com/zarya-station/zarya/virtual/imageset"
+	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/imageset"
 )
 
 // farm runs n virtual tablets in this process and gives their addresses.

@@ -27,8 +27,8 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/usb"
-	"github.com/zarya-station/zarya/virtual"
 )
 
 // TestMain makes this binary also the program: scripts and tests run it as zarya.

@@ -23,7 +23,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/ledger"
+	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/profiles"
 )
 

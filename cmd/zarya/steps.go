@@ -21,8 +21,8 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/provision"
 	"github.com/zarya-station/zarya/profiles"
-	"github.com/zarya-station/zarya/provision"
 )
 
 // variantSteps opens what a variant flashes and makes its steps.

@@ -11,9 +11,9 @@ import (
 	"net"
 	"strings"
 
-	"github.com/zarya-station/zarya/adb"
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/adb"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
 	"github.com/zarya-station/zarya/usb/usbnet"

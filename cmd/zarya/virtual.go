@@ -18,8 +18,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/zarya-station/zarya/virtual"
-	"github.com/zarya-station/zarya/virtual/imageset"
+	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/imageset"
 )
 
 type virtualOptions struct {

@@ -17,7 +17,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/fastboot/fastboottest"
-	"github.com/zarya-station/zarya/virtual/memnet"
+	"github.com/zarya-station/zarya/internal/virtual/memnet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

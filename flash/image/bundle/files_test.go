@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zarya-station/zarya/canon"
+	"github.com/zarya-station/zarya/internal/canon"
 )
 
 // extra is a file of a bundle from memory.

@@ -21,8 +21,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/zarya-station/zarya/canon"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/canon"
 )
 
 // The files of a bundle that are always called so.

@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/zarya-station/zarya/virtual/memnet"
+	"github.com/zarya-station/zarya/internal/virtual/memnet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

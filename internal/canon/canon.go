@@ -1,5 +1,5 @@
 // Package canon writes JSON in one way only, so that what is hashed or signed has one
-// encoding. It is a contract: docs/ledger.md, ledger/testdata/vectors.json.
+// encoding. It is a contract: docs/ledger.md, internal/ledger/testdata/vectors.json.
 package canon
 
 import (

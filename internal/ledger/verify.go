@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/zarya-station/zarya/canon"
+	"github.com/zarya-station/zarya/internal/canon"
 )
 
 // BrokenError names the first entry that is not as it was written.

@@ -17,8 +17,8 @@ import (
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
-	"github.com/zarya-station/zarya/virtual"
-	"github.com/zarya-station/zarya/virtual/imageset"
+	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/imageset"
 )
 
 // booted is a tablet that was flashed with a set and sent to its system.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 const mib = 1 << 20

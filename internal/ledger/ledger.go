@@ -24,7 +24,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/zarya-station/zarya/canon"
+	"github.com/zarya-station/zarya/internal/canon"
 )
 
 //go:embed migrations/*.sql

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 // A held address is refused to others and to hosts, and open to its tablet, as often

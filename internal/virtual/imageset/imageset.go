@@ -21,7 +21,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zarya-station/zarya/virtual"
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 // Options of a set; the zero value is a good one.

@@ -74,7 +74,7 @@ func keyFile(t *testing.T, path string) ssh.Signer {
 
 func startSSHD(t *testing.T) *sshd {
 	t.Helper()
-	unpacked, err := filepath.Abs("../.tools/openssh") // by scripts/setup.sh
+	unpacked, err := filepath.Abs("../../.tools/openssh") // by scripts/setup.sh
 	if err != nil {
 		t.Fatal(err)
 	}

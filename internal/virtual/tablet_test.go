@@ -15,8 +15,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/zarya-station/zarya/virtual"
-	"github.com/zarya-station/zarya/virtual/memnet"
+	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/memnet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

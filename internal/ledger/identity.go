@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zarya-station/zarya/canon"
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/canon"
 )
 
 // The kinds of entries about identities.

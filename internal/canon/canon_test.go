@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The vectors are the ledger's: ledger/testdata/vectors.json.
+// The vectors are the ledger's: internal/ledger/testdata/vectors.json.
 func TestRefuses(t *testing.T) {
 	for _, bad := range []string{`1.5`, `1e3`, `9007199254740992`, `-9007199254740992`} {
 		if got, err := Encode(json.RawMessage(bad)); err == nil {
