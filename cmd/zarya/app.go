@@ -26,6 +26,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/ui"
 )
 
@@ -165,14 +166,14 @@ func (a *app) sinks() (ui.Sink, error) {
 	if a.events != "" {
 		w, err := openOutput(a.events)
 		if err != nil {
-			return nil, fail(exitStation, "give --events a file that can be written, or fd:N", "--events: %w", err)
+			return nil, problem.New(problem.Station, "give --events a file that can be written, or fd:N", "--events: %w", err)
 		}
 		sinks = append(sinks, closing{ui.NewJSON(w), w})
 	}
 	if a.junit != "" {
 		w, err := openOutput(a.junit)
 		if err != nil {
-			return nil, fail(exitStation, "give --junit a file that can be written", "--junit: %w", err)
+			return nil, problem.New(problem.Station, "give --junit a file that can be written", "--junit: %w", err)
 		}
 		sinks = append(sinks, closing{ui.NewJUnit(w), w})
 	}
@@ -224,7 +225,7 @@ func (a *app) tracer() (t *fastboot.Tracer, end func() error, err error) {
 	}
 	f, err := openOutput(a.trace)
 	if err != nil {
-		return nil, nil, fail(exitStation, "give --trace a file that can be written", "--trace: %w", err)
+		return nil, nil, problem.New(problem.Station, "give --trace a file that can be written", "--trace: %w", err)
 	}
 	t = fastboot.NewTracer(f)
 	t.Hide = a.secrets.Clean

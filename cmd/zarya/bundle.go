@@ -22,6 +22,7 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -77,7 +78,7 @@ func (a *app) makeBundle(path string, o bundleOptions, sources []bundle.Source) 
 	defer cancel()
 	o.build.Cache = a.imageCache()
 	if err := bundle.Build(ctx, path, o.about, sources, o.build); err != nil {
-		return fail(exitInvalid, "", "%w", err)
+		return problem.New(problem.Invalid, "", "%w", err)
 	}
 	b, err := openBundle(path)
 	if err != nil {
@@ -99,10 +100,10 @@ func (a *app) packProfile(o *bundleOptions) error {
 		return err
 	}
 	if len(p.Images) > 0 {
-		return fail(exitInvalid, "take images out of the profile: in a bundle it flashes the bundle's", "the profile %s has images of its own", p.Name)
+		return problem.New(problem.Invalid, "take images out of the profile: in a bundle it flashes the bundle's", "the profile %s has images of its own", p.Name)
 	}
 	if o.about.Access == "none" && len(p.Provision)+len(p.Checks)+len(p.Finish) > 0 {
-		return fail(exitUsage, "add --access ssh or --access manual", "the profile %s provisions, and --access none says that nobody gets in", p.Name)
+		return problem.New(problem.Usage, "add --access ssh or --access manual", "the profile %s provisions, and --access none says that nobody gets in", p.Name)
 	}
 	names, err := packedNames(p)
 	if err != nil {
@@ -131,12 +132,12 @@ func packedNames(p *profiles.Profile) (map[string]string, error) {
 		if outside := err != nil || !filepath.IsLocal(rel); i < len(texts) && (outside || strings.HasSuffix(file, " (built in)")) {
 			rel = strings.TrimSuffix(filepath.Base(file), " (built in)") // found by its name
 		} else if outside {
-			return nil, fail(exitInvalid, "move it into the profile's folder", "%s is not in the folder of %s, so it cannot be packed", file, texts[0])
+			return nil, problem.New(problem.Invalid, "move it into the profile's folder", "%s is not in the folder of %s, so it cannot be packed", file, texts[0])
 		}
 		name := bundle.ProfileFolder + filepath.ToSlash(rel)
 		for other, taken := range names {
 			if taken == name && other != file {
-				return nil, fail(exitInvalid, "give one of them another name", "%s and %s would both be %s in the bundle", other, file, name)
+				return nil, problem.New(problem.Invalid, "give one of them another name", "%s and %s would both be %s in the bundle", other, file, name)
 			}
 		}
 		names[file] = name
@@ -197,7 +198,7 @@ names them; flashing them needs --allow-partition all the same.`,
 			defer cancel()
 			im, err := bundle.Import(ctx, args[1:], only, flash.Protected)
 			if err != nil {
-				return fail(exitInvalid, "nothing was made", "%w", err)
+				return problem.New(problem.Invalid, "nothing was made", "%w", err)
 			}
 			o.about.Name, o.about.Version = either(o.about.Name, im.Name), either(o.about.Version, im.Version)
 			if len(o.about.Models) == 0 {
@@ -207,7 +208,7 @@ names them; flashing them needs --allow-partition all the same.`,
 			}
 			for flag, missing := range map[string]bool{"name": o.about.Name == "", "bundle-version": o.about.Version == "", "model": len(o.about.Models) == 0} {
 				if missing {
-					return fail(exitUsage, "add --"+flag, "%s does not tell the bundle's %s", args[1], flag)
+					return problem.New(problem.Usage, "add --"+flag, "%s does not tell the bundle's %s", args[1], flag)
 				}
 			}
 			if !a.quiet {
@@ -231,7 +232,7 @@ func bundleSources(args []string) ([]bundle.Source, error) {
 		where, mode, _ := strings.Cut(where, "@")
 		part, slot, _ := strings.Cut(where, ":")
 		if !ok || file == "" || part == "" {
-			return nil, fail(exitUsage, "write --image system=system.img, boot:all=boot.img or system@fastbootd=system.img", "--image %q is not PART[:SLOT][@MODE]=FILE", arg)
+			return nil, problem.New(problem.Usage, "write --image system=system.img, boot:all=boot.img or system@fastbootd=system.img", "--image %q is not PART[:SLOT][@MODE]=FILE", arg)
 		}
 		sources = append(sources, bundle.Source{Partition: part, Slot: slot, Mode: mode, Path: file})
 	}
@@ -242,14 +243,14 @@ func bundleSources(args []string) ([]bundle.Source, error) {
 func privateKey(path string) (ssh.Signer, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the key that the user names
 	if err != nil {
-		return nil, fail(exitUsage, "name the private key", "the key: %w", err)
+		return nil, problem.New(problem.Usage, "name the private key", "the key: %w", err)
 	}
 	signer, err := ssh.ParsePrivateKey(text)
 	if errors.As(err, new(*ssh.PassphraseMissingError)) {
-		return nil, fail(exitUsage, "sign with ssh-keygen (zarya bundle sign --help says how)", "%s has a passphrase", path)
+		return nil, problem.New(problem.Usage, "sign with ssh-keygen (zarya bundle sign --help says how)", "%s has a passphrase", path)
 	}
 	if err != nil {
-		return nil, fail(exitUsage, "name the private key, not the public one", "%s: %w", path, err)
+		return nil, problem.New(problem.Usage, "name the private key, not the public one", "%s: %w", path, err)
 	}
 	return signer, nil
 }
@@ -260,7 +261,7 @@ func signBundle(b *bundle.Bundle, signer ssh.Signer) error {
 		err = b.Attach(signature)
 	}
 	if err != nil {
-		return fail(exitStation, "", "%w", err)
+		return problem.New(problem.Station, "", "%w", err)
 	}
 	return nil
 }
@@ -286,10 +287,10 @@ key that has a passphrase, is on a token or in an agent):
 			if signature != "" {
 				text, err := os.ReadFile(signature) //nolint:gosec // the file that the user names
 				if err != nil {
-					return fail(exitUsage, "", "--signature: %w", err)
+					return problem.New(problem.Usage, "", "--signature: %w", err)
 				}
 				if err := b.Attach(text); err != nil {
-					return fail(exitInvalid, "", "%w", err)
+					return problem.New(problem.Invalid, "", "%w", err)
 				}
 			} else {
 				signer, err := privateKey(key)
@@ -313,7 +314,7 @@ key that has a passphrase, is on a token or in an agent):
 func openBundle(path string) (*bundle.Bundle, error) {
 	b, err := bundle.Open(path)
 	if err != nil {
-		return nil, fail(exitInvalid, "", "%w", err)
+		return nil, problem.New(problem.Invalid, "", "%w", err)
 	}
 	return b, nil
 }
@@ -338,7 +339,7 @@ says who may sign bundles, its signature. Exit 3 if anything is wrong.`,
 			ctx, cancel := a.untilSignal()
 			defer cancel()
 			if err := b.Verify(ctx, a.imageCache()); err != nil {
-				return fail(exitInvalid, "copy or download the bundle again", "%w", err)
+				return problem.New(problem.Invalid, "copy or download the bundle again", "%w", err)
 			}
 			if a.json {
 				return a.document("bundle", []bundleItem{itemOf(b, who)})
@@ -372,14 +373,14 @@ func signedBy(b *bundle.Bundle, who string) string {
 // none of its own, and not get round one that has.
 func loadTrust(dir, station string) (*bundle.Trust, error) {
 	if dir != station && fileThere(station) {
-		return nil, fail(exitUsage, "leave --trust out", "--trust %s: who may sign bundles is said by %s here", dir, station)
+		return nil, problem.New(problem.Usage, "leave --trust out", "--trust %s: who may sign bundles is said by %s here", dir, station)
 	}
 	t, err := bundle.LoadTrust(dir)
 	if err != nil {
-		return nil, fail(exitStation, "mend the folder that says who may sign bundles", "%w", err)
+		return nil, problem.New(problem.Station, "mend the folder that says who may sign bundles", "%w", err)
 	}
 	if t == nil && dir != station {
-		return nil, fail(exitUsage, "name a folder with allowed_signers in it", "--trust %s: %w", dir, fs.ErrNotExist)
+		return nil, problem.New(problem.Usage, "name a folder with allowed_signers in it", "--trust %s: %w", dir, fs.ErrNotExist)
 	}
 	return t, nil
 }
@@ -395,7 +396,7 @@ func (a *app) trusted(b *bundle.Bundle, dir string) (who string, err error) {
 		return "", err
 	}
 	if who, err = t.Check(b, floor, time.Now()); err != nil {
-		return "", fail(exitInvalid, "nothing was written", "%w", err)
+		return "", problem.New(problem.Invalid, "nothing was written", "%w", err)
 	}
 	return who, nil
 }
@@ -427,7 +428,7 @@ func (a *app) bundleFloor(name string) (floor string, err error) {
 func unsigned(dir string) error {
 	t, err := loadTrust(dir, trustDir)
 	if err == nil && t != nil {
-		err = fail(exitInvalid, "make a signed bundle of it: zarya bundle build --sign KEY", "%s says who may sign bundles, so nothing else is written", dir)
+		err = problem.New(problem.Invalid, "make a signed bundle of it: zarya bundle build --sign KEY", "%s says who may sign bundles, so nothing else is written", dir)
 	}
 	return err
 }
@@ -525,7 +526,7 @@ func (a *app) flashBundle(o flashOptions) error {
 	}
 	if b.Manifest.Profile != "" {
 		if o.reboot != "" {
-			return fail(exitUsage, "the profile in the bundle says what is done", "--reboot does not go with %s", b.Path)
+			return problem.New(problem.Usage, "the profile in the bundle says what is done", "--reboot does not go with %s", b.Path)
 		}
 		return a.runProfile(o.jobOptions, flash.ScopeFlash)
 	}
@@ -558,7 +559,7 @@ func (a *app) bundleImages(b *bundle.Bundle) (images, error) {
 		im, err := b.Image(ctx, i, cache)
 		if err != nil {
 			opened.close()
-			return nil, fail(exitInvalid, "copy or download the bundle again; nothing was written", "%w", err)
+			return nil, problem.New(problem.Invalid, "copy or download the bundle again; nothing was written", "%w", err)
 		}
 		opened[imageKey{file: filepath.Join(b.Path, m.File)}] = im
 	}

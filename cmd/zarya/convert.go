@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 func newImageConvert(a *app) *cobra.Command {
@@ -30,7 +31,7 @@ func newImageConvert(a *app) *cobra.Command {
 		Args:    cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"", "raw", "sparse"}, to) {
-				return fail(exitUsage, "known are raw, sparse", "--to: no format %q", to)
+				return problem.New(problem.Usage, "known are raw, sparse", "--to: no format %q", to)
 			}
 			return a.convert(args[0], args[1], image.Format(to))
 		},
@@ -41,7 +42,7 @@ func newImageConvert(a *app) *cobra.Command {
 
 func (a *app) convert(file, out string, to image.Format) error {
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
-		return fail(exitUsage, "name another file", "%s is there already", out)
+		return problem.New(problem.Usage, "name another file", "%s is there already", out)
 	}
 	opened, err := a.openImages([]imageUse{{file: file}})
 	if err != nil {
@@ -64,7 +65,7 @@ func (a *app) convert(file, out string, to image.Format) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return fail(exitStation, "nothing was made", "%w", err)
+		return problem.New(problem.Station, "nothing was made", "%w", err)
 	}
 	return a.inspect([]string{out}, 0)
 }

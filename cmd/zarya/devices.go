@@ -20,6 +20,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/adb"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
@@ -51,7 +52,7 @@ change is a line (with --json an event). What is there already comes first.`,
 			asked := len(typed) > 0 || os.Getenv("ZARYA_TARGET") != ""
 			switch {
 			case watch && asked:
-				return fail(exitUsage, "leave the targets out", "--watch is for all ports")
+				return problem.New(problem.Usage, "leave the targets out", "--watch is for all ports")
 			case watch:
 				return a.watchUSB()
 			case !asked:

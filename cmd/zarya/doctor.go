@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/internal/adb"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/packaging"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
@@ -77,10 +78,10 @@ The exit code is 6 if something keeps this machine from flashing.`,
 func (a *app) doctor(o doctorOptions) error {
 	size, err := parseBytes(o.size)
 	if err != nil {
-		return fail(exitUsage, "write --size 4.1GB", "--size: %w", err)
+		return problem.New(problem.Usage, "write --size 4.1GB", "--size: %w", err)
 	}
 	if o.tablets < 0 || o.tablets > 1000 {
-		return fail(exitUsage, "", "--tablets %d: from 1 to 1000", o.tablets)
+		return problem.New(problem.Usage, "", "--tablets %d: from 1 to 1000", o.tablets)
 	}
 	if o.profile != "" {
 		if size, err = profileSize(o.profile); err != nil {
@@ -88,7 +89,7 @@ func (a *app) doctor(o doctorOptions) error {
 		}
 	}
 	if o.fix && !a.yes && (a.noInput || terminal(a.stdin) == nil) {
-		return fail(exitUsage, "add --yes to do all of it", "--fix asks before each change, and nobody can be asked")
+		return problem.New(problem.Usage, "add --yes to do all of it", "--fix asks before each change, and nobody can be asked")
 	}
 	path, err := a.ledgerPath()
 	if err != nil {
@@ -132,7 +133,7 @@ func (a *app) doctor(o doctorOptions) error {
 		}
 	}
 	if bad > 0 {
-		return &exitError{code: exitStation}
+		return exitStatus(exitStation)
 	}
 	return nil
 }
@@ -147,7 +148,7 @@ func profileSize(name string) (int64, error) {
 	for _, im := range p.Images {
 		info, err := os.Stat(im.File)
 		if err != nil {
-			return 0, fail(exitInvalid, "name images that are there", "--profile: %w", err)
+			return 0, problem.New(problem.Invalid, "name images that are there", "--profile: %w", err)
 		}
 		size += info.Size()
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -82,7 +83,7 @@ func asUsage(err error) error {
 func printAnswers[T any](a *app, kind string, answers []answer[T], lines func(T) []string) error {
 	if a.json {
 		if err := a.document(kind, answers); err != nil {
-			return fail(exitStation, "", "output: %w", err)
+			return problem.New(problem.Station, "", "output: %w", err)
 		}
 		return conclude(a, answers)
 	}
@@ -114,7 +115,7 @@ func newReboot(a *app) *cobra.Command {
 				mode = args[0]
 			}
 			if !slices.Contains(fastboot.RebootModes, mode) {
-				return fail(exitUsage, "known are "+strings.Join(fastboot.RebootModes, ", "), "no mode %q to reboot to", mode)
+				return problem.New(problem.Usage, "known are "+strings.Join(fastboot.RebootModes, ", "), "no mode %q to reboot to", mode)
 			}
 			targets, err := a.targets(typed)
 			if err != nil {
@@ -222,7 +223,7 @@ func newOEM(a *app) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			words := strings.Join(args, " ")
 			if !slices.Contains(oemAllowed, words) {
-				return fail(exitUsage, "allowed are "+strings.Join(oemAllowed, ", "), "oem %s is not passed on: it could wipe or lock the tablet", words)
+				return problem.New(problem.Usage, "allowed are "+strings.Join(oemAllowed, ", "), "oem %s is not passed on: it could wipe or lock the tablet", words)
 			}
 			targets, err := a.targets(typed)
 			if err != nil {

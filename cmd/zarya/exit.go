@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 // The exit codes in use so far.
@@ -27,41 +28,47 @@ const (
 	exitInternal   = 70 // a bug
 )
 
-// exitError is an error with its code and what to do about it.
-type exitError struct {
-	code int
-	err  error
-	hint string
+// exitCodes says which exit code each kind of problem is.
+var exitCodes = map[problem.Kind]int{
+	problem.Internal:   exitInternal,
+	problem.Usage:      exitUsage,
+	problem.Invalid:    exitInvalid,
+	problem.NoDevice:   exitNoDevice,
+	problem.InUse:      exitLocked,
+	problem.Station:    exitStation,
+	problem.Identity:   exitIdentity,
+	problem.NotDurable: exitNotDurable,
+	problem.Failed:     exitFailed,
+	problem.Bench:      exitBench,
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
+// exitStatus ends the program with a code; everything there is to say was said.
+type exitStatus int
 
-// fail makes an error that ends the program with code.
-func fail(code int, hint, format string, args ...any) error {
-	return &exitError{code: code, hint: hint, err: fmt.Errorf(format, args...)}
-}
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// report prints an error, if there is one to print, and gives the exit code.
-// What is not an exitError comes from parsing the command line.
+// report prints an error, if there is something to print, and gives the exit code. What
+// has no kind comes from parsing the command line.
 func (a *app) report(err error) int {
 	if code := a.signalCode(); code != 0 {
 		return code
 	}
-	if err == nil {
+	var said exitStatus
+	switch {
+	case err == nil:
 		return exitOK
+	case errors.As(err, &said):
+		return int(said)
 	}
-	var e *exitError
-	if !errors.As(err, &e) {
-		e = &exitError{code: exitUsage, err: err, hint: "see zarya --help"}
+	var p *problem.Error
+	if !errors.As(err, &p) {
+		p = &problem.Error{Kind: problem.Usage, Hint: "see zarya --help", Err: err}
 	}
-	if e.err != nil {
-		fmt.Fprintf(a.stderr, "zarya: %v\n", e.err)
-		if e.hint != "" {
-			fmt.Fprintf(a.stderr, "  → %s\n", e.hint)
-		}
+	fmt.Fprintf(a.stderr, "zarya: %v\n", err)
+	if p.Hint != "" {
+		fmt.Fprintf(a.stderr, "  → %s\n", p.Hint)
 	}
-	return e.code
+	return exitCodes[p.Kind]
 }
 
 // signalExit is 128 and the signal's number, as shells count.
@@ -99,4 +106,15 @@ func exitOf(results []flash.JobDone) int {
 		return exitBench
 	}
 	return exitOK
+}
+
+// kindOf is the kind of problem that a verb for one tablet has when it cannot be reached.
+func kindOf(c flash.Class) problem.Kind {
+	switch {
+	case c == flash.ClassBug:
+		return problem.Internal
+	case c.Bench():
+		return problem.NoDevice
+	}
+	return problem.Failed
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -59,7 +60,7 @@ nothing for the others.`,
 			}
 			for _, f := range not {
 				if cmd.Flags().Changed(f) {
-					return fail(exitUsage, "the "+what+" says what is written", "--%s does not go with --%s", f, what)
+					return problem.New(problem.Usage, "the "+what+" says what is written", "--%s does not go with --%s", f, what)
 				}
 			}
 			if what == "bundle" {
@@ -90,7 +91,7 @@ type flashWork struct {
 // flashImages is flash --image.
 func (a *app) flashImages(o flashOptions) error {
 	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, func(t string) bool { return strings.Contains(t, "*") }) {
-		return fail(exitUsage, "name targets with -s: only a profile or a bundle may choose", "name every target of --image in full")
+		return problem.New(problem.Usage, "name targets with -s: only a profile or a bundle may choose", "name every target of --image in full")
 	}
 	if err := unsigned(o.trust); err != nil {
 		return err
@@ -109,10 +110,10 @@ func (a *app) flash(o flashOptions, prepare func() (flashWork, error)) error {
 		return err
 	}
 	if o.concurrency < 0 {
-		return fail(exitUsage, "0 is no limit", "--concurrency cannot be negative")
+		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
 	}
 	if o.reboot != "" && !slices.Contains(fastboot.RebootModes, o.reboot) {
-		return fail(exitUsage, "known are "+strings.Join(fastboot.RebootModes, ", "), "--reboot: no mode %q", o.reboot)
+		return problem.New(problem.Usage, "known are "+strings.Join(fastboot.RebootModes, ", "), "--reboot: no mode %q", o.reboot)
 	}
 	w, err := prepare()
 	if err != nil {
@@ -143,14 +144,14 @@ func (a *app) flash(o flashOptions, prepare func() (flashWork, error)) error {
 // is wrong with either is said before any tablet is touched.
 func (a *app) flashSteps(o flashOptions) ([]flash.Step, images, error) {
 	if len(o.images)+len(o.erase) == 0 {
-		return nil, nil, fail(exitUsage, "give at least one --image PART=FILE or --erase PART", "nothing to do")
+		return nil, nil, problem.New(problem.Usage, "give at least one --image PART=FILE or --erase PART", "nothing to do")
 	}
 	policy, err := image.ParsePolicy(o.sparse)
 	if err != nil {
-		return nil, nil, fail(exitUsage, "known are auto, always, never", "--sparse: %w", err)
+		return nil, nil, problem.New(problem.Usage, "known are auto, always, never", "--sparse: %w", err)
 	}
 	if o.slot != "" && !slices.Contains(flash.Slots, o.slot) {
-		return nil, nil, fail(exitUsage, "known are "+strings.Join(flash.Slots, ", "), "--slot: no slot %q", o.slot)
+		return nil, nil, problem.New(problem.Usage, "known are "+strings.Join(flash.Slots, ", "), "--slot: no slot %q", o.slot)
 	}
 	var steps []flash.Step
 	for _, p := range o.erase {
@@ -167,13 +168,13 @@ func (a *app) flashSteps(o flashOptions) ([]flash.Step, images, error) {
 		part, file, ok := strings.Cut(arg, "=")
 		name, slot, _ := strings.Cut(part, ":")
 		if !ok || file == "" {
-			return nil, nil, fail(exitUsage, "write --image system=system.img", "--image %q is not PART[:SLOT]=FILE", arg)
+			return nil, nil, problem.New(problem.Usage, "write --image system=system.img", "--image %q is not PART[:SLOT]=FILE", arg)
 		}
 		if err := checkPartition("--image "+arg, name, slot, o.allow); err != nil {
 			return nil, nil, err
 		}
 		if written[part] {
-			return nil, nil, fail(exitUsage, "give one image for each partition", "--image: %s is written twice", part)
+			return nil, nil, problem.New(problem.Usage, "give one image for each partition", "--image: %s is written twice", part)
 		}
 		written[part] = true
 		files = append(files, imageUse{name, file})
@@ -210,13 +211,13 @@ func checkPartition(arg, name, slot string, allowed []string) error {
 	if name == "" || len(name) > 36 || strings.ContainsFunc(name, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", r)
 	}) {
-		return fail(exitUsage, "a partition's name has up to 36 letters, digits and _ - .", "%s: %q is not a partition's name", arg, name)
+		return problem.New(problem.Usage, "a partition's name has up to 36 letters, digits and _ - .", "%s: %q is not a partition's name", arg, name)
 	}
 	if slot != "" && !slices.Contains(flash.Slots, slot) {
-		return fail(exitUsage, "known are "+strings.Join(flash.Slots, ", "), "%s: no slot %q", arg, slot)
+		return problem.New(problem.Usage, "known are "+strings.Join(flash.Slots, ", "), "%s: no slot %q", arg, slot)
 	}
 	if flash.Protected(name) && !slices.Contains(allowed, name) {
-		return fail(exitUsage, "if you are sure, add --allow-partition "+name, "%s: %s is protected: a wrong image there makes the tablet unusable", arg, name)
+		return problem.New(problem.Usage, "if you are sure, add --allow-partition "+name, "%s: %s is protected: a wrong image there makes the tablet unusable", arg, name)
 	}
 	return nil
 }
@@ -227,7 +228,7 @@ func (a *app) confirmWipe(targets []target) error {
 		return nil
 	}
 	if a.noInput || terminal(a.stdin) == nil {
-		return fail(exitUsage, "add --yes if these tablets may be wiped", "writing to %s needs a yes, and nobody can be asked", plural(len(targets)))
+		return problem.New(problem.Usage, "add --yes if these tablets may be wiped", "writing to %s needs a yes, and nobody can be asked", plural(len(targets)))
 	}
 	for _, t := range targets {
 		fmt.Fprintf(a.stderr, "  %s\n", t)
@@ -235,7 +236,7 @@ func (a *app) confirmWipe(targets []target) error {
 	if a.agreed(fmt.Sprintf("Wipe %s", plural(len(targets)))) {
 		return nil
 	}
-	return fail(exitUsage, "", "nothing was written")
+	return problem.New(problem.Usage, "", "nothing was written")
 }
 
 // agreed asks a question on the terminal, unless --yes has answered it. ^C is a no.
@@ -332,10 +333,10 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, profile *pr
 	r.Events.Emit(flash.Event{Body: sum})
 	r.Events.Close()
 	if err := errors.Join(sink.Close(), endTrace()); err != nil && sum.Exit == exitOK {
-		return fail(exitStation, "the tablets are as the events say; only the output is incomplete", "output: %w", err)
+		return problem.New(problem.Station, "the tablets are as the events say; only the output is incomplete", "output: %w", err)
 	}
 	if sum.Exit != exitOK {
-		return &exitError{code: sum.Exit}
+		return exitStatus(sum.Exit)
 	}
 	return nil
 }

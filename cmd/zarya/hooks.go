@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -46,11 +47,11 @@ func (a *app) stationHooks(p *profiles.Profile, signed bool) (flash.Hooks, error
 			continue
 		}
 		if err != nil {
-			return nil, fail(exitStation, "", "%w", err)
+			return nil, problem.New(problem.Station, "", "%w", err)
 		}
 		own, err := profiles.ParseHooks(file, text)
 		if err != nil {
-			return nil, fail(exitInvalid, "mend the station's hooks", "%w", err)
+			return nil, problem.New(problem.Invalid, "mend the station's hooks", "%w", err)
 		}
 		for name, hook := range own {
 			h.by[name] = hook

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -58,7 +59,7 @@ there already are left as they are: a file can be imported again.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !poolForm.MatchString(pool) {
-				return fail(exitUsage, "letters, digits, dots and dashes", "--pool: %q cannot be a name", pool)
+				return problem.New(problem.Usage, "letters, digits, dots and dashes", "--pool: %q cannot be a name", pool)
 			}
 			rows, err := readIdentities(args[0], secret)
 			if err != nil {
@@ -96,29 +97,29 @@ func readIdentities(file string, secret []string) ([]ledger.NewIdentity, error) 
 		text, err = os.ReadFile(file) //nolint:gosec // the file that the user names
 	}
 	if err != nil {
-		return nil, fail(exitInvalid, "name a CSV file", "%w", err)
+		return nil, problem.New(problem.Invalid, "name a CSV file", "%w", err)
 	}
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
 	records, err := r.ReadAll()
 	var bad *csv.ParseError
 	switch {
 	case errors.As(err, &bad):
-		return nil, fail(exitInvalid, "every line has as many columns as the first; commas within one are in quotes", "%s:%d: %w", file, bad.Line, bad.Err)
+		return nil, problem.New(problem.Invalid, "every line has as many columns as the first; commas within one are in quotes", "%s:%d: %w", file, bad.Line, bad.Err)
 	case err != nil:
-		return nil, fail(exitInvalid, "", "%s: %w", file, err)
+		return nil, problem.New(problem.Invalid, "", "%s: %w", file, err)
 	case len(records) < 2:
-		return nil, fail(exitInvalid, "the first line names the columns, each further one is an identity", "%s has no rows", file)
+		return nil, problem.New(problem.Invalid, "the first line names the columns, each further one is an identity", "%s has no rows", file)
 	}
 	columns := records[0]
 	form := regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 	for i, c := range columns {
 		if !form.MatchString(c) || slices.Contains(columns[:i], c) {
-			return nil, fail(exitInvalid, "small letters, digits and _, each name once", "%s:1: %q cannot be a column", file, c)
+			return nil, problem.New(problem.Invalid, "small letters, digits and _, each name once", "%s:1: %q cannot be a column", file, c)
 		}
 	}
 	for _, s := range secret {
 		if !slices.Contains(columns, s) {
-			return nil, fail(exitUsage, "the columns are "+strings.Join(columns, ", "), "--secret: there is no column %q", s)
+			return nil, problem.New(problem.Usage, "the columns are "+strings.Join(columns, ", "), "--secret: there is no column %q", s)
 		}
 	}
 	var rows []ledger.NewIdentity
@@ -136,7 +137,7 @@ func readIdentities(file string, secret []string) ([]ledger.NewIdentity, error) 
 			plain += c + "\x00" + v + "\x00"
 		}
 		if at, twice := seen[plain]; twice {
-			return nil, fail(exitInvalid, "take one of them out", "%s: the rows %d and %d are the same, secrets aside", file, at, i+1)
+			return nil, problem.New(problem.Invalid, "take one of them out", "%s: the rows %d and %d are the same, secrets aside", file, at, i+1)
 		}
 		seen[plain] = i + 1
 		rows = append(rows, n)
@@ -207,7 +208,7 @@ func newIdentityMove(a *app, verb, short, long string, do func(context.Context, 
 					err := do(ctx, l, r, why)
 					var state *ledger.StateError
 					if errors.As(err, &state) {
-						return fail(exitIdentity, "zarya identity list shows the states", "%w", err)
+						return problem.New(problem.Identity, "zarya identity list shows the states", "%w", err)
 					}
 					if err != nil {
 						return err
@@ -231,7 +232,7 @@ func identityOf(rows []ledger.IdentityRow, arg string) (ledger.IdentityRow, erro
 	column, value, named := strings.Cut(arg, "=")
 	id, err := strconv.ParseInt(arg, 10, 64)
 	if !named && err != nil {
-		return ledger.IdentityRow{}, fail(exitUsage, "write a number, or inventory=C-000123", "%q names no identity", arg)
+		return ledger.IdentityRow{}, problem.New(problem.Usage, "write a number, or inventory=C-000123", "%q names no identity", arg)
 	}
 	var found []ledger.IdentityRow
 	for _, r := range rows {
@@ -243,9 +244,9 @@ func identityOf(rows []ledger.IdentityRow, arg string) (ledger.IdentityRow, erro
 	case 1:
 		return found[0], nil
 	case 0:
-		return ledger.IdentityRow{}, fail(exitUsage, "zarya identity list shows them", "there is no identity %s", arg)
+		return ledger.IdentityRow{}, problem.New(problem.Usage, "zarya identity list shows them", "there is no identity %s", arg)
 	}
-	return ledger.IdentityRow{}, fail(exitUsage, "name it by its number", "%s fits %d identities", arg, len(found))
+	return ledger.IdentityRow{}, problem.New(problem.Usage, "name it by its number", "%s fits %d identities", arg, len(found))
 }
 
 // returnIdentity gives back what never came near a tablet.
@@ -256,7 +257,7 @@ func (a *app) returnIdentity(ctx context.Context, l *ledger.Ledger, r ledger.Ide
 			return err
 		}
 		if begun {
-			return fail(exitIdentity, "burn it, or finish its tablet: it gets the same one again", "identity %d of %s may be on the tablet %s: its job had begun to write", r.ID, r.Pool, either(r.Serial, "without a serial"))
+			return problem.New(problem.Identity, "burn it, or finish its tablet: it gets the same one again", "identity %d of %s may be on the tablet %s: its job had begun to write", r.ID, r.Pool, either(r.Serial, "without a serial"))
 		}
 	}
 	return l.Return(r.Pool, r.ID, why)
@@ -269,7 +270,7 @@ func (a *app) writeLedger(do func(context.Context, *ledger.Ledger) error) (err e
 		return err
 	}
 	if l == nil {
-		return fail(exitUsage, "leave --ledger none out", "identities are in the ledger")
+		return problem.New(problem.Usage, "leave --ledger none out", "identities are in the ledger")
 	}
 	defer func() {
 		if cerr := l.Close(); cerr != nil && err == nil {
@@ -277,8 +278,7 @@ func (a *app) writeLedger(do func(context.Context, *ledger.Ledger) error) (err e
 		}
 	}()
 	err = do(a.ctx, l)
-	var e *exitError
-	if err != nil && !errors.As(err, &e) {
+	if _, ok := problem.KindOf(err); err != nil && !ok {
 		err = ledgerTrouble(a.ledger, err)
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 func newImage(a *app) *cobra.Command {
@@ -23,7 +24,7 @@ func newImage(a *app) *cobra.Command {
 		RunE: func(_ *cobra.Command, files []string) error {
 			limit, err := parseBytes(max)
 			if err != nil {
-				return fail(exitUsage, "write 256MiB", "--max-download: %w", err)
+				return problem.New(problem.Usage, "write 256MiB", "--max-download: %w", err)
 			}
 			return a.inspect(files, limit)
 		},
@@ -51,21 +52,21 @@ longest ago goes first; nothing is lost with it but time.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cache := a.imageCache()
 			if cache == nil {
-				return fail(exitStation, "name a folder with ZARYA_CACHE", "there is no image cache")
+				return problem.New(problem.Station, "name a folder with ZARYA_CACHE", "there is no image cache")
 			}
 			switch limit, err := parseBytes(keep); {
 			case err != nil:
-				return fail(exitUsage, "write 10GiB", "--keep: %w", err)
+				return problem.New(problem.Usage, "write 10GiB", "--keep: %w", err)
 			case drop, cmd.Flags().Changed("keep"):
 				gone, err := cache.Trim(limit)
 				if err != nil {
-					return fail(exitStation, "", "%w", err)
+					return problem.New(problem.Station, "", "%w", err)
 				}
 				return a.cacheEntries(cache, gone, "removed")
 			}
 			entries, err := cache.List()
 			if err != nil {
-				return fail(exitStation, "", "%w", err)
+				return problem.New(problem.Station, "", "%w", err)
 			}
 			return a.cacheEntries(cache, entries, "kept")
 		},
@@ -146,7 +147,7 @@ func (a *app) inspect(files []string, limit int64) error {
 		if limit > 0 {
 			pieces, err := im.Pieces(limit, image.Sparse)
 			if err != nil {
-				return fail(exitInvalid, "give a larger --max-download", "%w", err)
+				return problem.New(problem.Invalid, "give a larger --max-download", "%w", err)
 			}
 			it.Pieces, it.Wire = pieces.Len(), pieces.WireBytes()
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 // imageUse is a file for a partition. "" is no partition.
@@ -76,7 +77,7 @@ func (a *app) openImages(uses []imageUse) (images, error) {
 		if ctx.Err() != nil {
 			err = failed[0] // the same for all
 		}
-		return nil, fail(exitInvalid, "check the file; nothing was written", "%w", err)
+		return nil, problem.New(problem.Invalid, "check the file; nothing was written", "%w", err)
 	}
 	return all, nil
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/ui"
 )
 
@@ -35,7 +36,7 @@ func (a *app) ledgerPath() (string, error) {
 		if !filepath.IsAbs(state) {
 			home, err := os.UserHomeDir()
 			if err != nil {
-				return "", fail(exitStation, "name one with --ledger sqlite:PATH", "no place for the ledger: %w", err)
+				return "", problem.New(problem.Station, "name one with --ledger sqlite:PATH", "no place for the ledger: %w", err)
 			}
 			state = filepath.Join(home, ".local", "state")
 		}
@@ -43,9 +44,9 @@ func (a *app) ledgerPath() (string, error) {
 	case kind == "sqlite" && rest != "":
 		return rest, nil
 	case kind == "postgres":
-		return "", fail(exitUsage, "use --ledger sqlite:PATH", "--ledger: this version keeps its ledger in SQLite only")
+		return "", problem.New(problem.Usage, "use --ledger sqlite:PATH", "--ledger: this version keeps its ledger in SQLite only")
 	}
-	return "", fail(exitUsage, "write --ledger sqlite:PATH, or none", "--ledger: %q is no ledger", a.ledger)
+	return "", problem.New(problem.Usage, "write --ledger sqlite:PATH, or none", "--ledger: %q is no ledger", a.ledger)
 }
 
 // stationName is what this station's records are signed with.
@@ -54,11 +55,11 @@ func stationName() (string, error) {
 	if name == "" {
 		var err error
 		if name, err = os.Hostname(); err != nil {
-			return "", fail(exitStation, "set ZARYA_STATION", "this station has no name: %w", err)
+			return "", problem.New(problem.Station, "set ZARYA_STATION", "this station has no name: %w", err)
 		}
 	}
 	if len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
-		return "", fail(exitStation, "set ZARYA_STATION to up to 64 letters, digits and marks", "%q is no name for a station", name)
+		return "", problem.New(problem.Station, "set ZARYA_STATION to up to 64 letters, digits and marks", "%q is no name for a station", name)
 	}
 	return name, nil
 }
@@ -93,9 +94,9 @@ func ledgerTrouble(path string, err error) error {
 	case errors.As(err, &held):
 		hint = "end the program that holds it, then try again"
 	case errors.Is(err, fs.ErrNotExist):
-		return fail(exitStation, "nothing was recorded there yet, or --ledger names the wrong file", "there is no ledger at %s", path)
+		return problem.New(problem.Station, "nothing was recorded there yet, or --ledger names the wrong file", "there is no ledger at %s", path)
 	}
-	return fail(exitStation, hint, "ledger: %w", err)
+	return problem.New(problem.Station, hint, "ledger: %w", err)
 }
 
 // readLedger opens the ledger for reading and calls do.
@@ -105,7 +106,7 @@ func (a *app) readLedger(do func(context.Context, *ledger.Ledger) error) error {
 		return err
 	}
 	if path == "" {
-		return fail(exitUsage, "name one with --ledger sqlite:PATH", "there is no ledger to read with --ledger none")
+		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger to read with --ledger none")
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
@@ -147,10 +148,10 @@ var jobResults = []string{"pass", "compliant", "fail", "interrupted", "skipped",
 
 func (s *selection) check() error {
 	if s.result != "" && !slices.Contains(jobResults, s.result) {
-		return fail(exitUsage, "known are "+strings.Join(jobResults, ", "), "--result: no result %q", s.result)
+		return problem.New(problem.Usage, "known are "+strings.Join(jobResults, ", "), "--result: no result %q", s.result)
 	}
 	if s.since < 0 {
-		return fail(exitUsage, "write --since 8h", "--since cannot be negative")
+		return problem.New(problem.Usage, "write --since 8h", "--since cannot be negative")
 	}
 	return nil
 }
@@ -158,7 +159,7 @@ func (s *selection) check() error {
 func (s *selection) jobs(ctx context.Context, l *ledger.Ledger) ([]*ledger.JobRecord, error) {
 	all, err := l.Jobs(ctx)
 	if err != nil {
-		return nil, fail(exitInvalid, "zarya ledger verify says more", "ledger: %w", err)
+		return nil, problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
 	}
 	from := time.Now().Add(-s.since)
 	return slices.DeleteFunc(all, func(j *ledger.JobRecord) bool {
@@ -247,7 +248,7 @@ func newLedgerShow(a *app) *cobra.Command {
 					return j.Record != args[0] && j.Job != args[0] && j.Serial != args[0]
 				})
 				if len(jobs) == 0 {
-					return fail(exitUsage, "zarya ledger list shows what there is", "no record, job or serial %q is in the ledger", args[0])
+					return problem.New(problem.Usage, "zarya ledger list shows what there is", "no record, job or serial %q is in the ledger", args[0])
 				}
 				if a.json {
 					return a.document("jobs", jobs)
@@ -317,11 +318,11 @@ line an entry with its hashes, enough to follow the chain without this program.`
 			case "jsonl":
 				for _, f := range []string{"since", "result", "serial"} {
 					if cmd.Flags().Changed(f) {
-						return fail(exitUsage, "a chain with holes proves nothing; --format csv can be narrowed", "--%s does not go with --format jsonl", f)
+						return problem.New(problem.Usage, "a chain with holes proves nothing; --format csv can be narrowed", "--%s does not go with --format jsonl", f)
 					}
 				}
 			default:
-				return fail(exitUsage, "known are csv, jsonl", "--format: no format %q", format)
+				return problem.New(problem.Usage, "known are csv, jsonl", "--format: no format %q", format)
 			}
 			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
 				if format == "jsonl" {
@@ -351,7 +352,7 @@ func exportCSV(out io.Writer, jobs []*ledger.JobRecord) error {
 		})
 	}
 	if err := w.WriteAll(rows); err != nil {
-		return fail(exitStation, "write to a disk with room", "export: %w", err)
+		return problem.New(problem.Station, "write to a disk with room", "export: %w", err)
 	}
 	return nil
 }
@@ -369,7 +370,7 @@ func exportChain(ctx context.Context, out io.Writer, l *ledger.Ledger) error {
 	enc.SetEscapeHTML(false)
 	for e, err := range l.Entries(ctx) {
 		if err != nil {
-			return fail(exitInvalid, "zarya ledger verify says more", "ledger: %w", err)
+			return problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
 		}
 		err = enc.Encode(struct {
 			Station string          `json:"station"`
@@ -381,7 +382,7 @@ func exportChain(ctx context.Context, out io.Writer, l *ledger.Ledger) error {
 			Hash    string          `json:"hash"`
 		}{e.Station, e.Seq, e.TS, e.Kind, e.Body, fmt.Sprintf("%x", e.Prev), fmt.Sprintf("%x", e.Hash)})
 		if err != nil {
-			return fail(exitStation, "write to a disk with room", "export: %w", err)
+			return problem.New(problem.Station, "write to a disk with room", "export: %w", err)
 		}
 	}
 	return nil
@@ -402,7 +403,7 @@ whether entries were cut off at the end, which the chain itself cannot.`,
 			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
 				heads, err := l.Verify(ctx)
 				if err != nil {
-					return fail(exitInvalid, "keep this file as it is, and compare it with a backup or an export", "the ledger is broken: %w", err)
+					return problem.New(problem.Invalid, "keep this file as it is, and compare it with a backup or an export", "the ledger is broken: %w", err)
 				}
 				clashes, err := l.Clashes(ctx)
 				if err != nil {

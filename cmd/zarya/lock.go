@@ -13,6 +13,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -79,12 +80,12 @@ func (a *app) lockTargets(jobs []flash.Job) (release func(), err error) {
 			locked++
 		default:
 			release()
-			return nil, fail(exitStation, "name a folder that can be written with --lock-dir", "locks: %w", err)
+			return nil, problem.New(problem.Station, "name a folder that can be written with --lock-dir", "locks: %w", err)
 		}
 	}
 	if locked == len(jobs) {
 		release()
-		return nil, fail(exitLocked, "let it finish, or wait for it with --lock-wait 10m", "%w", last)
+		return nil, problem.New(problem.InUse, "let it finish, or wait for it with --lock-wait 10m", "%w", last)
 	}
 	return release, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -31,7 +32,7 @@ func newPlan(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			s := flash.Scope(scope)
 			if !slices.Contains([]flash.Scope{flash.ScopeRun, flash.ScopeFlash, flash.ScopeProvision}, s) {
-				return fail(exitUsage, "known are run, flash, provision", "--scope: no scope %q", scope)
+				return problem.New(problem.Usage, "known are run, flash, provision", "--scope: no scope %q", scope)
 			}
 			p, err := a.prepare(o, s)
 			if err != nil {
@@ -125,7 +126,7 @@ func (a *app) printPlan(p *prepared, who []planFor) error {
 		if w.Model != "" {
 			v := p.of(w.Model)
 			if v == nil {
-				return fail(exitInvalid, "it is for "+strings.Join(p.models(), ", "), "the profile %s is not for %s", p.profile.Name, w.Model)
+				return problem.New(problem.Invalid, "it is for "+strings.Join(p.models(), ", "), "the profile %s is not for %s", p.profile.Name, w.Model)
 			}
 			all = []*variant{v}
 		}
@@ -199,7 +200,7 @@ func (p *prepared) item(v *variant, w planFor) (planItem, error) {
 		if write, ok := flash.As[*flash.WriteImage](s); ok {
 			step.Bytes = write.Bytes()
 			if step.Wire, err = wireBytes(write); err != nil {
-				return it, fail(exitInvalid, "", "%w", err)
+				return it, problem.New(problem.Invalid, "", "%w", err)
 			}
 			it.Partitions = append(it.Partitions, write.Partition)
 			it.Estimate += float64(step.Bytes) / planRate
@@ -251,7 +252,7 @@ func (p *prepared) show(n noted, v *variant, w planFor) (string, error) {
 		case errors.Is(err, errUnknown), err != nil && (w.Serial == "" || w.Model == ""): // it depends on what is not said
 			text = t.String()
 		case err != nil:
-			return "", fail(exitInvalid, "mend the profile for this tablet", "%w", err)
+			return "", problem.New(problem.Invalid, "mend the profile for this tablet", "%w", err)
 		}
 		words[i] = text
 	}

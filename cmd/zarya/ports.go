@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/uevent"
 )
@@ -22,7 +23,7 @@ func namesFile() string { return filepath.Join(filepath.Dir(profileFolder()), "p
 func loadNames() (usb.Names, error) {
 	n, err := usb.LoadNames(namesFile())
 	if err != nil {
-		return nil, fail(exitStation, "mend or remove the file", "port names: %w", err)
+		return nil, problem.New(problem.Station, "mend or remove the file", "port names: %w", err)
 	}
 	return n, nil
 }
@@ -109,7 +110,7 @@ func (a *app) namePort(args []string) error {
 			return err
 		}
 		if len(found) != 1 {
-			return fail(exitUsage, "name one socket", "%q is %d sockets: %s", args[0], len(found), joinTargets(found))
+			return problem.New(problem.Usage, "name one socket", "%q is %d sockets: %s", args[0], len(found), joinTargets(found))
 		}
 		path = found[0].(socket).port.Path()
 	}
@@ -123,10 +124,10 @@ func (a *app) namePort(args []string) error {
 // keepName writes one name down.
 func keepName(names usb.Names, path, name string) error {
 	if err := names.Set(path, name); err != nil {
-		return fail(exitUsage, "zarya ports list shows the names there are", "%w", err)
+		return problem.New(problem.Usage, "zarya ports list shows the names there are", "%w", err)
 	}
 	if err := names.Save(namesFile()); err != nil {
-		return fail(exitStation, "give the folder the right owner and room", "port names: %w", err)
+		return problem.New(problem.Station, "give the folder the right owner and room", "port names: %w", err)
 	}
 	return nil
 }
@@ -134,7 +135,7 @@ func keepName(names usb.Names, path, name string) error {
 // learnPorts names the sockets into which things are plugged, in the order of names.
 func (a *app) learnPorts(args []string) error {
 	if a.noInput {
-		return fail(exitUsage, "use zarya ports name PORT NAME", "somebody has to plug something in, and --no-input is set")
+		return problem.New(problem.Usage, "use zarya ports name PORT NAME", "somebody has to plug something in, and --no-input is set")
 	}
 	wanted, err := expandNames(args)
 	if err != nil {
@@ -198,7 +199,7 @@ func rename(path, name string) error {
 	}
 	if old := names.Find(name); old != "" && old != path {
 		if err := names.Set(old, ""); err != nil {
-			return fail(exitUsage, "", "%w", err)
+			return problem.New(problem.Usage, "", "%w", err)
 		}
 	}
 	return keepName(names, path, name)
@@ -219,7 +220,7 @@ func expandNames(args []string) ([]string, error) {
 		first, err := strconv.Atoi(from[len(prefix):])
 		last, lerr := strconv.Atoi(strings.TrimPrefix(to, prefix))
 		if err != nil || lerr != nil || last < first || last-first >= maxNames {
-			return nil, fail(exitUsage, "write A1..A8", "%q is not a range of names", arg)
+			return nil, problem.New(problem.Usage, "write A1..A8", "%q is not a range of names", arg)
 		}
 		for n := first; n <= last; n++ {
 			list = append(list, prefix+strconv.Itoa(n))
@@ -227,10 +228,10 @@ func expandNames(args []string) ([]string, error) {
 	}
 	for i, name := range list {
 		if err := usb.ValidName(name); err != nil {
-			return nil, fail(exitUsage, "", "%w", err)
+			return nil, problem.New(problem.Usage, "", "%w", err)
 		}
 		if slices.Contains(list[:i], name) {
-			return nil, fail(exitUsage, "name each socket once", "%q is there twice", name)
+			return nil, problem.New(problem.Usage, "name each socket once", "%q is there twice", name)
 		}
 	}
 	return list, nil

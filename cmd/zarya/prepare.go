@@ -17,6 +17,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/provision"
 	"github.com/zarya-station/zarya/profiles"
 )
@@ -56,14 +57,14 @@ func namedProfile(name string) (file string, text []byte, ok bool) {
 // loadProfile reads the profile that --profile names: a file, or a name.
 func loadProfile(name string) (*profiles.Profile, error) {
 	if name == "" {
-		return nil, fail(exitUsage, "zarya profile new writes one to begin with", "name a profile with --profile")
+		return nil, problem.New(problem.Usage, "zarya profile new writes one to begin with", "name a profile with --profile")
 	}
 	settings := profiles.Settings{Base: namedProfile}
 	p, err := profiles.Load(name, settings)
 	if errors.Is(err, fs.ErrNotExist) {
 		file, text, ok := namedProfile(name)
 		if !ok {
-			return nil, fail(exitInvalid, "zarya profile list shows what there is", "there is no profile %s", name)
+			return nil, problem.New(problem.Invalid, "zarya profile list shows what there is", "there is no profile %s", name)
 		}
 		p, err = profiles.Parse(file, text, settings)
 	}
@@ -72,7 +73,7 @@ func loadProfile(name string) (*profiles.Profile, error) {
 
 func invalidProfile(err error) error {
 	if err != nil {
-		err = fail(exitInvalid, "mend the profile; nothing was done", "%w", err)
+		err = problem.New(problem.Invalid, "mend the profile; nothing was done", "%w", err)
 	}
 	return err
 }
@@ -174,7 +175,7 @@ func (a *app) source(o jobOptions, out *prepared) (signed bool, err error) {
 	switch {
 	case b != nil && o.profile == "":
 		if b.Manifest.Profile == "" {
-			return false, fail(exitInvalid, "name one with --profile, use zarya flash --bundle, or pack one: zarya bundle build --profile P", "%s has no profile in it", b.Path)
+			return false, problem.New(problem.Invalid, "name one with --profile, use zarya flash --bundle, or pack one: zarya bundle build --profile P", "%s has no profile in it", b.Path)
 		}
 		out.profile, err = profiles.Load(b.Manifest.Profile, profiles.Settings{Files: b})
 		if err != nil {
@@ -191,7 +192,7 @@ func (a *app) source(o jobOptions, out *prepared) (signed bool, err error) {
 	}
 	p := out.profile
 	if b != nil && len(p.Images) > 0 {
-		return false, fail(exitInvalid, "take images out of the profile, or leave --bundle out", "the profile %s has images of its own, and cannot flash those of %s", p.Name, b.Path)
+		return false, problem.New(problem.Invalid, "take images out of the profile, or leave --bundle out", "the profile %s has images of its own, and cannot flash those of %s", p.Name, b.Path)
 	}
 	switch {
 	case b != nil:
@@ -203,7 +204,7 @@ func (a *app) source(o jobOptions, out *prepared) (signed bool, err error) {
 				return false, err
 			}
 			if !c.Accepts(b.Manifest.Version) {
-				return false, fail(exitInvalid, "take the bundle that the profile is for", "%s is version %s, and the profile %s wants %s", b.Path, b.Manifest.Version, p.Name, c.Version)
+				return false, problem.New(problem.Invalid, "take the bundle that the profile is for", "%s is version %s, and the profile %s wants %s", b.Path, b.Manifest.Version, p.Name, c.Version)
 			}
 			out.all = append(out.all, &variant{choice: c, bundle: b, signer: who})
 		}
@@ -240,7 +241,7 @@ func (p *prepared) fits() error {
 		if ok {
 			return nil
 		}
-		return fail(exitInvalid, "add it to the profile, or use another verb", format, args...)
+		return problem.New(problem.Invalid, "add it to the profile, or use another verb", format, args...)
 	}
 	expected := slices.ContainsFunc(p.profile.Checks, func(c profiles.Check) bool {
 		return c.Is != nil && (strings.HasPrefix(c.Fact, "os-release.") || strings.HasPrefix(c.Fact, "hw-release."))
@@ -251,7 +252,7 @@ func (p *prepared) fits() error {
 		errs = append(errs, need(len(p.profile.Flash) > 0, "the profile %s has no flash steps", name))
 		for _, v := range p.all {
 			if images := slices.ContainsFunc(p.profile.Flash, func(s profiles.FlashStep) bool { return len(s.Images) > 0 }); images && v.bundle == nil && len(p.profile.Images) == 0 {
-				errs = append(errs, fail(exitInvalid, "give --bundle, or put bundles or images into the profile", "the profile %s does not say what is flashed", name))
+				errs = append(errs, problem.New(problem.Invalid, "give --bundle, or put bundles or images into the profile", "the profile %s does not say what is flashed", name))
 			}
 		}
 	}
@@ -277,7 +278,7 @@ func (p *prepared) access() error {
 		}
 		switch said := v.bundle.Manifest.Access; {
 		case said == "none" && p.scope != flash.ScopeFlash && len(p.profile.Provision)+len(p.profile.Checks)+len(p.profile.Finish) > 0:
-			return fail(exitInvalid, "use zarya flash, or a bundle that lets SSH in", "%s says access: none: nobody gets into the booted tablet, so nothing can be provisioned", v.bundle.Path)
+			return problem.New(problem.Invalid, "use zarya flash, or a bundle that lets SSH in", "%s says access: none: nobody gets into the booted tablet, so nothing can be provisioned", v.bundle.Path)
 		case mode == "":
 			mode = said
 		}
@@ -297,24 +298,24 @@ func system(p *profiles.Profile) (flash.System, error) {
 		out.RootPassword, err = p.Reveal(s.RootPassword)
 	}
 	if err != nil {
-		return nil, fail(exitInvalid, "mend the profile", "ssh: %w", err)
+		return nil, problem.New(problem.Invalid, "mend the profile", "ssh: %w", err)
 	}
 	if s.Key == nil {
 		return out, nil
 	}
 	key, err := p.Static(*s.Key)
 	if err != nil {
-		return nil, fail(exitInvalid, "mend the profile", "ssh.key: %w", err)
+		return nil, problem.New(problem.Invalid, "mend the profile", "ssh.key: %w", err)
 	}
 	name, text := "the secret", []byte(strings.TrimSpace(key)+"\n")
 	if !strings.HasPrefix(key, "-----BEGIN") {
 		name = key
 		if text, err = p.ReadFile(key, maxSecrets); err != nil {
-			return nil, fail(exitInvalid, "name a file with a private key", "ssh.key: %w", err)
+			return nil, problem.New(problem.Invalid, "name a file with a private key", "ssh.key: %w", err)
 		}
 	}
 	if out.Signer, err = ssh.ParsePrivateKey(text); err != nil {
-		return nil, fail(exitInvalid, "give a private key that has no passphrase", "ssh.key: %s: %w", name, err)
+		return nil, problem.New(problem.Invalid, "give a private key that has no passphrase", "ssh.key: %s: %w", name, err)
 	}
 	return out, nil
 }
@@ -332,7 +333,7 @@ func (p *prepared) requirements(v *variant) error {
 	r.Battery = map[string]flash.Silence{"allow": flash.SilencePasses, "warn": flash.SilenceWarns, "stop": flash.SilenceStops}[t.Battery.Unknown]
 	if slices.Contains(t.Models, profiles.OfBundle) {
 		if v.bundle == nil {
-			return fail(exitInvalid, "give --bundle, or write the model codes into the profile", "the profile %s is for the models of a bundle, and there is none", p.profile.Name)
+			return problem.New(problem.Invalid, "give --bundle, or write the model codes into the profile", "the profile %s is for the models of a bundle, and there is none", p.profile.Name)
 		}
 		r.Products = nil
 	}
@@ -348,7 +349,7 @@ func (p *prepared) requirements(v *variant) error {
 		}
 		r.Products = slices.DeleteFunc(slices.Clone(r.Products), func(model string) bool { return !v.choice.Fits(model) })
 		if len(r.Products) == 0 {
-			return fail(exitInvalid, "take the bundle that was made for the profile's models", "%s is for %s, and the profile %s for %s",
+			return problem.New(problem.Invalid, "take the bundle that was made for the profile's models", "%s is for %s, and the profile %s for %s",
 				v.bundle.Path, strings.Join(theirs, ", "), p.profile.Name, strings.Join(t.Models, ", "))
 		}
 		r.MinBattery, r.ProductFrom = max(r.MinBattery, m.MinBattery), either(r.ProductFrom, m.ProductFrom)

@@ -22,6 +22,7 @@ import (
 	"testing"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/internal/virtual/imageset"
 )
@@ -402,11 +403,11 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 	for err, want := range map[error]int{
-		nil:                         0,
-		errors.New("unknown flag"):  2,
-		fail(exitInvalid, "", "x"):  3,
-		fail(exitStation, "", "x"):  6,
-		&exitError{code: exitBench}: 9,
+		nil:                                   0,
+		errors.New("unknown flag"):            2,
+		problem.New(problem.Invalid, "", "x"): 3,
+		problem.New(problem.Station, "", "x"): 6,
+		exitStatus(exitBench):                 9,
 	} {
 		a := &app{stderr: io.Discard}
 		if got := a.report(err); got != want {
@@ -415,7 +416,7 @@ func TestExitCodes(t *testing.T) {
 	}
 	for sig, want := range map[os.Signal]int{syscall.SIGHUP: 129, os.Interrupt: 130, syscall.SIGTERM: 143} {
 		a := &app{stderr: io.Discard, got: sig}
-		if got := a.report(fail(exitFailed, "", "x")); got != want {
+		if got := a.report(problem.New(problem.Failed, "", "x")); got != want {
 			t.Errorf("%v: exit %d, not %d", sig, got, want)
 		}
 	}

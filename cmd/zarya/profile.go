@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
 
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -102,7 +103,7 @@ func (a *app) validateProfiles(names []string) error {
 		}
 	}
 	if bad > 0 {
-		return &exitError{code: exitInvalid}
+		return exitStatus(exitInvalid)
 	}
 	return nil
 }
@@ -110,9 +111,9 @@ func (a *app) validateProfiles(names []string) error {
 // wrongWith is everything that is wrong with a profile.
 func (a *app) wrongWith(name string) []error {
 	apart := func(err error) []error {
-		var e *exitError
-		if errors.As(err, &e) && e.err != nil {
-			err = e.err
+		var p *problem.Error
+		if errors.As(err, &p) {
+			err = p.Err
 		}
 		if inner := errors.Unwrap(err); inner != nil && len(profiles.Errors(inner)) > 1 {
 			err = inner
@@ -187,7 +188,7 @@ func (a *app) listProfiles() error {
 	for _, dir := range append([]string{"."}, profileFolders()...) {
 		files, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fail(exitStation, "", "%w", err)
+			return problem.New(problem.Station, "", "%w", err)
 		}
 		for _, f := range files {
 			if ext := filepath.Ext(f.Name()); ext != ".yaml" && ext != ".yml" || f.IsDir() {
@@ -225,14 +226,14 @@ const starterModel = "MODELS"
 
 func (a *app) newProfileFile(path string, models, targets []string) error {
 	if len(models) > 0 && len(targets) > 0 {
-		return fail(exitUsage, "give one of them", "--model and -s both say which tablet")
+		return problem.New(problem.Usage, "give one of them", "--model and -s both say which tablet")
 	}
 	how := "put in your models"
 	if len(models) == 0 {
 		if found := a.pluggedIn(targets); len(found) > 0 {
 			models, how = found, "made for the "+strings.Join(found, ", ")+" that is plugged in"
 		} else if len(targets) > 0 {
-			return fail(exitNoDevice, "name it with --model", "no tablet there tells its model")
+			return problem.New(problem.NoDevice, "name it with --model", "no tablet there tells its model")
 		} else {
 			models = []string{"AGS3-L09"}
 		}
@@ -241,18 +242,18 @@ func (a *app) newProfileFile(path string, models, targets []string) error {
 	}
 	text := strings.ReplaceAll(starter, starterModel, strings.Join(models, ", "))
 	if _, err := profiles.Parse(path, []byte(text), profiles.Settings{}); err != nil {
-		return fail(exitUsage, "a model is a full code, such as AGS3-L09", "%w", err)
+		return problem.New(problem.Usage, "a model is a full code, such as AGS3-L09", "%w", err)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a profile is no secret
 	if errors.Is(err, fs.ErrExist) {
-		return fail(exitUsage, "name another file", "%s is there already", path)
+		return problem.New(problem.Usage, "name another file", "%s is there already", path)
 	}
 	if err == nil {
 		_, err = f.WriteString(text)
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return fail(exitStation, "name a file that can be written", "%w", err)
+		return problem.New(problem.Station, "name a file that can be written", "%w", err)
 	}
 	if !a.quiet {
 		fmt.Fprintf(a.stderr, "wrote %s: %s; then zarya profile validate %s\n", path, how, path)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 // jobOptions are the flags of all verbs that run a profile's jobs.
@@ -74,10 +75,10 @@ setting is read, changed only if it differs, and read back.`,
 // runProfile is the work of run, provision, and flash --profile.
 func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	if o.concurrency < 0 {
-		return fail(exitUsage, "0 is no limit", "--concurrency cannot be negative")
+		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
 	}
 	if a.ledger == "none" && scope != flash.ScopeFlash && !o.dryRun {
-		return fail(exitUsage, "name one with --ledger sqlite:PATH, or leave it out", "%s needs a ledger", scope)
+		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "%s needs a ledger", scope)
 	}
 	p, err := a.prepare(o, scope)
 	if err != nil {

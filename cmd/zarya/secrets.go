@@ -24,6 +24,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -50,22 +51,22 @@ func ageKeys() ([]age.Identity, error) {
 	file := ageKeyFile()
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fail(exitStation, "make one with age-keygen -o "+file+", or name another with ZARYA_AGE_KEY", "there is no key to open secrets with: %s", file)
+		return nil, problem.New(problem.Station, "make one with age-keygen -o "+file+", or name another with ZARYA_AGE_KEY", "there is no key to open secrets with: %s", file)
 	}
 	if err != nil {
-		return nil, fail(exitStation, "", "the key to open secrets with: %w", err)
+		return nil, problem.New(problem.Station, "", "the key to open secrets with: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fail(exitStation, "chmod 600 "+file, "%s can be read by others", file)
+		return nil, problem.New(problem.Station, "chmod 600 "+file, "%s can be read by others", file)
 	}
 	text, err := os.ReadFile(file) //nolint:gosec // the file that the user names
 	if err != nil {
-		return nil, fail(exitStation, "", "the key to open secrets with: %w", err)
+		return nil, problem.New(problem.Station, "", "the key to open secrets with: %w", err)
 	}
 	keepCore()
 	ids, err := age.ParseIdentities(bytes.NewReader(text))
 	if err != nil {
-		return nil, fail(exitStation, "it must be what age-keygen writes", "%s: %v", file, err)
+		return nil, problem.New(problem.Station, "it must be what age-keygen writes", "%s: %v", file, err)
 	}
 	return ids, nil
 }
@@ -91,7 +92,7 @@ func unseal(sealed []byte, ids []age.Identity) ([]byte, error) {
 func openSealed(p *profiles.Profile, file string) ([]byte, error) {
 	sealed, err := p.ReadFile(file, maxSecrets)
 	if err != nil {
-		return nil, fail(exitInvalid, "", "%w", err)
+		return nil, problem.New(problem.Invalid, "", "%w", err)
 	}
 	ids, err := ageKeys()
 	if err != nil {
@@ -99,7 +100,7 @@ func openSealed(p *profiles.Profile, file string) ([]byte, error) {
 	}
 	text, err := unseal(sealed, ids)
 	if err != nil {
-		return nil, fail(exitInvalid, "is it encrypted for the key in "+ageKeyFile()+"?", "%s: %v", file, err)
+		return nil, problem.New(problem.Invalid, "is it encrypted for the key in "+ageKeyFile()+"?", "%s: %v", file, err)
 	}
 	return text, nil
 }
@@ -115,7 +116,7 @@ func (a *app) loadSecrets(p *profiles.Profile) error {
 			return err
 		}
 		if err := yaml.Unmarshal(text, &values); err != nil {
-			return fail(exitInvalid, "it holds lines such as NAME: VALUE", "%s: what is in it cannot be read", p.Secrets.File) // the error would show it
+			return problem.New(problem.Invalid, "it holds lines such as NAME: VALUE", "%s: what is in it cannot be read", p.Secrets.File) // the error would show it
 		}
 	}
 	if p.Secrets != nil {
@@ -145,7 +146,7 @@ func (a *app) loadSecrets(p *profiles.Profile) error {
 		a.secrets.Add(v)
 	}
 	if err := p.SetSecrets(values, hint); err != nil {
-		return fail(exitInvalid, "mend the profile, or its secrets; nothing was done", "%w", err)
+		return problem.New(problem.Invalid, "mend the profile, or its secrets; nothing was done", "%w", err)
 	}
 	if s := p.SSH; s != nil {
 		for _, secret := range []profiles.Secret{s.Password, s.RootPassword} {
@@ -185,7 +186,7 @@ func (s *seal) Seal(plain []byte) (string, error) {
 		}
 	}
 	if len(to) == 0 {
-		return "", fail(exitStation, "make one with age-keygen", "%s has no key that can encrypt", ageKeyFile())
+		return "", problem.New(problem.Station, "make one with age-keygen", "%s has no key that can encrypt", ageKeyFile())
 	}
 	var out bytes.Buffer
 	a := armor.NewWriter(&out)
@@ -264,11 +265,11 @@ func (a *app) loadCodes(p *profiles.Profile, u *profiles.Unlock) (*codes, error)
 	r := csv.NewReader(bytes.NewReader(text))
 	rows, err := r.ReadAll()
 	if err != nil || len(rows) < 1 {
-		return nil, fail(exitInvalid, "it is CSV with a line of column names", "%s: what is in it cannot be read", u.Codes)
+		return nil, problem.New(problem.Invalid, "it is CSV with a line of column names", "%s: what is in it cannot be read", u.Codes)
 	}
 	serial, code := slices.Index(rows[0], u.By), slices.Index(rows[0], "code")
 	if serial < 0 || code < 0 {
-		return nil, fail(exitInvalid, "name its columns in the first line: "+u.By+",code", "%s has no columns %s and code", u.Codes, u.By)
+		return nil, problem.New(problem.Invalid, "name its columns in the first line: "+u.By+",code", "%s has no columns %s and code", u.Codes, u.By)
 	}
 	c := &codes{bySerial: map[string]string{}, secrets: a.secrets, ledger: func() *ledger.Ledger { return a.record }}
 	for i, row := range rows[1:] {
@@ -277,10 +278,10 @@ func (a *app) loadCodes(p *profiles.Profile, u *profiles.Unlock) (*codes, error)
 			continue
 		}
 		if was, twice := c.bySerial[s]; twice && was != v {
-			return nil, fail(exitInvalid, "take one of them out", "%s: line %d has another code for %s than a line before it", u.Codes, i+2, s)
+			return nil, problem.New(problem.Invalid, "take one of them out", "%s: line %d has another code for %s than a line before it", u.Codes, i+2, s)
 		}
 		if strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) || len(v) > 50 {
-			return nil, fail(exitInvalid, "a code has up to 50 letters and digits", "%s: line %d: that is no code", u.Codes, i+2)
+			return nil, problem.New(problem.Invalid, "a code has up to 50 letters and digits", "%s: line %d: that is no code", u.Codes, i+2)
 		}
 		a.secrets.Add(v)
 		c.bySerial[s] = v

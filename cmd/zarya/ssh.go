@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 const dialEvery = 250 * time.Millisecond
@@ -63,7 +64,7 @@ func (a *app) dialTarget(ctx context.Context, name string, port int) (net.Conn, 
 			if errors.As(err, new(*net.OpError)) {
 				f.Hint = "check that the tablet is connected and has booted, with developer mode on"
 			}
-			return nil, fail(exitOf([]flash.JobDone{{Result: flash.Fail, Class: f.Class, Step: "connect"}}), f.Hint, "%s: %w", t, err)
+			return nil, problem.New(kindOf(f.Class), f.Hint, "%s: %w", t, err)
 		}
 		select {
 		case <-time.After(dialEvery):
@@ -79,7 +80,7 @@ func (a *app) one(name string) (target, error) {
 		return nil, err
 	}
 	if len(list) != 1 {
-		return nil, fail(exitUsage, "name one tablet", "%q is %d tablets: %s", name, len(list), joinTargets(list))
+		return nil, problem.New(problem.Usage, "name one tablet", "%q is %d tablets: %s", name, len(list), joinTargets(list))
 	}
 	return list[0], nil
 }
@@ -96,7 +97,7 @@ func (a *app) pipe(ctx context.Context, conn net.Conn) error {
 		}
 	}()
 	if _, err := io.Copy(a.stdout, conn); err != nil && ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
-		return fail(exitBench, "check the cable, then try again", "the connection broke: %w", err)
+		return problem.New(problem.Bench, "check the cable, then try again", "the connection broke: %w", err)
 	}
 	return nil
 }
@@ -114,7 +115,7 @@ port. Host keys are not kept: every flashed tablet has a new one.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.ArgsLenAtDash() > 1 || cmd.ArgsLenAtDash() < 0 && len(args) > 1 {
-				return fail(exitUsage, "write zarya ssh TARGET -- COMMAND", "one target, and the command after --")
+				return problem.New(problem.Usage, "write zarya ssh TARGET -- COMMAND", "one target, and the command after --")
 			}
 			return a.ssh(args[0], user, args[1:])
 		},
@@ -131,11 +132,11 @@ func (a *app) ssh(name, user string, command []string) error {
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return fail(exitStation, "", "%w", err)
+		return problem.New(problem.Station, "", "%w", err)
 	}
 	program, err := exec.LookPath("ssh")
 	if err != nil {
-		return fail(exitStation, "install openssh-client", "%w", err)
+		return problem.New(problem.Station, "install openssh-client", "%w", err)
 	}
 	proxy := fmt.Sprintf("%s connect --wait-for-device %s %s", shellQuote(self), a.wait, shellQuote(t.String()))
 	args := []string{"-o", "ProxyCommand=" + strings.ReplaceAll(proxy, "%", "%%"), "-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no",
@@ -145,10 +146,10 @@ func (a *app) ssh(name, user string, command []string) error {
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return &exitError{code: exit.ExitCode()}
+		return exitStatus(exit.ExitCode())
 	}
 	if err != nil {
-		return fail(exitStation, "", "%w", err)
+		return problem.New(problem.Station, "", "%w", err)
 	}
 	return nil
 }

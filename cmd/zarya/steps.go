@@ -21,6 +21,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/provision"
 	"github.com/zarya-station/zarya/profiles"
 )
@@ -62,7 +63,7 @@ func (a *app) verifyImages(p *prepared, v *variant) error {
 	}
 	for name := range need {
 		if p.profile.Images[name].File == "" {
-			return fail(exitInvalid, "name an image for it, or a bundle", "the profile %s has no image for %s", p.profile.Name, name)
+			return problem.New(problem.Invalid, "name an image for it, or a bundle", "the profile %s has no image for %s", p.profile.Name, name)
 		}
 		uses = append(uses, imageUse{name, p.profile.Images[name].File})
 	}
@@ -79,7 +80,7 @@ func (a *app) verifyImages(p *prepared, v *variant) error {
 	}
 	if len(wrong) > 0 {
 		slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return fail(exitInvalid, "take the image that the profile was made for; nothing was written", "%w", errors.Join(wrong...))
+		return problem.New(problem.Invalid, "take the image that the profile was made for; nothing was written", "%w", errors.Join(wrong...))
 	}
 	return nil
 }
@@ -108,21 +109,21 @@ func (a *app) openBundleImages(p *prepared, v *variant, allow []string) error {
 			return err
 		}
 		if !slices.Contains(p.profile.Partitions, m.Partition) && p.writes(m.Partition) {
-			return fail(exitInvalid, "add it to partitions in the profile, or take another bundle", "%s has an image for %s, which the profile %s does not allow to be written", v.bundle.Path, m.Partition, p.profile.Name)
+			return problem.New(problem.Invalid, "add it to partitions in the profile, or take another bundle", "%s has an image for %s, which the profile %s does not allow to be written", v.bundle.Path, m.Partition, p.profile.Name)
 		}
 		if p.scope == flash.ScopeProvision && !slices.Contains(p.readBack(), m.Partition) || !p.writes(m.Partition) && !slices.Contains(p.readBack(), m.Partition) {
 			continue
 		}
 		im, err := v.bundle.Image(ctx, i, cache)
 		if err != nil {
-			return fail(exitInvalid, "copy or download the bundle again; nothing was written", "%w", err)
+			return problem.New(problem.Invalid, "copy or download the bundle again; nothing was written", "%w", err)
 		}
 		v.images[imageKey{file: filepath.Join(v.bundle.Path, m.File)}] = im
 	}
 	for _, s := range p.profile.Flash {
 		for _, name := range append(slices.Clone(s.Images), p.readBack()...) {
 			if name != profiles.AllImages && !have[name] {
-				return fail(exitInvalid, "take the bundle that was made for the profile", "%s has no image for %s, which the profile %s asks for", v.bundle.Path, name, p.profile.Name)
+				return problem.New(problem.Invalid, "take the bundle that was made for the profile", "%s has no image for %s, which the profile %s asks for", v.bundle.Path, name, p.profile.Name)
 			}
 		}
 	}
@@ -187,7 +188,7 @@ func (a *app) flashPart(p *prepared, v *variant) error {
 		switch {
 		case s.Unlock != nil:
 			if a.ledger == "none" {
-				return fail(exitUsage, "leave --ledger none out", "unlocking needs a ledger: a wrong code is never tried twice")
+				return problem.New(problem.Usage, "leave --ledger none out", "unlocking needs a ledger: a wrong code is never tried twice")
 			}
 			c, err := a.loadCodes(p.profile, s.Unlock)
 			if err != nil {
@@ -196,7 +197,7 @@ func (a *app) flashPart(p *prepared, v *variant) error {
 			add(&flash.Unlock{Codes: c})
 		case s.Relock != "":
 			if v.bundle == nil || !v.bundle.Manifest.Relockable || v.signer == "" {
-				return fail(exitInvalid, "leave relock out, or take a bundle whose maker says relockable", "relock: only a signed bundle that says so allows it, from a key that this station trusts")
+				return problem.New(problem.Invalid, "leave relock out, or take a bundle whose maker says relockable", "relock: only a signed bundle that says so allows it, from a key that this station trusts")
 			}
 			add(&flash.Relock{Batch: &flash.Batch{}})
 		case s.Reboot != "":
@@ -347,7 +348,7 @@ func (p *prepared) provisionStep(s profiles.ProvisionStep) ([]noted, error) {
 		for _, file := range s.CA {
 			text, err := p.profile.ReadFile(file, maxSecrets)
 			if err != nil {
-				return nil, fail(exitInvalid, "", "%w", err)
+				return nil, problem.New(problem.Invalid, "", "%w", err)
 			}
 			all = append(all, provision.Certificate{Name: filepath.Base(file), PEM: text})
 		}
@@ -359,7 +360,7 @@ func (p *prepared) provisionStep(s profiles.ProvisionStep) ([]noted, error) {
 		if w.CA != "" {
 			var err error
 			if out.CA, err = p.profile.ReadFile(w.CA, maxSecrets); err != nil {
-				return nil, fail(exitInvalid, "", "%w", err)
+				return nil, problem.New(problem.Invalid, "", "%w", err)
 			}
 		}
 		words := w.Security
@@ -440,12 +441,12 @@ func (p *prepared) packageSteps(packages []profiles.Package) (steps []noted, err
 		}
 		r, err := open()
 		if err != nil {
-			return nil, fail(exitInvalid, "", "%w", err)
+			return nil, problem.New(problem.Invalid, "", "%w", err)
 		}
 		sum := sha256.New()
 		n, err := io.Copy(sum, r)
 		if err = errors.Join(err, r.Close()); err != nil {
-			return nil, fail(exitInvalid, "", "%s: %w", k.RPM, err)
+			return nil, problem.New(problem.Invalid, "", "%s: %w", k.RPM, err)
 		}
 		steps = append(steps, note(provision.Install(provision.Package{Name: k.Name, Version: k.Version, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Size: n, Open: open}), k.Version))
 	}
@@ -493,7 +494,7 @@ func (p *prepared) checkStep(v *variant, c profiles.Check) (noted, error) {
 	im := v.image(p.profile, c.Partition)
 	sum, err := expanded(im)
 	if err != nil {
-		return noted{}, fail(exitInvalid, "check another partition, or flash this one from a raw image", "checks: %s: %w", c.Partition, err)
+		return noted{}, problem.New(problem.Invalid, "check another partition, or flash this one from a raw image", "checks: %s: %w", c.Partition, err)
 	}
 	return note(&provision.Digest{Partition: c.Partition, Size: im.Size(), SHA256: sum}, "sha256:"+sum), nil
 }

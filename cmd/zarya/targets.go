@@ -17,6 +17,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -97,7 +98,7 @@ func typedTargets(typed []string) []string {
 // targets resolves what was typed; ZARYA_TARGET counts if nothing was.
 func (a *app) targets(typed []string) ([]target, error) {
 	if a.wait < 0 {
-		return nil, fail(exitUsage, "write --wait-for-device 60s", "--wait-for-device cannot be negative")
+		return nil, problem.New(problem.Usage, "write --wait-for-device 60s", "--wait-for-device cannot be negative")
 	}
 	typed = typedTargets(typed)
 	if os.Getenv("ANDROID_SERIAL") != "" {
@@ -117,7 +118,7 @@ func (a *app) targets(typed []string) ([]target, error) {
 				at = n.address // by TCP and by UDP is the same tablet
 			}
 			if before, ok := seen[at]; ok {
-				return fail(exitUsage, "name each tablet once", "%s and %s are the same tablet", before, name)
+				return problem.New(problem.Usage, "name each tablet once", "%s and %s are the same tablet", before, name)
 			}
 			seen[at] = name
 			list = append(list, t)
@@ -133,11 +134,11 @@ func (a *app) targets(typed []string) ([]target, error) {
 		}
 		switch len(list) {
 		case 0:
-			return nil, fail(exitNoDevice, "plug one in, or name targets with -s tcp:HOST[:PORT]", "no target, and no tablet on USB")
+			return nil, problem.New(problem.NoDevice, "plug one in, or name targets with -s tcp:HOST[:PORT]", "no target, and no tablet on USB")
 		case 1:
 			return list, nil
 		}
-		return nil, fail(exitUsage, "name targets with -s", "several tablets are plugged in: %s", joinTargets(list))
+		return nil, problem.New(problem.Usage, "name targets with -s", "several tablets are plugged in: %s", joinTargets(list))
 	}
 	for _, name := range typed {
 		kind, _, _ := strings.Cut(name, ":")
@@ -172,7 +173,7 @@ func parseTarget(t string) (network, error) {
 	switch proto {
 	case "tcp", "udp", "ssh":
 	default:
-		return network{}, fail(exitUsage, "a network target begins with tcp:, udp: or ssh:", "target %q is not on the network", t)
+		return network{}, problem.New(problem.Usage, "a network target begins with tcp:, udp: or ssh:", "target %q is not on the network", t)
 	}
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil { // no port
@@ -182,11 +183,11 @@ func parseTarget(t string) (network, error) {
 		}
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return network{}, fail(exitUsage, "a port is a number from 1 to 65535", "target %q: %q is not a port", t, port)
+		return network{}, problem.New(problem.Usage, "a port is a number from 1 to 65535", "target %q: %q is not a port", t, port)
 	}
 	_, notIP := netip.ParseAddr(host)
 	if host == "" || notIP != nil && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
-		return network{}, fail(exitUsage, "write tcp:HOST[:PORT]", "target %q has no valid host", t)
+		return network{}, problem.New(problem.Usage, "write tcp:HOST[:PORT]", "target %q has no valid host", t)
 	}
 	if strings.EqualFold(host, "localhost") {
 		host = "127.0.0.1"
@@ -233,7 +234,7 @@ func each[T any](a *app, targets []target, ask func(context.Context, session) (T
 		<-done
 	}
 	if err := end(); err != nil {
-		return answers, fail(exitStation, "give --trace a file on a disk with room", "--trace: %w", err)
+		return answers, problem.New(problem.Station, "give --trace a file on a disk with room", "--trace: %w", err)
 	}
 	return answers, nil
 }
@@ -276,7 +277,7 @@ func conclude[T any](a *app, answers []answer[T]) error {
 		}
 	}
 	if code := exitOf(results); code != exitOK {
-		return &exitError{code: code}
+		return exitStatus(code)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/adb"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
 	"github.com/zarya-station/zarya/usb/usbnet"
@@ -62,7 +63,7 @@ func (s socket) uplink() usb.Port { return s.port.Uplink() }
 func scanUSB() (*usb.Bus, error) {
 	bus, err := usb.Scan(usb.Sysfs)
 	if err != nil {
-		return nil, fail(exitStation, "look at /sys/bus/usb", "%w", err)
+		return nil, problem.New(problem.Station, "look at /sys/bus/usb", "%w", err)
 	}
 	return bus, nil
 }
@@ -211,11 +212,11 @@ func usbTargets(bus *usb.Bus, names usb.Names, name string) ([]target, error) {
 		}
 		switch len(list) {
 		case 0:
-			return nil, fail(exitNoDevice, "zarya devices shows what is plugged in", "no tablet on USB has the serial %q", name)
+			return nil, problem.New(problem.NoDevice, "zarya devices shows what is plugged in", "no tablet on USB has the serial %q", name)
 		case 1:
 			return list, nil
 		}
-		return nil, fail(exitUsage, "name the one that is meant by its port", "%s have the serial %q: %s", plural(len(list)), name, joinTargets(list))
+		return nil, problem.New(problem.Usage, "name the one that is meant by its port", "%s have the serial %q: %s", plural(len(list)), name, joinTargets(list))
 	}
 	if path := names.Find(rest); path != "" && kind == "port" {
 		rest = path
@@ -232,7 +233,7 @@ func usbTargets(bus *usb.Bus, names usb.Names, name string) ([]target, error) {
 	if p, ok := bus.Port(rest); ok {
 		return []target{socket{p, names[p.Path()]}}, nil
 	}
-	return nil, fail(exitNoDevice, "zarya devices shows what is plugged in", "no tablet is in the port %q", rest)
+	return nil, problem.New(problem.NoDevice, "zarya devices shows what is plugged in", "no tablet is in the port %q", rest)
 }
 
 func joinTargets(list []target) string {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/internal/virtual/imageset"
 )
@@ -90,12 +91,12 @@ android-sdk-libsparse-utils.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			bytes, err := parseBytes(size)
 			if err != nil {
-				return fail(exitUsage, "write --size 64MiB", "--size: %w", err)
+				return problem.New(problem.Usage, "write --size 64MiB", "--size: %w", err)
 			}
 			ctx, cancel := a.untilSignal()
 			defer cancel()
 			if _, err := imageset.Build(ctx, args[0], imageset.Options{Size: bytes}); err != nil {
-				return fail(exitStation, "", "images: %w", err)
+				return problem.New(problem.Station, "", "images: %w", err)
 			}
 			fmt.Fprintln(a.stdout, args[0])
 			return nil
@@ -110,7 +111,7 @@ func serial(n int) string { return fmt.Sprintf("VT%04d", n) }
 
 func (a *app) virtual(o virtualOptions) error {
 	if o.count < 1 || o.count > 1000 {
-		return fail(exitUsage, "", "--count %d: from 1 to 1000", o.count)
+		return problem.New(problem.Usage, "", "--count %d: from 1 to 1000", o.count)
 	}
 	proto, address, _ := strings.Cut(o.listen, ":")
 	if proto == "usbredir" {
@@ -119,7 +120,7 @@ func (a *app) virtual(o virtualOptions) error {
 	host, portText, err := net.SplitHostPort(address)
 	port, perr := strconv.ParseUint(portText, 10, 16)
 	if (proto != "tcp" && proto != "udp") || err != nil || perr != nil || int(port)+o.count-1 > 65535 {
-		return fail(exitUsage, "write tcp:127.0.0.1:5554, udp:127.0.0.1:5554 (with room for all ports; 0 is any free ones) or usbredir:DIR", "--listen %q is not an address", o.listen)
+		return problem.New(problem.Usage, "write tcp:127.0.0.1:5554, udp:127.0.0.1:5554 (with room for all ports; 0 is any free ones) or usbredir:DIR", "--listen %q is not an address", o.listen)
 	}
 	configs, cleanup, err := a.virtualConfigs(o)
 	if err != nil {
@@ -135,13 +136,13 @@ func (a *app) virtual(o virtualOptions) error {
 		}
 	}()
 	if err != nil {
-		return fail(exitStation, "name a port that is free, or port 0 for any", "--listen: %w", err)
+		return problem.New(problem.Station, "name a port that is free, or port 0 for any", "--listen: %w", err)
 	}
 	var tablets []*virtual.Tablet
 	for _, config := range configs {
 		tablet, err := virtual.New(config)
 		if err != nil {
-			return fail(exitStation, "", "%s: %w", config.Serial, err)
+			return problem.New(problem.Station, "", "%s: %w", config.Serial, err)
 		}
 		tablets = append(tablets, tablet)
 	}
@@ -183,7 +184,7 @@ func (a *app) virtual(o virtualOptions) error {
 	wg.Wait()
 	select {
 	case err := <-failed:
-		return fail(exitStation, "is the disk full?", "%w", err)
+		return problem.New(problem.Station, "is the disk full?", "%w", err)
 	default:
 		return nil
 	}
@@ -227,21 +228,21 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 	for _, name := range strings.Split(o.family, ",") {
 		family, err := virtual.FamilyByName(name)
 		if err != nil {
-			return nil, nil, fail(exitUsage, "", "--family: %w", err)
+			return nil, nil, problem.New(problem.Usage, "", "--family: %w", err)
 		}
 		families = append(families, family)
 	}
 	var sizes [4]int64
 	for i, s := range []struct{ flag, text string }{{"--max-download", o.maxDownload}, {"--rate", o.rate}, {"--bus-rate", o.busRate}, {"--write-rate", o.writeRate}} {
 		if sizes[i], err = parseBytes(s.text); err != nil {
-			return nil, nil, fail(exitUsage, "write 40MB, 64MiB or a number of bytes", "%s: %w", s.flag, err)
+			return nil, nil, problem.New(problem.Usage, "write 40MB, 64MiB or a number of bytes", "%s: %w", s.flag, err)
 		}
 	}
 	var common []virtual.Fault
 	for _, spec := range o.faults {
 		f, err := virtual.ParseFault(spec)
 		if err != nil {
-			return nil, nil, fail(exitUsage, "", "--fault: %w", err)
+			return nil, nil, problem.New(problem.Usage, "", "--fault: %w", err)
 		}
 		common = append(common, f)
 	}
@@ -250,31 +251,31 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 		name, spec, ok := strings.Cut(arg, "=")
 		f, err := virtual.ParseFault(spec)
 		if !ok || err != nil {
-			return nil, nil, fail(exitUsage, "write --fault-on VT0001=unplug@40%", "--fault-on %q: %v", arg, err)
+			return nil, nil, problem.New(problem.Usage, "write --fault-on VT0001=unplug@40%", "--fault-on %q: %v", arg, err)
 		}
 		own[name] = append(own[name], f)
 	}
 	ports := o.ports
 	if !strings.HasPrefix(o.listen, "usbredir:") {
 		if ports != 0 || o.fullSpeed || len(o.android) > 0 {
-			return nil, nil, fail(exitUsage, "add --listen usbredir:DIR", "--ports, --full-speed and --android are for tablets on USB")
+			return nil, nil, problem.New(problem.Usage, "add --listen usbredir:DIR", "--ports, --full-speed and --android are for tablets on USB")
 		}
 	} else if ports = max(ports, o.count); o.ports != 0 && o.ports < o.count || o.ports > 1000 {
-		return nil, nil, fail(exitUsage, "", "--ports %d: from --count, which is %d, to 1000", o.ports, o.count)
+		return nil, nil, problem.New(problem.Usage, "", "--ports %d: from --count, which is %d, to 1000", o.ports, o.count)
 	}
 	for _, list := range own {
 		common = append(common, list...) // to be checked
 	}
 	for _, f := range common {
 		if f.Port() > ports {
-			return nil, nil, fail(exitUsage, "add --listen usbredir:DIR --ports N", "the fault %s=%s: there is no port %d", f.Kind, f.Arg, f.Port())
+			return nil, nil, problem.New(problem.Usage, "add --listen usbredir:DIR --ports N", "the fault %s=%s: there is no port %d", f.Kind, f.Arg, f.Port())
 		}
 	}
 	common = common[:len(o.faults)]
 	cleanup = func() {}
 	if o.state == "" {
 		if o.state, err = os.MkdirTemp("", "zarya-virtual-"); err != nil {
-			return nil, nil, fail(exitStation, "", "%w", err)
+			return nil, nil, problem.New(problem.Station, "", "%w", err)
 		}
 		dir := o.state
 		cleanup = func() { _ = os.RemoveAll(dir) }
@@ -312,7 +313,7 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 		return slices.ContainsFunc(configs, func(c virtual.Config) bool { return c.Serial == name })
 	})
 	for _, name := range slices.AppendSeq(unknown, maps.Keys(own)) {
-		return nil, nil, fail(exitUsage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(o.count)), "there is no tablet %q", name)
+		return nil, nil, problem.New(problem.Usage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(o.count)), "there is no tablet %q", name)
 	}
 	return configs, cleanup, nil
 }
@@ -321,7 +322,7 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 // port, DIR/port-N, to which QEMU's usb-redir connects.
 func (a *app) virtualUSB(o virtualOptions, dir string) error {
 	if dir == "" {
-		return fail(exitUsage, "write usbredir:DIR", "--listen: no folder for the sockets")
+		return problem.New(problem.Usage, "write usbredir:DIR", "--listen: no folder for the sockets")
 	}
 	configs, cleanup, err := a.virtualConfigs(o)
 	if err != nil {
@@ -329,7 +330,7 @@ func (a *app) virtualUSB(o virtualOptions, dir string) error {
 	}
 	defer cleanup()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fail(exitStation, "name a folder that can be written", "--listen: %w", err)
+		return problem.New(problem.Station, "name a folder that can be written", "--listen: %w", err)
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
@@ -340,7 +341,7 @@ func (a *app) virtualUSB(o virtualOptions, dir string) error {
 		if err != nil {
 			cancel()
 			wg.Wait()
-			return fail(exitStation, "", "%s: %w", config.Serial, err)
+			return problem.New(problem.Station, "", "%s: %w", config.Serial, err)
 		}
 		ports := &sockets{dir: dir, listening: make(chan struct{}, 1)}
 		ended := make(chan struct{})
@@ -364,7 +365,7 @@ func (a *app) virtualUSB(o virtualOptions, dir string) error {
 	wg.Wait()
 	select {
 	case err := <-failed:
-		return fail(exitStation, "is another zarya virtual there (remove what it left behind), or the disk full?", "%w", err)
+		return problem.New(problem.Station, "is another zarya virtual there (remove what it left behind), or the disk full?", "%w", err)
 	default:
 		return nil
 	}

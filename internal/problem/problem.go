@@ -1,0 +1,53 @@
+// Package problem has the errors that end a command: what went wrong, of which kind it
+// is, and what the person who typed the command can do about it.
+//
+// Every package may make one with [New]. Only cmd knows which exit code a [Kind] is
+// (docs/events.md), so that any other front end can answer in its own way. A tablet that
+// fails is not a problem of the command: that is a flash.Failure.
+package problem
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind says whose problem an error is.
+type Kind int
+
+// The kinds.
+const (
+	Internal   Kind = iota // a bug
+	Usage                  // the command line is wrong
+	Invalid                // a profile, a bundle, an image or a record is invalid
+	NoDevice               // no tablet, or waiting for one timed out
+	InUse                  // another process uses the tablet
+	Station                // this machine: permissions, disk, database
+	Identity               // a pool of identities is empty, or two claim one
+	NotDurable             // the ledger cannot be written
+	Failed                 // a tablet did not do what was asked
+	Bench                  // a tablet failed for a reason of the bench: try again
+)
+
+// Error is an error with its kind and a hint.
+type Error struct {
+	Kind Kind
+	Hint string // what to do next, an imperative; "" is nothing
+	Err  error  // never nil
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// New makes an error of a kind. The format takes %w.
+func New(kind Kind, hint, format string, args ...any) error {
+	return &Error{Kind: kind, Hint: hint, Err: fmt.Errorf(format, args...)}
+}
+
+// KindOf is the kind of the outermost [Error] in err; ok is false if there is none.
+func KindOf(err error) (kind Kind, ok bool) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return Internal, false
+	}
+	return e.Kind, true
+}
