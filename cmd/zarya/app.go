@@ -25,7 +25,6 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/ui"
 )
@@ -42,11 +41,11 @@ type app struct {
 	wait                                        time.Duration // for a target to appear
 
 	cacheOnce sync.Once
-	cache     *image.Cache // of prepared images; see images.go
+	cache     *image.Cache // of prepared images; see settings.go
 
 	secrets    *flash.Secrets // that no output shows
 	unrecorded bool           // nothing is done, so nothing is recorded
-	record     *ledger.Ledger // of the jobs under way; nil: none
+	codes      codeLedger     // of the jobs under way
 
 	ctx     context.Context // ends at the second signal
 	cancel  context.CancelCauseFunc

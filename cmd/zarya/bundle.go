@@ -4,30 +4,20 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
-	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/profiles"
+	"github.com/zarya-station/zarya/internal/recipe"
 )
-
-// trustDir is where a station says who may sign bundles.
-const trustDir = "/etc/zarya/trust.d"
 
 func newBundle(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "bundle", Short: "Make, sign and check bundles: images and what they are for, in one file"}
@@ -70,7 +60,7 @@ func (a *app) makeBundle(path string, o bundleOptions, sources []bundle.Source) 
 		}
 	}
 	if o.profile != "" {
-		if err := a.packProfile(&o); err != nil {
+		if err := a.maker().Pack(o.profile, o.about.Access, &o.build); err != nil {
 			return err
 		}
 	}
@@ -90,59 +80,6 @@ func (a *app) makeBundle(path string, o bundleOptions, sources []bundle.Source) 
 		}
 	}
 	return a.showBundle(b)
-}
-
-// packProfile puts a profile into a bundle, with what it extends and the files that it
-// names, as they lie beside each other.
-func (a *app) packProfile(o *bundleOptions) error {
-	p, err := loadProfile(o.profile)
-	if err != nil {
-		return err
-	}
-	if len(p.Images) > 0 {
-		return problem.New(problem.Invalid, "take images out of the profile: in a bundle it flashes the bundle's", "the profile %s has images of its own", p.Name)
-	}
-	if o.about.Access == "none" && len(p.Provision)+len(p.Checks)+len(p.Finish) > 0 {
-		return problem.New(problem.Usage, "add --access ssh or --access manual", "the profile %s provisions, and --access none says that nobody gets in", p.Name)
-	}
-	names, err := packedNames(p)
-	if err != nil {
-		return err
-	}
-	o.build.Profile = names[p.Texts()[0]]
-	for file, name := range names {
-		o.build.Files = append(o.build.Files, bundle.Extra{Name: name, Open: func() (io.ReadCloser, int64, error) {
-			if builtin, ok := strings.CutSuffix(file, " (built in)"); ok {
-				text, _ := profiles.Builtin(strings.TrimSuffix(builtin, ".yaml"))
-				return io.NopCloser(bytes.NewReader(text)), int64(len(text)), nil
-			}
-			return p.Open(file)
-		}})
-	}
-	return nil
-}
-
-// packedNames are the names in the bundle of all that a profile is made of.
-func packedNames(p *profiles.Profile) (map[string]string, error) {
-	texts := p.Texts()
-	root := filepath.Dir(texts[0])
-	names := map[string]string{}
-	for i, file := range append(slices.Clone(texts), p.Named()...) {
-		rel, err := filepath.Rel(root, file)
-		if outside := err != nil || !filepath.IsLocal(rel); i < len(texts) && (outside || strings.HasSuffix(file, " (built in)")) {
-			rel = strings.TrimSuffix(filepath.Base(file), " (built in)") // found by its name
-		} else if outside {
-			return nil, problem.New(problem.Invalid, "move it into the profile's folder", "%s is not in the folder of %s, so it cannot be packed", file, texts[0])
-		}
-		name := bundle.ProfileFolder + filepath.ToSlash(rel)
-		for other, taken := range names {
-			if taken == name && other != file {
-				return nil, problem.New(problem.Invalid, "give one of them another name", "%s and %s would both be %s in the bundle", other, file, name)
-			}
-		}
-		names[file] = name
-	}
-	return names, nil
 }
 
 func newBundleBuild(a *app) *cobra.Command {
@@ -200,7 +137,7 @@ names them; flashing them needs --allow-partition all the same.`,
 			if err != nil {
 				return problem.New(problem.Invalid, "nothing was made", "%w", err)
 			}
-			o.about.Name, o.about.Version = either(o.about.Name, im.Name), either(o.about.Version, im.Version)
+			o.about.Name, o.about.Version = cmp.Or(o.about.Name, im.Name), cmp.Or(o.about.Version, im.Version)
 			if len(o.about.Models) == 0 {
 				o.about.Models = im.Products
 			} else {
@@ -311,20 +248,12 @@ key that has a passphrase, is on a token or in an agent):
 	return cmd
 }
 
-func openBundle(path string) (*bundle.Bundle, error) {
-	b, err := bundle.Open(path)
-	if err != nil {
-		return nil, problem.New(problem.Invalid, "", "%w", err)
-	}
-	return b, nil
-}
-
 func newBundleVerify(a *app) *cobra.Command {
 	var trust string
 	cmd := &cobra.Command{
 		Use:   "verify BUNDLE",
 		Short: "Check a bundle: its manifest, every block of its images, its signature",
-		Long: `Check a bundle: its manifest, every block of every image, and, where ` + trustDir + `
+		Long: `Check a bundle: its manifest, every block of every image, and, where ` + recipe.StationTrust + `
 says who may sign bundles, its signature. Exit 3 if anything is wrong.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -332,12 +261,12 @@ says who may sign bundles, its signature. Exit 3 if anything is wrong.`,
 			if err != nil {
 				return err
 			}
-			who, err := a.trusted(b, trust)
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			who, err := a.maker().Trusted(ctx, b, trust)
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.untilSignal()
-			defer cancel()
 			if err := b.Verify(ctx, a.imageCache()); err != nil {
 				return problem.New(problem.Invalid, "copy or download the bundle again", "%w", err)
 			}
@@ -353,7 +282,7 @@ says who may sign bundles, its signature. Exit 3 if anything is wrong.`,
 }
 
 func trustFlag(cmd *cobra.Command, trust *string) {
-	cmd.Flags().StringVar(trust, "trust", trustDir, "the `FOLDER` that says who may sign bundles")
+	cmd.Flags().StringVar(trust, "trust", recipe.StationTrust, "the `FOLDER` that says who may sign bundles")
 }
 
 // signedBy is the state of a signature for people.
@@ -367,70 +296,6 @@ func signedBy(b *bundle.Bundle, who string) string {
 		return "its signature is of no use"
 	}
 	return "not signed"
-}
-
-// loadTrust reads the folder that --trust names. It can make a station strict that has
-// none of its own, and not get round one that has.
-func loadTrust(dir, station string) (*bundle.Trust, error) {
-	if dir != station && fileThere(station) {
-		return nil, problem.New(problem.Usage, "leave --trust out", "--trust %s: who may sign bundles is said by %s here", dir, station)
-	}
-	t, err := bundle.LoadTrust(dir)
-	if err != nil {
-		return nil, problem.New(problem.Station, "mend the folder that says who may sign bundles", "%w", err)
-	}
-	if t == nil && dir != station {
-		return nil, problem.New(problem.Usage, "name a folder with allowed_signers in it", "--trust %s: %w", dir, fs.ErrNotExist)
-	}
-	return t, nil
-}
-
-// trusted asks the trust folder. who is "" where there is none.
-func (a *app) trusted(b *bundle.Bundle, dir string) (who string, err error) {
-	t, err := loadTrust(dir, trustDir)
-	if err != nil || t == nil {
-		return "", err
-	}
-	floor, err := a.bundleFloor(b.Manifest.Name)
-	if err != nil {
-		return "", err
-	}
-	if who, err = t.Check(b, floor, time.Now()); err != nil {
-		return "", problem.New(problem.Invalid, "nothing was written", "%w", err)
-	}
-	return who, nil
-}
-
-// bundleFloor is the newest version of a bundle with which a tablet passed here.
-func (a *app) bundleFloor(name string) (floor string, err error) {
-	path, err := a.ledgerPath()
-	if err != nil || path == "" || !fileThere(path) {
-		return "", err
-	}
-	l, err := ledger.OpenReader(a.ctx, path)
-	if err != nil {
-		return "", ledgerTrouble(path, err)
-	}
-	defer func() { _ = l.Close() }()
-	versions, err := l.Bundles(a.ctx, name)
-	if err != nil {
-		return "", ledgerTrouble(path, err)
-	}
-	for _, v := range versions {
-		if floor == "" || bundle.Older(floor, v) {
-			floor = v
-		}
-	}
-	return floor, nil
-}
-
-// unsigned refuses work that no signature covers, where bundles must have one.
-func unsigned(dir string) error {
-	t, err := loadTrust(dir, trustDir)
-	if err == nil && t != nil {
-		err = problem.New(problem.Invalid, "make a signed bundle of it: zarya bundle build --sign KEY", "%s says who may sign bundles, so nothing else is written", dir)
-	}
-	return err
 }
 
 func newBundleInspect(a *app) *cobra.Command {
@@ -516,70 +381,4 @@ func (a *app) showBundle(b *bundle.Bundle) error {
 		fmt.Fprintf(a.stdout, "  image      %-18s %10s  %s\n", where, bytesText(im.Size), im.Root)
 	}
 	return nil
-}
-
-// flashBundle is zarya flash --bundle. A profile in the bundle says how.
-func (a *app) flashBundle(o flashOptions) error {
-	b, err := openBundle(o.bundle)
-	if err != nil {
-		return err
-	}
-	if b.Manifest.Profile != "" {
-		if o.reboot != "" {
-			return problem.New(problem.Usage, "the profile in the bundle says what is done", "--reboot does not go with %s", b.Path)
-		}
-		return a.runProfile(o.jobOptions, flash.ScopeFlash)
-	}
-	if b, _, err = a.bundle(o.bundle, o.trust); err != nil {
-		return err
-	}
-	for _, im := range b.Manifest.Images {
-		if err := checkPartition("image in the bundle", im.Partition, im.Slot, o.allow); err != nil {
-			return err
-		}
-	}
-	return a.flash(o, func() (w flashWork, err error) {
-		m := b.Manifest
-		w.bundle = m.Name + " " + m.Version
-		w.require = flash.Requirements{Products: slices.Concat(m.Models, m.Products), ProductFrom: m.ProductFrom, MinBattery: m.MinBattery, Lock: flash.SilenceStops}
-		if w.images, err = a.bundleImages(b); err == nil {
-			w.steps = bundleWrites(b, w.images, []string{profiles.AllImages})
-		}
-		return w, err
-	})
-}
-
-// bundleImages opens a bundle's images, every block of them checked.
-func (a *app) bundleImages(b *bundle.Bundle) (images, error) {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	cache := a.imageCache()
-	opened := images{}
-	for i, m := range b.Manifest.Images {
-		im, err := b.Image(ctx, i, cache)
-		if err != nil {
-			opened.close()
-			return nil, problem.New(problem.Invalid, "copy or download the bundle again; nothing was written", "%w", err)
-		}
-		opened[imageKey{file: filepath.Join(b.Path, m.File)}] = im
-	}
-	return opened, nil
-}
-
-// bundleWrites makes steps of a bundle's images, in its order, with the restarts between
-// fastboot and fastbootd. only are the partitions to write, or all.
-func bundleWrites(b *bundle.Bundle, opened images, only []string) (steps []flash.Step) {
-	mode := "fastboot"
-	for _, m := range b.Manifest.Images {
-		im := opened[imageKey{file: filepath.Join(b.Path, m.File)}]
-		if im == nil || !slices.Contains(only, profiles.AllImages) && !slices.Contains(only, m.Partition) {
-			continue
-		}
-		if m.Mode != mode {
-			mode = m.Mode
-			steps = append(steps, &flash.Reboot{Mode: map[string]string{"fastboot": "bootloader", "fastbootd": "fastboot"}[mode]})
-		}
-		steps = append(steps, &flash.WriteImage{Partition: m.Partition, Slot: m.Slot, Image: im, Policy: image.Auto, Userspace: mode == "fastbootd"})
-	}
-	return steps
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
 )
 
 func newImageConvert(a *app) *cobra.Command {
@@ -44,12 +45,12 @@ func (a *app) convert(file, out string, to image.Format) error {
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
 		return problem.New(problem.Usage, "name another file", "%s is there already", out)
 	}
-	opened, err := a.openImages([]imageUse{{file: file}})
+	opened, err := a.openImages(recipe.ImageUse{File: file})
 	if err != nil {
 		return err
 	}
-	defer opened.close()
-	im := opened.of(imageUse{file: file})
+	defer opened.Close()
+	im := opened.Of(recipe.ImageUse{File: file})
 	if to == "" {
 		to = image.FormatSparse
 		if im.Format() == image.FormatSparse {

@@ -84,7 +84,7 @@ func (a *app) doctor(o doctorOptions) error {
 		return problem.New(problem.Usage, "", "--tablets %d: from 1 to 1000", o.tablets)
 	}
 	if o.profile != "" {
-		if size, err = profileSize(o.profile); err != nil {
+		if size, err = a.profileSize(o.profile); err != nil {
 			return err
 		}
 	}
@@ -139,8 +139,8 @@ func (a *app) doctor(o doctorOptions) error {
 }
 
 // profileSize is how many bytes a profile's images have.
-func profileSize(name string) (int64, error) {
-	p, err := loadProfile(name)
+func (a *app) profileSize(name string) (int64, error) {
+	p, err := a.maker().LoadProfile(name)
 	if err != nil {
 		return 0, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -182,13 +183,13 @@ func newBoot(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			use := imageUse{"boot", args[0]}
-			opened, err := a.openImages([]imageUse{use})
+			use := recipe.ImageUse{Partition: "boot", File: args[0]}
+			opened, err := a.openImages(use)
 			if err != nil {
 				return err
 			}
-			im := opened.of(use)
-			defer opened.close()
+			im := opened.Of(use)
+			defer opened.Close()
 			answers, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
 				pieces, err := im.Pieces(0xffffffff, image.Raw)
 				if err != nil {

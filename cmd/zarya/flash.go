@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +18,8 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/profiles"
+	"github.com/zarya-station/zarya/internal/recipe"
 )
 
 type flashOptions struct {
@@ -80,31 +80,22 @@ nothing for the others.`,
 	return cmd
 }
 
-// flashWork is what flash does to each tablet.
-type flashWork struct {
-	bundle  string // its name and version; "" is none
-	require flash.Requirements
-	steps   []flash.Step
-	images  images
-}
-
 // flashImages is flash --image.
 func (a *app) flashImages(o flashOptions) error {
 	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, func(t string) bool { return strings.Contains(t, "*") }) {
 		return problem.New(problem.Usage, "name targets with -s: only a profile or a bundle may choose", "name every target of --image in full")
 	}
-	if err := unsigned(o.trust); err != nil {
+	m := a.maker()
+	if err := m.RefuseUnsigned(o.trust); err != nil {
 		return err
 	}
-	return a.flash(o, func() (w flashWork, err error) {
-		w.require = required(o.product)
-		w.steps, w.images, err = a.flashSteps(o)
-		return w, err
+	return a.flash(o, func(ctx context.Context) (*recipe.Direct, error) {
+		return m.PrepareImages(ctx, recipe.DirectRequest{Images: o.images, Erase: o.erase, Sparse: o.sparse, Slot: o.slot, Product: o.product, Allow: o.allow})
 	})
 }
 
 // flash writes to the targets what prepare makes ready.
-func (a *app) flash(o flashOptions, prepare func() (flashWork, error)) error {
+func (a *app) flash(o flashOptions, prepare func(context.Context) (*recipe.Direct, error)) error {
 	targets, err := a.targets(o.targets)
 	if err != nil {
 		return err
@@ -115,16 +106,18 @@ func (a *app) flash(o flashOptions, prepare func() (flashWork, error)) error {
 	if o.reboot != "" && !slices.Contains(fastboot.RebootModes, o.reboot) {
 		return problem.New(problem.Usage, "known are "+strings.Join(fastboot.RebootModes, ", "), "--reboot: no mode %q", o.reboot)
 	}
-	w, err := prepare()
+	ctx, cancel := a.untilSignal()
+	work, err := prepare(ctx)
+	cancel()
 	if err != nil {
 		return err
 	}
-	defer w.images.close()
+	defer work.Close()
 	if o.reboot != "" {
-		w.steps = append(w.steps, &flash.Reboot{Mode: o.reboot})
+		work.Steps = append(work.Steps, &flash.Reboot{Mode: o.reboot})
 	}
 	if o.dryRun {
-		return a.showPlan(targets, w.steps)
+		return a.showPlan(targets, work)
 	}
 	if err := a.confirmWipe(targets); err != nil {
 		return err
@@ -132,94 +125,9 @@ func (a *app) flash(o flashOptions, prepare func() (flashWork, error)) error {
 	var jobs []flash.Job
 	run := newID()
 	for i, t := range targets {
-		jobs = append(jobs, flash.Job{
-			ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: flash.ScopeFlash, Bundle: w.bundle,
-			Require: w.require, Steps: w.steps, Images: imageInfos(w.steps),
-		})
+		jobs = append(jobs, work.Job(fmt.Sprintf("%s-%d", run, i+1), t))
 	}
 	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, nil)
-}
-
-// flashSteps checks the words of the command line, then opens the images: what
-// is wrong with either is said before any tablet is touched.
-func (a *app) flashSteps(o flashOptions) ([]flash.Step, images, error) {
-	if len(o.images)+len(o.erase) == 0 {
-		return nil, nil, problem.New(problem.Usage, "give at least one --image PART=FILE or --erase PART", "nothing to do")
-	}
-	policy, err := image.ParsePolicy(o.sparse)
-	if err != nil {
-		return nil, nil, problem.New(problem.Usage, "known are auto, always, never", "--sparse: %w", err)
-	}
-	if o.slot != "" && !slices.Contains(flash.Slots, o.slot) {
-		return nil, nil, problem.New(problem.Usage, "known are "+strings.Join(flash.Slots, ", "), "--slot: no slot %q", o.slot)
-	}
-	var steps []flash.Step
-	for _, p := range o.erase {
-		name, slot, _ := strings.Cut(p, ":")
-		if err := checkPartition("--erase "+p, name, slot, o.allow); err != nil {
-			return nil, nil, err
-		}
-		steps = append(steps, &flash.Erase{Partition: name, Slot: either(slot, o.slot)})
-	}
-	var files []imageUse
-	var writes []*flash.WriteImage
-	written := map[string]bool{}
-	for _, arg := range o.images {
-		part, file, ok := strings.Cut(arg, "=")
-		name, slot, _ := strings.Cut(part, ":")
-		if !ok || file == "" {
-			return nil, nil, problem.New(problem.Usage, "write --image system=system.img", "--image %q is not PART[:SLOT]=FILE", arg)
-		}
-		if err := checkPartition("--image "+arg, name, slot, o.allow); err != nil {
-			return nil, nil, err
-		}
-		if written[part] {
-			return nil, nil, problem.New(problem.Usage, "give one image for each partition", "--image: %s is written twice", part)
-		}
-		written[part] = true
-		files = append(files, imageUse{name, file})
-		writes = append(writes, &flash.WriteImage{Partition: name, Slot: either(slot, o.slot), Policy: policy})
-	}
-	opened, err := a.openImages(files)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, w := range writes {
-		w.Image = opened.of(files[i])
-		steps = append(steps, w)
-	}
-	return steps, opened, nil
-}
-
-// required is what --product asks for.
-func required(product string) flash.Requirements {
-	if product == "" {
-		return flash.Requirements{}
-	}
-	return flash.Requirements{Products: []string{product}}
-}
-
-func either(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// checkPartition refuses names that cannot be right, and protected ones.
-func checkPartition(arg, name, slot string, allowed []string) error {
-	if name == "" || len(name) > 36 || strings.ContainsFunc(name, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", r)
-	}) {
-		return problem.New(problem.Usage, "a partition's name has up to 36 letters, digits and _ - .", "%s: %q is not a partition's name", arg, name)
-	}
-	if slot != "" && !slices.Contains(flash.Slots, slot) {
-		return problem.New(problem.Usage, "known are "+strings.Join(flash.Slots, ", "), "%s: no slot %q", arg, slot)
-	}
-	if flash.Protected(name) && !slices.Contains(allowed, name) {
-		return problem.New(problem.Usage, "if you are sure, add --allow-partition "+name, "%s: %s is protected: a wrong image there makes the tablet unusable", arg, name)
-	}
-	return nil
 }
 
 // confirmWipe asks once for all targets. Without a terminal only --yes is a yes.
@@ -265,8 +173,8 @@ func (a *app) agreed(question string) bool {
 }
 
 // runJobs runs jobs with the chosen outputs and turns their results into the
-// program's. profile is that of the jobs, or nil.
-func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, profile *profiles.Profile) (err error) {
+// program's. from is what they were made of, or nil.
+func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recipe.Recipe) (err error) {
 	// Whoever reads the output may go; the tablets are finished and recorded still.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
@@ -283,11 +191,11 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, profile *pr
 		return err
 	}
 	if record != nil {
-		if a.record = record; !a.unrecorded {
+		if a.codes.Ledger = record; !a.unrecorded {
 			r.Recorder = record
 		}
-		if profile != nil && profile.Identity != nil {
-			r.Identities = &hiding{record.Identities(&seal{}), profile, a.secrets}
+		if from != nil && from.Profile().Identity != nil {
+			r.Identities = from.HideIdentities(record.Identities(stationKey()), a.secrets)
 		}
 		defer func() {
 			if cerr := record.Close(); cerr != nil && err == nil {
@@ -342,7 +250,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, profile *pr
 }
 
 // showPlan is --dry-run: what would be done, without a tablet.
-func (a *app) showPlan(targets []target, steps []flash.Step) error {
+func (a *app) showPlan(targets []target, work *recipe.Direct) error {
 	type item struct {
 		Target string            `json:"target"`
 		Steps  []string          `json:"steps"`
@@ -351,8 +259,8 @@ func (a *app) showPlan(targets []target, steps []flash.Step) error {
 	}
 	var items []item
 	for _, t := range targets {
-		it := item{Target: t.String(), Images: imageInfos(steps)}
-		for _, s := range steps {
+		it := item{Target: t.String(), Images: work.Infos()}
+		for _, s := range work.Steps {
 			it.Steps = append(it.Steps, s.Name())
 			if z, ok := s.(flash.Sized); ok {
 				it.Bytes += z.Bytes()
@@ -363,12 +271,33 @@ func (a *app) showPlan(targets []target, steps []flash.Step) error {
 	if a.json {
 		return a.document("plan", items)
 	}
-	for _, s := range steps {
+	for _, s := range work.Steps {
 		fmt.Fprintln(a.stdout, s.Name())
 	}
-	for _, im := range imageInfos(steps) {
+	for _, im := range work.Infos() {
 		fmt.Fprintf(a.stdout, "%s: %s, %d bytes, %s\n", im.Partition, im.File, im.Size, im.Digest)
 	}
 	fmt.Fprintf(a.stdout, "on %d tablets; nothing was written\n", len(items))
 	return nil
+}
+
+// flashBundle is zarya flash --bundle. A profile in the bundle says how.
+func (a *app) flashBundle(o flashOptions) error {
+	b, err := openBundle(o.bundle)
+	if err != nil {
+		return err
+	}
+	if b.Manifest.Profile != "" {
+		if o.reboot != "" {
+			return problem.New(problem.Usage, "the profile in the bundle says what is done", "--reboot does not go with %s", b.Path)
+		}
+		return a.runProfile(o.jobOptions, flash.ScopeFlash)
+	}
+	m := a.maker()
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	if b, _, err = m.OpenBundle(ctx, o.bundle, o.trust); err != nil {
+		return err
+	}
+	return a.flash(o, func(ctx context.Context) (*recipe.Direct, error) { return m.PrepareBundle(ctx, b, o.allow) })
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -66,7 +67,7 @@ there already are left as they are: a file can be imported again.`,
 				return err
 			}
 			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				added, err := l.Import(ctx, pool, rows, &seal{})
+				added, err := l.Import(ctx, pool, rows, stationKey())
 				if err != nil {
 					return err
 				}
@@ -172,7 +173,7 @@ func newIdentityList(a *app) *cobra.Command {
 					for _, c := range slices.Sorted(maps.Keys(r.Columns)) {
 						words = append(words, c+"="+r.Columns[c])
 					}
-					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", r.Pool, r.ID, r.State, either(r.Serial, "-"), strings.Join(words, " "))
+					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", r.Pool, r.ID, r.State, cmp.Or(r.Serial, "-"), strings.Join(words, " "))
 				}
 				return w.Flush()
 			})
@@ -257,7 +258,7 @@ func (a *app) returnIdentity(ctx context.Context, l *ledger.Ledger, r ledger.Ide
 			return err
 		}
 		if begun {
-			return problem.New(problem.Identity, "burn it, or finish its tablet: it gets the same one again", "identity %d of %s may be on the tablet %s: its job had begun to write", r.ID, r.Pool, either(r.Serial, "without a serial"))
+			return problem.New(problem.Identity, "burn it, or finish its tablet: it gets the same one again", "identity %d of %s may be on the tablet %s: its job had begun to write", r.ID, r.Pool, cmp.Or(r.Serial, "without a serial"))
 		}
 	}
 	return l.Return(r.Pool, r.ID, why)

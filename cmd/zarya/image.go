@@ -11,6 +11,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
 )
 
 func newImage(a *app) *cobra.Command {
@@ -121,18 +122,18 @@ type imageItem struct {
 }
 
 func (a *app) inspect(files []string, limit int64) error {
-	var uses []imageUse
+	var uses []recipe.ImageUse
 	for _, file := range files {
-		uses = append(uses, imageUse{file: file})
+		uses = append(uses, recipe.ImageUse{File: file})
 	}
-	opened, err := a.openImages(uses)
+	opened, err := a.openImages(uses...)
 	if err != nil {
 		return err
 	}
-	defer opened.close()
+	defer opened.Close()
 	var items []imageItem
 	for _, file := range files {
-		im := opened.of(imageUse{file: file})
+		im := opened.Of(recipe.ImageUse{File: file})
 		it := imageItem{File: file, Format: string(im.Format()), Packing: im.Packing(), FileSize: im.FileSize(), Size: im.Size(), Digest: im.Digest(), Extents: len(im.Extents())}
 		for _, e := range im.Extents() {
 			switch e.Kind {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -200,7 +201,7 @@ func newLedgerList(a *app) *cobra.Command {
 				w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "RECORD\tSTARTED\tTABLET\tSERIAL\tMODEL\tPROFILE\tRESULT\tTIME\tWRITTEN")
 				for _, j := range jobs {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\n", j.Record, local(either(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\n", j.Record, local(cmp.Or(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
 						dash(j.Model), dash(j.Profile), word(j), j.Seconds, ui.BytesText(j.Bytes))
 				}
 				return w.Flush()

@@ -29,6 +29,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -253,9 +254,9 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, secrets: &flash.Secrets{}, ledger: "sqlite:" + filepath.Join(n.dir, "ledger.db"), quiet: true}
 	a.watchSignals()
 	defer a.unwatchSignals()
-	p, err := a.prepare(jobOptions{profile: profile, trust: trustDir}, flash.ScopeProvision)
+	p, err := a.prepare(jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
 	must(t, err)
-	defer p.close()
+	defer p.Close()
 	var list []target
 	for i := range targets {
 		targets[i].broke = &atomic.Bool{}
@@ -275,10 +276,13 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 	})
 	events.Hide(a.secrets)
 	r := &flash.Runner{Events: events, Recorder: l, Drain: a.drain, Secrets: a.secrets}
-	if p.profile.Identity != nil {
-		r.Identities = &hiding{l.Identities(&seal{}), p.profile, a.secrets}
+	if p.Profile().Identity != nil {
+		r.Identities = p.HideIdentities(l.Identities(stationKey()), a.secrets)
 	}
-	jobs := p.jobs(run, list)
+	var jobs []flash.Job
+	for i, t := range list {
+		jobs = append(jobs, p.Job(fmt.Sprintf("%s-%d", run, i+1), t))
+	}
 	start := time.Now()
 	results = r.Run(t.Context(), jobs)
 	took = time.Since(start)
@@ -350,7 +354,7 @@ func TestNestedInside(t *testing.T) {
 	must(t, err)
 	l, err := ledger.Open(t.Context(), filepath.Join(n.dir, "ledger.db"), "nest")
 	must(t, err)
-	_, err = l.Import(t.Context(), "census", list, &seal{})
+	_, err = l.Import(t.Context(), "census", list, stationKey())
 	must(t, errors.Join(err, l.Close()))
 	profile := n.write("nested.yaml", nestedProfile)
 	all := make([]cable, nestedTablets())

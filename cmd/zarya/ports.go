@@ -18,7 +18,7 @@ import (
 )
 
 // namesFile is where the names are.
-func namesFile() string { return filepath.Join(filepath.Dir(profileFolder()), "ports") }
+func namesFile() string { return filepath.Join(configFolder(), "ports") }
 
 func loadNames() (usb.Names, error) {
 	n, err := usb.LoadNames(namesFile())

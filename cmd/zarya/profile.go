@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -120,31 +121,31 @@ func (a *app) wrongWith(name string) []error {
 		}
 		return profiles.Errors(err)
 	}
-	p, err := loadProfile(name)
+	p, err := a.maker().LoadProfile(name)
 	if err != nil {
 		return apart(err)
 	}
 	var wrong []error
-	if len(p.SecretNames()) > 0 && p.Secrets != nil && p.Secrets.File != "" && !fileThere(ageKeyFile()) {
-		a.warn("%s: the secrets are not checked: there is no key %s", name, ageKeyFile())
-	} else if err := a.loadSecrets(p); err != nil {
+	if len(p.SecretNames()) > 0 && p.Secrets != nil && p.Secrets.File != "" && !stationKey().Exists() {
+		a.warn("%s: the secrets are not checked: there is no key %s", name, stationKey().File)
+	} else if err := a.maker().LoadSecrets(p); err != nil {
 		wrong = append(wrong, apart(err)...)
 	}
-	var uses []imageUse
+	var uses []recipe.ImageUse
 	for part, im := range p.Images {
-		uses = append(uses, imageUse{part, im.File})
+		uses = append(uses, recipe.ImageUse{Partition: part, File: im.File})
 	}
-	slices.SortFunc(uses, func(a, b imageUse) int { return strings.Compare(a.partition, b.partition) })
+	slices.SortFunc(uses, func(a, b recipe.ImageUse) int { return strings.Compare(a.Partition, b.Partition) })
 	for _, u := range uses {
-		opened, err := a.openImages([]imageUse{u})
+		opened, err := a.openImages(u)
 		if err != nil {
 			wrong = append(wrong, apart(err)...)
 			continue
 		}
-		if got := opened.of(u).Digest(); got != "sha256:"+p.Images[u.partition].SHA256 {
-			wrong = append(wrong, fmt.Errorf("images.%s: %s has %s, the profile says sha256:%s", u.partition, u.file, got, p.Images[u.partition].SHA256))
+		if got := opened.Of(u).Digest(); got != "sha256:"+p.Images[u.Partition].SHA256 {
+			wrong = append(wrong, fmt.Errorf("images.%s: %s has %s, the profile says sha256:%s", u.Partition, u.File, got, p.Images[u.Partition].SHA256))
 		}
-		opened.close()
+		opened.Close()
 	}
 	for _, c := range p.Bundles {
 		b, err := openBundle(c.File)
@@ -159,7 +160,7 @@ func (a *app) wrongWith(name string) []error {
 }
 
 func (a *app) showProfile(name string) error {
-	p, err := loadProfile(name)
+	p, err := a.maker().LoadProfile(name)
 	if err != nil {
 		return err
 	}
@@ -184,8 +185,8 @@ type profileItem struct {
 
 func (a *app) listProfiles() error {
 	items := []profileItem{}
-	settings := profiles.Settings{Base: namedProfile}
-	for _, dir := range append([]string{"."}, profileFolders()...) {
+	settings := profiles.Settings{Base: a.maker().NamedProfile}
+	for _, dir := range append([]string{"."}, a.maker().ProfileFolders()...) {
 		files, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return problem.New(problem.Station, "", "%w", err)

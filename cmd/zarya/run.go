@@ -3,10 +3,13 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
 )
 
 // jobOptions are the flags of all verbs that run a profile's jobs.
@@ -84,9 +87,9 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	if err != nil {
 		return err
 	}
-	defer p.close()
+	defer p.Close()
 	if o.dryRun && len(o.targets) == 0 {
-		return a.printPlan(p, []planFor{{}})
+		return a.printPlan(p, []recipe.PlanFor{{}})
 	}
 	targets, err := a.targets(o.targets)
 	if err != nil {
@@ -101,13 +104,19 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 		}
 	}
 	run := newID()
-	if o.check {
-		jobs := p.jobs(run, targets)
-		for i := range jobs {
-			jobs[i].Check = true
-		}
-		a.unrecorded = true
-		return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, p.profile)
+	var jobs []flash.Job
+	for i, t := range targets {
+		j := p.Job(fmt.Sprintf("%s-%d", run, i+1), t)
+		j.Check = o.check
+		jobs = append(jobs, j)
 	}
-	return a.runJobs(run, p.jobs(run, targets), &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, p.profile)
+	a.unrecorded = o.check
+	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, p)
+}
+
+// prepare makes the recipe that the flags ask for.
+func (a *app) prepare(o jobOptions, scope flash.Scope) (*recipe.Recipe, error) {
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	return a.maker().Prepare(ctx, recipe.Request{Profile: o.profile, Bundle: o.bundle, Trust: o.trust, Allow: o.allow, Scope: scope})
 }

@@ -1,6 +1,6 @@
 // This file runs the programs by which a station is told of its jobs.
 
-package main
+package recipe
 
 import (
 	"bytes"
@@ -20,9 +20,10 @@ import (
 	"github.com/zarya-station/zarya/profiles"
 )
 
-// hookFiles are the station's own configuration of hooks; the first that is there counts.
-func hookFiles() []string {
-	return []string{filepath.Join(filepath.Dir(profileFolder()), "hooks.yaml"), "/etc/zarya/hooks.yaml"}
+// hookFiles returns the station's own configuration of hooks; the first that is there
+// counts.
+func (m *Maker) hookFiles() []string {
+	return []string{filepath.Join(m.Config, "hooks.yaml"), filepath.Join(stationConfig, "hooks.yaml")}
 }
 
 // hooks are what is called; the profile makes the arguments.
@@ -31,17 +32,17 @@ type hooks struct {
 	by      map[string]profiles.Hook
 }
 
-// stationHooks are the station's, over those of a signed bundle.
-func (a *app) stationHooks(p *profiles.Profile, signed bool) (flash.Hooks, error) {
+// stationHooks returns the station's, over those of a signed bundle.
+func (m *Maker) stationHooks(p *profiles.Profile, signed bool) (flash.Hooks, error) {
 	h := &hooks{profile: p, by: map[string]profiles.Hook{}}
 	if signed {
 		for name, hook := range p.Hooks {
 			h.by[name] = hook
 		}
 	} else if len(p.Hooks) > 0 {
-		a.warn("the hooks of the profile %s are not run: it is not from a signed bundle (the station's own are in %s)", p.Name, hookFiles()[0])
+		m.Warn("the hooks of the profile %s are not run: it is not from a signed bundle (the station's own are in %s)", p.Name, m.hookFiles()[0])
 	}
-	for _, file := range hookFiles() {
+	for _, file := range m.hookFiles() {
 		text, err := os.ReadFile(file) //nolint:gosec // the station's own configuration
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -1,24 +1,21 @@
-// This file opens the images of a run, and has the cache in which they are prepared.
+// This file opens images: each file once, however many partitions it is for.
 
-package main
+package recipe
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
-// imageUse is a file for a partition. "" is no partition.
-type imageUse struct{ partition, file string }
+// ImageUse is a file for a partition. "" is no partition.
+type ImageUse struct{ Partition, File string }
 
 // imageKey is a file and how it is read.
 type imageKey struct {
@@ -26,16 +23,16 @@ type imageKey struct {
 	asIs bool
 }
 
-// images are open images; one file is one image, however many partitions it is for.
-type images map[imageKey]*image.Image
+func (u ImageUse) key() imageKey { return imageKey{u.File, image.AsIs(u.Partition, u.File)} }
 
-// of is the image of a use.
-func (m images) of(u imageUse) *image.Image {
-	return m[imageKey{u.file, image.AsIs(u.partition, u.file)}]
-}
+// Images are open images; one file is one image.
+type Images map[imageKey]*image.Image
 
-// close closes files that were only read.
-func (m images) close() {
+// Of returns the image of a use, or nil.
+func (m Images) Of(u ImageUse) *image.Image { return m[u.key()] }
+
+// Close closes files that were only read.
+func (m Images) Close() {
 	for _, im := range m {
 		if im != nil {
 			_ = im.Close()
@@ -43,21 +40,19 @@ func (m images) close() {
 	}
 }
 
-// openImages reads each file once, several at a time.
-func (a *app) openImages(uses []imageUse) (images, error) {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	cache := a.imageCache()
+// OpenImages reads each file once, several at a time. All that is wrong is said at once.
+func (m *Maker) OpenImages(ctx context.Context, uses []ImageUse) (Images, error) {
+	cache := m.Cache()
 	var keys []imageKey
-	all := images{}
+	all := Images{}
 	for _, u := range uses {
-		key := imageKey{u.file, image.AsIs(u.partition, u.file)}
+		key := u.key()
 		if _, ok := all[key]; !ok {
 			all[key], keys = nil, append(keys, key)
 		}
 	}
 	opened := make([]*image.Image, len(keys))
-	failed := make([]error, len(keys)) // all that is wrong is said at once
+	failed := make([]error, len(keys))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, key := range keys {
@@ -73,7 +68,7 @@ func (a *app) openImages(uses []imageUse) (images, error) {
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
-		all.close()
+		all.Close()
 		if ctx.Err() != nil {
 			err = failed[0] // the same for all
 		}
@@ -82,6 +77,7 @@ func (a *app) openImages(uses []imageUse) (images, error) {
 	return all, nil
 }
 
+// imageInfos returns the record of the images that steps write.
 func imageInfos(steps []flash.Step) []flash.ImageInfo {
 	var infos []flash.ImageInfo
 	for _, s := range steps {
@@ -90,45 +86,4 @@ func imageInfos(steps []flash.Step) []flash.ImageInfo {
 		}
 	}
 	return infos
-}
-
-// imageCache is the cache of prepared images, nil if there is none.
-func (a *app) imageCache() *image.Cache {
-	a.cacheOnce.Do(func() {
-		dir, limit, err := cachePlace()
-		if err == nil && dir != "" {
-			a.cache, err = image.OpenCache(dir, limit)
-		}
-		if err != nil && !a.quiet {
-			fmt.Fprintf(a.stderr, "zarya: no images are kept prepared: %v\n", err)
-		}
-	})
-	return a.cache
-}
-
-// cachePlace reads ZARYA_CACHE (a folder, or none) and ZARYA_CACHE_SIZE. By default the
-// cache is zarya/images in XDG_CACHE_HOME, and a tenth of the disk, 8 to 64 GiB.
-func cachePlace() (dir string, limit int64, err error) {
-	if dir = os.Getenv("ZARYA_CACHE"); dir == "none" {
-		return "", 0, nil
-	}
-	if dir == "" {
-		if dir, err = os.UserCacheDir(); err != nil {
-			return "", 0, err
-		}
-		dir = filepath.Join(dir, "zarya", "images")
-	}
-	if limit, err = parseBytes(os.Getenv("ZARYA_CACHE_SIZE")); err != nil {
-		return "", 0, fmt.Errorf("ZARYA_CACHE_SIZE: %w", err)
-	}
-	if limit == 0 {
-		var fs unix.Statfs_t
-		for at := dir; ; at = filepath.Dir(at) { // it may not be there yet
-			if unix.Statfs(at, &fs) == nil || at == filepath.Dir(at) {
-				break
-			}
-		}
-		limit = min(max(int64(fs.Blocks)*fs.Bsize/10, 8<<30), 64<<30) //nolint:gosec // the size of a disk
-	}
-	return dir, limit, nil
 }

@@ -1,17 +1,15 @@
-// This file makes of a profile, and of the bundles that it flashes, what the engine runs:
-// verified images, steps, and what a tablet must be.
+// This file makes a recipe: it finds the profile and its bundles, holds them to each
+// other, and says what a tablet must be.
 
-package main
+package recipe
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -22,158 +20,61 @@ import (
 	"github.com/zarya-station/zarya/profiles"
 )
 
-// profileFolder is where a user's profiles are.
-func profileFolder() string {
-	config := os.Getenv("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(config) {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return ""
-		}
-		config = filepath.Join(home, ".config")
-	}
-	return filepath.Join(config, "zarya", "profiles")
-}
-
-// profileFolders is the search path for names of profiles.
-func profileFolders() []string { return []string{profileFolder(), "/etc/zarya/profiles"} }
-
-// namedProfile finds a profile by its name: in the search path, then among those that
-// come with the program.
-func namedProfile(name string) (file string, text []byte, ok bool) {
-	if strings.ContainsRune(name, filepath.Separator) {
-		return "", nil, false
-	}
-	for _, dir := range profileFolders() {
-		file := filepath.Join(dir, name+".yaml")
-		if text, err := os.ReadFile(file); err == nil { //nolint:gosec // the user's own profiles
-			return file, text, true
-		}
-	}
-	text, ok = profiles.Builtin(name)
-	return name + ".yaml (built in)", text, ok
-}
-
-// loadProfile reads the profile that --profile names: a file, or a name.
-func loadProfile(name string) (*profiles.Profile, error) {
-	if name == "" {
-		return nil, problem.New(problem.Usage, "zarya profile new writes one to begin with", "name a profile with --profile")
-	}
-	settings := profiles.Settings{Base: namedProfile}
-	p, err := profiles.Load(name, settings)
-	if errors.Is(err, fs.ErrNotExist) {
-		file, text, ok := namedProfile(name)
-		if !ok {
-			return nil, problem.New(problem.Invalid, "zarya profile list shows what there is", "there is no profile %s", name)
-		}
-		p, err = profiles.Parse(file, text, settings)
-	}
-	return p, invalidProfile(err)
-}
-
-func invalidProfile(err error) error {
-	if err != nil {
-		err = problem.New(problem.Invalid, "mend the profile; nothing was done", "%w", err)
-	}
-	return err
-}
-
-func fileThere(path string) bool { _, err := os.Stat(path); return err == nil }
-
-// prepared is a profile with its images read and its steps made.
-type prepared struct {
-	profile *profiles.Profile
-	scope   flash.Scope
-	all     []*variant // what is done to which models; the first that fits counts
-	system  flash.System
-	hooks   flash.Hooks
-	words   string // for the operator, where the tablet lets nobody in by itself
-}
-
-// variant is what is done to some models: those that a bundle is for.
-type variant struct {
-	choice  profiles.BundleChoice // of the profile; empty fits all
-	bundle  *bundle.Bundle        // nil: the profile's own images
-	signer  string                // whom the trust folder names for it; "" is nobody
-	images  images
-	steps   []flash.Step
-	notes   map[int]noted // what a plan shows of each, by its place in steps
-	require flash.Requirements
-}
-
-func (p *prepared) close() {
-	for _, v := range p.all {
-		v.images.close()
-	}
-}
-
-// name is the bundle's name and version.
-func (v *variant) name() string {
-	if v.bundle == nil {
-		return ""
-	}
-	return v.bundle.Manifest.Name + " " + v.bundle.Manifest.Version
-}
-
-// fits reports whether the variant is for a model.
-func (v *variant) fits(model string) bool {
-	return slices.ContainsFunc(v.require.Products, func(m string) bool { return strings.EqualFold(m, model) })
-}
-
-// prepare reads what --profile and --bundle name and, for scopes that write them, the
-// images. All that is wrong is said before any tablet is touched.
-func (a *app) prepare(o jobOptions, scope flash.Scope) (*prepared, error) {
-	out := &prepared{scope: scope}
-	signed, err := a.source(o, out)
+// Prepare reads what a request names and, for scopes that write them, the images: every
+// byte is verified when it returns. All that is wrong is a problem before any tablet is
+// touched. Close the recipe after use.
+func (m *Maker) Prepare(ctx context.Context, q Request) (*Recipe, error) {
+	r := &Recipe{scope: q.Scope}
+	signed, err := m.source(ctx, q, r)
 	if err != nil {
 		return nil, err
 	}
-	p := out.profile
-	if err := out.fits(); err != nil {
+	p := r.profile
+	if err := r.checkScope(); err != nil {
 		return nil, err
 	}
 	for _, part := range p.Partitions {
-		if err := checkPartition("partitions in the profile", part, "", o.allow); err != nil {
+		if err := CheckPartition("partitions in the profile", part, "", q.Allow); err != nil {
 			return nil, err
 		}
 	}
-	if err := out.access(); err != nil {
+	if err := r.access(); err != nil {
 		return nil, err
 	}
-	if out.hooks, err = a.stationHooks(p, signed); err != nil {
+	if r.hooks, err = m.stationHooks(p, signed); err != nil {
 		return nil, err
 	}
-	if scope != flash.ScopeFlash { // where no secret can stand
-		if err := a.loadSecrets(p); err != nil {
+	if q.Scope != flash.ScopeFlash { // where no secret can stand
+		if err := m.LoadSecrets(p); err != nil {
 			return nil, err
 		}
 	}
-	if p.SSH != nil && scope != flash.ScopeFlash {
-		if out.system, err = system(p); err != nil {
+	if p.SSH != nil && q.Scope != flash.ScopeFlash {
+		if r.system, err = system(p); err != nil {
 			return nil, err
 		}
 	}
-	for _, v := range out.all {
-		if err := a.variantSteps(out, v, o.allow); err != nil {
-			out.close()
+	for _, v := range r.variants {
+		if err := m.variantSteps(ctx, r, v, q.Allow); err != nil {
+			r.Close()
 			return nil, err
 		}
 	}
-	return out, nil
+	return r, nil
 }
 
 // source finds the profile and what it flashes. signed is true if a trusted signature
 // covers the profile.
-func (a *app) source(o jobOptions, out *prepared) (signed bool, err error) {
+func (m *Maker) source(ctx context.Context, q Request, out *Recipe) (signed bool, err error) {
 	var b *bundle.Bundle
 	signer := ""
-	if o.bundle != "" {
-		if b, signer, err = a.bundle(o.bundle, o.trust); err != nil {
+	if q.Bundle != "" {
+		if b, signer, err = m.OpenBundle(ctx, q.Bundle, q.Trust); err != nil {
 			return false, err
 		}
 	}
 	switch {
-	case b != nil && o.profile == "":
+	case b != nil && q.Profile == "":
 		if b.Manifest.Profile == "" {
 			return false, problem.New(problem.Invalid, "name one with --profile, use zarya flash --bundle, or pack one: zarya bundle build --profile P", "%s has no profile in it", b.Path)
 		}
@@ -183,10 +84,10 @@ func (a *app) source(o jobOptions, out *prepared) (signed bool, err error) {
 		}
 		signed = signer != ""
 	default:
-		if err := unsigned(o.trust); err != nil {
+		if err := m.RefuseUnsigned(q.Trust); err != nil {
 			return false, err
 		}
-		if out.profile, err = loadProfile(o.profile); err != nil {
+		if out.profile, err = m.LoadProfile(q.Profile); err != nil {
 			return false, err
 		}
 	}
@@ -196,22 +97,22 @@ func (a *app) source(o jobOptions, out *prepared) (signed bool, err error) {
 	}
 	switch {
 	case b != nil:
-		out.all = []*variant{{bundle: b, signer: signer}}
+		out.variants = []*variant{{bundle: b, signer: signer}}
 	case len(p.Bundles) > 0:
 		for _, c := range p.Bundles {
-			b, who, err := a.bundle(c.File, o.trust)
+			b, who, err := m.OpenBundle(ctx, c.File, q.Trust)
 			if err != nil {
 				return false, err
 			}
 			if !c.Accepts(b.Manifest.Version) {
 				return false, problem.New(problem.Invalid, "take the bundle that the profile is for", "%s is version %s, and the profile %s wants %s", b.Path, b.Manifest.Version, p.Name, c.Version)
 			}
-			out.all = append(out.all, &variant{choice: c, bundle: b, signer: who})
+			out.variants = append(out.variants, &variant{choice: c, bundle: b, signer: who})
 		}
 	default:
-		out.all = []*variant{{}}
+		out.variants = []*variant{{}}
 	}
-	for _, v := range out.all {
+	for _, v := range out.variants {
 		if err := out.requirements(v); err != nil {
 			return false, err
 		}
@@ -219,46 +120,30 @@ func (a *app) source(o jobOptions, out *prepared) (signed bool, err error) {
 	return signed, nil
 }
 
-// bundle opens a bundle and asks whether it may run here.
-func (a *app) bundle(path, trust string) (*bundle.Bundle, string, error) {
-	b, err := openBundle(path)
-	if err != nil {
-		return nil, "", err
-	}
-	who, err := a.trusted(b, trust)
-	if err != nil {
-		return nil, "", err
-	}
-	if !b.Signed() {
-		a.warn("%s is not signed: nothing says who made it", b.Path)
-	}
-	return b, who, nil
-}
-
-// fits holds the profile to what the verb needs.
-func (p *prepared) fits() error {
+// checkScope holds the profile to what the scope needs.
+func (r *Recipe) checkScope() error {
 	need := func(ok bool, format string, args ...any) error {
 		if ok {
 			return nil
 		}
 		return problem.New(problem.Invalid, "add it to the profile, or use another verb", format, args...)
 	}
-	expected := slices.ContainsFunc(p.profile.Checks, func(c profiles.Check) bool {
+	expected := slices.ContainsFunc(r.profile.Checks, func(c profiles.Check) bool {
 		return c.Is != nil && (strings.HasPrefix(c.Fact, "os-release.") || strings.HasPrefix(c.Fact, "hw-release."))
 	})
-	name := p.profile.Name
+	name := r.profile.Name
 	var errs []error
-	if p.scope != flash.ScopeProvision {
-		errs = append(errs, need(len(p.profile.Flash) > 0, "the profile %s has no flash steps", name))
-		for _, v := range p.all {
-			if images := slices.ContainsFunc(p.profile.Flash, func(s profiles.FlashStep) bool { return len(s.Images) > 0 }); images && v.bundle == nil && len(p.profile.Images) == 0 {
+	if r.scope != flash.ScopeProvision {
+		errs = append(errs, need(len(r.profile.Flash) > 0, "the profile %s has no flash steps", name))
+		for _, v := range r.variants {
+			if images := slices.ContainsFunc(r.profile.Flash, func(s profiles.FlashStep) bool { return len(s.Images) > 0 }); images && v.bundle == nil && len(r.profile.Images) == 0 {
 				errs = append(errs, problem.New(problem.Invalid, "give --bundle, or put bundles or images into the profile", "the profile %s does not say what is flashed", name))
 			}
 		}
 	}
-	switch p.scope {
+	switch r.scope {
 	case flash.ScopeProvision:
-		errs = append(errs, need(p.profile.SSH != nil && len(p.profile.Provision)+len(p.profile.Checks)+len(p.profile.Finish) > 0, "the profile %s has nothing under provision, checks and finish", name))
+		errs = append(errs, need(r.profile.SSH != nil && len(r.profile.Provision)+len(r.profile.Checks)+len(r.profile.Finish) > 0, "the profile %s has nothing under provision, checks and finish", name))
 	case flash.ScopeRun:
 		errs = append(errs, need(expected, "the profile %s does not say which build is expected: run needs a check such as {fact: os-release.VERSION_ID, is: …}", name))
 	case flash.ScopeFlash:
@@ -270,21 +155,21 @@ func (p *prepared) fits() error {
 const manualWords = "turn developer mode on, on the tablet: Settings, System, Developer tools, remote connection"
 
 // access is whether and how anybody gets into the booted tablet.
-func (p *prepared) access() error {
-	mode, words := p.profile.Access.Mode, p.profile.Access.Words
-	for _, v := range p.all {
+func (r *Recipe) access() error {
+	mode, words := r.profile.Access.Mode, r.profile.Access.Words
+	for _, v := range r.variants {
 		if v.bundle == nil {
 			continue
 		}
 		switch said := v.bundle.Manifest.Access; {
-		case said == "none" && p.scope != flash.ScopeFlash && len(p.profile.Provision)+len(p.profile.Checks)+len(p.profile.Finish) > 0:
+		case said == "none" && r.scope != flash.ScopeFlash && len(r.profile.Provision)+len(r.profile.Checks)+len(r.profile.Finish) > 0:
 			return problem.New(problem.Invalid, "use zarya flash, or a bundle that lets SSH in", "%s says access: none: nobody gets into the booted tablet, so nothing can be provisioned", v.bundle.Path)
 		case mode == "":
 			mode = said
 		}
 	}
 	if mode == "manual" {
-		p.words = either(words, manualWords)
+		r.words = cmp.Or(words, manualWords)
 	}
 	return nil
 }
@@ -320,95 +205,40 @@ func system(p *profiles.Profile) (flash.System, error) {
 	return out, nil
 }
 
-// requirements are what the profile and the bundle ask of a tablet.
-func (p *prepared) requirements(v *variant) error {
-	t := p.profile.Tablet
-	r := flash.Requirements{Products: t.Models, MinBattery: t.Battery.Min, Lock: flash.SilenceStops}
+// requirements makes of a variant what the profile and the bundle ask of a tablet.
+func (r *Recipe) requirements(v *variant) error {
+	t := r.profile.Tablet
+	need := flash.Requirements{Products: t.Models, MinBattery: t.Battery.Min, Lock: flash.SilenceStops}
 	if t.ProductFrom != "" {
-		r.ProductFrom = strings.Replace(t.ProductFrom, "getvar ", "getvar:", 1)
+		need.ProductFrom = strings.Replace(t.ProductFrom, "getvar ", "getvar:", 1)
 	}
 	if t.Lock == "allow-unknown" {
-		r.Lock = flash.SilenceWarns
+		need.Lock = flash.SilenceWarns
 	}
-	r.Battery = map[string]flash.Silence{"allow": flash.SilencePasses, "warn": flash.SilenceWarns, "stop": flash.SilenceStops}[t.Battery.Unknown]
+	need.Battery = map[string]flash.Silence{"allow": flash.SilencePasses, "warn": flash.SilenceWarns, "stop": flash.SilenceStops}[t.Battery.Unknown]
 	if slices.Contains(t.Models, profiles.OfBundle) {
 		if v.bundle == nil {
-			return problem.New(problem.Invalid, "give --bundle, or write the model codes into the profile", "the profile %s is for the models of a bundle, and there is none", p.profile.Name)
+			return problem.New(problem.Invalid, "give --bundle, or write the model codes into the profile", "the profile %s is for the models of a bundle, and there is none", r.profile.Name)
 		}
-		r.Products = nil
+		need.Products = nil
 	}
 	if v.bundle != nil {
 		m := v.bundle.Manifest
 		theirs := slices.Concat(m.Models, m.Products)
-		if r.Products == nil {
-			r.Products = theirs
+		if need.Products == nil {
+			need.Products = theirs
 		} else {
-			r.Products = slices.DeleteFunc(slices.Clone(r.Products), func(model string) bool {
+			need.Products = slices.DeleteFunc(slices.Clone(need.Products), func(model string) bool {
 				return !slices.ContainsFunc(theirs, func(m string) bool { return strings.EqualFold(m, model) })
 			})
 		}
-		r.Products = slices.DeleteFunc(slices.Clone(r.Products), func(model string) bool { return !v.choice.Fits(model) })
-		if len(r.Products) == 0 {
+		need.Products = slices.DeleteFunc(slices.Clone(need.Products), func(model string) bool { return !v.choice.Fits(model) })
+		if len(need.Products) == 0 {
 			return problem.New(problem.Invalid, "take the bundle that was made for the profile's models", "%s is for %s, and the profile %s for %s",
-				v.bundle.Path, strings.Join(theirs, ", "), p.profile.Name, strings.Join(t.Models, ", "))
+				v.bundle.Path, strings.Join(theirs, ", "), r.profile.Name, strings.Join(t.Models, ", "))
 		}
-		r.MinBattery, r.ProductFrom = max(r.MinBattery, m.MinBattery), either(r.ProductFrom, m.ProductFrom)
+		need.MinBattery, need.ProductFrom = max(need.MinBattery, m.MinBattery), cmp.Or(need.ProductFrom, m.ProductFrom)
 	}
-	v.require = r
+	v.require = need
 	return nil
-}
-
-// models are all that the profile is for.
-func (p *prepared) models() (models []string) {
-	for _, v := range p.all {
-		for _, m := range v.require.Products {
-			if !slices.Contains(models, m) {
-				models = append(models, m)
-			}
-		}
-	}
-	return models
-}
-
-// of is the variant for a model; nil if there is none.
-func (p *prepared) of(model string) *variant {
-	i := slices.IndexFunc(p.all, func(v *variant) bool { return v.fits(model) })
-	if i < 0 {
-		return nil
-	}
-	return p.all[i]
-}
-
-// jobs makes one job a target.
-func (p *prepared) jobs(run string, targets []target) []flash.Job {
-	var jobs []flash.Job
-	for i, t := range targets {
-		v := p.all[0]
-		j := flash.Job{ID: fmt.Sprintf("%s-%d", run, i+1), Target: t, Scope: p.scope, Profile: p.profile.Name, Bundle: v.name(), Require: v.require,
-			Images: imageInfos(v.steps), Steps: v.steps, System: p.system, Boot: time.Duration(p.profile.Boot.Within), Hooks: p.hooks}
-		if p.scope != flash.ScopeFlash {
-			j.Words = p.words
-			if p.profile.Identity != nil {
-				j.Pool = p.profile.Identity.Pool
-			}
-		}
-		if len(p.all) > 1 {
-			j.Bundle, j.Images, j.Steps = "", nil, nil
-			j.Require.Products = p.models()
-			j.Plan = p.plan
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs
-}
-
-// plan chooses for a tablet that has told what it is. What it must be otherwise is
-// preflight's to say.
-func (p *prepared) plan(k flash.Key) (flash.Plan, error) {
-	v := p.of(k.Product)
-	if v == nil {
-		return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Hint: "put this tablet back, or take what is made for it",
-			Message: fmt.Sprintf("the tablet is %q, and the profile %s has a bundle for %s", k.Product, p.profile.Name, strings.Join(p.models(), ", "))}
-	}
-	return flash.Plan{Bundle: v.name(), Images: imageInfos(v.steps), Steps: v.steps, Require: v.require}, nil
 }

@@ -1,0 +1,130 @@
+// This file is what this machine is set to: folders, the cache, and what recipes are
+// made with.
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
+)
+
+// configFolder is the user's folder of configuration; "" if there is no home.
+func configFolder() string {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "zarya")
+}
+
+// stationKey is the key in ZARYA_AGE_KEY, or age.key in the folder of configuration.
+func stationKey() *recipe.Key {
+	return &recipe.Key{File: cmp.Or(os.Getenv("ZARYA_AGE_KEY"), filepath.Join(configFolder(), "age.key"))}
+}
+
+// maker makes recipes with this machine's settings.
+func (a *app) maker() *recipe.Maker {
+	m := &recipe.Maker{Config: configFolder(), Trust: recipe.StationTrust, Key: stationKey(), Secrets: a.secrets,
+		Cache: a.imageCache, Floor: a.bundleFloor, Warn: a.warn}
+	if a.ledger != "none" {
+		m.Codes = &a.codes
+	}
+	return m
+}
+
+// codeLedger is the ledger as the record of unlock codes, from when it is open.
+type codeLedger struct{ *ledger.Ledger }
+
+// bundleFloor is the newest version of a bundle with which a tablet passed here.
+func (a *app) bundleFloor(ctx context.Context, name string) (floor string, err error) {
+	path, err := a.ledgerPath()
+	if err != nil || path == "" {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", nil //nolint:nilerr // no ledger yet: nothing has passed here
+	}
+	l, err := ledger.OpenReader(ctx, path)
+	if err != nil {
+		return "", ledgerTrouble(path, err)
+	}
+	defer func() { _ = l.Close() }()
+	versions, err := l.Bundles(ctx, name)
+	if err != nil {
+		return "", ledgerTrouble(path, err)
+	}
+	for _, v := range versions {
+		if floor == "" || bundle.Older(floor, v) {
+			floor = v
+		}
+	}
+	return floor, nil
+}
+
+// openImages opens images until the first signal.
+func (a *app) openImages(uses ...recipe.ImageUse) (recipe.Images, error) {
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	return a.maker().OpenImages(ctx, uses)
+}
+
+// openBundle opens a bundle to look at it.
+func openBundle(path string) (*bundle.Bundle, error) {
+	b, err := bundle.Open(path)
+	if err != nil {
+		return nil, problem.New(problem.Invalid, "", "%w", err)
+	}
+	return b, nil
+}
+
+// imageCache is the cache of prepared images, nil if there is none.
+func (a *app) imageCache() *image.Cache {
+	a.cacheOnce.Do(func() {
+		dir, limit, err := cachePlace()
+		if err == nil && dir != "" {
+			a.cache, err = image.OpenCache(dir, limit)
+		}
+		if err != nil && !a.quiet {
+			fmt.Fprintf(a.stderr, "zarya: no images are kept prepared: %v\n", err)
+		}
+	})
+	return a.cache
+}
+
+// cachePlace reads ZARYA_CACHE (a folder, or none) and ZARYA_CACHE_SIZE. By default the
+// cache is zarya/images in XDG_CACHE_HOME, and a tenth of the disk, 8 to 64 GiB.
+func cachePlace() (dir string, limit int64, err error) {
+	if dir = os.Getenv("ZARYA_CACHE"); dir == "none" {
+		return "", 0, nil
+	}
+	if dir == "" {
+		if dir, err = os.UserCacheDir(); err != nil {
+			return "", 0, err
+		}
+		dir = filepath.Join(dir, "zarya", "images")
+	}
+	if limit, err = parseBytes(os.Getenv("ZARYA_CACHE_SIZE")); err != nil {
+		return "", 0, fmt.Errorf("ZARYA_CACHE_SIZE: %w", err)
+	}
+	if limit == 0 {
+		var fs unix.Statfs_t
+		for at := dir; ; at = filepath.Dir(at) { // it may not be there yet
+			if unix.Statfs(at, &fs) == nil || at == filepath.Dir(at) {
+				break
+			}
+		}
+		limit = min(max(int64(fs.Blocks)*fs.Bsize/10, 8<<30), 64<<30) //nolint:gosec // the size of a disk
+	}
+	return dir, limit, nil
+}

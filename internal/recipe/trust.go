@@ -1,0 +1,71 @@
+// This file asks whether a bundle, or work without one, may run on this station.
+
+package recipe
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/problem"
+)
+
+// StationTrust is where a station says who may sign bundles (allowed_signers, floors).
+const StationTrust = stationConfig + "/trust.d"
+
+// loadTrust reads a folder of trust. It can make a station strict that has none of its
+// own, and not get round one that has. nil is a station that trusts everything.
+func loadTrust(dir, station string) (*bundle.Trust, error) {
+	if dir != station && exists(station) {
+		return nil, problem.New(problem.Usage, "leave --trust out", "--trust %s: who may sign bundles is said by %s here", dir, station)
+	}
+	t, err := bundle.LoadTrust(dir)
+	if err != nil {
+		return nil, problem.New(problem.Station, "mend the folder that says who may sign bundles", "%w", err)
+	}
+	if t == nil && dir != station {
+		return nil, problem.New(problem.Usage, "name a folder with allowed_signers in it", "--trust %s: %w", dir, fs.ErrNotExist)
+	}
+	return t, nil
+}
+
+// Trusted returns whom the folder of trust names for a bundle's signature; "" where
+// there is no such folder. A bundle that may not run here is a problem.
+func (m *Maker) Trusted(ctx context.Context, b *bundle.Bundle, dir string) (signer string, err error) {
+	t, err := loadTrust(dir, m.Trust)
+	if err != nil || t == nil {
+		return "", err
+	}
+	floor, err := m.Floor(ctx, b.Manifest.Name)
+	if err != nil {
+		return "", err
+	}
+	if signer, err = t.Check(b, floor, time.Now()); err != nil {
+		return "", problem.New(problem.Invalid, "nothing was written", "%w", err)
+	}
+	return signer, nil
+}
+
+// RefuseUnsigned refuses work that no signature covers, where bundles must have one.
+func (m *Maker) RefuseUnsigned(dir string) error {
+	t, err := loadTrust(dir, m.Trust)
+	if err == nil && t != nil {
+		err = problem.New(problem.Invalid, "make a signed bundle of it: zarya bundle build --sign KEY", "%s says who may sign bundles, so nothing else is written", dir)
+	}
+	return err
+}
+
+// OpenBundle opens a bundle and asks whether it may run here.
+func (m *Maker) OpenBundle(ctx context.Context, path, trust string) (b *bundle.Bundle, signer string, err error) {
+	if b, err = bundle.Open(path); err != nil {
+		return nil, "", problem.New(problem.Invalid, "", "%w", err)
+	}
+	if signer, err = m.Trusted(ctx, b, trust); err != nil {
+		return nil, "", err
+	}
+	if !b.Signed() {
+		m.Warn("%s is not signed: nothing says who made it", b.Path)
+	}
+	return b, signer, nil
+}
