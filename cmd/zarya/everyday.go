@@ -218,7 +218,8 @@ func newOEM(a *app) *cobra.Command {
 	var typed []string
 	cmd := &cobra.Command{
 		Use:     "oem WORDS…",
-		Short:   "Send a vendor's question: " + strings.Join(oemAllowed, ", "),
+		Short:   "Send a vendor's question to the bootloader",
+		Long:    "Send a vendor's question to the bootloader. Allowed are those that only ask:\n" + strings.Join(oemAllowed, ", ") + ".",
 		Example: "  zarya oem get-bootinfo -s tcp:10.0.0.5\n  zarya oem lock-state info -s tcp:10.0.0.5",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

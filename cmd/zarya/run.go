@@ -25,6 +25,7 @@ type jobOptions struct {
 }
 
 func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
+	jobVerb(cmd)
 	a.targetFlags(cmd, &o.targets)
 	f := cmd.Flags()
 	f.StringVar(&o.profile, "profile", "", "the `PROFILE`: a file, or a name that zarya profile list shows")

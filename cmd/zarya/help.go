@@ -1,0 +1,178 @@
+// This file is the help: verbs in groups, examples first, the flags that every verb has
+// listed once; and what zarya says when it is given no verb.
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/zarya-station/zarya/internal/problem"
+)
+
+// verbGroups are the headings of zarya --help, and the verbs under each, in the order in
+// which a newcomer meets them.
+var verbGroups = []struct {
+	id, title string
+	verbs     []string
+}{
+	{"work", "Flash and provision", []string{"run", "flash", "provision", "plan"}},
+	{"look", "Look at tablets, talk to them", []string{"devices", "getvar", "reboot", "boot", "oem", "ssh", "connect"}},
+	{"made", "Profiles, bundles and images", []string{"profile", "bundle", "image"}},
+	{"records", "Records", []string{"ledger", "identity"}},
+	{"machine", "This machine", []string{"doctor", "ports", "virtual", "version", "completion", "help"}},
+}
+
+// exitNotes is the part of --help about exit codes, for verbs that scripts call in bulk.
+const exitNotes = `0 all passed · 1 a tablet failed · 2 usage · 3 profile, bundle or image invalid
+4 no device · 5 tablet in use · 6 this station · 7 identities · 8 ledger not durable
+9 tablets failed for reasons of the bench: try again · 70 a bug · 130 stopped by ^C`
+
+// jobVerb marks a verb that runs jobs: its help has the exit codes.
+func jobVerb(cmd *cobra.Command) { cmd.Annotations = map[string]string{"exit": exitNotes} }
+
+// arrangeHelp gives the finished tree of verbs its groups and its templates.
+func arrangeHelp(root *cobra.Command) {
+	order := map[string]int{}
+	for _, g := range verbGroups {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, verb := range g.verbs {
+			order[verb] = len(order)
+		}
+	}
+	root.SetHelpCommandGroupID("machine")
+	root.SetCompletionCommandGroupID("machine")
+	for _, cmd := range root.Commands() {
+		for _, g := range verbGroups {
+			if slices.Contains(g.verbs, cmd.Name()) {
+				cmd.GroupID = g.id
+			}
+		}
+		if cmd.HasSubCommands() && !cmd.Runnable() {
+			refuseUnknownVerbs(cmd)
+		}
+	}
+	cobra.EnableCommandSorting = false
+	cobra.AddTemplateFunc("verbsOf", func(parent *cobra.Command, group string) []*cobra.Command {
+		verbs := slices.DeleteFunc(slices.Clone(parent.Commands()), func(c *cobra.Command) bool {
+			return c.GroupID != group || !c.IsAvailableCommand() && c.Name() != "help"
+		})
+		slices.SortStableFunc(verbs, func(a, b *cobra.Command) int { return order[a.Name()] - order[b.Name()] })
+		return verbs
+	})
+	cobra.AddTemplateFunc("flagNames", flagNames)
+	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{.UsageString}}`)
+}
+
+// refuseUnknownVerbs makes a group of verbs print its help when it is called alone, and
+// refuse a verb that it does not have: a script must not believe that it was done.
+func refuseUnknownVerbs(group *cobra.Command) {
+	group.Args, group.SuggestionsMinimumDistance = cobra.ArbitraryArgs, 2
+	group.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		hint := "see zarya " + cmd.Name() + " --help"
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean zarya " + cmd.Name() + " " + near[0] + "?"
+		}
+		return problem.New(problem.Usage, hint, "zarya %s has no verb %q", cmd.Name(), args[0])
+	}
+}
+
+// flagNames lists flags by name only, in lines of at most 80 columns.
+func flagNames(flags *pflag.FlagSet) string {
+	var b strings.Builder
+	line := " "
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Name == "help" {
+			return
+		}
+		if len(line)+len(f.Name)+3 > 80 {
+			b.WriteString(line + "\n")
+			line = " "
+		}
+		line += " --" + f.Name
+	})
+	b.WriteString(line)
+	return b.String()
+}
+
+const usageTemplate = `{{if .HasExample}}Examples:
+{{.Example}}
+
+{{end}}Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} VERB …{{else}}{{.UseLine}}{{end}}
+{{- $cmd := .}}{{if .HasAvailableSubCommands}}{{if .Groups}}{{range .Groups}}
+
+{{.Title}}:{{range verbsOf $cmd .ID}}
+  {{rpad .Name 11}} {{.Short}}{{end}}{{end}}{{else}}
+
+Verbs:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{end}}
+{{- if and .HasParent .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+{{- with index .Annotations "exit"}}
+
+Exit status:
+{{.}}{{end}}
+{{- if not .HasParent}}
+
+Flags of every verb:
+{{.PersistentFlags.FlagUsages | trimTrailingWhitespaces}}
+{{else}}
+
+Flags of every verb (zarya --help explains them):
+{{flagNames .InheritedFlags}}
+{{end}}`
+
+// greet is zarya without a verb: what is plugged in, and what to do next.
+func (a *app) greet() error {
+	bus, names, err := plugged()
+	if err != nil {
+		fmt.Fprintln(a.stdout, "This machine has no USB that zarya can see; tablets on a network and virtual ones work.")
+		fmt.Fprint(a.stdout, nextSteps(""))
+		return nil //nolint:nilerr // it is what there is to say
+	}
+	tablets := bus.Tablets()
+	if len(tablets) == 0 {
+		fmt.Fprintln(a.stdout, "No tablet is plugged in.")
+		fmt.Fprint(a.stdout, nextSteps(""))
+		return nil
+	}
+	drawTree(a.stdout, bus, names, nil)
+	fmt.Fprintln(a.stdout)
+	fmt.Fprint(a.stdout, nextSteps("usb:"+tablets[0].Port.Short()))
+	return nil
+}
+
+// nextSteps says what a person can do now; target is a tablet that is plugged in.
+func nextSteps(target string) string {
+	steps := [][2]string{
+		{"zarya doctor", "what this machine still needs"},
+		{"zarya virtual --help", "tablets made of software, to try everything with"},
+		{"zarya profile new census.yaml", "a profile to begin with"},
+	}
+	if target != "" {
+		steps = [][2]string{
+			{"zarya profile new census.yaml", "a profile for the tablet that is plugged in"},
+			{"zarya plan --profile census.yaml -s " + target, "what would be done; nothing is written"},
+			{"zarya run --profile census.yaml -s " + target, "do it"},
+		}
+	}
+	var b strings.Builder
+	b.WriteString("\nNext:\n")
+	for _, s := range append(steps, [2]string{"zarya --help", "all verbs"}) {
+		fmt.Fprintf(&b, "  %-44s %s\n", s[0], s[1])
+	}
+	return b.String()
+}
