@@ -5,7 +5,8 @@ package usb
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
 // Speed is in Mbit/s: 1.5 is kept as 1.
@@ -137,15 +138,8 @@ func modeOf(d *Device) Mode {
 	return ""
 }
 
+// maxString is what a string descriptor can hold, in bytes: 126 characters of UTF-16.
+const maxString = 3 * 126
+
 // clean makes a descriptor's string fit for screens and records.
-func clean(s string) string {
-	if len(s) > 126 { // what a string descriptor can hold
-		s = s[:126]
-	}
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == utf8.RuneError || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "")))
-}
+func clean(s string) string { return untrusted.Line(s, maxString) }

@@ -2,25 +2,8 @@
 
 package fastboot
 
-import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "github.com/zarya-station/zarya/internal/untrusted"
 
-// Clean returns s without control characters, escape sequences' introducers,
-// invalid UTF-8 and invisible formatting (bidi overrides), trimmed of white
-// space. A tab becomes a space.
-func Clean(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\t' || r == '\n':
-			b.WriteByte(' ')
-		case r == utf8.RuneError || !unicode.IsPrint(r):
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return strings.TrimSpace(b.String())
-}
+// Clean returns what a device said as one line of text, up to the first NUL and of no
+// more bytes than a response may have; see package untrusted.
+func Clean(s string) string { return untrusted.Reply(s, maxResponse) }

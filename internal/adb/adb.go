@@ -15,7 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
 // Server is where an adb server listens, HOST:PORT.
@@ -236,12 +237,4 @@ func readCounted(r io.Reader) (string, error) {
 }
 
 // clean makes a text fit for screens and records.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return -1
-		}
-		return r
-	}, s[:min(len(s), maxText)])
-	return strings.TrimSpace(s)
-}
+func clean(s string) string { return untrusted.Reply(s, maxText) }

@@ -12,16 +12,27 @@ import (
 	"strings"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/untrusted"
 	"github.com/zarya-station/zarya/usb"
 )
 
 // Fact reads a fact of the booted system by its name in checks; "" is not told.
 func (c *Client) Fact(ctx context.Context, name string) (string, error) { return c.fact(ctx, name) }
 
-// fact reads one fact; "" is not told. The names are those of the profile language.
+// maxFactFile is more than any file that holds a fact has, in bytes.
+const maxFactFile = 64 << 10
+
+// fact reads one fact; "" is not told. The names are those of the profile language. What
+// cannot be seen is marked, so that a fact which holds it equals none that does not.
 func (c *Client) fact(ctx context.Context, name string) (string, error) {
+	text, err := c.readFact(ctx, name)
+	return untrusted.Marked(text, untrusted.Word), err
+}
+
+// readFact reads a fact as the tablet says it.
+func (c *Client) readFact(ctx context.Context, name string) (string, error) {
 	text := func(file string) (string, error) {
-		f, err := c.read(ctx, file, false)
+		f, err := c.readAtMost(ctx, file, maxFactFile, false)
 		if errors.Is(err, errNoFile) {
 			return "", nil
 		}
@@ -46,7 +57,7 @@ func (c *Client) fact(ctx context.Context, name string) (string, error) {
 		return c.hostKey, nil
 	case name == "wifi-mac":
 		v, err := text("/sys/class/net/wlan0/address")
-		return clean(strings.ToLower(v)), err
+		return strings.ToLower(v), err
 	case name == "storage":
 		return c.storage(ctx)
 	case name == "locale":
@@ -58,7 +69,7 @@ func (c *Client) fact(ctx context.Context, name string) (string, error) {
 		all, err := text("/proc/cmdline")
 		for _, word := range strings.Fields(all) {
 			if v, ok := strings.CutPrefix(word, "androidboot.serialno="); ok {
-				return clean(v), err
+				return v, err
 			}
 		}
 		return "", err
@@ -72,7 +83,7 @@ func (c *Client) fact(ctx context.Context, name string) (string, error) {
 		if !ok || !end {
 			return "", nil
 		}
-		return clean(v), nil
+		return v, nil
 	case name == "timezone":
 		target, err := c.readLink(ctx, localtime)
 		if errors.Is(err, errNoFile) {
@@ -86,7 +97,7 @@ func (c *Client) fact(ctx context.Context, name string) (string, error) {
 // storage is the size of the tablet's storage in bytes.
 func (c *Client) storage(ctx context.Context) (string, error) {
 	for _, disk := range []string{"mmcblk0", "sda"} {
-		f, err := c.read(ctx, "/sys/block/"+disk+"/size", false)
+		f, err := c.readAtMost(ctx, "/sys/block/"+disk+"/size", maxFactFile, false)
 		if errors.Is(err, errNoFile) {
 			continue
 		}
@@ -125,7 +136,7 @@ func assigned(text, key string) string {
 		if n := len(v); n >= 2 && (v[0] == '"' || v[0] == '\'') && v[n-1] == v[0] {
 			v = v[1 : n-1]
 		}
-		return clean(v)
+		return v
 	}
 	return ""
 }

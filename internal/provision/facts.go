@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -87,6 +88,8 @@ func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
 	return "", nil
 }
 
+var machineIDForm = regexp.MustCompile("^[0-9a-f]{32}$")
+
 // placeholder reports whether a fact that should name one tablet names none.
 func placeholder(fact, value string) bool {
 	switch fact {
@@ -95,6 +98,8 @@ func placeholder(fact, value string) bool {
 		return value == "00:00:00:00:00:00" || value == "ff:ff:ff:ff:ff:ff" || len(value) != 17
 	case "serial", "usb-serial":
 		return flash.Placeholder(value)
+	case "machine-id": // machine-id(5); "uninitialized" until the first boot is through
+		return !machineIDForm.MatchString(value) || strings.Trim(value, "0") == ""
 	}
 	return strings.Trim(value, "0") == ""
 }

@@ -83,6 +83,11 @@ var errNoFile = fs.ErrNotExist
 
 // read reads a whole file; errNoFile if there is none.
 func (c *Client) read(ctx context.Context, name string, root bool) (*file, error) {
+	return c.readAtMost(ctx, name, maxFile, root)
+}
+
+// readAtMost reads a whole file of at most limit bytes; errNoFile if there is none.
+func (c *Client) readAtMost(ctx context.Context, name string, limit int64, root bool) (*file, error) {
 	s, err := c.sftp(ctx, root)
 	if err != nil {
 		return nil, err
@@ -102,9 +107,9 @@ func (c *Client) read(ctx context.Context, name string, root bool) (*file, error
 		if st, ok := info.Sys().(*sftp.FileStat); ok {
 			f.uid = st.UID
 		}
-		f.data, err = io.ReadAll(io.LimitReader(r, maxFile+1))
-		if err == nil && len(f.data) > maxFile {
-			err = fmt.Errorf("%s has more than %d bytes", name, maxFile)
+		f.data, err = io.ReadAll(io.LimitReader(r, limit+1))
+		if err == nil && int64(len(f.data)) > limit {
+			err = failf(flash.ClassDevice, "look at the tablet: no such file is that long", "%s has more than %d bytes", name, limit)
 		}
 		return err
 	})

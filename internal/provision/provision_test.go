@@ -238,7 +238,7 @@ func TestOpenSSHRefuses(t *testing.T) {
 }
 
 func TestAssigned(t *testing.T) {
-	for text, want := range map[string]string{"A=1\nID=x": "x", "ID=\"a b\"\n": "a b", "ID='q'": "q", "XID=1": "", "ID=\x1b[31m\n": "[31m", "": ""} {
+	for text, want := range map[string]string{"A=1\nID=x": "x", "ID=\"a b\"\n": "a b", "ID='q'": "q", "XID=1": "", "ID=\x1b[31m\n": "\x1b[31m", "": ""} {
 		if got := assigned(text, "ID"); got != want {
 			t.Errorf("%q: %q", text, got)
 		}

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
 // SSH is how booted tablets are reached: a flash.System.
@@ -82,6 +83,8 @@ func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted
 		err = changed
 	case err != nil && strings.Contains(err.Error(), "unable to authenticate"):
 		err = failf(flash.ClassProfile, "put the right user and password or key under ssh in the profile", "the tablet refuses the login of %s", s.User)
+	case err != nil:
+		err = &saidError{err}
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -128,7 +131,11 @@ func (c *Client) within(ctx context.Context, limit time.Duration, do func() erro
 		return context.Cause(ctx)
 	}
 	var failure *flash.Failure
-	if lost(err) && !errors.As(err, &failure) {
+	if err == nil || errors.As(err, &failure) {
+		return err
+	}
+	err = &saidError{err}
+	if lost(err) {
 		return &flash.Failure{Class: flash.ClassCable, Err: err, Message: "the connection to the booted tablet broke: " + err.Error(),
 			Hint: "check the cable and the socket, then try again"}
 	}
@@ -188,18 +195,14 @@ func (c *Client) run(ctx context.Context, cmd command, limit time.Duration) (std
 }
 
 // clean makes a device's words fit for screens and records.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s[:min(len(s), 400)], "")
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return -1
-		}
-		if r == '\n' {
-			return ' '
-		}
-		return r
-	}, s))
-}
+func clean(s string) string { return untrusted.Reply(s, untrusted.Message) }
+
+// saidError is an error with the tablet's words in it, cleaned: a message of SFTP or a
+// reason to disconnect can be as long as a packet and hold anything.
+type saidError struct{ err error }
+
+func (e *saidError) Error() string { return clean(e.err.Error()) }
+func (e *saidError) Unwrap() error { return e.err }
 
 // Serial is what the kernel was told by the bootloader.
 func (c *Client) Serial(ctx context.Context) (string, error) { return c.fact(ctx, "serial") }

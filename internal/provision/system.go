@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/untrusted"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -60,7 +61,7 @@ func (c *Client) version(ctx context.Context, name string) (string, error) {
 	if status != 0 {
 		return "", nil
 	}
-	return clean(out), nil
+	return untrusted.Marked(out, untrusted.Word), nil
 }
 
 func (p Package) install(ctx context.Context, c *Client) error {

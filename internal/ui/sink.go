@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
 // Sink takes events, one at a time and in order, from one goroutine. Close ends
@@ -79,15 +79,12 @@ func resultColour(r flash.JobResult) colour {
 	return yellow
 }
 
-// printable keeps whatever came from outside from moving the cursor.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
+// printable keeps whatever came from outside from moving the cursor. The events have
+// been cleaned where their texts entered; this is the last door before the screen.
+func printable(s string) string { return untrusted.Marked(s, maxText) }
+
+// maxText is what one text of an event may take on a screen, in bytes.
+const maxText = 4 << 10
 
 // fit makes s exactly n columns wide: padded, or cut with an ellipsis.
 func fit(s string, n int) string {

@@ -1,0 +1,124 @@
+// A tablet that says what it should not: too much, and what cannot be seen.
+
+package provision
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/pkg/sftp"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/untrusted"
+)
+
+// hostileFiles are files by their names, and errors by theirs.
+type hostileFiles struct {
+	content map[string]string
+	errors  map[string]error
+}
+
+func (h hostileFiles) Fileread(r *sftp.Request) (io.ReaderAt, error) {
+	if err := h.errors[r.Filepath]; err != nil {
+		return nil, err
+	}
+	text, ok := h.content[r.Filepath]
+	if !ok {
+		return nil, os.ErrNotExist
+	}
+	return strings.NewReader(text), nil
+}
+
+func (h hostileFiles) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
+	return sftp.InMemHandler().FileList.Filelist(&sftp.Request{Method: r.Method, Filepath: "/"})
+}
+
+// hostileClient is a session with a tablet that has those files.
+func hostileClient(t *testing.T, files hostileFiles) *Client {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	none := sftp.InMemHandler()
+	server := sftp.NewRequestServer(theirs, sftp.Handlers{FileGet: files, FilePut: none.FilePut, FileCmd: none.FileCmd, FileList: files})
+	done := make(chan error, 1)
+	go func() { done <- server.Serve() }()
+	client, err := sftp.NewClientPipe(ours, ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = client.Close()
+		_ = theirs.Close()
+		<-done
+	})
+	return &Client{login: &SSH{User: "defaultuser"}, conn: ours, files: [2]*sftp.Client{client, nil}}
+}
+
+// TestHostileFacts: every fact that is read is one bounded line, and one with hidden
+// characters in it equals none without.
+func TestHostileFacts(t *testing.T) {
+	const evil = "\x1b[2J\u202eevil\u200b\x00"
+	c := hostileClient(t, hostileFiles{content: map[string]string{
+		"/etc/machine-id":                          strings.Repeat("0a", 16) + evil + "\n",
+		"/etc/hostname":                            "kiosk-1\u200b\n",
+		"/etc/os-release":                          "VERSION=\"5.1" + evil + "\"\n",
+		"/proc/cmdline":                            "quiet androidboot.serialno=S" + evil + "1\n",
+		"/sys/class/net/wlan0/address":             "02:00:00:00:00:01" + evil,
+		"/proc/sys/kernel/random/boot_id":          strings.Repeat("b\u2066", 1000),
+		"/sys/class/power_supply/battery/capacity": evil,
+		localeFile:                                 "LANG=" + evil,
+	}})
+	for _, fact := range []string{"machine-id", "hostname", "os-release.VERSION", "serial", "wifi-mac", "boot-id", "battery", "locale"} {
+		got, err := c.Fact(t.Context(), fact)
+		if err != nil {
+			t.Errorf("%s: %v", fact, err)
+		}
+		if len(got) > untrusted.Word || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%s is not clean: %q", fact, got)
+		}
+		if !strings.ContainsAny(got, "\ufffd…") {
+			t.Errorf("%s does not show that something was taken out: %q", fact, got)
+		}
+	}
+	if id, _ := c.Fact(t.Context(), "machine-id"); !placeholder("machine-id", id) {
+		t.Errorf("%q passes as a tablet's own machine-id", id)
+	}
+}
+
+// TestEndlessFact: a file that is longer than any that holds a fact is no fact.
+func TestEndlessFact(t *testing.T) {
+	c := hostileClient(t, hostileFiles{content: map[string]string{"/etc/machine-id": strings.Repeat("0a", 4<<20)}})
+	got, err := c.Fact(t.Context(), "machine-id")
+	var failure *flash.Failure
+	if !errors.As(err, &failure) || failure.Class != flash.ClassDevice || got != "" {
+		t.Errorf("an 8 MB machine-id: %.40q, %v", got, err)
+	}
+}
+
+// TestHostileError: the text of a server's refusal is bounded and clean wherever it ends.
+func TestHostileError(t *testing.T) {
+	c := hostileClient(t, hostileFiles{errors: map[string]error{"/etc/machine-id": errors.New("\x1b[2J\u202e" + strings.Repeat("no ", 1<<16))}})
+	_, err := c.Fact(t.Context(), "machine-id")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	text := flash.Classify(err).Message
+	if len(text) > untrusted.Message || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Errorf("%d bytes: %.60q", len(text), text)
+	}
+}
+
+func TestMachineIDs(t *testing.T) {
+	for id, none := range map[string]bool{
+		strings.Repeat("0a", 16): false, strings.Repeat("0", 32): true, "": true, "uninitialized": true,
+		strings.Repeat("0A", 16): true, strings.Repeat("0a", 15): true, strings.Repeat("0a", 16) + "\n": true,
+	} {
+		if got := placeholder("machine-id", id); got != none {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+}
