@@ -224,16 +224,16 @@ func (r *Recipe) fileStep(name string, f *profiles.File) ([]plannedStep, error) 
 func (r *Recipe) packageSteps(packages []profiles.Package) (steps []plannedStep, err error) {
 	for _, k := range packages {
 		open := func() (io.ReadCloser, error) {
-			r, _, err := r.profile.Open(k.RPM)
-			return r, err
+			file, _, err := r.profile.Open(k.RPM)
+			return file, err
 		}
-		r, err := open()
+		file, err := open()
 		if err != nil {
 			return nil, problem.New(problem.Invalid, "", "%w", err)
 		}
 		sum := sha256.New()
-		n, err := io.Copy(sum, r)
-		if err = errors.Join(err, r.Close()); err != nil {
+		n, err := io.Copy(sum, file)
+		if err = errors.Join(err, file.Close()); err != nil {
 			return nil, problem.New(problem.Invalid, "", "%s: %w", k.RPM, err)
 		}
 		steps = append(steps, note(provision.Install(provision.Package{Name: k.Name, Version: k.Version, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Size: n, Open: open}), k.Version))
