@@ -43,6 +43,7 @@ type app struct {
 	cacheOnce sync.Once
 	cache     *image.Cache // of prepared images; see settings.go
 
+	config     config
 	secrets    *flash.Secrets // that no output shows
 	unrecorded bool           // nothing is done, so nothing is recorded
 	codes      codeLedger     // of the jobs under way
@@ -66,12 +67,15 @@ Targets are named with -s (repeatable): SERIAL or usb:1-1.3 for a tablet on USB,
 tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network.`,
 		SilenceErrors: true, SilenceUsage: true,
 	}
+	var configFile string
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.applyConfig(cmd, configFile) }
 	f := root.PersistentFlags()
+	f.StringVar(&configFile, "config", "", "read settings from `FILE` only (default: zarya.yaml here, config.yaml in XDG_CONFIG_HOME/zarya and /etc/zarya)")
 	f.BoolVar(&a.json, "json", false, "write JSON to stdout: one event a line, or one document")
 	f.StringVar(&a.events, "events", "", "write JSON events to `FILE` or fd:N beside the human output")
 	f.StringVar(&a.trace, "trace", "", "write every fastboot packet to `FILE`, payloads as digests")
-	f.StringVar(&a.ledger, "ledger", os.Getenv("ZARYA_LEDGER"), "record jobs in `URL`: sqlite:PATH, or none (default: zarya/ledger.db in XDG_STATE_HOME)")
-	f.StringVar(&a.lockDir, "lock-dir", os.Getenv("ZARYA_LOCK_DIR"), "keep the locks of tablets in `DIR` (default: /run/lock/zarya)")
+	f.StringVar(&a.ledger, "ledger", "", "record jobs in `URL`: sqlite:PATH, or none (default: zarya/ledger.db in XDG_STATE_HOME)")
+	f.StringVar(&a.lockDir, "lock-dir", "", "keep the locks of tablets in `DIR` (default: /run/lock/zarya)")
 	f.DurationVar(&a.lockWait, "lock-wait", 0, "wait this long for another process to let a tablet go")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "print what the tablets say")

@@ -195,7 +195,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recip
 			r.Recorder = record
 		}
 		if from != nil && from.Profile().Identity != nil {
-			r.Identities = from.HideIdentities(record.Identities(stationKey()), a.secrets)
+			r.Identities = from.HideIdentities(record.Identities(a.stationKey()), a.secrets)
 		}
 		defer func() {
 			if cerr := record.Close(); cerr != nil && err == nil {

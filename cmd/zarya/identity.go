@@ -67,7 +67,7 @@ there already are left as they are: a file can be imported again.`,
 				return err
 			}
 			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				added, err := l.Import(ctx, pool, rows, stationKey())
+				added, err := l.Import(ctx, pool, rows, a.stationKey())
 				if err != nil {
 					return err
 				}

@@ -51,8 +51,8 @@ func (a *app) ledgerPath() (string, error) {
 }
 
 // stationName is what this station's records are signed with.
-func stationName() (string, error) {
-	name := os.Getenv("ZARYA_STATION")
+func (a *app) stationName() (string, error) {
+	name, _ := a.config.lookup("station")
 	if name == "" {
 		var err error
 		if name, err = os.Hostname(); err != nil {
@@ -71,7 +71,7 @@ func (a *app) openLedger() (*ledger.Ledger, error) {
 	if path == "" {
 		return nil, err
 	}
-	station, err := stationName()
+	station, err := a.stationName()
 	if err != nil {
 		return nil, err
 	}

@@ -277,7 +277,7 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 	events.Hide(a.secrets)
 	r := &flash.Runner{Events: events, Recorder: l, Drain: a.drain, Secrets: a.secrets}
 	if p.Profile().Identity != nil {
-		r.Identities = p.HideIdentities(l.Identities(stationKey()), a.secrets)
+		r.Identities = p.HideIdentities(l.Identities(a.stationKey()), a.secrets)
 	}
 	var jobs []flash.Job
 	for i, t := range list {
@@ -354,7 +354,7 @@ func TestNestedInside(t *testing.T) {
 	must(t, err)
 	l, err := ledger.Open(t.Context(), filepath.Join(n.dir, "ledger.db"), "nest")
 	must(t, err)
-	_, err = l.Import(t.Context(), "census", list, stationKey())
+	_, err = l.Import(t.Context(), "census", list, (&app{}).stationKey())
 	must(t, errors.Join(err, l.Close()))
 	profile := n.write("nested.yaml", nestedProfile)
 	all := make([]cable, nestedTablets())

@@ -126,8 +126,8 @@ func (a *app) wrongWith(name string) []error {
 		return apart(err)
 	}
 	var wrong []error
-	if len(p.SecretNames()) > 0 && p.Secrets != nil && p.Secrets.File != "" && !stationKey().Exists() {
-		a.warn("%s: the secrets are not checked: there is no key %s", name, stationKey().File)
+	if len(p.SecretNames()) > 0 && p.Secrets != nil && p.Secrets.File != "" && !a.stationKey().Exists() {
+		a.warn("%s: the secrets are not checked: there is no key %s", name, a.stationKey().File)
 	} else if err := a.maker().LoadSecrets(p); err != nil {
 		wrong = append(wrong, apart(err)...)
 	}

@@ -28,14 +28,16 @@ func configFolder() string {
 	return filepath.Join(dir, "zarya")
 }
 
-// stationKey is the key in ZARYA_AGE_KEY, or age.key in the folder of configuration.
-func stationKey() *recipe.Key {
-	return &recipe.Key{File: cmp.Or(os.Getenv("ZARYA_AGE_KEY"), filepath.Join(configFolder(), "age.key"))}
+// stationKey is the key that the setting age-key names, or age.key in the folder of
+// configuration.
+func (a *app) stationKey() *recipe.Key {
+	file, _ := a.config.lookup("age-key")
+	return &recipe.Key{File: cmp.Or(file, filepath.Join(configFolder(), "age.key"))}
 }
 
 // maker makes recipes with this machine's settings.
 func (a *app) maker() *recipe.Maker {
-	m := &recipe.Maker{Config: configFolder(), Trust: recipe.StationTrust, Key: stationKey(), Secrets: a.secrets,
+	m := &recipe.Maker{Config: configFolder(), Trust: recipe.StationTrust, Key: a.stationKey(), Secrets: a.secrets,
 		Cache: a.imageCache, Floor: a.bundleFloor, Warn: a.warn}
 	if a.ledger != "none" {
 		m.Codes = &a.codes
@@ -91,7 +93,7 @@ func openBundle(path string) (*bundle.Bundle, error) {
 // imageCache is the cache of prepared images, nil if there is none.
 func (a *app) imageCache() *image.Cache {
 	a.cacheOnce.Do(func() {
-		dir, limit, err := cachePlace()
+		dir, limit, err := a.cachePlace()
 		if err == nil && dir != "" {
 			a.cache, err = image.OpenCache(dir, limit)
 		}
@@ -102,10 +104,10 @@ func (a *app) imageCache() *image.Cache {
 	return a.cache
 }
 
-// cachePlace reads ZARYA_CACHE (a folder, or none) and ZARYA_CACHE_SIZE. By default the
+// cachePlace reads the settings cache (a folder, or none) and cache-size. By default the
 // cache is zarya/images in XDG_CACHE_HOME, and a tenth of the disk, 8 to 64 GiB.
-func cachePlace() (dir string, limit int64, err error) {
-	if dir = os.Getenv("ZARYA_CACHE"); dir == "none" {
+func (a *app) cachePlace() (dir string, limit int64, err error) {
+	if dir, _ = a.config.lookup("cache"); dir == "none" {
 		return "", 0, nil
 	}
 	if dir == "" {
@@ -114,8 +116,9 @@ func cachePlace() (dir string, limit int64, err error) {
 		}
 		dir = filepath.Join(dir, "zarya", "images")
 	}
-	if limit, err = parseBytes(os.Getenv("ZARYA_CACHE_SIZE")); err != nil {
-		return "", 0, fmt.Errorf("ZARYA_CACHE_SIZE: %w", err)
+	size, source := a.config.lookup("cache-size")
+	if limit, err = parseBytes(size); err != nil {
+		return "", 0, fmt.Errorf("%s: %w", source, err)
 	}
 	if limit == 0 {
 		var fs unix.Statfs_t
