@@ -217,39 +217,6 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-func TestLock(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "locks")
-	release, err := Lock(dir, "usb:1-1.3", "zarya run, process 7\x1b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = Lock(dir, "usb:1-1.3", "me")
-	var locked *LockedError
-	if !errors.As(err, &locked) || err.Error() != "usb:1-1.3 is used by zarya run, process 7" {
-		t.Error(err)
-	}
-	other, err := Lock(dir, "usb:1-1.4", "me")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(release(), other()); err != nil {
-		t.Error(err)
-	}
-	again, err := Lock(dir, "usb:1-1.3", "me")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := again(); err != nil {
-		t.Error(err)
-	}
-	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "trap")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Lock(dir, "trap", "me"); err == nil {
-		t.Error("followed a link")
-	}
-}
-
 func TestNames(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config", "ports")
 	n, err := LoadNames(file)

@@ -182,7 +182,7 @@ func (m *machine) writing(path, text string) func() error {
 // examine looks at everything.
 func (m *machine) examine(ctx context.Context) []finding {
 	var all []finding
-	for _, look := range []func(context.Context) []finding{m.usb, m.rule, m.permissions, m.memory, m.suspend, m.ping, m.wires, m.speeds, m.overCurrent, m.others, m.disk, m.clock} {
+	for _, look := range []func(context.Context) []finding{m.usb, m.rule, m.permissions, m.locks, m.memory, m.suspend, m.ping, m.wires, m.speeds, m.overCurrent, m.others, m.disk, m.clock} {
 		all = append(all, look(ctx)...)
 	}
 	return all
@@ -196,6 +196,15 @@ func (m *machine) usb(context.Context) []finding {
 		return []finding{{Level: levelError, About: "usb", Says: "this machine has no USB controller", Remedy: "use a machine with USB; in a container, give it /dev/bus/usb and /sys"}}
 	}
 	return []finding{{Level: levelOK, About: "usb", Says: fmt.Sprintf("%d buses, %d tablets are plugged in", len(m.bus.Roots), len(m.bus.Tablets()))}}
+}
+
+// locks looks whether every user can lock a tablet's port.
+func (m *machine) locks(context.Context) []finding {
+	err := usb.CheckLockDir(m.at(usb.LockDir))
+	if err == nil {
+		return nil
+	}
+	return []finding{{Level: levelWarning, About: "locks", Says: "only one user can flash here: " + err.Error(), Remedy: "when no zarya runs, sudo rm -r " + usb.LockDir + "; the next one makes it for all"}}
 }
 
 const (

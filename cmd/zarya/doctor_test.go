@@ -22,6 +22,9 @@ func fakeMachine(t *testing.T) *machine {
 			t.Fatal(err)
 		}
 	}
+	if err := os.MkdirAll(m.at(usb.LockDir), 0o755); err != nil { // made by root, before there was a care for others
+		t.Fatal(err)
+	}
 	return m
 }
 
@@ -59,6 +62,7 @@ func TestDoctor(t *testing.T) {
 		"usbfs memory": "warning 16 MB for all; 30 tablets at full speed use 40 MB",
 		"rules":        "warning the udev rule is not installed",
 		"ping":         "warning this user may not ping",
+		"locks":        "warning only one user can flash here",
 		"ModemManager": "it tries whatever is plugged in",
 		"disk":         "is free for the ledger in " + filepath.Dir(filepath.Dir(filepath.Dir(m.ledger))),
 	} {

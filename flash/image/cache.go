@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zarya-station/zarya/internal/flock"
 )
 
 // Cache is a folder of prepared images. A nil *Cache is none.
@@ -77,7 +79,7 @@ func (c *Cache) reap(path string) {
 		return
 	}
 	defer func() { _ = f.Close() }()
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil { //nolint:gosec // a descriptor is an int
+	if flock.Try(f) == nil {
 		_ = os.Remove(path)
 	}
 }
@@ -141,7 +143,7 @@ func (c *Cache) begin(size int64) (*part, error) {
 	if err != nil {
 		return nil, &CacheError{c.dir, err}
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a descriptor is an int
+	if err := flock.Try(f); err != nil {
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 		return nil, &CacheError{c.dir, err}

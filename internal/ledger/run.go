@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"github.com/zarya-station/zarya/internal/flock"
 )
 
 type runLock struct {
@@ -40,7 +40,7 @@ func newRunLock(path string) (*runLock, error) {
 	if r.file, err = os.OpenFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil { //nolint:gosec // beside the ledger
 		return nil, err
 	}
-	if err = unix.Flock(int(r.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+	if err = flock.Try(r.file); err == nil {
 		err = os.Rename(hidden, r.path)
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func alone(path string, do func() error) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // and with it the lock
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+	if err := flock.Wait(f); err != nil {
 		return err
 	}
 	return do()
@@ -78,5 +78,5 @@ func alive(path, id string) bool {
 		return false
 	}
 	defer func() { _ = f.Close() }()
-	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
+	return flock.TryShared(f) != nil
 }
