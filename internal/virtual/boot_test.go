@@ -171,11 +171,11 @@ func TestBoots(t *testing.T) {
 				t.Error(got)
 			}
 			id := read("/etc/machine-id")
-			source, err := os.ReadFile("boot.go")
+			source, err := os.ReadFile("tablet.go")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := read("/usr/share/set/0/boot.go"); got != string(source) {
+			if got := read("/usr/share/set/0/tablet.go"); got != string(source) {
 				t.Error("a file of the image differs from its source")
 			}
 

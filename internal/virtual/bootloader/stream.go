@@ -1,7 +1,7 @@
 // This file is the device's side of fastboot over a byte stream (AOSP fastboot
 // README, "TCP Protocol v1").
 
-package virtual
+package bootloader
 
 import (
 	"encoding/binary"
@@ -11,16 +11,14 @@ import (
 	"net"
 )
 
-const maxCommand = 4096 // bytes (AOSP fastboot README)
-
 // stream frames packets with their length, eight bytes, big-endian.
 type stream struct {
 	conn net.Conn
 	left int64
 }
 
-// greet exchanges "FB01".
-func greet(conn net.Conn) (*stream, error) {
+// Greet exchanges "FB01" with a host and returns the link to it.
+func Greet(conn net.Conn) (Link, error) {
 	if _, err := io.WriteString(conn, "FB01"); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 // Protocol v1"): the device only ever answers; an answer that got lost is given
 // again when the host repeats its packet.
 
-package virtual
+package bootloader
 
 import (
 	"context"
@@ -11,6 +11,9 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/zarya-station/zarya/internal/virtual/device"
+	"github.com/zarya-station/zarya/internal/virtual/storage"
 )
 
 const (
@@ -22,48 +25,26 @@ const (
 	udpPatience  = 200 * time.Millisecond // well below the host's 500 ms
 )
 
-// ServeUDP is Serve over UDP at a held address.
-func (t *Tablet) ServeUDP(ctx context.Context, at *Held) error {
-	defer t.close()
-	for {
-		conn, err := at.ListenPacket()
-		if err != nil {
-			return err
-		}
-		s := &udpServer{t: t, ctx: ctx, conn: conn, size: udpMinPacket}
-		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-		err = s.run()
-		stop()
-		_ = conn.Close()
-		s.end()
-		if ctx.Err() != nil {
-			return nil
-		}
-		var gone *leave
-		if !errors.As(err, &gone) {
-			return err
-		}
-		if err := t.away(ctx, gone, at, at.Addr()); ctx.Err() != nil {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
+// ServePackets answers hosts on conn until conn is closed, or a session ends as Serve does.
+func (b *Bootloader) ServePackets(ctx context.Context, conn net.PacketConn) error {
+	s := &udpServer{serve: b.Serve, ctx: ctx, conn: conn, size: udpMinPacket}
+	defer s.endSession()
+	return s.run()
 }
 
-// udpServer is one socket. Its own goroutine answers packets; the session under
-// way runs beside it behind a udpLink.
+// udpServer is one UDP port. Its own goroutine answers packets; the session under way runs
+// beside it behind a udpLink.
 type udpServer struct {
-	t    *Tablet
-	ctx  context.Context
-	conn net.PacketConn
-	seq  uint16 // of the next packet
-	size int    // largest packet
-	last []byte // the answer to the packet before
-	link *udpLink
+	serve func(context.Context, Link) error
+	ctx   context.Context
+	conn  net.PacketConn
+	seq   uint16 // of the next packet
+	size  int    // largest packet
+	last  []byte // the answer to the packet before
+	link  *udpLink
 }
 
-// udpLink hands messages between the socket and the session.
+// udpLink hands messages between the server and the session.
 type udpLink struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -80,7 +61,7 @@ type udpPart struct {
 	last  bool // of its message
 }
 
-func (s *udpServer) end() {
+func (s *udpServer) endSession() {
 	if s.link != nil {
 		s.link.cancel()
 		<-s.link.done
@@ -88,13 +69,13 @@ func (s *udpServer) end() {
 	}
 }
 
-func (s *udpServer) begin() {
-	s.end()
+func (s *udpServer) beginSession() {
+	s.endSession()
 	l := &udpLink{in: make(chan udpPart), out: make(chan []byte), done: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(s.ctx)
 	s.link = l
 	go func() {
-		l.err = s.t.session(l.ctx, l)
+		l.err = s.serve(l.ctx, l)
 		close(l.done)
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // wake the server, after there is something to see
 	}()
@@ -112,8 +93,8 @@ func (s *udpServer) run() error {
 			select {
 			case <-s.link.done:
 				err := s.link.err
-				var gone *leave
-				var broken *storageError
+				var gone *device.Departure
+				var broken *storage.Error
 				if errors.As(err, &gone) || errors.As(err, &broken) {
 					return err
 				}
@@ -159,7 +140,7 @@ func (s *udpServer) answer(id, flags byte, seq uint16, payload []byte) []byte {
 			return packet(0, []byte("init needs version and size")...)
 		}
 		s.size = max(udpMinPacket, min(udpMaxPacket, int(binary.BigEndian.Uint16(payload[2:]))))
-		s.begin()
+		s.beginSession()
 		s.last = packet(0, 0, 1, byte(udpMaxPacket>>8), byte(udpMaxPacket&0xff))
 	case udpFastboot:
 		if s.link == nil {
@@ -167,13 +148,13 @@ func (s *udpServer) answer(id, flags byte, seq uint16, payload []byte) []byte {
 			return packet(0, []byte("no session")...)
 		}
 		if len(payload) > 0 {
-			if !s.link.take(udpPart{append([]byte(nil), payload...), flags&1 == 0}) {
+			if !s.link.deliver(udpPart{append([]byte(nil), payload...), flags&1 == 0}) {
 				return nil // busy; the host repeats it
 			}
 			s.last = packet(0)
 			break
 		}
-		part, more := s.link.give(s.size - udpHeader)
+		part, more := s.link.collect(s.size - udpHeader)
 		if part == nil {
 			return nil // nothing to say yet: AOSP's host takes an empty answer for an unknown status
 		}
@@ -185,8 +166,8 @@ func (s *udpServer) answer(id, flags byte, seq uint16, payload []byte) []byte {
 	return s.last
 }
 
-// take gives a part to the session; false if it does not take it in time.
-func (l *udpLink) take(p udpPart) bool {
+// deliver gives a part to the session; false if it does not take it in time.
+func (l *udpLink) deliver(p udpPart) bool {
 	timer := time.NewTimer(udpPatience)
 	defer timer.Stop()
 	select {
@@ -198,8 +179,8 @@ func (l *udpLink) take(p udpPart) bool {
 	return false
 }
 
-// give takes up to n bytes that the session has to say; nil if there are none yet.
-func (l *udpLink) give(n int) (part []byte, more byte) {
+// collect takes up to n bytes that the session has to say; nil if there are none yet.
+func (l *udpLink) collect(n int) (part []byte, more byte) {
 	if len(l.sending) == 0 {
 		timer := time.NewTimer(udpPatience)
 		defer timer.Stop()
@@ -219,7 +200,8 @@ func (l *udpLink) give(n int) (part []byte, more byte) {
 	return part, more
 }
 
-func (l *udpLink) next() error {
+// receive waits for the next part from the host.
+func (l *udpLink) receive() error {
 	select {
 	case l.rest = <-l.in:
 		return nil
@@ -231,7 +213,7 @@ func (l *udpLink) next() error {
 func (l *udpLink) ReadCommand() (string, error) {
 	var cmd []byte
 	for {
-		if err := l.next(); err != nil {
+		if err := l.receive(); err != nil {
 			return "", err
 		}
 		cmd = append(cmd, l.rest.bytes...)
@@ -247,7 +229,7 @@ func (l *udpLink) ReadCommand() (string, error) {
 
 func (l *udpLink) ReadData(p []byte) (int, error) {
 	if len(l.rest.bytes) == 0 {
-		if err := l.next(); err != nil {
+		if err := l.receive(); err != nil {
 			return 0, err
 		}
 	}

@@ -1,13 +1,15 @@
 // This file writes a downloaded sparse image to a partition (AOSP libsparse,
 // sparse_format.h). It is the device's own reader, independent of the client's.
 
-package virtual
+package bootloader
 
 import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"io"
+
+	"github.com/zarya-station/zarya/internal/virtual/storage"
 )
 
 const sparseMagic = 0xed26ff3a
@@ -21,10 +23,10 @@ var (
 
 // unsparse expands size bytes of src onto dst, which holds room bytes, and
 // returns how many bytes were written. Without fills, FILL chunks are not known.
-func unsparse(dst store, room int64, src store, size int64, fills bool) (int64, error) {
+func unsparse(dst storage.Store, room int64, src storage.Store, size int64, fills bool) (int64, error) {
 	le := binary.LittleEndian
 	var h [28]byte
-	if size < 28 || !full(src, h[:], 0) {
+	if size < 28 || !readFull(src, h[:], 0) {
 		return 0, errSparse
 	}
 	fileHeader, chunkHeader := int64(le.Uint16(h[8:])), int64(le.Uint16(h[10:]))
@@ -40,7 +42,7 @@ func unsparse(dst store, room int64, src store, size int64, fills bool) (int64, 
 	at, out, written := fileHeader, int64(0), int64(0)
 	for range chunks {
 		var c [12]byte
-		if at > size-chunkHeader || !full(src, c[:], at) {
+		if at > size-chunkHeader || !readFull(src, c[:], at) {
 			return written, errSparse
 		}
 		kind, n, total := le.Uint16(c[:]), int64(le.Uint32(c[4:]))*block, int64(le.Uint32(c[8:]))
@@ -50,11 +52,11 @@ func unsparse(dst store, room int64, src store, size int64, fills bool) (int64, 
 		}
 		var word [4]byte
 		if body == 4 {
-			full(src, word[:], data)
+			readFull(src, word[:], data)
 		}
 		switch {
 		case kind == 0xcac1 && body == n:
-			if err := copyRange(dst, out, src, data, n); err != nil {
+			if err := storage.Copy(dst, out, src, data, n); err != nil {
 				return written, err
 			}
 			written += n
@@ -74,7 +76,7 @@ func unsparse(dst store, room int64, src store, size int64, fills bool) (int64, 
 			return written, errChunk
 		}
 		if check && n > 0 {
-			sum(crc, src, data, n, kind, word)
+			addToCRC(crc, src, data, n, kind, word)
 		}
 		out += n
 		at += total
@@ -85,15 +87,16 @@ func unsparse(dst store, room int64, src store, size int64, fills bool) (int64, 
 	return written, nil
 }
 
-func full(src store, p []byte, at int64) bool {
+// readFull reports whether src has all of p at at.
+func readFull(src storage.Store, p []byte, at int64) bool {
 	n, err := src.ReadAt(p, at)
 	return n == len(p) && (err == nil || errors.Is(err, io.EOF))
 }
 
 // hasCRC reports whether a checksum will have to be compared.
-func hasCRC(src store, size, at, chunkHeader, chunks int64) bool {
+func hasCRC(src storage.Store, size, at, chunkHeader, chunks int64) bool {
 	var c [12]byte
-	for ; chunks > 0 && at <= size-12 && full(src, c[:], at); chunks-- {
+	for ; chunks > 0 && at <= size-12 && readFull(src, c[:], at); chunks-- {
 		if binary.LittleEndian.Uint16(c[:]) == 0xcac4 {
 			return true
 		}
@@ -102,8 +105,8 @@ func hasCRC(src store, size, at, chunkHeader, chunks int64) bool {
 	return false
 }
 
-// sum adds a chunk's expanded bytes; don't-care counts as zeros.
-func sum(crc io.Writer, src store, data, n int64, kind uint16, word [4]byte) {
+// addToCRC adds a chunk's expanded bytes; don't-care counts as zeros.
+func addToCRC(crc io.Writer, src storage.Store, data, n int64, kind uint16, word [4]byte) {
 	buf := make([]byte, min(n, 1<<20))
 	for i := range buf {
 		buf[i] = word[i&3]
@@ -111,14 +114,14 @@ func sum(crc io.Writer, src store, data, n int64, kind uint16, word [4]byte) {
 	for ; n > 0; n -= int64(len(buf)) {
 		part := buf[:min(n, int64(len(buf)))]
 		if kind == 0xcac1 {
-			full(src, part, data)
+			readFull(src, part, data)
 			data += int64(len(part))
 		}
 		_, _ = crc.Write(part) // a hash never fails
 	}
 }
 
-func fill(dst store, off, n int64, word [4]byte) error {
+func fill(dst storage.Store, off, n int64, word [4]byte) error {
 	if word == [4]byte{} {
 		return dst.Zero(off, n)
 	}

@@ -1,6 +1,6 @@
-// What a tablet parses: fault specifications and downloaded sparse images.
+// Sparse images as any host could send them, and as AOSP's own tools expand them.
 
-package virtual
+package bootloader
 
 import (
 	"bytes"
@@ -8,52 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/zarya-station/zarya/internal/virtual/storage"
 )
-
-func FuzzParseFault(f *testing.F) {
-	for _, s := range []string{"unplug", "unplug=5@40%*2", "fail=no%20way@flash:system*", "short@download:3", "slow=100", "serial=@reboot",
-		"", "*", "@", "fail=%zz", "unplug=NaN", "corrupt@140%", "fail@download:0", "x", "slow", "slow=-1", "fail*0"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, spec string) {
-		fault, err := ParseFault(spec)
-		if err != nil {
-			return
-		}
-		if fault.Times == 0 || fault.Times < -1 {
-			t.Fatalf("%q strikes %d times", spec, fault.Times)
-		}
-		// It strikes at most as often as it says, wherever the tablet goes.
-		struck, times := 0, fault.Times // which it counts down
-		for i := range 2000 {
-			for _, event := range []string{"start", "download", "data", "flash", "reboot"} {
-				if fault.strikes(moment{event: event, partition: "system_a", download: i, percent: 100}) {
-					struck++
-				}
-			}
-		}
-		if times > 0 && struck > times {
-			t.Fatalf("%q struck %d times", spec, struck)
-		}
-	})
-}
-
-// FuzzWords holds that what a host quotes arrives as it was, and that nothing else
-// makes the shell do more than one thing.
-func FuzzWords(f *testing.F) {
-	for _, s := range []string{"", "a b", "it's", "$(id)", "`id`", "a\nb", "'", "\\", "-rf", "*", "é"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, arg string) {
-		_, _ = words(arg)
-		got, err := words("echo '" + strings.ReplaceAll(arg, "'", `'\''`) + "'")
-		if err != nil || len(got) != 2 || got[1] != arg {
-			t.Fatalf("%q arrives as %q (%v)", arg, got, err)
-		}
-	})
-}
 
 // chunk is one chunk of a sparse image of 4 KiB blocks.
 func chunk(kind uint16, blocks uint32, body ...byte) []byte {
@@ -95,7 +53,7 @@ func FuzzUnsparse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, image []byte) {
 		const room = 8 * 4096
-		src, dst := &pages{}, &fence{limit: room}
+		src, dst := storage.NewMemory(), &fence{Store: storage.NewMemory(), limit: room}
 		if _, err := src.WriteAt(image, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -111,19 +69,19 @@ func FuzzUnsparse(f *testing.F) {
 
 // fence notes what is written beyond a limit.
 type fence struct {
-	pages
+	storage.Store
 	limit  int64
 	broken bool
 }
 
 func (f *fence) WriteAt(b []byte, off int64) (int, error) {
 	f.broken = f.broken || off < 0 || off+int64(len(b)) > f.limit
-	return f.pages.WriteAt(b, off)
+	return f.Store.WriteAt(b, off)
 }
 
 func (f *fence) Zero(off, n int64) error {
 	f.broken = f.broken || off < 0 || off+n > f.limit
-	return f.pages.Zero(off, n)
+	return f.Store.Zero(off, n)
 }
 
 // TestUnsparseAsAOSP compares with simg2img: an image that one takes, the other
@@ -151,7 +109,7 @@ func TestUnsparseAsAOSP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		src, dst := &pages{}, &pages{}
+		src, dst := storage.NewMemory(), storage.NewMemory()
 		if _, err := src.WriteAt(image, 0); err != nil {
 			t.Fatal(err)
 		}

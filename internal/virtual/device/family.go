@@ -1,7 +1,7 @@
 // This file is the data of the families: what their bootloaders say. Sources:
 // AOSP fastboot README; LK; public reports of Kirin units.
 
-package virtual
+package device
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ type Family struct {
 	Answers     []string          // with Refuses: variables that are answered all the same
 	Unknown     string            // the whole answer to an unknown variable
 	Userspace   bool              // AOSP's fastbootd
-	Slots       bool              // partitions named in slotted exist as _a and _b
+	Slots       bool              // partitions named in Slotted exist as _a and _b
 	Parallel    bool              // parallel-download-flash
 	Locked      string            // FAIL text of flash and erase on a locked tablet
 	NoPartition string            // FAIL text for an unknown partition
@@ -35,8 +35,8 @@ const (
 	gib = 1 << 30
 )
 
-// kirin are the partitions of the Kirin 659 family that matter here.
-var kirin = map[string]int64{
+// kirinPartitions are the partitions of the Kirin 659 family that matter here.
+var kirinPartitions = map[string]int64{
 	"kernel": 24 * mib, "ramdisk": 32 * mib, "recovery_ramdisk": 32 * mib, "recovery_vendor": 16 * mib,
 	"erecovery_kernel": 24 * mib, "erecovery_ramdisk": 32 * mib, "dts": 8 * mib, "dto": 16 * mib,
 	"vbmeta": 4 * mib, "recovery_vbmeta": 2 * mib, "cache": 128 * mib, "odm": 128 * mib, "patch": 32 * mib,
@@ -45,16 +45,17 @@ var kirin = map[string]int64{
 	"xloader": 2 * mib, "fastboot": 12 * mib, "nvme": 5 * mib, "oeminfo": 64 * mib, "frp": 1 * mib,
 }
 
-var common = map[string]int64{
+// otherPartitions are those of all other families.
+var otherPartitions = map[string]int64{
 	"boot": 64 * mib, "dtbo": 8 * mib, "vbmeta": 1 * mib, "recovery": 64 * mib, "cache": 256 * mib,
 	"system": 4 * gib, "vendor": 1 * gib, "product": 1 * gib, "userdata": 16 * gib, "misc": 1 * mib, "persist": 32 * mib,
 }
 
-// slotted are the partitions that exist once per slot where a family has slots.
-var slotted = []string{"boot", "dtbo", "vbmeta", "system", "vendor", "product"}
+// Slotted are the partitions that exist once per slot where a family has slots.
+var Slotted = []string{"boot", "dtbo", "vbmeta", "system", "vendor", "product"}
 
-// logical are those that live in super.
-var logical = []string{"system", "vendor", "product"}
+// Logical are those that live in super.
+var Logical = []string{"system", "vendor", "product"}
 
 func kirinOEM(model, build string, old bool) map[string]string {
 	oem := map[string]string{
@@ -75,26 +76,26 @@ var families = map[string]Family{
 		Product: "AGS2-L09", MaxDownload: 471859200, SizeFormat: "%d", Refuses: true,
 		Answers: []string{"max-download-size", "serialno"}, Unknown: "FAILCommand not allowed",
 		OEM: kirinOEM("AGS2-L09", "8.0.0.175(C635)", true), Locked: "Command not allowed",
-		NoPartition: "partition length get error", TooLarge: "sparse flash write failure", Partitions: kirin,
+		NoPartition: "partition length get error", TooLarge: "sparse flash write failure", Partitions: kirinPartitions,
 	},
 	"kirin710a-ags3": {
 		Product: "AGS3-L09", MaxDownload: 471859200, SizeFormat: "%d", Refuses: true,
 		Answers: []string{"max-download-size", "serialno"}, Unknown: "FAILCommand not allowed",
 		OEM: kirinOEM("AGS3-L09", "10.1.1.176(C635E4R1P1)", false), Locked: "Command not allowed",
-		NoPartition: "partition length get error", TooLarge: "sparse flash write failure", Partitions: kirin,
+		NoPartition: "partition length get error", TooLarge: "sparse flash write failure", Partitions: kirinPartitions,
 	},
 	"mt8768-kob2": {
 		Product: "KOB2-W09", MaxDownload: 128 * mib, SizeFormat: "\t0x%x", Unknown: "OKAYundefine",
 		Vars: map[string]string{"version": "0.5", "version-preloader": "0.1.00", "off-mode-charge": "1", "battery-soc-ok": "yes", "warranty": "yes"},
 		OEM:  map[string]string{}, Locked: "download for partition is not allowed: Flashing is not allowed in Lock State",
-		NoPartition: "partition table doesn't exist: no such partition", TooLarge: "size too large", Partitions: common,
+		NoPartition: "partition table doesn't exist: no such partition", TooLarge: "size too large", Partitions: otherPartitions,
 	},
 	"qualcomm": {
 		Product: "KOB-L09", MaxDownload: 512 * mib, SizeFormat: "%d", Unknown: "FAILGetVar Variable Not found",
 		Vars: map[string]string{"version-bootloader": "BL-1", "version-baseband": "BB-1", "variant": "SDM UFS", "secure": "no",
 			"battery-voltage": "3987", "battery-soc-ok": "yes", "hw-revision": "10000", "off-mode-charge": "0", "parallel-download-flash": "yes"},
 		OEM: map[string]string{"device-info": "Device tampered: false\nDevice unlocked: {unlocked}\n"}, Slots: true, Parallel: true,
-		Locked: "Flashing is not allowed in Lock State", NoPartition: "Invalid partition name", TooLarge: "Image size too large for partition", Partitions: common,
+		Locked: "Flashing is not allowed in Lock State", NoPartition: "Invalid partition name", TooLarge: "Image size too large for partition", Partitions: otherPartitions,
 	},
 	"fastbootd": {
 		Product: "aurora_gsi", MaxDownload: 256 * mib, SizeFormat: "0x%08x", Unknown: "FAILUnknown variable", Userspace: true,
@@ -102,7 +103,7 @@ var families = map[string]Family{
 			"super-partition-name": "super", "snapshot-update-status": "none", "battery-voltage": "4200", "battery-soc-ok": "yes",
 			"max-fetch-size": "0x1000000", "is-force-debuggable": "no", "treble-enabled": "true"},
 		OEM: map[string]string{}, Slots: true, Locked: "Flashing is not allowed on locked devices",
-		NoPartition: "No such file or directory: partition does not exist", TooLarge: "larger than partition", Partitions: common,
+		NoPartition: "No such file or directory: partition does not exist", TooLarge: "larger than partition", Partitions: otherPartitions,
 	},
 }
 

@@ -1,6 +1,6 @@
 // This file reads fault specifications and says when they strike.
 
-package virtual
+package device
 
 import (
 	"fmt"
@@ -94,8 +94,9 @@ func ParseFault(spec string) (Fault, error) {
 	return f, nil
 }
 
-// back is how long an unplugged tablet stays away; false for ever.
-func (f *Fault) back() (time.Duration, bool) {
+// Duration returns how long an unplugged tablet stays away, and how long a slow boot takes;
+// false is for ever, or the usual time.
+func (f *Fault) Duration() (time.Duration, bool) {
 	return time.Duration(f.seconds * float64(time.Second)), f.seconds >= 0
 }
 
@@ -106,31 +107,31 @@ const moveTime = 2
 // USB have ports.
 func (f *Fault) Port() int { return f.port }
 
-// moment is where a tablet is when a fault could strike.
-type moment struct {
-	event     string // download, data, flash, command, reboot
-	partition string
-	download  int     // which download this is, from 1
-	percent   float64 // of its bytes
+// Moment is where a tablet is when a fault could strike.
+type Moment struct {
+	Event     string // start, download, data, flash, reboot, boot
+	Partition string
+	Download  int     // which download this is, from 1
+	Percent   float64 // of its bytes
 }
 
-// strikes reports whether the fault is due, and counts it.
-func (f *Fault) strikes(m moment) bool {
+// strikes reports whether the fault is due at m, and counts it if so.
+func (f *Fault) strikes(m Moment) bool {
 	if f.Times == 0 {
 		return false
 	}
 	due := false
 	switch {
 	case f.Where == "reboot":
-		due = m.event == "reboot"
+		due = m.Event == "reboot"
 	case f.percent >= 0:
-		due = m.event == "data" && m.percent >= f.percent
+		due = m.Event == "data" && m.Percent >= f.percent
 	case f.count > 0:
-		due = m.event == "download" && m.download == f.count
+		due = m.Event == "download" && m.Download == f.count
 	case strings.HasPrefix(f.Where, "flash:"):
-		due = m.event == "flash" && sameSlotless(m.partition, f.Where[len("flash:"):])
+		due = m.Event == "flash" && IsPartition(m.Partition, f.Where[len("flash:"):])
 	default:
-		due = f.defaultEvent() == m.event
+		due = f.defaultEvent() == m.Event
 	}
 	if due && f.Times > 0 {
 		f.Times--
@@ -153,7 +154,8 @@ func (f *Fault) defaultEvent() string {
 	return "start"
 }
 
-// sameSlotless compares partitions; system stands for system_a and system_b too.
-func sameSlotless(partition, where string) bool {
+// IsPartition reports whether a partition is where: system stands for system_a and
+// system_b too.
+func IsPartition(partition, where string) bool {
 	return partition == where || strings.TrimSuffix(strings.TrimSuffix(partition, "_a"), "_b") == where
 }

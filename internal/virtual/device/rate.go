@@ -1,7 +1,7 @@
 // This file limits speeds: of one tablet's wire, of a bus that all share, of a
 // tablet's storage.
 
-package virtual
+package device
 
 import (
 	"context"
@@ -20,8 +20,8 @@ type Bus struct {
 // NewBus makes a bus of so many bytes a second.
 func NewBus(bytesPerSecond int64) *Bus { return &Bus{rate: bytesPerSecond} }
 
-// take waits until n bytes have passed.
-func (b *Bus) take(ctx context.Context, n int64) error {
+// wait waits until n bytes have passed.
+func (b *Bus) wait(ctx context.Context, n int64) error {
 	if b == nil || b.rate <= 0 {
 		return nil
 	}
@@ -33,10 +33,11 @@ func (b *Bus) take(ctx context.Context, n int64) error {
 	b.free = b.free.Add(time.Duration(float64(n) / float64(b.rate) * float64(time.Second)))
 	wait := b.free.Sub(now)
 	b.mu.Unlock()
-	return pause(ctx, wait)
+	return Pause(ctx, wait)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for a time, or until ctx ends.
+func Pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}

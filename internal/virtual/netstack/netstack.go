@@ -1,7 +1,6 @@
-// This file is a booted tablet on USB: a TCP/IP stack of its own behind the frames of
-// its network function. Every tablet has the same IPv4 address, as real ones do.
+// This file is the stack, and the pumps between it and the frames.
 
-package virtual
+package netstack
 
 import (
 	"context"
@@ -28,67 +27,56 @@ const (
 	nic      = 1
 	sshPort  = 22
 	queue    = 256 // frames to the host that wait
-	etherMTU = maxFrame - header.EthernetMinimumSize
+	etherMTU = MaxFrame - header.EthernetMinimumSize
 )
 
 // usbAddress is the IPv4 address of every booted tablet (usb-moded's default).
 var usbAddress = [4]byte{192, 168, 2, 15}
 
-// onUSB is the Network of a tablet in a port: it is plugged in as a network function
-// while something listens.
-type onUSB struct {
-	redir  *redir
-	tablet *Tablet
-	speed  uint8
+// MaxFrame is the largest Ethernet frame, bytes, without its check sum.
+const MaxFrame = 1514
+
+// Frames are Ethernet frames to and from the host. Both methods return an error when the
+// cable is pulled.
+type Frames interface {
+	ReadTransfer() ([]byte, error)
+	Write(frame []byte) (int, error)
 }
 
-// usbListener is the booted tablet's server; closing it pulls the network function
-// out.
-type usbListener struct {
-	net.Listener
-	close func()
+// Network is one tablet's TCP/IP stack.
+type Network struct {
+	stack *stack.Stack
+	link  *channel.Endpoint
 }
 
-func (l usbListener) Close() error { l.close(); return nil }
-
-// Listen plugs the network function in and listens on the SSH port.
-func (u onUSB) Listen(string) (net.Listener, error) {
-	u.tablet.mu.Lock()
-	serial := u.tablet.serial
-	u.tablet.mu.Unlock()
-	host, own := macs(u.tablet.config.Serial)
-	link := channel.New(queue, etherMTU, tcpip.LinkAddress(own[:]))
-	s, err := newStack(link, own)
+// New makes the stack of a tablet whose interface has the address mac.
+func New(mac [6]byte) (*Network, error) {
+	link := channel.New(queue, etherMTU, tcpip.LinkAddress(mac[:]))
+	s, err := newStack(link, mac)
 	if err != nil {
 		return nil, fmt.Errorf("the tablet's network: %w", err)
 	}
-	inner, err := gonet.ListenTCP(s, tcpip.FullAddress{Port: sshPort}, ipv6.ProtocolNumber)
-	if err == nil {
-		err = u.redir.plug(networkFunction(serial, "Aurora", host, u.speed))
-	}
-	if err != nil {
-		s.Destroy()
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	var once sync.Once
-	wg.Go(func() {
-		u.receive(link)
-		cancel()
-		_ = inner.Close() // the port is gone, and with it whoever could call
-	})
-	wg.Go(func() { u.transmit(ctx, link) })
-	return usbListener{inner, func() {
-		once.Do(func() {
-			_ = u.redir.pull() // its receiver tells
-			cancel()
-			_ = inner.Close()
-			wg.Wait()
-			s.Destroy()
-		})
-	}}, nil
+	return &Network{s, link}, nil
 }
+
+// Listen listens on the SSH port of all of the tablet's addresses.
+func (n *Network) Listen() (net.Listener, error) {
+	return gonet.ListenTCP(n.stack, tcpip.FullAddress{Port: sshPort}, ipv6.ProtocolNumber)
+}
+
+// Run moves frames between the stack and the host until the cable is pulled or ctx ends,
+// in which case the caller must pull the cable.
+func (n *Network) Run(ctx context.Context, frames Frames) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { n.transmit(ctx, frames) })
+	n.receive(frames)
+	cancel()
+	wg.Wait()
+}
+
+// Close ends all connections.
+func (n *Network) Close() { n.stack.Destroy() }
 
 func newStack(link *channel.Endpoint, mac [6]byte) (*stack.Stack, error) {
 	s := stack.New(stack.Options{
@@ -113,30 +101,30 @@ func newStack(link *channel.Endpoint, mac [6]byte) (*stack.Stack, error) {
 }
 
 // receive gives the host's frames to the stack. One transfer is one frame.
-func (u onUSB) receive(link *channel.Endpoint) {
+func (n *Network) receive(frames Frames) {
 	for {
-		frame, err := u.redir.take()
+		frame, err := frames.ReadTransfer()
 		if err != nil {
 			return
 		}
-		if len(frame) < header.EthernetMinimumSize || len(frame) > maxFrame {
+		if len(frame) < header.EthernetMinimumSize || len(frame) > MaxFrame {
 			continue
 		}
 		pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(frame)})
-		link.InjectInbound(0, pkt)
+		n.link.InjectInbound(0, pkt)
 		pkt.DecRef()
 	}
 }
 
 // transmit gives the stack's frames to the host.
-func (u onUSB) transmit(ctx context.Context, link *channel.Endpoint) {
+func (n *Network) transmit(ctx context.Context, frames Frames) {
 	for {
-		pkt := link.ReadContext(ctx)
+		pkt := n.link.ReadContext(ctx)
 		if pkt == nil {
 			return
 		}
 		b := pkt.ToBuffer()
-		err := u.redir.WriteData(b.Flatten())
+		_, err := frames.Write(b.Flatten())
 		b.Release()
 		pkt.DecRef()
 		if err != nil {

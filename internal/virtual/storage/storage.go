@@ -1,27 +1,32 @@
-// This file is the tablet's storage: partitions as files with holes, or as pages
-// in memory.
+// This file is the stores: pages in memory, files with holes, and copies between them.
 
-package virtual
+package storage
 
 import (
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
-// store is the content of one partition, or of the download buffer.
-type store interface {
+// Store is the content of one partition, or of the download buffer.
+type Store interface {
 	io.ReaderAt
 	io.WriterAt
 	// Zero makes n bytes from off zeros, without using room if it can.
 	Zero(off, n int64) error
 	Close() error
 }
+
+// Error means that the computer under the tablet failed, not the tablet.
+type Error struct{ Err error }
+
+func (e *Error) Error() string { return "storage: " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// NewMemory returns an empty store in memory.
+func NewMemory() Store { return &pages{} }
 
 // pages is a store in memory that uses room only for what was written.
 type pages struct {
@@ -31,7 +36,9 @@ type pages struct {
 
 const pageSize = 64 << 10
 
-func (p *pages) each(off, n int64, do func(page *[pageSize]byte, index, from, to, done int64)) {
+// eachPage calls do for each page that n bytes from off lie in, nil for one that was never
+// written.
+func (p *pages) eachPage(off, n int64, do func(page *[pageSize]byte, index, from, to, done int64)) {
 	for done := int64(0); done < n; {
 		index, from := (off+done)/pageSize, (off+done)%pageSize
 		to := min(pageSize, from+n-done)
@@ -43,7 +50,7 @@ func (p *pages) each(off, n int64, do func(page *[pageSize]byte, index, from, to
 func (p *pages) ReadAt(b []byte, off int64) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.each(off, int64(len(b)), func(page *[pageSize]byte, _, from, to, done int64) {
+	p.eachPage(off, int64(len(b)), func(page *[pageSize]byte, _, from, to, done int64) {
 		if page == nil {
 			clear(b[done : done+to-from])
 			return
@@ -56,7 +63,7 @@ func (p *pages) ReadAt(b []byte, off int64) (int, error) {
 func (p *pages) WriteAt(b []byte, off int64) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.each(off, int64(len(b)), func(page *[pageSize]byte, index, from, to, done int64) {
+	p.eachPage(off, int64(len(b)), func(page *[pageSize]byte, index, from, to, done int64) {
 		if page == nil {
 			page = new([pageSize]byte)
 			if p.m == nil {
@@ -72,7 +79,7 @@ func (p *pages) WriteAt(b []byte, off int64) (int, error) {
 func (p *pages) Zero(off, n int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.each(off, n, func(page *[pageSize]byte, index, from, to, _ int64) {
+	p.eachPage(off, n, func(page *[pageSize]byte, index, from, to, _ int64) {
 		switch {
 		case page == nil:
 		case from == 0 && to == pageSize:
@@ -86,75 +93,53 @@ func (p *pages) Zero(off, n int64) error {
 
 func (p *pages) Close() error { return nil }
 
-// sparseFile is a store in a file.
-type sparseFile struct{ *os.File }
+// file is a store in a file.
+type file struct{ *os.File }
 
-func (f sparseFile) Zero(off, n int64) error {
-	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
-	if !errors.Is(err, unix.EOPNOTSUPP) {
+// IsFile reports whether a store is a file, which can be closed and opened again.
+func IsFile(s Store) bool {
+	_, is := s.(file)
+	return is
+}
+
+// OpenFile opens the store in a file of exactly size bytes, and makes it if it is not
+// there yet.
+func OpenFile(path string, size int64) (Store, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != size {
+		if err = errors.Join(err, f.Truncate(size)); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return file{f}, nil
+}
+
+// Zero punches a hole, or writes zeros where the file system knows no holes.
+func (f file) Zero(off, n int64) error {
+	if err := punchHole(f.File, off, n); !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
 	zero := make([]byte, 1<<20)
 	for ; n > 0; n -= int64(len(zero)) {
 		part := zero[:min(n, int64(len(zero)))]
-		if _, werr := f.WriteAt(part, off); werr != nil {
-			return werr
+		if _, err := f.WriteAt(part, off); err != nil {
+			return err
 		}
 		off += int64(len(part))
 	}
 	return nil
 }
 
-// partition opens a partition, making it if it is not there yet.
-func (t *Tablet) partition(name string) (store, error) {
-	if s := t.open[name]; s != nil {
-		return s, nil
-	}
-	size := t.sizes[name]
-	var s store
-	if t.config.Dir == "" {
-		s = &pages{}
-	} else {
-		f, err := os.OpenFile(filepath.Join(t.config.Dir, t.config.Serial, name+".img"), os.O_RDWR|os.O_CREATE, 0o644)
-		if err != nil {
-			return nil, err
-		}
-		if info, err := f.Stat(); err != nil || info.Size() != size {
-			if err = errors.Join(err, f.Truncate(size)); err != nil {
-				return nil, errors.Join(err, f.Close())
-			}
-		}
-		s = sparseFile{f}
-	}
-	t.open[name] = s
-	return s, nil
-}
-
-// buffer makes an empty download buffer. In a file it has no name.
-func (t *Tablet) buffer() (store, error) {
-	if t.config.Dir == "" {
-		return &pages{}, nil
-	}
-	f, err := os.CreateTemp(t.config.Dir, ".download-")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return sparseFile{f}, nil
-}
-
-// copyRange copies n bytes between stores, in the kernel where both are files.
-func copyRange(dst store, to int64, src store, from, n int64) error {
-	d, ok1 := dst.(sparseFile)
-	s, ok2 := src.(sparseFile)
-	for ok1 && ok2 && n > 0 {
-		k, err := unix.CopyFileRange(int(s.Fd()), &from, int(d.Fd()), &to, int(min(n, 1<<30)), 0)
-		if err != nil || k == 0 {
-			break // by hand, then
-		}
-		n -= int64(k)
+// Copy copies n bytes between stores, in the kernel where both are files.
+func Copy(dst Store, to int64, src Store, from, n int64) error {
+	d, ok1 := dst.(file)
+	s, ok2 := src.(file)
+	if ok1 && ok2 {
+		done := copyInKernel(d.File, to, s.File, from, n)
+		to, from, n = to+done, from+done, n-done
 	}
 	buf := make([]byte, min(n, 1<<20))
 	for n > 0 {

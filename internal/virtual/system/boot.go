@@ -1,12 +1,11 @@
-// This file is what happens after reboot: the check of what was flashed, and the
-// system that comes up, or does not.
+// This file is a boot: the check of what was flashed, and the system that comes up, or
+// does not.
 
-package virtual
+package system
 
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -14,11 +13,46 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"path"
-	"strings"
+	"net"
+	"path/filepath"
+	"sync"
 	"time"
+
+	"github.com/zarya-station/zarya/internal/virtual/device"
 )
+
+// System is the system of one tablet, from boot to boot.
+type System struct {
+	device *device.Device
+	root   *rootfs
+
+	bootID  string // names this boot
+	release []byte // os-release, of wrong-build; nil is that of the image
+
+	restarting sync.Mutex // one restart at a time
+
+	mu         sync.Mutex
+	listener   net.Listener        // guarded by mu; of SSH in this boot
+	closed     bool                // guarded by mu; SSH was closed in this boot
+	powerOff   func(time.Duration) // guarded by mu; turns the tablet off after a time
+	installing []installing        // guarded by mu; packages on their way
+}
+
+// New makes the system of a device, with what earlier runs have written to it.
+func New(d *device.Device) (*System, error) {
+	overlay := ""
+	if d.Config.Dir != "" {
+		overlay = filepath.Join(d.Config.Dir, d.Config.Serial, "overlay.json")
+	}
+	root, err := newRootfs(overlay)
+	if err != nil {
+		return nil, err
+	}
+	return &System{device: d, root: root}, nil
+}
+
+// Forget empties the overlay: what was written to the system is gone.
+func (s *System) Forget() error { return s.root.reset() }
 
 // VBMeta is what the bootloader knows of the partitions it starts: "AVB0", the
 // length of what follows (32 bits, little-endian), and this as JSON.
@@ -51,8 +85,8 @@ func (v VBMeta) Bytes() ([]byte, error) {
 var errBoot = errors.New("does not boot")
 
 // verify compares all that vbmeta names.
-func (t *Tablet) verify(ctx context.Context) error {
-	r, size, err := t.lookup("vbmeta")
+func (s *System) verify(ctx context.Context) error {
+	r, size, err := s.device.Partition("vbmeta")
 	if err != nil {
 		return fmt.Errorf("%w: no vbmeta", errBoot)
 	}
@@ -73,7 +107,7 @@ func (t *Tablet) verify(ctx context.Context) error {
 	}
 	buf := make([]byte, 1<<20)
 	for _, p := range v.Partitions {
-		r, size, err := t.lookup(p.Name)
+		r, size, err := s.device.Partition(p.Name)
 		if err != nil {
 			return fmt.Errorf("%w: no partition %s", errBoot, p.Name)
 		}
@@ -104,134 +138,47 @@ func (t *Tablet) verify(ctx context.Context) error {
 // defaultSlowBoot is slow-boot without its seconds.
 const defaultSlowBoot = time.Minute
 
-// system boots and serves SSH on n at address until the tablet leaves. A tablet
-// that does not boot listens nowhere until ctx ends.
-func (t *Tablet) system(ctx context.Context, n Network, address string) (*leave, error) {
-	t.set(func(s *State) { s.Mode = "booting" })
-	wrong := false
-	err := t.verify(ctx)
-	for i := range t.faults {
-		f := &t.faults[i]
-		if !f.strikes(moment{event: "boot"}) {
-			continue
-		}
-		t.config.Log("fault %s strikes at boot", f.Kind)
+// Run boots and serves SSH where listen listens, until the tablet leaves. A tablet that
+// does not boot listens nowhere until ctx ends.
+func (s *System) Run(ctx context.Context, listen func() (net.Listener, error)) (*device.Departure, error) {
+	s.device.SetMode(device.ModeBooting)
+	err := s.verify(ctx)
+	wrongBuild := false
+	for _, f := range s.device.StrikeAll(device.Moment{Event: "boot"}) {
 		switch f.Kind {
 		case "no-boot":
 			err = fmt.Errorf("%w: as asked", errBoot)
 		case "slow-boot":
-			wait := defaultSlowBoot
-			if f.seconds >= 0 {
-				wait = time.Duration(f.seconds * float64(time.Second))
+			wait, given := f.Duration()
+			if !given {
+				wait = defaultSlowBoot
 			}
-			if perr := pause(ctx, wait); perr != nil {
+			if perr := device.Pause(ctx, wait); perr != nil {
 				return nil, perr
 			}
 		case "wrong-build":
-			wrong = true
+			wrongBuild = true
 		}
 	}
 	if err == nil {
-		err = t.mount(wrong)
+		err = s.mount(wrongBuild)
 	}
 	if errors.Is(err, errBoot) {
-		t.config.Log("%v", err)
-		t.set(func(s *State) { s.Mode = "dead" })
+		s.device.Log("%v", err)
+		s.device.SetMode(device.ModeDead)
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
 	if err != nil {
 		return nil, err
 	}
-	l, err := n.Listen(address)
+	l, err := listen()
 	if err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	defer func() { _ = l.Close() }()
-	t.set(func(s *State) { s.Mode = "system" })
-	t.mu.Lock()
-	t.shut = false
-	t.mu.Unlock()
-	return t.serveSSH(ctx, l)
-}
-
-// mount makes the root file system ready, and what a first boot makes.
-func (t *Tablet) mount(wrong bool) error {
-	s, size, err := t.lookup("system")
-	if err != nil {
-		return fmt.Errorf("%w: no system", errBoot)
-	}
-	if err := t.root.mount(s, size); err != nil {
-		return fmt.Errorf("%w: %w", errBoot, err)
-	}
-	if _, err := t.root.ReadFile("/etc/machine-id"); err != nil {
-		var id [16]byte
-		_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-		if err := t.root.WriteFile("/etc/machine-id", []byte(hex.EncodeToString(id[:])+"\n"), 0o444, 0); err != nil {
-			return fmt.Errorf("%w: no /etc in system", errBoot)
-		}
-	}
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	t.boot = bootID(random)
-	for _, dir := range []string{"/tmp", path.Dir(t.busSocket())} {
-		if err := t.makeFolder(dir, userID); err != nil {
-			return fmt.Errorf("%w: no / in system: %w", errBoot, err)
-		}
-	}
-	if err := t.root.put(t.busSocket(), &node{Mode: fs.ModeSocket | 0o600, UID: userID}); err != nil {
-		return err
-	}
-	release, err := t.root.ReadFile("/etc/os-release")
-	if err != nil {
-		return fmt.Errorf("%w: no /etc/os-release in system", errBoot)
-	}
-	t.release = nil
-	if wrong {
-		var lines []string
-		for line := range strings.Lines(string(release)) {
-			if strings.HasPrefix(line, "VERSION_ID=") {
-				line = "VERSION_ID=0.0.0.1\n"
-			}
-			lines = append(lines, line)
-		}
-		t.release = []byte(strings.Join(lines, ""))
-	}
-	return nil
-}
-
-// synthetic are the files that a kernel makes, and what a fault changes.
-func (t *Tablet) synthetic(name string) ([]byte, bool) {
-	switch name {
-	case "/proc/cmdline":
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		return []byte("root=/dev/mmcblk0p1 androidboot.serialno=" + t.serial + " quiet\n"), true
-	case "/sys/class/power_supply/battery/capacity":
-		if t.lowBattery {
-			return []byte("7\n"), true
-		}
-		return []byte("80\n"), true
-	case "/proc/sys/kernel/random/boot_id":
-		return []byte(t.boot + "\n"), true
-	case "/sys/class/net/wlan0/address":
-		return []byte(t.mac() + "\n"), true
-	case "/sys/block/mmcblk0/size":
-		return []byte("61071360\n"), true // 32 GB, in sectors
-	case "/etc/os-release":
-		if t.release != nil {
-			return t.release, true
-		}
-	}
-	return nil, false
-}
-
-// ReadFile reads a file of the booted system, as root.
-func (t *Tablet) ReadFile(name string) ([]byte, error) { return t.root.ReadFile(name) }
-
-// ReadLink reads a symbolic link of the booted system, as root.
-func (t *Tablet) ReadLink(name string) (string, error) {
-	return (&sftpFiles{t: t}).Readlink(name)
+	s.device.SetMode(device.ModeSystem)
+	return s.serveSSH(ctx, l)
 }

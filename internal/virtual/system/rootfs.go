@@ -2,7 +2,7 @@
 // read only, under an overlay that takes all writes and survives a reboot. Writing
 // or erasing system or userdata empties the overlay, as it would on a device.
 
-package virtual
+package system
 
 import (
 	"encoding/json"
@@ -13,7 +13,6 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -302,10 +301,14 @@ func (r *rootfs) list(name string) ([]string, error) {
 	return slices.Sorted(maps.Keys(names)), nil
 }
 
-// overlayFile is where a tablet keeps its overlay.
-func (c *Config) overlayFile() string {
-	if c.Dir == "" {
-		return ""
+// readLink returns what a link points to.
+func (r *rootfs) readLink(name string) (string, error) {
+	_, n, err := r.walk(name, false)
+	if err == nil && n.Mode&fs.ModeSymlink == 0 {
+		err = os.ErrInvalid
 	}
-	return filepath.Join(c.Dir, c.Serial, "overlay.json")
+	if err != nil {
+		return "", err
+	}
+	return n.Target, nil
 }

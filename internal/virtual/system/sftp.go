@@ -1,7 +1,7 @@
 // This file gives the booted tablet's file system to SFTP, with the rights of the
 // user who asks.
 
-package virtual
+package system
 
 import (
 	"bytes"
@@ -18,16 +18,16 @@ import (
 
 // sftpFiles are the handlers of one session.
 type sftpFiles struct {
-	t   *Tablet
-	uid int
+	system *System
+	uid    int
 }
 
 // maxFile bounds what a host may write into one file, bytes.
 const maxFile = 256 << 20
 
-// may reports whether the user may change what is at name.
-func (h *sftpFiles) may(name string) error {
-	home := "/home/" + h.t.config.Login.User
+// mayChange reports whether the user may change what is at name.
+func (h *sftpFiles) mayChange(name string) error {
+	home := "/home/" + h.system.device.Config.Login.User
 	if name = path.Clean(name); h.uid == 0 || name == home || strings.HasPrefix(name, home+"/") || strings.HasPrefix(name, "/tmp/") {
 		return nil
 	}
@@ -36,23 +36,23 @@ func (h *sftpFiles) may(name string) error {
 
 // Fileread opens a file for reading.
 func (h *sftpFiles) Fileread(r *sftp.Request) (io.ReaderAt, error) {
-	if at, n, err := h.t.root.walk(r.Filepath, true); err == nil && h.uid != 0 && n.UID == 0 && n.Mode.Perm()&0o004 == 0 && at != "" {
+	if at, n, err := h.system.root.walk(r.Filepath, true); err == nil && h.uid != 0 && n.UID == 0 && n.Mode.Perm()&0o004 == 0 && at != "" {
 		return nil, os.ErrPermission
 	}
-	if b, ok := h.t.synthetic(path.Clean(r.Filepath)); ok {
+	if b, ok := h.system.synthetic(path.Clean(r.Filepath)); ok {
 		return bytes.NewReader(b), nil
 	}
-	b, err := h.t.root.ReadFile(r.Filepath)
+	b, err := h.system.root.ReadFile(r.Filepath)
 	return bytes.NewReader(b), err
 }
 
 // Filewrite opens a file for writing. It is there when it is closed.
 func (h *sftpFiles) Filewrite(r *sftp.Request) (io.WriterAt, error) {
-	if err := h.may(r.Filepath); err != nil {
+	if err := h.mayChange(r.Filepath); err != nil {
 		return nil, err
 	}
 	flags := r.Pflags()
-	old, err := h.t.root.ReadFile(r.Filepath)
+	old, err := h.system.root.ReadFile(r.Filepath)
 	switch {
 	case err == nil && flags.Creat && flags.Excl:
 		return nil, os.ErrExist
@@ -62,7 +62,7 @@ func (h *sftpFiles) Filewrite(r *sftp.Request) (io.WriterAt, error) {
 		old = nil
 	}
 	// An empty file at once: a host that is cut off leaves what a device would.
-	if err := h.t.root.WriteFile(r.Filepath, old, 0o644, h.uid); err != nil {
+	if err := h.system.root.WriteFile(r.Filepath, old, 0o644, h.uid); err != nil {
 		return nil, err
 	}
 	return &written{h: h, name: r.Filepath, data: old}, nil
@@ -94,7 +94,7 @@ func (w *written) WriteAt(p []byte, off int64) (int, error) {
 func (w *written) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.h.t.root.WriteFile(w.name, w.data, 0o644, w.h.uid)
+	return w.h.system.root.WriteFile(w.name, w.data, 0o644, w.h.uid)
 }
 
 // Filecmd changes files.
@@ -104,12 +104,12 @@ func (h *sftpFiles) Filecmd(r *sftp.Request) error {
 			continue // what a link points to is not changed
 		}
 		if name != "" {
-			if err := h.may(name); err != nil {
+			if err := h.mayChange(name); err != nil {
 				return err
 			}
 		}
 	}
-	root := h.t.root
+	root := h.system.root
 	switch r.Method {
 	case "Setstat":
 		attr, flags := r.Attributes(), r.AttrFlags()
@@ -156,23 +156,23 @@ func (h *sftpFiles) Filecmd(r *sftp.Request) error {
 // PosixRename replaces what is at the new name.
 func (h *sftpFiles) PosixRename(r *sftp.Request) error {
 	for _, name := range []string{r.Filepath, r.Target} {
-		if err := h.may(name); err != nil {
+		if err := h.mayChange(name); err != nil {
 			return err
 		}
 	}
-	return h.t.root.Rename(r.Filepath, r.Target)
+	return h.system.root.Rename(r.Filepath, r.Target)
 }
 
 // Filelist lists a folder or tells of a file.
 func (h *sftpFiles) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	if r.Method == "List" {
-		names, err := h.t.root.list(r.Filepath)
+		names, err := h.system.root.list(r.Filepath)
 		if err != nil {
 			return nil, err
 		}
 		var infos infoList
 		for _, name := range names {
-			if at, n, err := h.t.root.walk(path.Join(r.Filepath, name), false); err == nil {
+			if at, n, err := h.system.root.walk(path.Join(r.Filepath, name), false); err == nil {
 				infos = append(infos, h.info(at, n))
 			}
 		}
@@ -186,21 +186,14 @@ func (h *sftpFiles) Lstat(r *sftp.Request) (sftp.ListerAt, error) { return h.sta
 
 // Readlink gives what a link points to.
 func (h *sftpFiles) Readlink(name string) (string, error) {
-	_, n, err := h.t.root.walk(name, false)
-	if err == nil && n.Mode&fs.ModeSymlink == 0 {
-		err = os.ErrInvalid
-	}
-	if err != nil {
-		return "", err
-	}
-	return n.Target, nil
+	return h.system.root.readLink(name)
 }
 
 func (h *sftpFiles) stat(name string, follow bool) (sftp.ListerAt, error) {
-	if b, ok := h.t.synthetic(path.Clean(name)); ok {
+	if b, ok := h.system.synthetic(path.Clean(name)); ok {
 		return infoList{fileInfo{path.Base(name), &node{Mode: 0o444}, int64(len(b))}}, nil
 	}
-	at, n, err := h.t.root.walk(name, follow)
+	at, n, err := h.system.root.walk(name, follow)
 	if err != nil {
 		return nil, err
 	}
@@ -252,3 +245,17 @@ func (i fileInfo) Sys() any {
 // Uid and Gid are how pkg/sftp reads the owner on the server's side.
 func (i fileInfo) Uid() uint32 { return uint32(i.n.UID) }
 func (i fileInfo) Gid() uint32 { return uint32(i.n.GID) }
+
+// staysOpen leaves closing to the caller: the exit status comes after the files.
+type staysOpen struct{ io.ReadWriter }
+
+func (staysOpen) Close() error { return nil }
+
+// serveSFTP serves files until the host ends it.
+func (s *System) serveSFTP(rw io.ReadWriter, uid int) {
+	h := &sftpFiles{system: s, uid: uid}
+	server := sftp.NewRequestServer(staysOpen{rw}, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h},
+		sftp.WithStartDirectory("/home/"+s.device.Config.Login.User))
+	_ = server.Serve() // ends with the connection
+	_ = server.Close()
+}

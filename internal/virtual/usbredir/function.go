@@ -1,7 +1,7 @@
 // This file is what a tablet shows itself as on USB in each mode: descriptors (USB 2.0,
 // chapter 9; USB CDC 1.2 and ECM 1.2 for the network).
 
-package virtual
+package usbredir
 
 import (
 	"crypto/sha256"
@@ -9,20 +9,20 @@ import (
 	"fmt"
 )
 
-// usbFunction is one mode's face.
-type usbFunction struct {
+// Function is what a device shows itself as.
+type Function struct {
 	vendor, product uint16
 	class           uint8    // of the device
 	strings         []string // from index 1: maker, product, serial, …
-	speed           uint8
+	speed           Speed
 	settings        bool // its last interface has two, the first without endpoints
 	config          []byte
 	interfaces      [][3]uint8
-	endpoints       []usbEndpoint
+	endpoints       []endpoint
 	notices         [][]byte // that its interrupt endpoint sends once
 }
 
-type usbEndpoint struct {
+type endpoint struct {
 	address, kind, iface, interval uint8
 	packet                         uint16
 	setting                        uint8 // from which setting of its interface on it is there
@@ -42,44 +42,44 @@ const (
 	stringFirst // of what a function adds
 )
 
-func bulkPacket(speed uint8) uint16 {
-	if speed >= redirHigh {
+func bulkPacket(speed Speed) uint16 {
+	if speed >= HighSpeed {
 		return 512
 	}
 	return 64
 }
 
 // bulkPair is the two endpoints through which all functions here speak.
-func (u *usbFunction) bulkPair(iface, setting uint8) []byte {
+func (u *Function) bulkPair(iface, setting uint8) []byte {
 	size := bulkPacket(u.speed)
 	u.endpoints = append(u.endpoints,
-		usbEndpoint{address: bulkOut, kind: 2, iface: iface, packet: size, setting: setting},
-		usbEndpoint{address: bulkIn, kind: 2, iface: iface, packet: size, setting: setting})
+		endpoint{address: bulkOut, kind: 2, iface: iface, packet: size, setting: setting},
+		endpoint{address: bulkIn, kind: 2, iface: iface, packet: size, setting: setting})
 	return []byte{
 		7, 5, bulkOut, 2, byte(size), byte(size >> 8), 0,
 		7, 5, bulkIn, 2, byte(size), byte(size >> 8), 0,
 	}
 }
 
-// vendorFunction is one interface of class ff/42 with two bulk endpoints: fastboot and
+// VendorFunction is one interface of class ff/42 with two bulk endpoints: fastboot and
 // ADB.
-func vendorFunction(vendor, product uint16, serial, name, label string, protocol, speed uint8) *usbFunction {
-	u := &usbFunction{vendor: vendor, product: product, strings: []string{"Huawei", name, serial, label}, speed: speed,
+func VendorFunction(vendor, product uint16, serial, name, label string, protocol uint8, speed Speed) *Function {
+	u := &Function{vendor: vendor, product: product, strings: []string{"Huawei", name, serial, label}, speed: speed,
 		interfaces: [][3]uint8{{0xff, 0x42, protocol}}}
 	u.config = append([]byte{9, 4, 0, 0, 2, 0xff, 0x42, protocol, stringFirst}, u.bulkPair(0, 0)...)
 	return u
 }
 
-// networkFunction is a CDC Ethernet function, as usb-moded makes one of a booted
+// NetworkFunction is a CDC Ethernet function, as usb-moded makes one of a booted
 // tablet. mac is the address of the host's interface.
-func networkFunction(serial, name string, mac [6]byte, speed uint8) *usbFunction {
-	u := &usbFunction{vendor: 0x0525, product: 0xa4a2, class: 2, strings: []string{"Huawei", name, serial, fmt.Sprintf("%X", mac[:])}, speed: speed,
+func NetworkFunction(serial, name string, mac [6]byte, speed Speed) *Function {
+	u := &Function{vendor: 0x0525, product: 0xa4a2, class: 2, strings: []string{"Huawei", name, serial, fmt.Sprintf("%X", mac[:])}, speed: speed,
 		settings: true, interfaces: [][3]uint8{{2, 6, 0}, {10, 0, 0}}}
 	interval := byte(32) // ms at full speed
-	if speed >= redirHigh {
+	if speed >= HighSpeed {
 		interval = 9 // 2^(9-1) microframes, which is 32 ms
 	}
-	u.endpoints = []usbEndpoint{{address: interruptIn, kind: 3, interval: interval, packet: 16}}
+	u.endpoints = []endpoint{{address: interruptIn, kind: 3, interval: interval, packet: 16}}
 	u.config = []byte{
 		9, 4, 0, 0, 1, 2, 6, 0, 0,
 		5, 0x24, 0, 0x20, 0x01, // CDC 1.2
@@ -100,7 +100,7 @@ func networkFunction(serial, name string, mac [6]byte, speed uint8) *usbFunction
 const maxFrame = 1514
 
 // descriptor gives a standard descriptor; nil is none.
-func (u *usbFunction) descriptor(kind, index uint8) []byte {
+func (u *Function) descriptor(kind, index uint8) []byte {
 	switch kind {
 	case 1: // device
 		serial := uint8(stringSerial)
@@ -132,13 +132,13 @@ func (u *usbFunction) descriptor(kind, index uint8) []byte {
 	return nil
 }
 
-// macs are the addresses of both ends of a tablet's network link: the host's and the
+// Addresses returns the hardware addresses of both ends of a tablet's network link: the host's and the
 // tablet's, locally administered.
-func macs(serial string) (host, own [6]byte) {
+func Addresses(serial string) (host, tablet [6]byte) {
 	sum := sha256.Sum256([]byte(serial))
 	copy(host[:], sum[:])
 	host[0] = 0x02
-	own = host
-	own[5] ^= 1
-	return host, own
+	tablet = host
+	tablet[5] ^= 1
+	return host, tablet
 }

@@ -1,0 +1,46 @@
+// This file gives the names of package device, and of what else a tablet's user needs, in
+// one place.
+
+package virtual
+
+import (
+	"github.com/zarya-station/zarya/internal/virtual/device"
+	"github.com/zarya-station/zarya/internal/virtual/system"
+)
+
+// What a tablet is made of, and what can be seen of it.
+type (
+	// Config is what a tablet is made of.
+	Config = device.Config
+	// Family is what is imitated.
+	Family = device.Family
+	// Fault is what goes wrong, and when.
+	Fault = device.Fault
+	// Bus is a wire of limited speed that tablets share.
+	Bus = device.Bus
+	// Login is who may log in to the booted system.
+	Login = device.Login
+	// State is a snapshot of a tablet.
+	State = device.State
+	// Flash is one write to a partition.
+	Flash = device.Flash
+	// VBMeta is the content of the partition vbmeta.
+	VBMeta = system.VBMeta
+	// VBMetaDigests is the digest of one partition in VBMeta.
+	VBMetaDigests = system.VBMetaDigests
+)
+
+// DefaultLogin is the login of a tablet that was given none.
+var DefaultLogin = device.DefaultLogin
+
+// Families returns the names of all families, sorted.
+func Families() []string { return device.Families() }
+
+// FamilyByName finds a family.
+func FamilyByName(name string) (Family, error) { return device.FamilyByName(name) }
+
+// ParseFault reads KIND[=ARG][@WHERE][*N]; see docs/virtual.md.
+func ParseFault(spec string) (Fault, error) { return device.ParseFault(spec) }
+
+// NewBus makes a bus of so many bytes a second.
+func NewBus(bytesPerSecond int64) *Bus { return device.NewBus(bytesPerSecond) }
