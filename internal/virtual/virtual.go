@@ -1,12 +1,8 @@
-// This file gives the names of package device, and of what else a tablet's user needs, in
-// one place.
+// This file gives the names of package device that a tablet's user needs.
 
 package virtual
 
-import (
-	"github.com/zarya-station/zarya/internal/virtual/device"
-	"github.com/zarya-station/zarya/internal/virtual/system"
-)
+import "github.com/zarya-station/zarya/internal/virtual/device"
 
 // What a tablet is made of, and what can be seen of it.
 type (
@@ -25,9 +21,9 @@ type (
 	// Flash is one write to a partition.
 	Flash = device.Flash
 	// VBMeta is the content of the partition vbmeta.
-	VBMeta = system.VBMeta
+	VBMeta = device.VBMeta
 	// VBMetaDigests is the digest of one partition in VBMeta.
-	VBMetaDigests = system.VBMetaDigests
+	VBMetaDigests = device.VBMetaDigests
 )
 
 // DefaultLogin is the login of a tablet that was given none.

@@ -21,7 +21,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/device"
 )
 
 // Options of a set; the zero value is a good one.
@@ -74,7 +74,7 @@ func Build(ctx context.Context, dir string, opt Options) (*Set, error) {
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
 	made := in(filepath.Join(tmp, "set"))
-	var digests virtual.VBMetaDigests                 // of userdata
+	var digests device.VBMetaDigests                  // of userdata
 	if err := os.Mkdir(made.Dir, 0o755); err != nil { //nolint:gosec // as above
 		return nil, err
 	}
@@ -351,7 +351,7 @@ func noise(size int, seed uint64) []byte {
 
 // userdata writes 64 MiB of every kind of chunk, and gives the digest of what is
 // written: all but what is don't-care.
-func userdata(path string, d *virtual.VBMetaDigests) error {
+func userdata(path string, d *device.VBMetaDigests) error {
 	f, err := os.Create(path) //nolint:gosec // our own folder
 	if err != nil {
 		return err
@@ -376,15 +376,15 @@ func userdata(path string, d *virtual.VBMetaDigests) error {
 	w.DontCare(21 * mib / block)
 	w.Raw(raw(noise(mib, 5)))
 	w.CRC32()
-	*d = virtual.VBMetaDigests{Name: "userdata", SHA256: hex.EncodeToString(sum.Sum(nil)),
+	*d = device.VBMetaDigests{Name: "userdata", SHA256: hex.EncodeToString(sum.Sum(nil)),
 		Ranges: [][2]int64{{0, 2 * mib}, {32 * mib, 10 * mib}, {63 * mib, mib}}}
 	return errors.Join(w.Close(), f.Close())
 }
 
 // vbmeta names the digests of the other images, for the tablet to start only what
 // was written whole.
-func vbmeta(made *Set, opt Options, userdata virtual.VBMetaDigests) error {
-	v := virtual.VBMeta{Version: opt.Version}
+func vbmeta(made *Set, opt Options, userdata device.VBMetaDigests) error {
+	v := device.VBMeta{Version: opt.Version}
 	for _, im := range []struct{ name, path string }{{"system", made.System}, {"boot", made.Boot}} {
 		f, err := os.Open(im.path) //nolint:gosec // our own folder
 		if err != nil {
@@ -395,7 +395,7 @@ func vbmeta(made *Set, opt Options, userdata virtual.VBMetaDigests) error {
 		if err = errors.Join(err, f.Close()); err != nil {
 			return err
 		}
-		v.Partitions = append(v.Partitions, virtual.VBMetaDigests{Name: im.name, Ranges: [][2]int64{{0, n}}, SHA256: hex.EncodeToString(sum.Sum(nil))})
+		v.Partitions = append(v.Partitions, device.VBMetaDigests{Name: im.name, Ranges: [][2]int64{{0, n}}, SHA256: hex.EncodeToString(sum.Sum(nil))})
 	}
 	v.Partitions = append(v.Partitions, userdata)
 	b, err := v.Bytes()

@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/device"
 )
 
 const profileText = `# What virtual tablets are made of, and made to be, with the images beside it.
@@ -53,7 +53,7 @@ func profile(s *Set, opt Options) error {
 		}
 		args = append(args, sum)
 	}
-	l := virtual.DefaultLogin
+	l := device.DefaultLogin
 	args = append(args, l.User, l.Password, l.RootPassword, opt.Version)
 	return os.WriteFile(s.Profile, fmt.Appendf(nil, profileText, args...), 0o644) //nolint:gosec // no secret: everybody knows the virtual tablets' passwords
 }

@@ -4,12 +4,9 @@
 package system
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,37 +51,10 @@ func New(d *device.Device) (*System, error) {
 // Forget empties the overlay: what was written to the system is gone.
 func (s *System) Forget() error { return s.root.reset() }
 
-// VBMeta is what the bootloader knows of the partitions it starts: "AVB0", the
-// length of what follows (32 bits, little-endian), and this as JSON.
-type VBMeta struct {
-	Version    string          `json:"version"`
-	Partitions []VBMetaDigests `json:"partitions"`
-}
-
-// VBMetaDigests is the digest of one partition's written ranges.
-type VBMetaDigests struct {
-	Name   string     `json:"name"`
-	Ranges [][2]int64 `json:"ranges"` // offset and length, bytes
-	SHA256 string     `json:"sha256"` // of the ranges, one after the other
-}
-
-const vbmetaMagic = "AVB0"
-
-// Bytes is the partition's content, padded to whole blocks.
-func (v VBMeta) Bytes() ([]byte, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	b := binary.LittleEndian.AppendUint32([]byte(vbmetaMagic), uint32(len(text)))
-	b = append(b, text...)
-	return append(b, make([]byte, (4096-len(b)%4096)%4096)...), nil
-}
-
 // errBoot is why a tablet does not start.
 var errBoot = errors.New("does not boot")
 
-// verify compares all that vbmeta names.
+// verify compares each partition that vbmeta names with its digest.
 func (s *System) verify(ctx context.Context) error {
 	r, size, err := s.device.Partition("vbmeta")
 	if err != nil {
@@ -94,16 +64,9 @@ func (s *System) verify(ctx context.Context) error {
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	n := int64(0)
-	if len(head) > 8 {
-		n = int64(binary.LittleEndian.Uint32(head[4:]))
-	}
-	if !bytes.HasPrefix(head, []byte(vbmetaMagic)) || n > int64(len(head))-8 {
-		return fmt.Errorf("%w: vbmeta is invalid", errBoot)
-	}
-	var v VBMeta
-	if err := json.Unmarshal(head[8:8+n], &v); err != nil || len(v.Partitions) == 0 {
-		return fmt.Errorf("%w: vbmeta is invalid", errBoot)
+	v, err := device.ParseVBMeta(head)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBoot, err)
 	}
 	buf := make([]byte, 1<<20)
 	for _, p := range v.Partitions {

@@ -2,7 +2,7 @@
 // what was flashed is right, and what a host finds there over SSH.
 //
 // [System.Run] is one boot. It compares each partition that vbmeta names with its digest
-// ([VBMeta]), mounts the ext4 image that was flashed, and then serves SSH until a host
+// (device.VBMeta), mounts the ext4 image that was flashed, and then serves SSH until a host
 // restarts the tablet. A tablet that does not boot listens nowhere, as one that hangs at
 // its logo.
 //
