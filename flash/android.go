@@ -62,7 +62,7 @@ func (s *Session) fromAndroid(ctx context.Context, why error) error {
 		err := s.openFastboot(ctx, time.Until(deadline))
 		if !errors.Is(err, ErrAndroid) || time.Now().Add(bootEvery).After(deadline) {
 			told := s.key.Product
-			err = s.same(before, true, err)
+			err = s.verifySameTablet(before, true, err)
 			if told == "" {
 				s.productFrom = androidFrom
 			}

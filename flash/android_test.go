@@ -82,7 +82,7 @@ func TestFromAndroid(t *testing.T) {
 				r := &flash.Runner{Events: events}
 				results := r.Run(t.Context(), []flash.Job{{ID: "1", Target: target, Scope: flash.ScopeFlash, Profile: "p",
 					Require: flash.Requirements{Products: []string{"AGS3-L09"}, MinBattery: 40, Battery: flash.SilenceStops},
-					Steps:   []flash.Step{&flash.WriteImage{Partition: "boot", Image: images["boot"]}}}})
+					Steps:   []flash.Step{flash.WriteImage{Partition: "boot", Image: images["boot"]}.Step()}}})
 				if d := results[0]; d.Result != c.result || !strings.Contains(d.Error, c.says) || d.Result == flash.Fail && d.Hint == "" {
 					t.Errorf("%s: %s (%s)", d.Result, d.Error, d.Hint)
 				}

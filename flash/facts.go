@@ -77,7 +77,7 @@ func Placeholder(serial string) bool { return fastboot.PlaceholderSerial(serial)
 func (s *Session) Changed() bool { return s.changed }
 
 // Restarting says that the system was told to restart; boot is what Booted.Boot said.
-func (s *Session) Restarting(boot string) { s.leaving = boot }
+func (s *Session) Restarting(boot string) { s.oldBootID = boot }
 
 // Rekeyed says which host keys the tablet has from now on, by their fingerprints.
 func (s *Session) Rekeyed(fingerprints []string) { s.hostKey = strings.Join(fingerprints, "\n") }

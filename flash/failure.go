@@ -28,8 +28,8 @@ func (f *Failure) Unwrap() error { return f.Err }
 // ErrStopped is the cause of a job that ended because the operator stopped it.
 var ErrStopped = errors.New("stopped by the operator")
 
-// told is what a device's words mean for a job.
-var told = map[fastboot.Meaning]struct {
+// failureByMeaning is what a device's words mean for a job.
+var failureByMeaning = map[fastboot.Meaning]struct {
 	class Class
 	hint  string
 }{
@@ -76,7 +76,7 @@ func Classify(err error) *Failure {
 	case errors.As(err, &changed):
 		f.Class, f.Hint = ClassStation, "something writes to the image file: let it finish, then flash this tablet again"
 	case errors.As(err, &remote):
-		t, ok := told[remote.Meaning()]
+		t, ok := failureByMeaning[remote.Meaning()]
 		if !ok {
 			t.class, t.hint = ClassDevice, "the tablet refused; its own words are all it tells"
 		}

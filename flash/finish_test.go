@@ -75,15 +75,15 @@ func TestFinish(t *testing.T) {
 				w.plug(ctx, t, &serving, &simTablet{name: "t"}, virtual.Config{Serial: "SNt", Family: family, MaxDownload: 8 << 20,
 					Partitions: map[string]int64{"system": 13 << 20, "boot": 9 << 20, "vbmeta": 64 << 10, "userdata": 1 << 20}})
 				synctest.Wait()
-				steps := []flash.Step{&flash.Erase{Partition: "userdata"}}
+				steps := []flash.Step{flash.Erase{Partition: "userdata"}.Step()}
 				for _, part := range []string{"vbmeta", "boot", "system"} {
-					steps = append(steps, &flash.WriteImage{Partition: part, Image: images[part]})
+					steps = append(steps, flash.WriteImage{Partition: part, Image: images[part]}.Step())
 				}
 				end := &atomic.Bool{}
-				begin := doing{usb.Booted, func() error { end.Store(true); return nil }}
+				begin := doing(usb.Booted, func() error { end.Store(true); return nil })
 				events := flash.NewEvents("sim", func(flash.Event) {})
 				done = (&flash.Runner{Events: events}).Run(ctx, []flash.Job{{ID: "0", Scope: flash.ScopeRun, Boot: time.Minute,
-					Target: finishTarget{simTarget{w, "t"}, end, c.after}, Steps: append(steps, &flash.Reboot{Mode: "system"}, begin, &c.finish),
+					Target: finishTarget{simTarget{w, "t"}, end, c.after}, Steps: append(steps, flash.Reboot{Mode: "system"}.Step(), begin, c.finish.Step()),
 					System: &provision.SSH{User: virtual.DefaultLogin.User, Password: virtual.DefaultLogin.Password, Root: provision.RootDevelSu, RootPassword: virtual.DefaultLogin.RootPassword}}})[0]
 				events.Close()
 				<-time.After(time.Minute) // of the bubble: until it is off

@@ -28,8 +28,8 @@ func (s *Session) hook(ctx context.Context, m Moment, done *JobDone) error {
 	return s.job.Hooks.Call(ctx, m, s, done)
 }
 
-// tell calls a hook that changes nothing.
-func (s *Session) tell(ctx context.Context, m Moment, done *JobDone) {
+// notifyHook calls a hook that changes nothing.
+func (s *Session) notifyHook(ctx context.Context, m Moment, done *JobDone) {
 	if err := s.hook(ctx, m, done); err != nil {
 		s.Warn("hook "+string(m)+": "+err.Error(), "look at the program and its time limit")
 	}

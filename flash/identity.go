@@ -46,7 +46,7 @@ func (s *Session) assign(ctx context.Context) error {
 	if s.runner.Identities == nil {
 		return failf(ClassStation, "give a ledger", "there is no supply of identities")
 	}
-	id, err := s.runner.Identities.Assign(ctx, s.job.Pool, s.own(), s.job.ID)
+	id, err := s.runner.Identities.Assign(ctx, s.job.Pool, s.uniqueSerial(), s.job.ID)
 	var empty *PoolError
 	if errors.As(err, &empty) {
 		s.runner.exhausted.Store(true)
@@ -57,18 +57,18 @@ func (s *Session) assign(ctx context.Context) error {
 	}
 	s.identity = id
 	for _, step := range s.job.Steps {
-		if step.Needs() != usb.Booted {
+		if step.Needs != usb.Booted {
 			continue
 		}
-		if _, err := step.Check(ctx, s); err != nil {
+		if _, err := step.check(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// own is the tablet's serial if it has one of its own.
-func (s *Session) own() string {
+// uniqueSerial is the tablet's serial; "" if it is one that other tablets have too.
+func (s *Session) uniqueSerial() string {
 	if fastboot.PlaceholderSerial(s.key.Serial) {
 		return ""
 	}
@@ -87,7 +87,7 @@ func (s *Session) settle(ctx context.Context, err error) error {
 		if berr := s.runner.Identities.Bind(ctx, s.identity, s.job.ID); berr != nil {
 			return s.runner.unrecorded("identity", berr)
 		}
-	case s.begun && s.own() == "":
+	case s.begun && s.uniqueSerial() == "":
 		if berr := s.runner.Identities.Burn(ctx, s.identity, "the job failed, and its tablet has no serial to know it by"); berr != nil {
 			s.Warn("the identity could not be taken out of use: "+berr.Error(), "take it out with zarya identity burn")
 		}

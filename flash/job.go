@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/usb"
 )
 
 // Key is what a session knows a tablet by. Never the serial alone: some families
@@ -81,44 +80,6 @@ const (
 	SilenceStops
 	SilencePasses
 )
-
-// Step is one action of a job. A step never waits for a reboot, never retries
-// and never outlives its context; it may be shared by jobs and holds no state.
-type Step interface {
-	// Name is the step in events, such as flash:userdata.
-	Name() string
-	// Needs is the mode in which Run is called: usb.Fastboot (any mode that flashes)
-	// or usb.Booted.
-	Needs() usb.Mode
-	// Check compares the step with the tablet before anything is written, in
-	// whatever mode the tablet then is. A verdict of No stops the job with the
-	// verdict's failure.
-	Check(ctx context.Context, s *Session) ([]Verdict, error)
-	// Run does it.
-	Run(ctx context.Context, s *Session) error
-}
-
-// Restartable is a Step that can be run again from its start after the
-// connection failed in its middle, on the same tablet.
-type Restartable interface{ Restartable() }
-
-// Comparable is a Step that can tell, without changing anything, that there is
-// nothing for it to do.
-type Comparable interface {
-	Already(ctx context.Context, s *Session) (bool, error)
-}
-
-// Stamp is a Step that tells whether the booted tablet was flashed with the job's
-// images before.
-type Stamp interface {
-	Flashed(ctx context.Context, s *Session) (bool, error)
-}
-
-// Leaves is a Step after which the tablet restarts.
-type Leaves interface{ Leaves() }
-
-// Sized is a Step that writes a known number of raw bytes.
-type Sized interface{ Bytes() int64 }
 
 // Verdict is what preflight found out about one fact.
 type Verdict struct {

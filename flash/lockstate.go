@@ -29,20 +29,13 @@ type Codes interface {
 // Unlock opens the bootloader with the tablet's own code. It wipes the tablet.
 type Unlock struct{ Codes Codes }
 
-// Name is unlock.
-func (u *Unlock) Name() string { return "unlock" }
+// Step is unlock. It is not restartable: whether a code counted is not known.
+func (u Unlock) Step() Step {
+	return Step{Name: "unlock", Needs: usb.Fastboot, Traits: Traits{Writes: true, Unlocks: true}, Check: u.check, Run: u.run}
+}
 
-// Needs a bootloader.
-func (u *Unlock) Needs() usb.Mode { return usb.Fastboot }
-
-// Writes is true: an unlock wipes.
-func (u *Unlock) Writes() bool { return true }
-
-// Unlocks says that a locked tablet is no reason to stop.
-func (u *Unlock) Unlocks() bool { return true }
-
-// Check looks for a code that may still be tried.
-func (u *Unlock) Check(ctx context.Context, s *Session) ([]Verdict, error) {
+// check looks for a code that may still be tried.
+func (u *Unlock) check(ctx context.Context, s *Session) ([]Verdict, error) {
 	if s.lock == "unlocked" {
 		return nil, nil
 	}
@@ -68,8 +61,8 @@ func (u *Unlock) code(ctx context.Context, s *Session) (string, error) {
 	return code, nil
 }
 
-// Run sends the code once. It is not Restartable: whether a code counted is not known.
-func (u *Unlock) Run(ctx context.Context, s *Session) error {
+// run sends the code once.
+func (u *Unlock) run(ctx context.Context, s *Session) error {
 	if s.lock == "unlocked" {
 		s.Result(StepAlready)
 		return nil
@@ -166,20 +159,13 @@ func (b *Batch) settle(good bool) {
 // is locked.
 type Relock struct{ Batch *Batch }
 
-// Name is relock.
-func (r *Relock) Name() string { return "relock" }
+// Step is relock. Most bootloaders wipe.
+func (r Relock) Step() Step {
+	return Step{Name: "relock", Needs: usb.Fastboot, Traits: Traits{Writes: true}, Run: r.run}
+}
 
-// Needs a bootloader.
-func (r *Relock) Needs() usb.Mode { return usb.Fastboot }
-
-// Writes is true: most bootloaders wipe.
-func (r *Relock) Writes() bool { return true }
-
-// Check has nothing to ask.
-func (r *Relock) Check(context.Context, *Session) ([]Verdict, error) { return nil, nil }
-
-// Run locks it, and asks whether it is.
-func (r *Relock) Run(ctx context.Context, s *Session) error {
+// run locks it, and asks whether it is.
+func (r *Relock) run(ctx context.Context, s *Session) error {
 	wait, cancel := s.untilStop(ctx)
 	defer cancel()
 	first, err := r.Batch.enter(wait, func() {
@@ -209,20 +195,14 @@ func (r *Relock) Run(ctx context.Context, s *Session) error {
 // LockState is a step that leaves the lock as it is, and records why.
 type LockState struct{ Leave, Because string }
 
-// Name is lock-state.
-func (l *LockState) Name() string { return "lock-state:" + l.Leave }
+// Step is lock-state:LEAVE, done in whatever mode the tablet is.
+func (l LockState) Step() Step {
+	already := func(context.Context, *Session) (bool, error) { return true, nil } // nothing is changed
+	return Step{Name: "lock-state:" + l.Leave, Already: already, Run: l.run}
+}
 
-// Needs nothing of the tablet.
-func (l *LockState) Needs() usb.Mode { return "" }
-
-// Check has nothing to ask.
-func (l *LockState) Check(context.Context, *Session) ([]Verdict, error) { return nil, nil }
-
-// Already is true: nothing is changed.
-func (l *LockState) Already(context.Context, *Session) (bool, error) { return true, nil }
-
-// Run holds what the bootloader said before to what is stated.
-func (l *LockState) Run(_ context.Context, s *Session) error {
+// run holds what the bootloader said before to what is stated.
+func (l *LockState) run(_ context.Context, s *Session) error {
 	if s.lock != "" && s.lock != l.Leave {
 		return failf(ClassLocked, "mend finish in the profile, or the tablet", "the bootloader was left %s, and must be %s", s.lock, l.Leave)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/zarya-station/zarya/usb"
 )
 
-// look tells of each step whether there is something for it to do. That there is makes the
-// job a failure of class profile.
-func (s *Session) look(ctx context.Context) error {
+// compareOnly reports for each step whether there is something for it to do. If there is,
+// the job fails with class profile.
+func (s *Session) compareOnly(ctx context.Context) error {
 	verdicts, err := s.facts(ctx)
 	if err != nil {
 		return err
@@ -25,21 +25,21 @@ func (s *Session) look(ctx context.Context) error {
 		}
 	}
 	if s.job.Pool != "" && s.runner.Identities != nil {
-		if s.identity, err = s.runner.Identities.Held(ctx, s.job.Pool, s.own()); err != nil {
+		if s.identity, err = s.runner.Identities.Held(ctx, s.job.Pool, s.uniqueSerial()); err != nil {
 			return err
 		}
 	}
 	var differ []string
 	for _, step := range s.job.Steps {
-		if step.Needs() != usb.Booted {
+		if step.Needs != usb.Booted {
 			continue
 		}
 		if err := s.Stopping(); err != nil {
 			return err
 		}
 		start := time.Now()
-		s.step = step.Name()
-		done, comparable, err := already(ctx, step, s)
+		s.step = step.Name
+		done, comparable, err := step.already(ctx, s)
 		if err != nil && !errors.Is(err, ErrLater) { // a value that only an identity gives
 			return err
 		}

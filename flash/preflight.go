@@ -20,7 +20,7 @@ func (s *Session) preflight(ctx context.Context) error {
 		return err
 	}
 	for _, step := range s.job.Steps {
-		more, err := step.Check(ctx, s)
+		more, err := step.check(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -139,26 +139,10 @@ func (s *Session) battery(ctx context.Context) (Verdict, error) {
 
 // writes reports whether any step changes the tablet's storage.
 func (s *Session) writes() bool {
-	for _, step := range s.job.Steps {
-		if writes(step) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.job.Steps, func(step Step) bool { return step.Writes })
 }
 
-// writes reports whether a step changes partitions.
-func writes(step Step) bool {
-	w, ok := as[interface{ Writes() bool }](step)
-	return ok && w.Writes()
-}
-
-// unlocks reports whether a step opens the lock.
+// unlocks reports whether any step opens the lock.
 func (s *Session) unlocks() bool {
-	for _, step := range s.job.Steps {
-		if u, ok := as[interface{ Unlocks() bool }](step); ok && u.Unlocks() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.job.Steps, func(step Step) bool { return step.Unlocks })
 }

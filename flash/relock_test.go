@@ -18,15 +18,9 @@ import (
 )
 
 // doing is a step made of a function.
-type doing struct {
-	mode usb.Mode
-	do   func() error
+func doing(mode usb.Mode, do func() error) flash.Step {
+	return flash.Step{Name: "doing", Needs: mode, Run: func(context.Context, *flash.Session) error { return do() }}
 }
-
-func (doing) Name() string                                                   { return "doing" }
-func (d doing) Needs() usb.Mode                                              { return d.mode }
-func (doing) Check(context.Context, *flash.Session) ([]flash.Verdict, error) { return nil, nil }
-func (d doing) Run(context.Context, *flash.Session) error                    { return d.do() }
 
 func TestRelockBatch(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -55,7 +49,7 @@ func TestRelockBatch(t *testing.T) {
 				for i := range 3 {
 					st := &simTablet{name: strconv.Itoa(i)}
 					w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family})
-					jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Steps: []flash.Step{&flash.Relock{Batch: batch}, doing{usb.Fastboot, c.after}}})
+					jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Steps: []flash.Step{flash.Relock{Batch: batch}.Step(), doing(usb.Fastboot, c.after)}})
 				}
 				synctest.Wait()
 				events := flash.NewEvents("sim", func(e flash.Event) {

@@ -39,9 +39,9 @@ type Runner struct {
 	Identities  Identities       // nil: none
 	Secrets     *Secrets         // that nothing recorded may show; nil: none
 
-	halt     chan struct{} // closed: the record failed, all jobs stop
-	haltOnce sync.Once
-	spoiled  atomic.Bool // an image is not what it was: no new job begins
+	halt         chan struct{} // closed: the record failed, all jobs stop
+	haltOnce     sync.Once
+	imageChanged atomic.Bool // an image is not what it was: no new job begins
 
 	exhausted atomic.Bool // a pool had no identity
 }
@@ -69,20 +69,20 @@ func (r *Runner) unrecorded(what string, err error) *Failure {
 	return &Failure{Class: ClassStation, Hint: errNotDurable.Hint, Err: err, Message: fmt.Sprintf("the %s could not be recorded: %v", what, err)}
 }
 
-// errSpoiled stops jobs that have not begun to write.
-var errSpoiled = failf(ClassStation, "find out what writes to the images of this station, then start again",
+// errImageChanged stops jobs that have not begun to write.
+var errImageChanged = failf(ClassStation, "find out what writes to the images of this station, then start again",
 	"not begun, because an image was changed while it was sent to another tablet")
 
-// beginning is why no new job should begin, or nil.
-func (r *Runner) beginning() error {
-	if r.spoiled.Load() {
-		return errSpoiled
+// admissionErr is why no new job should begin, or nil.
+func (r *Runner) admissionErr() error {
+	if r.imageChanged.Load() {
+		return errImageChanged
 	}
-	return r.stopping()
+	return r.stopErr()
 }
 
-// stopping is why no new command should begin, or nil.
-func (r *Runner) stopping() error {
+// stopErr is why no new command should begin, or nil.
+func (r *Runner) stopErr() error {
 	if r.NotDurable() {
 		return errNotDurable
 	}
@@ -122,7 +122,7 @@ func (r *Runner) Run(ctx context.Context, jobs []Job) []JobDone {
 }
 
 func (r *Runner) admit(ctx context.Context, s *Session, slots chan struct{}) bool {
-	if ctx.Err() != nil || r.beginning() != nil {
+	if ctx.Err() != nil || r.admissionErr() != nil {
 		return false
 	}
 	select {
@@ -133,7 +133,7 @@ func (r *Runner) admit(ctx context.Context, s *Session, slots chan struct{}) boo
 	}
 	select {
 	case slots <- struct{}{}:
-		if r.spoiled.Load() { // by the job that made room
+		if r.imageChanged.Load() { // by the job that made room
 			<-slots
 			return false
 		}
@@ -175,7 +175,7 @@ func (s *Session) run(ctx context.Context) (done JobDone) {
 	if done.Result != Pass && done.Result != Compliant {
 		moment = HookFailed
 	}
-	s.tell(context.WithoutCancel(ctx), moment, &done)
+	s.notifyHook(context.WithoutCancel(ctx), moment, &done)
 	return done
 }
 
@@ -183,12 +183,12 @@ func (s *Session) run(ctx context.Context) (done JobDone) {
 func (s *Session) names() []string {
 	names := make([]string, len(s.job.Steps))
 	for i, step := range s.job.Steps {
-		names[i] = step.Name()
+		names[i] = step.Name
 	}
 	return names
 }
 
-// plan chooses what is done to a tablet of which it is known what it is.
+// plan selects the steps for the identified tablet.
 func (s *Session) plan() error {
 	if s.job.Plan == nil {
 		return nil
@@ -208,15 +208,15 @@ func (s *Session) skip() JobDone {
 		Hint: "nothing was written", Retryable: true}
 	if s.runner.NotDurable() {
 		done.Class, done.Error = ClassStation, errNotDurable.Message
-	} else if s.runner.spoiled.Load() {
-		done.Class, done.Error, done.Hint = ClassStation, errSpoiled.Message, errSpoiled.Hint
+	} else if s.runner.imageChanged.Load() {
+		done.Class, done.Error, done.Hint = ClassStation, errImageChanged.Message, errImageChanged.Hint
 	}
 	s.emit(done)
 	return done
 }
 
-// stopped reports whether a job was cut off by the operator. That he has to press keys
-// is a failure.
+// stopped reports whether the operator stopped the job. Manual entry into fastboot, which
+// has class operator too, counts as a failure, not as an interruption.
 func stopped(err error) bool {
 	return errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)
 }
@@ -276,7 +276,7 @@ func (s *Session) work(ctx context.Context) error {
 		return err
 	}
 	if s.job.Check {
-		return s.look(ctx)
+		return s.compareOnly(ctx)
 	}
 	if s.mode == usb.Booted && (s.job.Scope == ScopeRun || s.temporary()) {
 		if err := s.phase("compare", func() error { return s.compare(ctx) }); err != nil || s.compliant {
@@ -286,13 +286,13 @@ func (s *Session) work(ctx context.Context) error {
 	if err := s.phase("preflight", func() error { return s.preflight(ctx) }); err != nil {
 		return err
 	}
-	if s.runner.spoiled.Load() {
-		return errSpoiled
+	if s.runner.imageChanged.Load() {
+		return errImageChanged
 	}
 	if err := s.phase("identity", func() error { return s.assign(ctx) }); err != nil {
 		return err
 	}
-	if err := s.phase("hook", func() error { return s.before(ctx) }); err != nil {
+	if err := s.phase("hook", func() error { return s.runBeforeHook(ctx) }); err != nil {
 		return err
 	}
 	s.begun = true
@@ -310,8 +310,8 @@ func (s *Session) work(ctx context.Context) error {
 	return nil
 }
 
-// before calls the station's program, which may refuse.
-func (s *Session) before(ctx context.Context) error {
+// runBeforeHook calls the station's program, which may refuse.
+func (s *Session) runBeforeHook(ctx context.Context) error {
 	err := s.hook(ctx, HookBefore, nil)
 	if err != nil && ctx.Err() == nil {
 		err = &Failure{Class: ClassStation, Err: err, Message: "hook before: " + err.Error() + "; nothing was written", Hint: "the station's own program refuses: look at what it says"}
@@ -335,29 +335,26 @@ func (s *Session) phase(name string, do func() error) error {
 
 // perform runs one step, again from its start if that is safe.
 func (s *Session) perform(ctx context.Context, step Step) error {
-	var size int64
-	if z, ok := as[Sized](step); ok {
-		size = z.Bytes()
-	}
+	size := step.Bytes()
 	start := time.Now()
 	retries := 0
 	if err := s.Stopping(); err != nil {
 		return err
 	}
-	s.step, s.moved, s.outcome, s.writing = step.Name(), 0, StepOK, writes(step)
+	s.step, s.stepBytes, s.outcome, s.writing = step.Name, 0, StepOK, step.Writes
 	s.emit(StepStarted{Step: s.step, Bytes: size})
 	for {
-		err := step.Run(ctx, s)
+		err := step.run(ctx, s)
 		if err != nil {
-			if again := s.again(ctx, step, err, &retries); again == nil {
+			if still := s.recoverStep(ctx, step, err, &retries); still == nil {
 				continue
-			} else if errors.Is(again, ErrStopped) || ctx.Err() != nil {
-				err = again
+			} else if errors.Is(still, ErrStopped) || ctx.Err() != nil {
+				err = still
 			} else {
-				err = Classify(again)
+				err = Classify(still)
 			}
 			if errors.As(err, new(*image.ChangedError)) {
-				s.runner.spoiled.Store(true)
+				s.runner.imageChanged.Store(true)
 			}
 		}
 		done := StepDone{Step: s.step, Seconds: time.Since(start).Seconds(), Result: s.outcome}
@@ -366,7 +363,7 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 			done.Result = StepFail
 		} else {
 			if done.Result != StepSkipped {
-				done.Bytes = max(size, s.moved)
+				done.Bytes = max(size, s.stepBytes)
 			}
 			s.bytes += done.Bytes
 		}
@@ -380,11 +377,11 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 	}
 }
 
-// again brings the same tablet back after a failure of the wire; nil means that
+// recoverStep brings the same tablet back after a failure of the wire; nil means that
 // the step can be run again.
-func (s *Session) again(ctx context.Context, step Step, err error, retries *int) error {
+func (s *Session) recoverStep(ctx context.Context, step Step, err error, retries *int) error {
 	class := Classify(err).Class
-	if _, ok := as[Restartable](step); !ok || *retries >= maxRetries || ctx.Err() != nil {
+	if !step.Restartable || *retries >= maxRetries || ctx.Err() != nil {
 		return err
 	}
 	if class != ClassCable && class != ClassTimeout {
@@ -400,10 +397,10 @@ func (s *Session) again(ctx context.Context, step Step, err error, retries *int)
 	}
 	*retries++
 	s.attempt++
-	s.emit(Retry{Step: step.Name(), Message: err.Error(), Class: class})
-	s.tell(ctx, HookReplug, nil)
+	s.emit(Retry{Step: step.Name, Message: err.Error(), Class: class})
+	s.notifyHook(ctx, HookReplug, nil)
 	if cerr := s.reconnect(ctx, reconnectFor); cerr != nil {
-		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) || errors.Is(cerr, errExchanged) || final(cerr) {
+		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) || errors.Is(cerr, errExchanged) || isPermanent(cerr) {
 			return cerr
 		}
 		return &Failure{Class: class, Hint: Classify(err).Hint, Err: err,
@@ -495,7 +492,7 @@ func pause(ctx context.Context, deadline time.Time, target Target, patience time
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	if final(err) {
+	if isPermanent(err) {
 		return false, err
 	}
 	if time.Now().Add(reconnectEvery).After(deadline) {

@@ -39,7 +39,7 @@ type Session struct {
 	noFill       bool // this bootloader does not know FILL chunks
 	step         string
 	bytes        int64 // raw bytes written by finished steps
-	moved        int64 // raw bytes of the step, all its slots together
+	stepBytes    int64 // raw bytes of the step, all its slots together
 	lastProgress time.Time
 	outcome      StepResult // of the step under way
 	lock         string     // locked, unlocked; "" when not told
@@ -47,7 +47,7 @@ type Session struct {
 	identity     *Identity  // nil until it is assigned
 	found        map[string]string
 	unique       map[string]bool
-	leaving      string // the run of the system that must end, as Booted.Boot names it
+	oldBootID    string // the run of the system that must end, as Booted.Boot names it
 	begun        bool   // the intent is recorded: something may be written
 	proof        *Batch // for which this tablet goes first
 	changed      bool   // a step changed something
@@ -80,7 +80,7 @@ func (s *Session) Warn(message, hint string) { s.emit(Warning{Message: message, 
 // included.
 func (s *Session) Progress(p Progress) {
 	now := time.Now()
-	s.moved = p.Done
+	s.stepBytes = p.Done
 	if p.Done < p.Total && now.Sub(s.lastProgress) < progressEvery {
 		return
 	}
@@ -91,7 +91,7 @@ func (s *Session) Progress(p Progress) {
 
 // Stopping returns why no further command should begin: ErrStopped once the
 // operator asked to stop. A step calls it between commands.
-func (s *Session) Stopping() error { return s.runner.stopping() }
+func (s *Session) Stopping() error { return s.runner.stopErr() }
 
 func (s *Session) emit(b Body) {
 	s.runner.Events.Emit(Event{Job: s.job.ID, Where: s.where, Attempt: s.attempt, Body: b})

@@ -228,9 +228,9 @@ func simulate(t *testing.T, w *world) {
 	drain, hard, cancel := w.operator(rnd, 8, 20*time.Second)
 	var jobs []flash.Job
 	steps := []flash.Step{
-		&flash.WriteImage{Partition: "boot", Image: w.images["boot"]},
-		&flash.WriteImage{Partition: "system", Image: w.images["system"]},
-		&flash.Reboot{Mode: "bootloader"},
+		flash.WriteImage{Partition: "boot", Image: w.images["boot"]}.Step(),
+		flash.WriteImage{Partition: "system", Image: w.images["system"]}.Step(),
+		flash.Reboot{Mode: "bootloader"}.Step(),
 	}
 	var wire *flash.Wire
 	if rnd.IntN(2) == 0 {

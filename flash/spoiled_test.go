@@ -51,7 +51,7 @@ func TestSpoiledImage(t *testing.T) {
 			st := &simTablet{name: strconv.Itoa(i)}
 			w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 64 << 10, Partitions: map[string]int64{"system": 1 << 20}})
 			jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash,
-				Steps: []flash.Step{&flash.WriteImage{Partition: "system", Image: im}}})
+				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}})
 		}
 		synctest.Wait()
 		events := flash.NewEvents("sim", func(flash.Event) {})

@@ -22,34 +22,26 @@ type WriteImage struct {
 	Userspace bool // only fastbootd knows the partition
 }
 
-// Name is flash:PARTITION.
-func (f *WriteImage) Name() string { return "flash:" + f.Partition }
+// Step is flash:PARTITION.
+func (f WriteImage) Step() Step {
+	return Step{Name: "flash:" + f.Partition, Needs: usb.Fastboot, Traits: Traits{Writes: true, Restartable: true},
+		Partition: f.Partition, Image: &f, Check: f.check, Run: f.run}
+}
 
-// Needs a bootloader.
-func (f *WriteImage) Needs() usb.Mode { return usb.Fastboot }
-
-// Bytes is what one copy of the image writes, expanded and without don't-care.
-func (f *WriteImage) Bytes() int64 { return f.Image.Written() }
-
-// Writes is true.
-func (f *WriteImage) Writes() bool { return true }
-
-// Restartable says that an image can be sent again from its start.
-func (f *WriteImage) Restartable() {}
-
-// Check asks whether the partition is there and large enough, and whether the
+// check asks whether the partition is there and large enough, and whether the
 // image can be cut for this tablet.
-func (f *WriteImage) Check(ctx context.Context, s *Session) ([]Verdict, error) {
+func (f *WriteImage) check(ctx context.Context, s *Session) ([]Verdict, error) {
 	if f.Userspace {
 		there, err := s.client.IsUserspace(ctx)
 		if err != nil || there != fastboot.Yes {
 			return nil, err // checked when the tablet is there
 		}
 	}
-	return f.check(ctx, s)
+	return f.fits(ctx, s)
 }
 
-func (f *WriteImage) check(ctx context.Context, s *Session) ([]Verdict, error) {
+// fits is check on a tablet that knows the partition.
+func (f *WriteImage) fits(ctx context.Context, s *Session) ([]Verdict, error) {
 	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
 	if err != nil {
 		return nil, err
@@ -103,9 +95,9 @@ func (f *WriteImage) pieces(ctx context.Context, s *Session) (*image.Pieces, err
 	return nil, &Failure{Class: ClassImage, Message: err.Error(), Err: err, Hint: "see --sparse, and the tablet's max-download-size"}
 }
 
-// Run sends the pieces, each followed by its own flash command. A bootloader that does
+// run sends the pieces, each followed by its own flash command. A bootloader that does
 // not know a kind of chunk gets the image once more, from its start, without FILL.
-func (f *WriteImage) Run(ctx context.Context, s *Session) error {
+func (f *WriteImage) run(ctx context.Context, s *Session) error {
 	if f.Userspace {
 		if err := f.arrived(ctx, s); err != nil {
 			return err
@@ -131,7 +123,7 @@ func (f *WriteImage) write(ctx context.Context, s *Session) error {
 		return err
 	}
 	copies := int64(len(partitions))
-	p := Progress{Total: f.Bytes() * copies, WireTotal: pieces.WireBytes() * copies}
+	p := Progress{Total: f.Image.Written() * copies, WireTotal: pieces.WireBytes() * copies}
 	for _, partition := range partitions {
 		if err := f.resize(ctx, s, partition); err != nil {
 			return err
@@ -164,7 +156,7 @@ func (f *WriteImage) arrived(ctx context.Context, s *Session) error {
 	if there != fastboot.Yes {
 		return failf(ClassDevice, "does this model have userspace fastboot? leave @fastbootd out if not", "the tablet does not say that it is in fastbootd, where %s is written", f.Partition)
 	}
-	verdicts, err := f.check(ctx, s)
+	verdicts, err := f.fits(ctx, s)
 	for _, v := range verdicts {
 		if err == nil && v.Answer == fastboot.No {
 			err = v.Fail
@@ -210,7 +202,7 @@ func (f *WriteImage) flush(ctx context.Context, s *Session) error {
 	_, err := s.client.Getvar(ctx, "parallel-download-flash")
 	var remote *fastboot.RemoteError
 	if errors.As(err, &remote) {
-		return &fastboot.RemoteError{Command: f.Name() + " (told late)", Message: remote.Message}
+		return &fastboot.RemoteError{Command: "flash:" + f.Partition + " (told late)", Message: remote.Message}
 	}
 	return err
 }
@@ -252,26 +244,20 @@ var Slots = []string{"current", "other", "all", "a", "b"}
 // Erase empties one partition.
 type Erase struct{ Partition, Slot string }
 
-// Name is erase:PARTITION.
-func (e *Erase) Name() string { return "erase:" + e.Partition }
+// Step is erase:PARTITION.
+func (e Erase) Step() Step {
+	return Step{Name: "erase:" + e.Partition, Needs: usb.Fastboot, Traits: Traits{Writes: true, Restartable: true},
+		Partition: e.Partition, Check: e.check, Run: e.run}
+}
 
-// Needs a bootloader.
-func (e *Erase) Needs() usb.Mode { return usb.Fastboot }
-
-// Writes is true.
-func (e *Erase) Writes() bool { return true }
-
-// Restartable says that erasing twice is erasing.
-func (e *Erase) Restartable() {}
-
-// Check finds the slots.
-func (e *Erase) Check(ctx context.Context, s *Session) ([]Verdict, error) {
+// check finds the slots.
+func (e *Erase) check(ctx context.Context, s *Session) ([]Verdict, error) {
 	_, err := slotted(ctx, s.client, e.Partition, e.Slot)
 	return nil, err
 }
 
-// Run erases.
-func (e *Erase) Run(ctx context.Context, s *Session) error {
+// run erases.
+func (e *Erase) run(ctx context.Context, s *Session) error {
 	partitions, err := slotted(ctx, s.client, e.Partition, e.Slot)
 	if err != nil {
 		return err
@@ -291,14 +277,13 @@ func (e *Erase) Run(ctx context.Context, s *Session) error {
 // Reboot sends the tablet to a mode and does not wait for it.
 type Reboot struct{ Mode string }
 
-// Name is reboot:MODE.
-func (r *Reboot) Name() string { return "reboot:" + r.Mode }
+// Step is reboot:MODE.
+func (r Reboot) Step() Step {
+	return Step{Name: "reboot:" + r.Mode, Needs: usb.Fastboot, Traits: Traits{Reboots: true}, Check: r.check, Run: r.run}
+}
 
-// Needs a bootloader.
-func (r *Reboot) Needs() usb.Mode { return usb.Fastboot }
-
-// Check refuses a mode that is not known.
-func (r *Reboot) Check(context.Context, *Session) ([]Verdict, error) {
+// check refuses a mode that is not known.
+func (r *Reboot) check(context.Context, *Session) ([]Verdict, error) {
 	for _, m := range fastboot.RebootModes {
 		if r.Mode == m {
 			return nil, nil
@@ -307,11 +292,8 @@ func (r *Reboot) Check(context.Context, *Session) ([]Verdict, error) {
 	return nil, failf(ClassProfile, "known are "+strings.Join(fastboot.RebootModes, ", "), "there is no mode %q to reboot to", r.Mode)
 }
 
-// Leaves says that the tablet restarts.
-func (r *Reboot) Leaves() {}
-
-// Run sends it.
-func (r *Reboot) Run(ctx context.Context, s *Session) error {
+// run sends it.
+func (r *Reboot) run(ctx context.Context, s *Session) error {
 	if err := s.client.Reboot(ctx, r.Mode); err != nil {
 		return fmt.Errorf("reboot to %s: %w", r.Mode, err)
 	}

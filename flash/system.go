@@ -52,45 +52,41 @@ const (
 	defaultBoot   = 10 * time.Minute
 )
 
-// arrive is the step that waits for a tablet after a reboot that was commanded.
-type arrive struct {
-	mode usb.Mode
-	same bool // the system stays what it was: its host key too
+// waitForMode is the step that waits for a tablet after a reboot that was commanded. With
+// sameSystem the system stays what it was, its host key too.
+func waitForMode(mode usb.Mode, sameSystem bool) Step {
+	name := "bootloader"
+	if mode == usb.Booted {
+		name = "boot"
+	}
+	return Step{Name: name, Traits: Traits{arrival: true}, Run: func(ctx context.Context, s *Session) error {
+		before := s.key
+		s.disconnect()
+		s.mode = ""
+		if !sameSystem {
+			s.hostKey = ""
+		}
+		if mode == usb.Booted {
+			return s.waitForSystem(ctx, before)
+		}
+		return s.verifySameTablet(before, true, s.openFastboot(ctx, bootloaderFor))
+	}}
 }
 
-func (a *arrive) Name() string {
-	if a.mode == usb.Booted {
-		return "boot"
+// waitForSystem waits until the system that was flashed or restarted lets the job in.
+func (s *Session) waitForSystem(ctx context.Context, before Key) error {
+	window := s.job.Boot
+	if window == 0 {
+		window = defaultBoot
 	}
-	return "bootloader"
-}
-
-func (a *arrive) Needs() usb.Mode { return "" }
-
-func (a *arrive) Check(context.Context, *Session) ([]Verdict, error) { return nil, nil }
-
-func (a *arrive) Run(ctx context.Context, s *Session) error {
-	before := s.key
-	s.disconnect()
-	s.mode = ""
-	if !a.same {
-		s.hostKey = ""
+	if s.job.Words != "" {
+		s.emit(Waiting{For: "operator", Hint: s.job.Words})
 	}
-	if a.mode == usb.Booted {
-		window := s.job.Boot
-		if window == 0 {
-			window = defaultBoot
-		}
-		if s.job.Words != "" {
-			s.emit(Waiting{For: "operator", Hint: s.job.Words})
-		}
-		err := s.same(before, true, s.openRestarted(ctx, window))
-		if err == nil && s.proof != nil {
-			s.proof.settle(true)
-		}
-		return err
+	err := s.verifySameTablet(before, true, s.openRestarted(ctx, window))
+	if err == nil && s.proof != nil {
+		s.proof.settle(true)
 	}
-	return s.same(before, true, s.openFastboot(ctx, bootloaderFor))
+	return err
 }
 
 // withArrivals puts the waits between steps that need different modes, and after
@@ -100,25 +96,22 @@ func withArrivals(steps []Step) []Step {
 	var mode usb.Mode
 	restarted := false // the system, by a step of its own
 	for _, step := range steps {
-		if needs := step.Needs(); needs != mode && needs != "" {
+		if step.Needs != mode && step.Needs != "" {
 			if len(out) > 0 {
-				out = append(out, &arrive{needs, restarted && needs == usb.Booted})
+				out = append(out, waitForMode(step.Needs, restarted && step.Needs == usb.Booted))
 			}
-			mode, restarted = needs, false
+			mode, restarted = step.Needs, false
 		}
 		out = append(out, step)
-		if _, ok := as[Leaves](step); ok {
-			mode, restarted = "", step.Needs() == usb.Booted
+		if step.Reboots {
+			mode, restarted = "", step.Needs == usb.Booted
 		}
 	}
 	return out
 }
 
-// anywhere reports whether a step is done in whatever mode the tablet is.
-func anywhere(step Step) bool {
-	_, waits := step.(*arrive)
-	return step.Needs() == "" && !waits
-}
+// modeIndependent reports whether the step is done in whatever mode the tablet is.
+func (st Step) modeIndependent() bool { return st.Needs == "" && !st.arrival }
 
 // errExchanged is another tablet in the place of the job's.
 var errExchanged = errors.New("another tablet came back")
@@ -132,8 +125,8 @@ func (k Key) sighting() usb.Sighting {
 	return s
 }
 
-// same compares the tablet that came back with the one that left.
-func (s *Session) same(before Key, commanded bool, err error) error {
+// verifySameTablet compares the tablet that came back with the one that left.
+func (s *Session) verifySameTablet(before Key, commanded bool, err error) error {
 	if err != nil {
 		return err
 	}
@@ -163,24 +156,24 @@ func (s *Session) reconnect(ctx context.Context, patience time.Duration) error {
 	before := s.key
 	s.disconnect()
 	if s.mode == usb.Booted {
-		return s.same(before, false, s.openBooted(ctx, patience))
+		return s.verifySameTablet(before, false, s.openBooted(ctx, patience))
 	}
-	return s.same(before, false, s.openFastboot(ctx, patience))
+	return s.verifySameTablet(before, false, s.openFastboot(ctx, patience))
 }
 
-// greeted is a connection whose first bytes were read to see what they are.
-type greeted struct {
+// peekedConn is a connection whose first bytes were read to see what they are.
+type peekedConn struct {
 	net.Conn
 	head []byte
 }
 
-func (g *greeted) Read(p []byte) (int, error) {
-	if len(g.head) > 0 {
-		n := copy(p, g.head)
-		g.head = g.head[n:]
+func (c *peekedConn) Read(p []byte) (int, error) {
+	if len(c.head) > 0 {
+		n := copy(p, c.head)
+		c.head = c.head[n:]
 		return n, nil
 	}
-	return g.Conn.Read(p)
+	return c.Conn.Read(p)
 }
 
 const sshGreeting = "SSH-"
@@ -204,7 +197,7 @@ func (s *Session) dialSystem(ctx context.Context, patience time.Duration) (net.C
 	switch {
 	case err == nil && string(head) == sshGreeting:
 		_ = conn.SetReadDeadline(time.Time{})
-		return &greeted{conn, head}, nil
+		return &peekedConn{conn, head}, nil
 	case err == nil:
 		err = fmt.Errorf("it says %q, which is not SSH", head)
 	case n == 0 && ctx.Err() == nil:
@@ -214,8 +207,8 @@ func (s *Session) dialSystem(ctx context.Context, patience time.Duration) (net.C
 	return nil, err
 }
 
-// final reports whether another try to reach the tablet is of no use.
-func final(err error) bool {
+// isPermanent reports whether another try to reach the tablet is of no use.
+func isPermanent(err error) bool {
 	var failure *Failure
 	return errors.As(err, &failure) && failure.Class != ClassCable && failure.Class != ClassTimeout
 }
@@ -260,7 +253,7 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 		if wait.Err() != nil {
 			return context.Cause(wait)
 		}
-		if final(err) {
+		if isPermanent(err) {
 			return err
 		}
 		if time.Now().Add(bootEvery).After(deadline) {
@@ -283,12 +276,12 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 func (s *Session) openRestarted(ctx context.Context, window time.Duration) error {
 	deadline := time.Now().Add(window)
 	for {
-		if err := s.openBooted(ctx, time.Until(deadline).Round(time.Second)); err != nil || s.leaving == "" {
+		if err := s.openBooted(ctx, time.Until(deadline).Round(time.Second)); err != nil || s.oldBootID == "" {
 			return err
 		}
 		now, err := s.booted.Boot(ctx)
-		if err != nil || now != s.leaving {
-			s.leaving = ""
+		if err != nil || now != s.oldBootID {
+			s.oldBootID = ""
 			return err
 		}
 		s.disconnect()
@@ -311,7 +304,7 @@ func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
 	deadline := time.Now().Add(patience)
 	for listen := listenFor; ; {
 		err := s.tryBooted(wait, listen)
-		if err == nil || final(err) {
+		if err == nil || isPermanent(err) {
 			return err
 		}
 		try, cancel := context.WithTimeout(wait, ConnectTimeout)
@@ -333,10 +326,7 @@ func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
 
 // temporary reports whether a job does something that it takes back.
 func (s *Session) temporary() bool {
-	return slices.ContainsFunc(s.job.Steps, func(step Step) bool {
-		g, ok := step.(*Guarded)
-		return ok && g.Temporary
-	})
+	return slices.ContainsFunc(s.job.Steps, func(step Step) bool { return step.Temporary })
 }
 
 // compare finds out whether a booted tablet is as the job would leave it. If its
@@ -354,9 +344,9 @@ func (s *Session) compare(ctx context.Context) error {
 	}
 	flashed, all := s.job.Scope == ScopeProvision, true
 	for _, step := range s.job.Steps {
-		if stamp, ok := as[Stamp](step); ok {
+		if step.Flashed != nil {
 			var err error
-			if flashed, err = stamp.Flashed(ctx, s); err != nil {
+			if flashed, err = step.Flashed(ctx, s); err != nil {
 				return err
 			}
 		}
@@ -369,15 +359,15 @@ func (s *Session) compare(ctx context.Context) error {
 		}
 		s.disconnect()
 		s.mode, s.hostKey = "", ""
-		return s.same(before, true, s.openFastboot(ctx, bootloaderFor))
+		return s.verifySameTablet(before, true, s.openFastboot(ctx, bootloaderFor))
 	}
 	if err := s.assign(ctx); err != nil {
 		return err
 	}
-	left := slices.DeleteFunc(slices.Clone(s.job.Steps), func(step Step) bool { return step.Needs() != usb.Booted && !anywhere(step) })
+	left := slices.DeleteFunc(slices.Clone(s.job.Steps), func(step Step) bool { return step.Needs != usb.Booted && !step.modeIndependent() })
 	s.job.Steps = withArrivals(left)
 	for _, step := range left {
-		done, comparable, err := already(ctx, step, s)
+		done, comparable, err := step.already(ctx, s)
 		if err != nil {
 			return err
 		}

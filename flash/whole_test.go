@@ -85,19 +85,19 @@ func wholeSteps(images map[string]*image.Image) []flash.Step {
 			return strings.ReplaceAll(format, "%", s.Key().Serial), nil
 		}
 	}
-	steps := []flash.Step{&flash.Erase{Partition: "userdata"}}
+	steps := []flash.Step{flash.Erase{Partition: "userdata"}.Step()}
 	for _, part := range []string{"vbmeta", "boot", "system"} {
-		steps = append(steps, &flash.WriteImage{Partition: part, Image: images[part]})
+		steps = append(steps, flash.WriteImage{Partition: part, Image: images[part]}.Step())
 	}
-	steps = append(steps, &flash.Reboot{Mode: "system"},
+	steps = append(steps, flash.Reboot{Mode: "system"}.Step(),
 		provision.Hostname(is("tab-%")), provision.Timezone(is("Europe/Moscow")),
 		provision.File(provision.FileOptions{To: "/etc/census/big.conf", Content: is(strings.Repeat("% was here\n", 3000)), Mode: 0o640, Root: true}),
-		&provision.Exec{Argv: []provision.Value{is("/bin/true")}, Program: "/bin/true", Timeout: time.Minute},
-		&provision.Fact{Fact: "os-release.VERSION_ID", Is: is("5.1.0.100")})
+		provision.Exec{Argv: []provision.Value{is("/bin/true")}, Program: "/bin/true", Timeout: time.Minute}.Step(),
+		provision.Fact{Fact: "os-release.VERSION_ID", Is: is("5.1.0.100")}.Step())
 	for _, part := range []string{"vbmeta", "boot", "system"} {
-		steps = append(steps, &provision.Digest{Partition: part, Size: images[part].Size(), SHA256: strings.TrimPrefix(images[part].Digest(), "sha256:")})
+		steps = append(steps, provision.Digest{Partition: part, Size: images[part].Size(), SHA256: strings.TrimPrefix(images[part].Digest(), "sha256:")}.Step())
 	}
-	return append(steps, provision.NewStamp("these images\n"))
+	return append(steps, provision.Stamp("these images\n"))
 }
 
 var errOther = errors.New("it is another")

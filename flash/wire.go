@@ -29,9 +29,9 @@ type turn struct {
 	comes chan struct{}
 }
 
-// take waits for a place. waits is called first if there is none; a lower order comes
-// first. Without an error, give must follow.
-func (w *Wire) take(ctx context.Context, order int, waits func(), stop func() error) error {
+// acquire waits for a place. waits is called first if there is none; a lower order comes
+// first. Without an error, release must follow.
+func (w *Wire) acquire(ctx context.Context, order int, waits func(), stop func() error) error {
 	w.mu.Lock()
 	if w.busy < w.width {
 		w.busy++
@@ -55,7 +55,7 @@ func (w *Wire) take(ctx context.Context, order int, waits func(), stop func() er
 	}
 	w.mu.Unlock()
 	if i < 0 { // it came at the same moment
-		w.give()
+		w.release()
 	}
 	if err := stop(); err != nil {
 		return err
@@ -63,8 +63,8 @@ func (w *Wire) take(ctx context.Context, order int, waits func(), stop func() er
 	return context.Cause(ctx)
 }
 
-// give lets the next one through.
-func (w *Wire) give() {
+// release lets the next one through.
+func (w *Wire) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.waiting) == 0 {
@@ -95,7 +95,7 @@ func (s *Session) download(ctx context.Context, send func() error) error {
 		}
 		cancel()
 	}()
-	err := w.take(waiting, s.order, func() {
+	err := w.acquire(waiting, s.order, func() {
 		if !s.waited {
 			s.waited = true
 			s.emit(Waiting{For: "admission", Hint: "tablets before it use the same wire"})
@@ -104,6 +104,6 @@ func (s *Session) download(ctx context.Context, send func() error) error {
 	if err != nil {
 		return err
 	}
-	defer w.give()
+	defer w.release()
 	return send()
 }

@@ -57,7 +57,7 @@ func TestWire(t *testing.T) {
 				w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 128 << 10, Bus: bus,
 					WriteRate: 2_000_000, Partitions: map[string]int64{"system": 1 << 20}})
 				jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Wire: wire,
-					Steps: []flash.Step{&flash.WriteImage{Partition: "system", Image: im}}})
+					Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}})
 			}
 			synctest.Wait()
 			start := time.Now()

@@ -114,7 +114,7 @@ func (a *app) flash(o flashOptions, prepare func(context.Context) (*recipe.Direc
 	}
 	defer work.Close()
 	if o.reboot != "" {
-		work.Steps = append(work.Steps, &flash.Reboot{Mode: o.reboot})
+		work.Steps = append(work.Steps, flash.Reboot{Mode: o.reboot}.Step())
 	}
 	if o.dryRun {
 		return a.showPlan(targets, work)
@@ -261,10 +261,8 @@ func (a *app) showPlan(targets []target, work *recipe.Direct) error {
 	for _, t := range targets {
 		it := item{Target: t.String(), Images: work.Infos()}
 		for _, s := range work.Steps {
-			it.Steps = append(it.Steps, s.Name())
-			if z, ok := s.(flash.Sized); ok {
-				it.Bytes += z.Bytes()
-			}
+			it.Steps = append(it.Steps, s.Name)
+			it.Bytes += s.Bytes()
 		}
 		items = append(items, it)
 	}
@@ -272,7 +270,7 @@ func (a *app) showPlan(targets []target, work *recipe.Direct) error {
 		return a.document("plan", items)
 	}
 	for _, s := range work.Steps {
-		fmt.Fprintln(a.stdout, s.Name())
+		fmt.Fprintln(a.stdout, s.Name)
 	}
 	for _, im := range work.Infos() {
 		fmt.Fprintf(a.stdout, "%s: %s, %d bytes, %s\n", im.Partition, im.File, im.Size, im.Digest)

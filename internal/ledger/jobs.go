@@ -62,7 +62,7 @@ func (l *Ledger) Intent(job flash.Job, where flash.Where) error {
 		b.Run = l.run.id
 	}
 	for _, s := range job.Steps {
-		b.Steps = append(b.Steps, s.Name())
+		b.Steps = append(b.Steps, s.Name)
 	}
 	if l.run != nil {
 		l.run.open.Store(job.ID, true)

@@ -51,12 +51,12 @@ func (tablet) Dial(context.Context, int) (net.Conn, error) { return nil, io.EOF 
 
 // record writes the four entries of one job that passes.
 func record(l *Ledger, id, place string) error {
-	job := flash.Job{ID: id, Target: tablet(place), Scope: flash.ScopeFlash, Steps: []flash.Step{&flash.Erase{Partition: "a"}, &flash.Erase{Partition: "b"}}}
+	job := flash.Job{ID: id, Target: tablet(place), Scope: flash.ScopeFlash, Steps: []flash.Step{flash.Erase{Partition: "a"}.Step(), flash.Erase{Partition: "b"}.Step()}}
 	if err := l.Intent(job, job.Target.Where()); err != nil {
 		return err
 	}
 	for _, s := range job.Steps {
-		if err := l.Step(job, flash.StepDone{Step: s.Name(), Seconds: 0.25, Result: flash.StepOK}); err != nil {
+		if err := l.Step(job, flash.StepDone{Step: s.Name, Seconds: 0.25, Result: flash.StepOK}); err != nil {
 			return err
 		}
 	}

@@ -148,20 +148,15 @@ type Digest struct {
 	SHA256    string // of those bytes, lower-case hexadecimal
 }
 
-// Name is check:PARTITION.
-func (d *Digest) Name() string { return "check:" + d.Partition }
+// Step is check:PARTITION. There is nothing to compare before the partition is written; it
+// can be read again.
+func (d Digest) Step() flash.Step {
+	return flash.Step{Name: "check:" + d.Partition, Needs: usb.Booted, Traits: flash.Traits{Restartable: true, Verifies: true},
+		Run: d.run, Already: d.already}
+}
 
-// Needs a booted tablet.
-func (d *Digest) Needs() usb.Mode { return usb.Booted }
-
-// Restartable says that a partition can be read again.
-func (d *Digest) Restartable() {}
-
-// Check has nothing to compare before the partition is written.
-func (d *Digest) Check(context.Context, *flash.Session) ([]flash.Verdict, error) { return nil, nil }
-
-// Already reports whether the partition holds the image.
-func (d *Digest) Already(ctx context.Context, s *flash.Session) (bool, error) {
+// already reports whether the partition holds the image.
+func (d *Digest) already(ctx context.Context, s *flash.Session) (bool, error) {
 	got, err := d.read(ctx, s)
 	return err == nil && got == d.SHA256, err
 }
@@ -179,8 +174,8 @@ func (d *Digest) read(ctx context.Context, s *flash.Session) (string, error) {
 	return clean(sum), nil
 }
 
-// Run fails if the partition does not hold the image.
-func (d *Digest) Run(ctx context.Context, s *flash.Session) error {
+// run fails if the partition does not hold the image.
+func (d *Digest) run(ctx context.Context, s *flash.Session) error {
 	got, err := d.read(ctx, s)
 	if err == nil && got != d.SHA256 {
 		err = failf(flash.ClassDevice, "the tablet's storage did not keep what was written: flash it once more, then send it for repair",

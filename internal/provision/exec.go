@@ -23,14 +23,13 @@ type Exec struct {
 	Creates string // not run if this path is there; "" for none
 }
 
-// Name is exec:PROGRAM.
-func (e *Exec) Name() string { return "exec:" + path.Base(e.Program) }
+// Step is exec:PROGRAM.
+func (e Exec) Step() flash.Step {
+	return flash.Step{Name: "exec:" + path.Base(e.Program), Needs: usb.Booted, Check: e.check, Run: e.run, Already: e.already}
+}
 
-// Needs a booted tablet.
-func (e *Exec) Needs() usb.Mode { return usb.Booted }
-
-// Check makes the arguments.
-func (e *Exec) Check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
+// check makes the arguments.
+func (e *Exec) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
 	_, err := e.argv(ctx, s)
 	return nil, later(err)
 }
@@ -47,9 +46,9 @@ func (e *Exec) argv(ctx context.Context, s *flash.Session) ([]string, error) {
 	return argv, nil
 }
 
-// Already is true for a program that only checks and is content, and for one whose
+// already is true for a program that only checks and is content, and for one whose
 // result is there.
-func (e *Exec) Already(ctx context.Context, s *flash.Session) (bool, error) {
+func (e *Exec) already(ctx context.Context, s *flash.Session) (bool, error) {
 	if e.Creates != "" {
 		return client(s).exists(ctx, e.Creates, e.Root)
 	}
@@ -72,10 +71,10 @@ func (e *Exec) once(ctx context.Context, s *flash.Session) (int, string, error) 
 	return status, errs, err
 }
 
-// Run runs it.
-func (e *Exec) Run(ctx context.Context, s *flash.Session) error {
+// run runs it.
+func (e *Exec) run(ctx context.Context, s *flash.Session) error {
 	if e.Creates != "" {
-		if there, err := e.Already(ctx, s); err != nil || there {
+		if there, err := e.already(ctx, s); err != nil || there {
 			s.Result(flash.StepAlready)
 			return err
 		}

@@ -24,17 +24,14 @@ type Fact struct {
 	Unique   bool  // no other tablet of the ledger has it
 }
 
-// Name is check:FACT.
-func (f *Fact) Name() string { return "check:" + f.Fact }
+// Step is check:FACT. A question can be asked again.
+func (f Fact) Step() flash.Step {
+	return flash.Step{Name: "check:" + f.Fact, Needs: usb.Booted, Traits: flash.Traits{Restartable: true, Verifies: true},
+		Check: f.check, Run: f.run, Already: f.already}
+}
 
-// Needs a booted tablet.
-func (f *Fact) Needs() usb.Mode { return usb.Booted }
-
-// Restartable says that a question can be asked again.
-func (f *Fact) Restartable() {}
-
-// Check makes the values.
-func (f *Fact) Check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
+// check makes the values.
+func (f *Fact) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
 	for _, v := range []Value{f.Is, f.IsNot} {
 		if v == nil {
 			continue
@@ -122,14 +119,14 @@ func luhn(number string) bool {
 	return n > 1 && sum%10 == 0
 }
 
-// Already reports whether it holds.
-func (f *Fact) Already(ctx context.Context, s *flash.Session) (bool, error) {
+// already reports whether it holds.
+func (f *Fact) already(ctx context.Context, s *flash.Session) (bool, error) {
 	wrong, err := f.wrong(ctx, s)
 	return err == nil && wrong == "", err
 }
 
-// Run fails if it does not hold.
-func (f *Fact) Run(ctx context.Context, s *flash.Session) error {
+// run fails if it does not hold.
+func (f *Fact) run(ctx context.Context, s *flash.Session) error {
 	wrong, err := f.wrong(ctx, s)
 	switch {
 	case err != nil:
@@ -146,26 +143,18 @@ func (f *Fact) Run(ctx context.Context, s *flash.Session) error {
 	return failf(flash.ClassDevice, "look at the tablet, and at the check in the profile", "%s", wrong)
 }
 
-// Self reads what names this tablet alone, and fails if there is none: its serial, the
-// system's machine-id and host key, and the address of its Wi-Fi where it has one. The
-// ledger holds them to those of all other tablets when the job passes.
-type Self struct{}
+// Self is the step check:self. It reads what names this tablet alone, and fails if there is
+// none: its serial, the system's machine-id and host key, and the address of its Wi-Fi
+// where it has one. The ledger holds them to those of all other tablets when the job
+// passes.
+func Self() flash.Step {
+	return flash.Step{Name: "check:self", Needs: usb.Booted, Traits: flash.Traits{Restartable: true, Verifies: true},
+		Run: readSelf, Already: hasSelf}
+}
 
-// Name is check:self.
-func (Self) Name() string { return "check:self" }
-
-// Needs a booted tablet.
-func (Self) Needs() usb.Mode { return usb.Booted }
-
-// Restartable says that questions can be asked again.
-func (Self) Restartable() {}
-
-// Check has nothing to ask.
-func (Self) Check(context.Context, *flash.Session) ([]flash.Verdict, error) { return nil, nil }
-
-// Already reports whether they are there.
-func (Self) Already(ctx context.Context, s *flash.Session) (bool, error) {
-	err := Self{}.Run(ctx, s)
+// hasSelf reports whether they are there.
+func hasSelf(ctx context.Context, s *flash.Session) (bool, error) {
+	err := readSelf(ctx, s)
 	var failure *flash.Failure
 	if errors.As(err, &failure) && failure.Class == flash.ClassIdentity {
 		return false, nil
@@ -173,8 +162,8 @@ func (Self) Already(ctx context.Context, s *flash.Session) (bool, error) {
 	return err == nil, err
 }
 
-// Run reads them.
-func (Self) Run(ctx context.Context, s *flash.Session) error {
+// readSelf reads them.
+func readSelf(ctx context.Context, s *flash.Session) error {
 	for _, fact := range []string{"usb-serial", "machine-id", "host-key", "wifi-mac"} {
 		got, err := client(s).fact(ctx, fact)
 		switch {

@@ -30,27 +30,22 @@ const (
 	lookEvery  = 500 * time.Millisecond
 )
 
-// Name is finish.
-func (f *Finish) Name() string {
+// Step is developer-mode:disabled, power:off, or both.
+func (f Finish) Step() flash.Step {
+	name := "developer-mode:disabled"
 	switch {
 	case f.Disable == nil:
-		return "power:off"
+		name = "power:off"
 	case f.Power:
-		return "developer-mode:disabled,power:off"
+		name += ",power:off"
 	}
-	return "developer-mode:disabled"
+	return flash.Step{Name: name, Needs: usb.Booted, Run: f.run}
 }
 
-// Needs a booted tablet.
-func (f *Finish) Needs() usb.Mode { return usb.Booted }
-
-// Check has nothing to ask.
-func (f *Finish) Check(context.Context, *flash.Session) ([]flash.Verdict, error) { return nil, nil }
-
-// Run closes the way. A cut is no failure: what counts is what a new connection meets.
+// run closes the way. A cut is no failure: what counts is what a new connection meets.
 // That developer mode is off is shown by the tablet's own refusal, while it is on; that
 // the power is off, by any end of its answers.
-func (f *Finish) Run(ctx context.Context, s *flash.Session) error {
+func (f *Finish) run(ctx context.Context, s *flash.Session) error {
 	c := client(s)
 	deadline := time.Now().Add(closedFor)
 	if f.Power {

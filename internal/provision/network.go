@@ -54,7 +54,7 @@ func config(ssid string) string {
 
 // Step is the setting: connman's file of the network, and the certificate beside it.
 func (w *WiFi) Step() flash.Step {
-	return files("wifi:"+w.Label, w.files, nil)
+	return files("wifi:"+w.Label, w.files, nil).Step()
 }
 
 func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
@@ -115,7 +115,7 @@ func RemoveWiFi(ssids []string) flash.Step {
 
 // Remove takes files away.
 func Remove(name string, paths []string) flash.Step {
-	return &setting{
+	return (&setting{
 		name: name,
 		want: func(context.Context, *flash.Session) (string, error) { return "", nil },
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
@@ -139,7 +139,7 @@ func Remove(name string, paths []string) flash.Step {
 			}
 			return nil
 		},
-	}
+	}).Step()
 }
 
 // Certificate is a CA certificate and its file's name.
@@ -187,7 +187,7 @@ func CA(certificates []Certificate) flash.Step {
 		}
 		return got, nil
 	}
-	return base
+	return base.Step()
 }
 
 // unwrapped is PEM without its line breaks.
@@ -231,7 +231,7 @@ func AuthorizedKeys(login string, keys []Value) flash.Step {
 		}
 		return string(f.data), lack, nil
 	}
-	return &setting{
+	return (&setting{
 		name: "authorized-keys:" + login,
 		want: func(ctx context.Context, s *flash.Session) (string, error) {
 			_, err := parse(ctx, s)
@@ -251,7 +251,7 @@ func AuthorizedKeys(login string, keys []Value) flash.Step {
 			}
 			return client(s).write(ctx, file, []byte(have+strings.Join(lack, "\n")+"\n"), 0o600, login == "root")
 		},
-	}
+	}).Step()
 }
 
 // RemoveKeys takes SSH keys away from the login: those whose comment or fingerprint is
@@ -276,7 +276,7 @@ func RemoveKeys(login string, names []string) flash.Step {
 		}
 		return keep, gone, nil
 	}
-	return &setting{
+	return (&setting{
 		name: "remove:keys",
 		want: func(context.Context, *flash.Session) (string, error) { return "", nil },
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
@@ -290,7 +290,7 @@ func RemoveKeys(login string, names []string) flash.Step {
 			}
 			return client(s).write(ctx, file, []byte(strings.Join(keep, "")), 0o600, login == "root")
 		},
-	}
+	}).Step()
 }
 
 // home is the folder of a login.

@@ -21,7 +21,7 @@ var hostnameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9
 // Hostname is the tablet's name, in /etc/hostname: RFC 1123's form of one label.
 func Hostname(value Value) flash.Step {
 	want := value.valid(form(hostnameForm.MatchString, "a hostname has up to 63 letters, digits and dashes", "a hostname"))
-	return &setting{
+	return (&setting{
 		name: "hostname", want: want,
 		get: in(func(ctx context.Context, c *Client) (string, error) { return c.fact(ctx, "hostname") }),
 		set: func(ctx context.Context, s *flash.Session) error {
@@ -31,7 +31,7 @@ func Hostname(value Value) flash.Step {
 			}
 			return client(s).write(ctx, "/etc/hostname", []byte(v+"\n"), 0o644, true)
 		},
-	}
+	}).Step()
 }
 
 const (
@@ -44,7 +44,7 @@ var zoneForm = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
 // Timezone is the tablet's time zone, by its name in the zone database.
 func Timezone(value Value) flash.Step {
 	want := value.valid(form(zoneForm.MatchString, "write a zone as Europe/Moscow", "a time zone"))
-	return &setting{
+	return (&setting{
 		name: "timezone", want: want,
 		get: in(func(ctx context.Context, c *Client) (string, error) { return c.fact(ctx, "timezone") }),
 		set: func(ctx context.Context, s *flash.Session) error {
@@ -61,7 +61,7 @@ func Timezone(value Value) flash.Step {
 			}
 			return client(s).link(ctx, zoneinfo+v, localtime)
 		},
-	}
+	}).Step()
 }
 
 // localeFile is where the user's session gets its language from (Sailfish, Aurora).
@@ -73,7 +73,7 @@ var localeForm = regexp.MustCompile(`^[A-Za-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)
 // lines stay.
 func Locale(value Value) flash.Step {
 	want := value.valid(form(localeForm.MatchString, "write a locale as ru_RU.UTF-8", "a locale"))
-	return &setting{
+	return (&setting{
 		name: "locale", want: want,
 		get: in(func(ctx context.Context, c *Client) (string, error) { return c.fact(ctx, "locale") }),
 		set: func(ctx context.Context, s *flash.Session) error {
@@ -95,7 +95,7 @@ func Locale(value Value) flash.Step {
 			}
 			return client(s).write(ctx, localeFile, []byte(text), 0o644, true)
 		},
-	}
+	}).Step()
 }
 
 // FileOptions is a file on the tablet.
@@ -115,7 +115,7 @@ func File(o FileOptions) flash.Step {
 	return files(o.Name, func(ctx context.Context, s *flash.Session) ([]wanted, error) {
 		v, err := o.Content.of(ctx, s)
 		return []wanted{{o.To, []byte(v), o.Mode, o.Root}}, err
-	}, nil)
+	}, nil).Step()
 }
 
 // wanted is one file as it should be.
@@ -178,27 +178,18 @@ func files(name string, want func(context.Context, *flash.Session) ([]wanted, er
 // stampPath is where a finished job leaves what it flashed.
 const stampPath = "/var/lib/zarya/stamp"
 
-// NewStamp is the last step of a run: it leaves text on the tablet that names the
-// images, so that the next run knows that they are there.
-func NewStamp(text string) flash.Step {
-	return &stamp{File(FileOptions{To: stampPath, Content: Literal(text), Mode: 0o644, Root: true}).(*setting), text}
-}
-
-type stamp struct {
-	*setting
-	text string
-}
-
-// Name is stamp.
-func (t *stamp) Name() string { return "stamp" }
-
-// Flashed reports whether the stamp of these images is there.
-func (t *stamp) Flashed(ctx context.Context, s *flash.Session) (bool, error) {
-	f, err := client(s).read(ctx, stampPath, false)
-	if errors.Is(err, errNoFile) || errors.Is(err, fs.ErrPermission) {
-		return false, nil
+// Stamp is the last step of a run: it leaves text on the tablet that names the images, so
+// that the next run knows that they are there.
+func Stamp(text string) flash.Step {
+	step := File(FileOptions{Name: "stamp", To: stampPath, Content: Literal(text), Mode: 0o644, Root: true})
+	step.Flashed = func(ctx context.Context, s *flash.Session) (bool, error) {
+		f, err := client(s).read(ctx, stampPath, false)
+		if errors.Is(err, errNoFile) || errors.Is(err, fs.ErrPermission) {
+			return false, nil
+		}
+		return err == nil && bytes.Equal(f.data, []byte(text)), err
 	}
-	return err == nil && bytes.Equal(f.data, []byte(t.text)), err
+	return step
 }
 
 // timeFor is how long a file may take: at least 100 kB/s.

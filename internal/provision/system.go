@@ -39,14 +39,14 @@ const pollEvery = 500 * time.Millisecond
 
 // Install brings a package to its version.
 func Install(p Package) flash.Step {
-	return &setting{
+	return (&setting{
 		name: "package:" + p.Name,
 		want: func(context.Context, *flash.Session) (string, error) { return p.Version, nil },
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
 			return client(s).version(ctx, p.Name)
 		},
 		set: func(ctx context.Context, s *flash.Session) error { return p.install(ctx, client(s)) },
-	}
+	}).Step()
 }
 
 // version is that of an installed package; "" is none.
@@ -171,7 +171,7 @@ func (c *Client) sessionBus(ctx context.Context) (string, error) {
 
 // Dconf is one key of the user's settings. The value is in GVariant's text form.
 func Dconf(key string, value Value) flash.Step {
-	return &setting{
+	return (&setting{
 		name: "dconf:" + key, want: value.of,
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
 			bus, err := client(s).sessionBus(ctx)
@@ -193,7 +193,7 @@ func Dconf(key string, value Value) flash.Step {
 			_, err = client(s).do(ctx, commandDconfWrite(bus, key, v))
 			return err
 		},
-	}
+	}).Step()
 }
 
 // Bus is a call on one of the tablet's buses.
@@ -206,14 +206,13 @@ type Bus struct {
 	Changes                   bool // it changes the tablet
 }
 
-// Name is dbus:METHOD.
-func (b *Bus) Name() string { return "dbus:" + b.Method }
+// Step is dbus:METHOD.
+func (b Bus) Step() flash.Step {
+	return flash.Step{Name: "dbus:" + b.Method, Needs: usb.Booted, Check: b.check, Run: b.run, Already: b.already}
+}
 
-// Needs a booted tablet.
-func (b *Bus) Needs() usb.Mode { return usb.Booted }
-
-// Check makes the arguments.
-func (b *Bus) Check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
+// check makes the arguments.
+func (b *Bus) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
 	_, _, err := b.made(ctx, s)
 	return nil, later(err)
 }
@@ -232,8 +231,8 @@ func (b *Bus) made(ctx context.Context, s *flash.Session) (args []string, is str
 	return args, is, err
 }
 
-// Already is true for a call that only asks, and is content.
-func (b *Bus) Already(ctx context.Context, s *flash.Session) (bool, error) {
+// already is true for a call that only asks, and is content.
+func (b *Bus) already(ctx context.Context, s *flash.Session) (bool, error) {
 	if b.Changes {
 		return false, nil
 	}
@@ -263,8 +262,8 @@ func (b *Bus) call(ctx context.Context, s *flash.Session) error {
 	return err
 }
 
-// Run calls it.
-func (b *Bus) Run(ctx context.Context, s *flash.Session) error {
+// run calls it.
+func (b *Bus) run(ctx context.Context, s *flash.Session) error {
 	if err := b.call(ctx, s); err != nil {
 		return err
 	}
@@ -278,7 +277,7 @@ func (b *Bus) Run(ctx context.Context, s *flash.Session) error {
 // Unit brings a unit of systemd to a state: enabled, disabled, masked.
 func Unit(unit, state string) flash.Step {
 	verb := map[string]string{"enabled": "enable", "disabled": "disable", "masked": "mask"}[state]
-	return &setting{
+	return (&setting{
 		name: "unit:" + unit,
 		want: func(context.Context, *flash.Session) (string, error) { return state, nil },
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
@@ -304,7 +303,7 @@ func Unit(unit, state string) flash.Step {
 			_, err := client(s).do(ctx, commandUnit(verb, unit))
 			return err
 		},
-	}
+	}).Step()
 }
 
 // madePath is where it is kept what was made new on this tablet.
@@ -349,7 +348,7 @@ func Regenerate(what []string) flash.Step {
 		b, _ := json.Marshal(m) // a struct of texts
 		return string(b)
 	}
-	return &setting{
+	return (&setting{
 		name: "regenerate",
 		want: func(context.Context, *flash.Session) (string, error) { return "as made", nil },
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
@@ -388,7 +387,7 @@ func Regenerate(what []string) flash.Step {
 			s.Rekeyed(now.HostKeys)
 			return s.Reopen(ctx)
 		},
-	}
+	}).Step()
 }
 
 func (c *Client) newMachineID(ctx context.Context) (string, error) {
@@ -471,30 +470,21 @@ func Wizard(login string) flash.Step {
 	for _, name := range wizards {
 		all = append(all, wanted{path.Join(home(login), name), nil, 0o644, login == "root"})
 	}
-	return files("wizard", func(context.Context, *flash.Session) ([]wanted, error) { return all, nil }, nil)
+	return files("wizard", func(context.Context, *flash.Session) ([]wanted, error) { return all, nil }, nil).Step()
 }
 
 // Reboot restarts the system, and is followed by its coming back. Always does so even if
 // this job has changed nothing.
 type Reboot struct{ Always bool }
 
-// Name is reboot.
-func (r *Reboot) Name() string { return "reboot" }
+// Step is reboot. There is nothing to do while nothing was changed.
+func (r Reboot) Step() flash.Step {
+	return flash.Step{Name: "reboot", Needs: usb.Booted, Traits: flash.Traits{Reboots: true}, Run: r.run,
+		Already: func(context.Context, *flash.Session) (bool, error) { return !r.Always, nil }}
+}
 
-// Needs a booted tablet.
-func (r *Reboot) Needs() usb.Mode { return usb.Booted }
-
-// Leaves says that the tablet restarts.
-func (r *Reboot) Leaves() {}
-
-// Check has nothing to ask.
-func (r *Reboot) Check(context.Context, *flash.Session) ([]flash.Verdict, error) { return nil, nil }
-
-// Already is true while nothing was changed.
-func (r *Reboot) Already(context.Context, *flash.Session) (bool, error) { return !r.Always, nil }
-
-// Run sends it.
-func (r *Reboot) Run(ctx context.Context, s *flash.Session) error {
+// run sends it.
+func (r *Reboot) run(ctx context.Context, s *flash.Session) error {
 	if !r.Always && !s.Changed() {
 		s.Result(flash.StepAlready)
 		return nil

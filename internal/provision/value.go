@@ -49,24 +49,20 @@ type setting struct {
 	set func(ctx context.Context, s *flash.Session) error
 }
 
-// Name is the step in events.
-func (t *setting) Name() string { return t.name }
+// Step is the setting as a step: it can be made again, and compared.
+func (t *setting) Step() flash.Step {
+	return flash.Step{Name: t.name, Needs: usb.Booted, Traits: flash.Traits{Restartable: true}, Check: t.check, Run: t.run, Already: t.already}
+}
 
-// Needs a booted tablet.
-func (t *setting) Needs() usb.Mode { return usb.Booted }
-
-// Restartable says that a setting can be made again.
-func (t *setting) Restartable() {}
-
-// Check makes the value, so that a profile that has none for this tablet stops the
+// check makes the value, so that a profile that has none for this tablet stops the
 // job before anything is written.
-func (t *setting) Check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
+func (t *setting) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, error) {
 	_, err := t.want(ctx, s)
 	return nil, later(err)
 }
 
-// Already compares without changing.
-func (t *setting) Already(ctx context.Context, s *flash.Session) (bool, error) {
+// already compares without changing.
+func (t *setting) already(ctx context.Context, s *flash.Session) (bool, error) {
 	want, err := t.want(ctx, s)
 	if err != nil {
 		return false, err
@@ -75,9 +71,9 @@ func (t *setting) Already(ctx context.Context, s *flash.Session) (bool, error) {
 	return err == nil && got == want, err
 }
 
-// Run makes the setting, if it is not made, and reads it back.
-func (t *setting) Run(ctx context.Context, s *flash.Session) error {
-	already, err := t.Already(ctx, s)
+// run makes the setting, if it is not made, and reads it back.
+func (t *setting) run(ctx context.Context, s *flash.Session) error {
+	already, err := t.already(ctx, s)
 	if err != nil {
 		return explain(t.name, err)
 	}
@@ -91,7 +87,7 @@ func (t *setting) Run(ctx context.Context, s *flash.Session) error {
 	if err := t.set(ctx, s); err != nil {
 		return explain(t.name, err)
 	}
-	already, err = t.Already(ctx, s)
+	already, err = t.already(ctx, s)
 	if err != nil {
 		return explain(t.name, err)
 	}

@@ -19,7 +19,7 @@ import (
 
 func (r *Recipe) checkStep(v *variant, c profiles.Check) (plannedStep, error) {
 	if c.Fact != "" {
-		n := note(&provision.Fact{Fact: c.Fact, Is: r.value(c.Is), IsNot: r.value(c.IsNot), Min: c.Min, Max: c.Max, Luhn: c.Valid == "luhn", Unique: c.Unique == "ledger"}, "", c.Is)
+		n := note(provision.Fact{Fact: c.Fact, Is: r.value(c.Is), IsNot: r.value(c.IsNot), Min: c.Min, Max: c.Max, Luhn: c.Valid == "luhn", Unique: c.Unique == "ledger"}.Step(), "", c.Is)
 		var words []string
 		if c.Is != nil {
 			words = append(words, "is %")
@@ -50,7 +50,7 @@ func (r *Recipe) checkStep(v *variant, c profiles.Check) (plannedStep, error) {
 	if err != nil {
 		return plannedStep{}, problem.New(problem.Invalid, "check another partition, or flash this one from a raw image", "checks: %s: %w", c.Partition, err)
 	}
-	return note(&provision.Digest{Partition: c.Partition, Size: im.Size(), SHA256: sum}, "sha256:"+sum), nil
+	return note(provision.Digest{Partition: c.Partition, Size: im.Size(), SHA256: sum}.Step(), "sha256:"+sum), nil
 }
 
 // image is the open image for a partition.
@@ -86,7 +86,7 @@ func stamp(steps []flash.Step) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "zarya stamp 1")
 	for _, s := range steps {
-		if w, ok := flash.As[*flash.WriteImage](s); ok {
+		if w := s.Image; w != nil {
 			fmt.Fprintf(&b, "%s %s %s\n", w.Partition, cmp.Or(w.Slot, "current"), w.Image.Digest())
 		}
 	}
@@ -95,7 +95,7 @@ func stamp(steps []flash.Step) string {
 
 // finishSteps are what cuts the way into the tablet, and what is done just before.
 func (r *Recipe) finishSteps(v *variant) {
-	var last *provision.Finish
+	var last *provision.Finish // nil: the way in stays open
 	login := r.profile.SSH.User
 	for _, s := range r.profile.Finish {
 		switch {
@@ -113,7 +113,7 @@ func (r *Recipe) finishSteps(v *variant) {
 				}
 			}
 		case s.LockState != nil:
-			v.add(note(&flash.LockState{Leave: s.LockState.Leave, Because: s.LockState.Because}, s.LockState.Because))
+			v.add(note(flash.LockState{Leave: s.LockState.Leave, Because: s.LockState.Because}.Step(), s.LockState.Because))
 		case s.DeveloperMode != nil:
 			last = &provision.Finish{Disable: provision.DisableDeveloperMode}
 			if len(s.DeveloperMode.Disable) > 0 {
@@ -131,6 +131,6 @@ func (r *Recipe) finishSteps(v *variant) {
 		for _, argv := range last.Disable {
 			words = append(words, strings.Join(argv, " "))
 		}
-		v.add(note(last, strings.Join(words, "; ")))
+		v.add(note(last.Step(), strings.Join(words, "; ")))
 	}
 }

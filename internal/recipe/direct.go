@@ -68,10 +68,10 @@ func (m *Maker) PrepareImages(ctx context.Context, q DirectRequest) (*Direct, er
 		if err := CheckPartition("--erase "+p, name, slot, q.Allow); err != nil {
 			return nil, err
 		}
-		d.Steps = append(d.Steps, &flash.Erase{Partition: name, Slot: cmp.Or(slot, q.Slot)})
+		d.Steps = append(d.Steps, flash.Erase{Partition: name, Slot: cmp.Or(slot, q.Slot)}.Step())
 	}
 	var files []ImageUse
-	var writes []*flash.WriteImage
+	var writes []flash.WriteImage
 	written := map[string]bool{}
 	for _, arg := range q.Images {
 		part, file, ok := strings.Cut(arg, "=")
@@ -87,14 +87,14 @@ func (m *Maker) PrepareImages(ctx context.Context, q DirectRequest) (*Direct, er
 		}
 		written[part] = true
 		files = append(files, ImageUse{Partition: name, File: file})
-		writes = append(writes, &flash.WriteImage{Partition: name, Slot: cmp.Or(slot, q.Slot), Policy: policy})
+		writes = append(writes, flash.WriteImage{Partition: name, Slot: cmp.Or(slot, q.Slot), Policy: policy})
 	}
 	if d.images, err = m.OpenImages(ctx, files); err != nil {
 		return nil, err
 	}
 	for i, w := range writes {
 		w.Image = d.images.Of(files[i])
-		d.Steps = append(d.Steps, w)
+		d.Steps = append(d.Steps, w.Step())
 	}
 	return d, nil
 }
@@ -133,9 +133,9 @@ func bundleWrites(b *bundle.Bundle, opened Images, only []string) (steps []flash
 		}
 		if m.Mode != mode {
 			mode = m.Mode
-			steps = append(steps, &flash.Reboot{Mode: map[string]string{"fastboot": "bootloader", "fastbootd": "fastboot"}[mode]})
+			steps = append(steps, flash.Reboot{Mode: map[string]string{"fastboot": "bootloader", "fastbootd": "fastboot"}[mode]}.Step())
 		}
-		steps = append(steps, &flash.WriteImage{Partition: m.Partition, Slot: m.Slot, Image: im, Policy: image.Auto, Userspace: mode == "fastbootd"})
+		steps = append(steps, flash.WriteImage{Partition: m.Partition, Slot: m.Slot, Image: im, Policy: image.Auto, Userspace: mode == "fastbootd"}.Step())
 	}
 	return steps
 }

@@ -81,7 +81,7 @@ func (m *Maker) OpenImages(ctx context.Context, uses []ImageUse) (Images, error)
 func imageInfos(steps []flash.Step) []flash.ImageInfo {
 	var infos []flash.ImageInfo
 	for _, s := range steps {
-		if w, ok := flash.As[*flash.WriteImage](s); ok {
+		if w := s.Image; w != nil {
 			infos = append(infos, flash.ImageInfo{Partition: w.Partition, File: w.Image.Path(), Digest: w.Image.Digest(), Size: w.Image.Size()})
 		}
 	}

@@ -82,27 +82,22 @@ func (r *Recipe) item(v *variant, w PlanFor) (PlanItem, error) {
 		if err != nil {
 			return it, err
 		}
-		step := PlanStep{Step: s.Name(), Value: value, When: condition(s)}
-		switch s := s.(type) {
-		case *flash.Reboot:
-			if s.Mode == "system" && r.scope == flash.ScopeRun {
-				it.Estimate += planBoot
-			}
-		default:
-			if s.Needs() == usb.Booted {
-				it.Estimate += planSetting
-			}
+		step := PlanStep{Step: s.Name, Value: value, When: s.Because}
+		switch {
+		case s.Needs == usb.Booted:
+			it.Estimate += planSetting
+		case s.Reboots && i+1 < len(v.steps) && v.steps[i+1].Needs == usb.Booted:
+			it.Estimate += planBoot
 		}
-		if write, ok := flash.As[*flash.WriteImage](s); ok {
-			step.Bytes = write.Bytes()
-			if step.Wire, err = wireBytes(write); err != nil {
+		if s.Image != nil {
+			step.Bytes = s.Bytes()
+			if step.Wire, err = wireBytes(s.Image); err != nil {
 				return it, problem.New(problem.Invalid, "", "%w", err)
 			}
-			it.Partitions = append(it.Partitions, write.Partition)
 			it.Estimate += float64(step.Bytes) / planRate
 		}
-		if erase, ok := flash.As[*flash.Erase](s); ok {
-			it.Partitions = append(it.Partitions, erase.Partition)
+		if s.Partition != "" {
+			it.Partitions = append(it.Partitions, s.Partition)
 		}
 		it.Bytes, it.Wire = it.Bytes+step.Bytes, it.Wire+step.Wire
 		it.Steps = append(it.Steps, step)
@@ -156,18 +151,4 @@ func (r *Recipe) showStep(n plannedStep, v *variant, w PlanFor) (string, error) 
 		return n.words, nil
 	}
 	return strings.Replace(n.words, "%", strings.Join(words, " "), 1), nil
-}
-
-// condition is when a step is done, as it is written; "" is always.
-func condition(step flash.Step) string {
-	for {
-		g, ok := step.(*flash.Guarded)
-		if !ok {
-			return ""
-		}
-		if g.Because != "" {
-			return g.Because
-		}
-		step = g.Step
-	}
 }

@@ -77,9 +77,15 @@ func (r *Recipe) keySteps(keys []profiles.Text) (steps []plannedStep) {
 		steps = append(steps, plannedStep{provision.AuthorizedKeys(login, r.values(stay)), "%", stay})
 	}
 	if len(leave) > 0 {
-		steps = append(steps, plannedStep{&flash.Guarded{Step: provision.AuthorizedKeys(login, r.values(leave)), Temporary: true}, "until finish: %", leave})
+		steps = append(steps, plannedStep{temporary(provision.AuthorizedKeys(login, r.values(leave))), "until finish: %", leave})
 	}
 	return steps
+}
+
+// temporary marks a step whose work finish takes back.
+func temporary(step flash.Step) flash.Step {
+	step.Temporary = true
+	return step
 }
 
 // bootedSteps are the steps on the booted tablet.
@@ -92,7 +98,7 @@ func (r *Recipe) bootedSteps(v *variant) error {
 		for _, n := range steps {
 			n.step = r.guard(n.step, s.Options)
 			if s.WiFi != nil && r.removed(func(r *profiles.Removed) []string { return r.WiFi }, s.WiFi.SSID.String()) {
-				n.step, n.words = &flash.Guarded{Step: n.step, Temporary: true}, "until finish: "+n.words
+				n.step, n.words = temporary(n.step), "until finish: "+n.words
 			}
 			v.add(n)
 		}
@@ -109,10 +115,10 @@ func (r *Recipe) bootedSteps(v *variant) error {
 		return nil
 	}
 	if r.scope == flash.ScopeRun || r.profile.Identity != nil {
-		v.add(note(provision.Self{}, "no other tablet's"))
+		v.add(note(provision.Self(), "no other tablet's"))
 	}
 	if r.scope == flash.ScopeRun && r.profile.SSH.HasRoot() {
-		v.add(note(provision.NewStamp(stamp(v.steps)), "which images are on the tablet"))
+		v.add(note(provision.Stamp(stamp(v.steps)), "which images are on the tablet"))
 	}
 	r.finishSteps(v)
 	return nil
@@ -175,8 +181,8 @@ func (r *Recipe) provisionStep(s profiles.ProvisionStep) ([]plannedStep, error) 
 		return steps, nil
 	case s.DBus != nil:
 		d := s.DBus
-		step := &provision.Bus{Session: d.Bus == "session", Destination: d.Destination, Path: d.Object, Method: d.Method, Args: r.values(d.Args),
-			Is: r.value(d.Is), Root: d.Root, Changes: d.Changes == "always"}
+		step := provision.Bus{Session: d.Bus == "session", Destination: d.Destination, Path: d.Object, Method: d.Method, Args: r.values(d.Args),
+			Is: r.value(d.Is), Root: d.Root, Changes: d.Changes == "always"}.Step()
 		n := plannedStep{step, d.Destination, d.Args}
 		if len(d.Args) > 0 {
 			n.words += " %"
@@ -201,11 +207,11 @@ func (r *Recipe) provisionStep(s profiles.ProvisionStep) ([]plannedStep, error) 
 	case s.Wizard != "":
 		return one(provision.Wizard(r.profile.SSH.User), s.Wizard)
 	case s.Reboot != "":
-		return one(&provision.Reboot{Always: s.Reboot == "always"}, s.Reboot)
+		return one(provision.Reboot{Always: s.Reboot == "always"}.Step(), s.Reboot)
 	}
 	e := s.Exec
-	return []plannedStep{{&provision.Exec{Argv: r.values(e.Argv), Program: e.Argv[0].String(), Root: e.Root, Timeout: time.Duration(e.Timeout),
-		Changes: e.Changes == "always", Creates: e.Creates}, "%", e.Argv}}, nil
+	return []plannedStep{{provision.Exec{Argv: r.values(e.Argv), Program: e.Argv[0].String(), Root: e.Root, Timeout: time.Duration(e.Timeout),
+		Changes: e.Changes == "always", Creates: e.Creates}.Step(), "%", e.Argv}}, nil
 }
 
 func (r *Recipe) fileStep(name string, f *profiles.File) ([]plannedStep, error) {

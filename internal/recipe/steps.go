@@ -130,17 +130,14 @@ func (r *Recipe) writes(partition string) bool {
 
 // guard gives a step its options.
 func (r *Recipe) guard(step flash.Step, o profiles.Options) flash.Step {
-	if o.Name == "" && o.When == nil && o.Timeout == 0 {
-		return step
-	}
-	g := &flash.Guarded{Step: step, Label: o.Name, Limit: time.Duration(o.Timeout)}
+	step.Name, step.Limit = cmp.Or(o.Name, step.Name), time.Duration(o.Timeout)
 	if o.When != nil {
-		g.Because = o.When.String()
-		g.When = func(ctx context.Context, s *flash.Session) (bool, error) {
+		step.Because = o.When.String()
+		step.When = func(ctx context.Context, s *flash.Session) (bool, error) {
 			return r.profile.Holds(o.When, look(ctx, s))
 		}
 	}
-	return g
+	return step
 }
 
 // look is what a job knows by the names of the language.
@@ -185,18 +182,18 @@ func (m *Maker) flashPart(r *Recipe, v *variant) error {
 			if err != nil {
 				return err
 			}
-			add(&flash.Unlock{Codes: c})
+			add(flash.Unlock{Codes: c}.Step())
 		case s.Relock != "":
 			if v.bundle == nil || !v.bundle.Manifest.Relockable || v.signer == "" {
 				return problem.New(problem.Invalid, "leave relock out, or take a bundle whose maker says relockable", "relock: only a signed bundle that says so allows it, from a key that this station trusts")
 			}
-			add(&flash.Relock{Batch: &flash.Batch{}})
+			add(flash.Relock{Batch: &flash.Batch{}}.Step())
 		case s.Reboot != "":
-			add(&flash.Reboot{Mode: s.Reboot})
+			add(flash.Reboot{Mode: s.Reboot}.Step())
 		}
 		for _, part := range s.Erase {
 			name, slot, _ := strings.Cut(part, ":")
-			add(&flash.Erase{Partition: name, Slot: slot})
+			add(flash.Erase{Partition: name, Slot: slot}.Step())
 		}
 		if len(s.Images) > 0 {
 			writes, err := r.writeSteps(v, s)
@@ -223,7 +220,7 @@ func (r *Recipe) writeSteps(v *variant, s profiles.FlashStep) (steps []flash.Ste
 		if err != nil {
 			return nil, err
 		}
-		steps = append(steps, &flash.WriteImage{Partition: part, Slot: im.Slot, Image: v.images.Of(ImageUse{part, im.File}), Policy: policy})
+		steps = append(steps, flash.WriteImage{Partition: part, Slot: im.Slot, Image: v.images.Of(ImageUse{part, im.File}), Policy: policy}.Step())
 	}
 	return steps, nil
 }
