@@ -111,7 +111,9 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 		j.Check = o.check
 		jobs = append(jobs, j)
 	}
-	a.unrecorded = o.check
+	if a.unrecorded = o.check; !o.check {
+		a.noteRun(run, o, scope, targets)
+	}
 	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, p)
 }
 
