@@ -37,7 +37,13 @@ var bootChain = []string{
 
 func inBootChain(partition string) bool {
 	name := strings.TrimSuffix(strings.TrimSuffix(partition, "_a"), "_b")
-	return slices.Contains(bootChain, name) || strings.HasPrefix(name, "vbmeta") || strings.HasSuffix(name, "_vbmeta")
+	return slices.Contains(bootChain, name) || IsVBMeta(name)
+}
+
+// IsVBMeta reports whether a partition holds a vbmeta image, AVB's list of what may boot.
+func IsVBMeta(partition string) bool {
+	name := strings.TrimSuffix(strings.TrimSuffix(partition, "_a"), "_b")
+	return strings.HasPrefix(name, "vbmeta") || strings.HasSuffix(name, "_vbmeta")
 }
 
 // Choose says in which form im goes to a partition of a tablet that takes at most

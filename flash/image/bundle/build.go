@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 // Source is an image to put into a bundle.
@@ -93,11 +94,8 @@ func Build(ctx context.Context, out string, m Manifest, sources []Source, o Opti
 			return &Error{Path: out, Problem: err.Error(), Err: err}
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		sources = slices.Clone(sources)
-		for i := range sources {
-			if sources[i].Path, err = withoutVerity(ctx, sources[i], o, dir); err != nil {
-				return err
-			}
+		if sources, err = disableVerity(ctx, sources, o, dir); err != nil {
+			return err
 		}
 	}
 	for _, s := range sources {
@@ -192,18 +190,38 @@ func stored(im *image.Image, partition string) (func(io.Writer) error, error) {
 	return func(w io.Writer) error { _, err := pieces.At(0).WriteTo(w); return err }, nil
 }
 
+// disableVerity changes the vbmeta images among the sources into copies in dir.
+func disableVerity(ctx context.Context, sources []Source, o Options, dir string) ([]Source, error) {
+	sources, changed := slices.Clone(sources), false
+	for i, s := range sources {
+		if !image.IsVBMeta(s.Partition) {
+			continue
+		}
+		path, err := withoutVerity(ctx, s, o, dir)
+		if err != nil {
+			return nil, err
+		}
+		sources[i].Path, changed = path, true
+	}
+	if !changed {
+		return nil, problem.New(problem.Invalid, "add --image vbmeta=FILE, or leave --disable-verity out",
+			"there is no vbmeta image, so --disable-verity would change nothing")
+	}
+	return sources, nil
+}
+
 // withoutVerity copies a vbmeta image to a file with its flags set to 3: hashtrees and
 // verification off (AVB's vbmeta header: magic AVB0, flags at byte 120, big-endian).
-// Other images are not copied: the path stays what it is.
 func withoutVerity(ctx context.Context, s Source, o Options, dir string) (string, error) {
 	im, err := image.Open(ctx, s.Path, image.Options{Cache: o.Cache, AsIs: image.AsIs(s.Partition, s.Path)})
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = im.Close() }()
-	head := make([]byte, 124)
+	head := make([]byte, vbmetaHeader)
 	if n, _ := im.ReadAt(head, 0); n < len(head) || string(head[:4]) != "AVB0" {
-		return s.Path, nil
+		return "", problem.New(problem.Invalid, "take the vbmeta.img of the same release, or leave --disable-verity out",
+			"%s is not a vbmeta image (it does not begin with AVB0 and a whole header), so --disable-verity cannot change it", s.Path)
 	}
 	if im.Size() > 64<<20 {
 		return "", &Error{Path: s.Path, Problem: fmt.Sprintf("a vbmeta of %d bytes", im.Size())}
@@ -216,6 +234,9 @@ func withoutVerity(ctx context.Context, s Source, o Options, dir string) (string
 	path := filepath.Join(dir, s.Partition+s.Slot)
 	return path, os.WriteFile(path, b, 0o600)
 }
+
+// vbmetaHeader is the size of an AVB vbmeta header.
+const vbmetaHeader = 256
 
 // interruptible is a writer that ends with its context.
 type interruptible struct {

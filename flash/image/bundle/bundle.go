@@ -5,7 +5,6 @@ package bundle
 import (
 	"archive/zip"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +24,7 @@ type Bundle struct {
 	Manifest  *Manifest
 	text      []byte // of the manifest
 	signature []byte // nil: not signed
+	copies    copies // of large files
 }
 
 // Open reads the manifest of the bundle at path, a zip or a folder. Every file in it must
@@ -192,72 +192,16 @@ func (b *Bundle) differs(ctx context.Context, im *image.Image, want *Image) erro
 	return &Error{Path: b.Path, Problem: want.File + " does not have the root that the manifest gives it"}
 }
 
-// Open opens a file that is no image, after it was held to its digest.
-func (b *Bundle) Open(name string) (io.ReadCloser, int64, error) {
-	i := slices.IndexFunc(b.Manifest.Files, func(f File) bool { return f.File == name })
-	if i < 0 {
-		return nil, 0, &fs.PathError{Op: "open", Path: b.Path + "/" + name, Err: fs.ErrNotExist}
-	}
-	want := b.Manifest.Files[i]
-	if err := b.hold(want); err != nil {
-		return nil, 0, err
-	}
-	r, err := b.raw(name)
-	return r, want.Size, err
-}
-
-// hold reads a file and compares.
-func (b *Bundle) hold(want File) error {
-	r, err := b.raw(want.File)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = r.Close() }() // it was only read
-	sum := sha256.New()
-	n, err := io.Copy(sum, io.LimitReader(r, want.Size+1))
-	if err != nil {
-		return &Error{Path: b.Path, Problem: fmt.Sprintf("%s: %v", want.File, err), Err: err}
-	}
-	if n != want.Size || fmt.Sprintf("sha256:%x", sum.Sum(nil)) != want.Digest {
-		return &Error{Path: b.Path, Problem: want.File + " does not have the digest that the manifest gives it: copy or download it again"}
-	}
-	return nil
-}
-
-// raw opens a file of the bundle.
-func (b *Bundle) raw(name string) (io.ReadCloser, error) {
-	if info, err := os.Stat(b.Path); err != nil || info.IsDir() {
-		if err != nil {
-			return nil, err
-		}
-		return os.Open(filepath.Join(b.Path, filepath.FromSlash(name))) //nolint:gosec // checked to be within the folder
-	}
-	z, err := zip.OpenReader(b.Path)
-	if err != nil {
-		return nil, err
-	}
-	r, err := z.Open(name)
-	if err != nil {
-		return nil, errors.Join(err, z.Close())
-	}
-	return &member{r, z}, nil
-}
-
-// member is a file and the zip that it is in.
-type member struct {
-	io.ReadCloser
-	z *zip.ReadCloser
-}
-
-func (m *member) Close() error { return errors.Join(m.ReadCloser.Close(), m.z.Close()) }
-
 // Verify opens every image once.
 func (b *Bundle) Verify(ctx context.Context, cache *image.Cache) error {
 	var wrong []error
 	for _, f := range b.Manifest.Files {
-		if err := b.hold(f); err != nil {
+		r, _, err := b.Open(f.File)
+		if err != nil {
 			wrong = append(wrong, err)
+			continue
 		}
+		_ = r.Close() // it was only read
 	}
 	for i := range b.Manifest.Images {
 		im, err := b.Image(ctx, i, cache)

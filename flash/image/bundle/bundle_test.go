@@ -190,6 +190,36 @@ func TestDisableVerity(t *testing.T) {
 	if original, err := os.ReadFile(filepath.Join(w.dir, "vbmeta.img")); err != nil || original[123] != 0 {
 		t.Error("the source was changed")
 	}
+	// Where there is nothing to change, the bundle would not be what was asked for.
+	good, err := os.ReadFile(filepath.Join(w.dir, "vbmeta.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string]struct {
+		partition string
+		image     []byte
+		says      string
+	}{
+		"zeros":    {"vbmeta", make([]byte, 4096), "not a vbmeta image"},
+		"cut":      {"vbmeta", []byte("AVB0"), "not a vbmeta image"},
+		"a footer": {"vbmeta_system", append(bytes.Repeat([]byte("x"), 9000), "AVBf\x00\x00\x00\x01"...), "not a vbmeta image"},
+		"none":     {"boot", bytes.Repeat([]byte("b"), 9000), "no vbmeta image"},
+		"an image that is chained, in another partition": {"boot", good, "no vbmeta image"},
+	} {
+		path := filepath.Join(w.dir, "bad.img")
+		if err := os.WriteFile(path, bad.image, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out := filepath.Join(w.dir, "never")
+		err := Build(t.Context(), out, w.about, []Source{{Partition: bad.partition, Path: path}}, Options{Cache: w.cache, DisableVerity: true})
+		if err == nil || !strings.Contains(err.Error(), bad.says) || !strings.Contains(err.Error(), "vbmeta") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Lstat(out); err == nil {
+			t.Errorf("%s: a bundle was made", name)
+			_ = os.Remove(out)
+		}
+	}
 }
 
 // rewrite copies a bundle with other contents.

@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -160,5 +163,92 @@ func TestOver4GiB(t *testing.T) {
 	text, err := io.ReadAll(r)
 	if err != nil || string(text) != "what comes after 4 GiB" || r.Close() != nil {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// Whoever may write the bundle changes its files after they were compared, and while they
+// are: what is read is what the manifest names, or nothing.
+func TestFilesChangedAfterTheCheck(t *testing.T) {
+	w := newWorkshop(t)
+	small, large := "zarya: 1\n", strings.Repeat("0123456789abcdef", inMemory/8)
+	files := []Extra{extra("profile/p.yaml", small), extra("profile/a.rpm", large)}
+	for _, folder := range []bool{false, true} {
+		b := w.build(t, fmt.Sprint("b", folder), Options{Folder: folder, Profile: "profile/p.yaml", Files: files})
+		for name, text := range map[string]string{"profile/p.yaml": small, "profile/a.rpm": large} {
+			r, _, err := b.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spoil, restore := spoiler(t, b.Path, text)
+			spoil()
+			if got, err := io.ReadAll(r); err != nil || string(got) != text {
+				t.Errorf("folder %v: %s was changed after it was opened, and %.20q was read, %v", folder, name, got, err)
+			}
+			restore()
+			_ = r.Close()
+		}
+	}
+}
+
+// spoiler returns what writes over a file of a bundle, in place, and what takes it back.
+func spoiler(t testing.TB, bundle, text string) (spoil, restore func()) {
+	t.Helper()
+	path := bundle
+	if info, err := os.Stat(bundle); err == nil && info.IsDir() {
+		path = filepath.Join(bundle, "profile/p.yaml")
+		if len(text) > inMemory {
+			path = filepath.Join(bundle, "profile/a.rpm")
+		}
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	was, err := io.ReadAll(f)
+	at := int64(bytes.Index(was, []byte(text)))
+	if err != nil || at < 0 {
+		t.Fatal(at, err)
+	}
+	write := func(text []byte) func() {
+		return func() {
+			if _, err := f.WriteAt(text, at); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	return write(bytes.Repeat([]byte("evil "), len(text)/5+1)[:len(text)]), write([]byte(text))
+}
+
+// The same, by one who does not know when: he writes all the time.
+func TestFilesChangedAllTheTime(t *testing.T) {
+	w := newWorkshop(t)
+	text := strings.Repeat("zarya: 1\n", 2000)
+	for _, folder := range []bool{false, true} {
+		b := w.build(t, fmt.Sprint("b", folder), Options{Folder: folder, Profile: "profile/p.yaml", Files: []Extra{extra("profile/p.yaml", text)}})
+		spoil, restore := spoiler(t, b.Path, text)
+		var stop atomic.Bool
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			for !stop.Load() {
+				spoil()
+				restore()
+			}
+		})
+		good, refused := 0, 0
+		for range 300 {
+			r, _, err := b.Open("profile/p.yaml")
+			if err != nil {
+				refused++
+				continue
+			}
+			if got, err := io.ReadAll(r); err != nil || string(got) != text {
+				t.Errorf("folder %v: %.20q was read, %v", folder, got, err)
+			}
+			good++
+		}
+		stop.Store(true)
+		writer.Wait()
+		t.Logf("folder %v: %d read, %d refused", folder, good, refused)
 	}
 }

@@ -150,7 +150,7 @@ func (r *release) text(name string) (string, error) {
 	if err == nil && len(b) > maxText {
 		err = &Error{Path: r.path, Problem: fmt.Sprintf("%s has more than %d bytes", name, maxText)}
 	}
-	return string(b), err
+	return strings.TrimPrefix(string(b), "\ufeff"), err // Windows editors put a byte order mark
 }
 
 // The name of a release: NAME-VERSION-DEVICE-HWVERSION.zip.
