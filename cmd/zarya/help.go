@@ -24,7 +24,7 @@ var verbGroups = []struct {
 	{"look", "Look at tablets, talk to them", []string{"devices", "getvar", "reboot", "boot", "oem", "ssh", "connect"}},
 	{"made", "Profiles, bundles and images", []string{"profile", "bundle", "image"}},
 	{"records", "Records", []string{"ledger", "explain", "identity"}},
-	{"machine", "This machine", []string{"doctor", "ports", "virtual", "version", "completion", "help"}},
+	{"machine", "This machine", []string{"doctor", "ports", "try", "virtual", "version", "completion", "help"}},
 }
 
 // exitNotes is the part of --help about exit codes, for verbs that scripts call in bulk.
@@ -159,7 +159,7 @@ func (a *app) greet() error {
 func nextSteps(target string) string {
 	steps := [][2]string{
 		{"zarya doctor", "what this machine still needs"},
-		{"zarya virtual --help", "tablets made of software, to try everything with"},
+		{"zarya try", "what zarya does, with tablets made of software"},
 		{"zarya profile new census.yaml", "a profile to begin with"},
 	}
 	if target != "" {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -109,14 +110,28 @@ android-sdk-libsparse-utils.`,
 // serial is the serial number of the n-th virtual tablet, from 1.
 func serial(n int) string { return fmt.Sprintf("VT%04d", n) }
 
+// virtual serves tablets until the first signal, and says where they are.
 func (a *app) virtual(o virtualOptions) error {
+	if proto, dir, _ := strings.Cut(o.listen, ":"); proto == "usbredir" {
+		return a.virtualUSB(o, dir)
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	return a.serveTablets(ctx, o, func(targets []string) {
+		for i, t := range targets {
+			fmt.Fprintf(a.stdout, "%s %s\n", serial(i+1), t)
+		}
+		fmt.Fprintln(a.stdout, "ready")
+	})
+}
+
+// serveTablets serves tablets on a network until ctx ends. ready is called, once, with
+// their targets when all of them listen.
+func (a *app) serveTablets(ctx context.Context, o virtualOptions, ready func(targets []string)) error {
 	if o.count < 1 || o.count > 1000 {
 		return problem.New(problem.Usage, "", "--count %d: from 1 to 1000", o.count)
 	}
 	proto, address, _ := strings.Cut(o.listen, ":")
-	if proto == "usbredir" {
-		return a.virtualUSB(o, address)
-	}
 	host, portText, err := net.SplitHostPort(address)
 	port, perr := strconv.ParseUint(portText, 10, 16)
 	if (proto != "tcp" && proto != "udp") || err != nil || perr != nil || int(port)+o.count-1 > 65535 {
@@ -147,15 +162,15 @@ func (a *app) virtual(o virtualOptions) error {
 		tablets = append(tablets, tablet)
 	}
 
-	ctx, cancel := a.untilSignal()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
 	failed := make(chan error, o.count)
-	ready := make(chan struct{}, o.count)
+	listens := make(chan struct{}, o.count)
 	for i, tablet := range tablets {
 		at := held[i]
 		var once sync.Once
-		at.Listening = func() { once.Do(func() { ready <- struct{}{} }) }
+		at.Listening = func() { once.Do(func() { listens <- struct{}{} }) }
 		wg.Go(func() {
 			var err error
 			if proto == "udp" {
@@ -171,15 +186,16 @@ func (a *app) virtual(o virtualOptions) error {
 	}
 	for i := 0; i < o.count && ctx.Err() == nil; i++ {
 		select {
-		case <-ready:
+		case <-listens:
 		case <-ctx.Done():
 		}
 	}
 	if ctx.Err() == nil {
-		for i, c := range configs {
-			fmt.Fprintf(a.stdout, "%s %s:%s\n", c.Serial, proto, held[i].Addr())
+		var targets []string
+		for _, h := range held {
+			targets = append(targets, fmt.Sprintf("%s:%s", proto, h.Addr()))
 		}
-		fmt.Fprintln(a.stdout, "ready")
+		ready(targets)
 	}
 	wg.Wait()
 	select {

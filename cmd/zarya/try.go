@@ -1,0 +1,95 @@
+// This file is zarya try: virtual tablets, images, a profile and a run in one command,
+// for whoever wants to see what zarya does before a tablet is at hand.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/virtual/imageset"
+)
+
+// tryOptions are the flags of zarya try.
+type tryOptions struct {
+	count  int
+	size   string
+	faults []string
+	keep   bool
+}
+
+func newTry(a *app) *cobra.Command {
+	var o tryOptions
+	cmd := &cobra.Command{
+		Use:   "try",
+		Short: "Show what zarya does: virtual tablets, images, a profile and a run in one",
+		Long: `Make images and a profile in a temporary folder, start virtual tablets, and bring them
+from fastboot to ready as zarya run does. Nothing outside the folder is touched, and it is
+removed at the end.
+
+Needs e2fsprogs and android-sdk-libsparse-utils, as zarya virtual images does.`,
+		Example: "  zarya try\n  zarya try --count 16 --fault-on VT0003=locked\n  zarya try --keep",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return a.try(o) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.count, "count", 4, "how many tablets")
+	f.StringVar(&o.size, "size", "64MiB", "`SIZE` of the system image")
+	f.StringArrayVar(&o.faults, "fault-on", nil, "`SERIAL=SPEC`: a fault of one tablet, repeatable, as zarya virtual has them")
+	f.BoolVar(&o.keep, "keep", false, "keep the folder, and say where it is")
+	return cmd
+}
+
+func (a *app) try(o tryOptions) (err error) {
+	size, err := parseBytes(o.size)
+	if err != nil {
+		return problem.New(problem.Usage, "write --size 64MiB", "--size: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "zarya-try-")
+	if err != nil {
+		return problem.New(problem.Station, "", "%w", err)
+	}
+	defer func() {
+		if o.keep {
+			fmt.Fprintf(a.stderr, "kept: %s: images, profile.yaml, ledger.db\n", dir)
+		} else if rerr := os.RemoveAll(dir); rerr != nil && err == nil {
+			err = problem.New(problem.Station, "remove it by hand", "%w", rerr)
+		}
+	}()
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	if !a.quiet && !a.json {
+		fmt.Fprintf(a.stderr, "making images of %s and starting %d virtual tablets in %s\n", bytesText(size), o.count, dir)
+	}
+	set, err := imageset.Build(ctx, filepath.Join(dir, "images"), imageset.Options{Size: size})
+	if err != nil {
+		return problem.New(problem.Station, "install e2fsprogs and android-sdk-libsparse-utils", "images: %w", err)
+	}
+	a.ledger, a.yes = "sqlite:"+filepath.Join(dir, "ledger.db"), true // they are made for it
+	served, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	ready := make(chan []string, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- a.serveTablets(served, virtualOptions{count: o.count, listen: "tcp:127.0.0.1:0", family: "kirin710a-ags3", faultsOn: o.faults,
+			state: filepath.Join(dir, "tablets")}, func(targets []string) { ready <- targets })
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case targets := <-ready:
+		err = a.runProfile(jobOptions{targets: targets, profile: set.Profile, trust: recipe.StationTrust}, flash.ScopeRun)
+	}
+	stopServing()
+	if serr := <-ended; err == nil {
+		err = serr
+	}
+	return err
+}
