@@ -42,10 +42,10 @@ func (s *Session) fromAndroid(ctx context.Context, why error) error {
 	if err != nil {
 		return failf(ClassOperator, Classify(why).Hint, "%v, and cannot be sent to its bootloader: %v", why, err)
 	}
-	s.mode, s.productFrom, s.android = usb.ADB, androidFrom, &running
-	s.key = Key{Place: s.where.Label(), Serial: running.Serial, Product: running.Model}
-	s.where.Serial = running.Serial
-	s.emit(Device{Change: "present", Mode: s.mode, Model: running.Model})
+	s.link.mode, s.tablet.productFrom, s.tablet.android = usb.ADB, androidFrom, &running
+	s.tablet.key = Key{Place: s.tablet.where.Label(), Serial: running.Serial, Product: running.Model}
+	s.tablet.where.Serial = running.Serial
+	s.emit(Device{Change: "present", Mode: s.link.mode, Model: running.Model})
 	s.Log(fmt.Sprintf("Android %s, battery %d %%", running.Build, running.Battery))
 	if v, asked := s.product(); asked && v.Fail != nil {
 		return v.Fail // it is left as it is
@@ -53,7 +53,7 @@ func (s *Session) fromAndroid(ctx context.Context, why error) error {
 	if minimum := s.job.Require.MinBattery; minimum > 0 && running.Battery >= 0 && running.Battery < minimum {
 		return tooLow(running.Battery, minimum)
 	}
-	before := s.key
+	before := s.tablet.key
 	if err := running.Bootloader(ctx); err != nil {
 		return failf(ClassOperator, Classify(why).Hint, "%v, and cannot be sent to its bootloader: %v", why, err)
 	}
@@ -61,10 +61,10 @@ func (s *Session) fromAndroid(ctx context.Context, why error) error {
 	for {
 		err := s.openFastboot(ctx, time.Until(deadline))
 		if !errors.Is(err, ErrAndroid) || time.Now().Add(bootEvery).After(deadline) {
-			told := s.key.Product
+			told := s.tablet.key.Product
 			err = s.verifySameTablet(before, true, err)
 			if told == "" {
-				s.productFrom = androidFrom
+				s.tablet.productFrom = androidFrom
 			}
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"syscall"
 
@@ -22,26 +21,26 @@ var ErrLater = errors.New("not known yet")
 // the job has not come to.
 func (s *Session) Fact(name string) (string, error) {
 	if column, ok := strings.CutPrefix(name, "identity."); ok {
-		if s.identity == nil {
+		if s.tablet.identity == nil {
 			return "", ErrLater
 		}
-		return s.identity.Columns[column], nil
+		return s.tablet.identity.Columns[column], nil
 	}
 	switch name {
 	case "tablet.serial":
-		return s.key.Serial, nil
+		return s.tablet.key.Serial, nil
 	case "tablet.model":
-		return s.key.Product, nil
+		return s.tablet.key.Product, nil
 	case "tablet.place":
-		return s.where.Label(), nil
+		return s.tablet.where.Label(), nil
 	case "tablet.lock":
-		return s.lock, nil
+		return s.tablet.lock, nil
 	case "tablet.battery":
-		return s.charge, nil
+		return s.tablet.charge, nil
 	case "port.name":
-		return s.where.PortName, nil
+		return s.tablet.where.PortName, nil
 	case "port.path":
-		return s.where.Port, nil
+		return s.tablet.where.Port, nil
 	case "bundle.name", "bundle.version":
 		bundle, version, _ := strings.Cut(s.job.Bundle, " ")
 		if name == "bundle.name" {
@@ -58,15 +57,15 @@ func (s *Session) Job() Job { return s.job }
 // Found keeps a fact for the record of the job. A unique one is held to all other
 // tablets of the ledger when the job passes.
 func (s *Session) Found(fact, value string, unique bool) {
-	if s.found == nil {
-		s.found = map[string]string{}
+	if s.tablet.found == nil {
+		s.tablet.found = map[string]string{}
 	}
-	s.found[fact] = value
+	s.tablet.found[fact] = value
 	if unique {
-		if s.unique == nil {
-			s.unique = map[string]bool{}
+		if s.tablet.unique == nil {
+			s.tablet.unique = map[string]bool{}
 		}
-		s.unique[fact] = true
+		s.tablet.unique[fact] = true
 	}
 }
 
@@ -74,13 +73,13 @@ func (s *Session) Found(fact, value string, unique bool) {
 func Placeholder(serial string) bool { return fastboot.PlaceholderSerial(serial) }
 
 // Changed reports whether a step of this job changed something on the booted tablet.
-func (s *Session) Changed() bool { return s.changed }
+func (s *Session) Changed() bool { return s.account.changed }
 
 // Restarting says that the system was told to restart; boot is what Booted.Boot said.
-func (s *Session) Restarting(boot string) { s.oldBootID = boot }
+func (s *Session) Restarting(boot string) { s.link.oldBootID = boot }
 
 // Rekeyed says which host keys the tablet has from now on, by their fingerprints.
-func (s *Session) Rekeyed(fingerprints []string) { s.hostKey = strings.Join(fingerprints, "\n") }
+func (s *Session) Rekeyed(fingerprints []string) { s.link.hostKey = strings.Join(fingerprints, "\n") }
 
 // Reopen ends the session with the booted tablet and begins another one, for what only
 // a new login shows.
@@ -99,25 +98,14 @@ func (s *Session) Greets(ctx context.Context) error {
 // nothing listens. A tablet that is silent, was unplugged or is off has refused nothing.
 func Refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
-// facts for the record.
-func (s *Session) record(done *JobDone) {
-	done.Facts = maps.Clone(s.found)
-	for fact := range s.unique {
-		done.Unique = append(done.Unique, fact)
-	}
-	if s.identity != nil {
-		done.Inventory = s.identity.Columns["inventory"]
-	}
-}
-
 // seen keeps what the bootloader said of its lock.
 func (s *Session) seen(lock fastboot.Answer) {
 	switch lock {
 	case fastboot.Yes:
-		s.lock = "unlocked"
+		s.tablet.lock = "unlocked"
 	case fastboot.No:
-		s.lock = "locked"
+		s.tablet.lock = "locked"
 	case fastboot.NotTold:
-		s.lock = ""
+		s.tablet.lock = ""
 	}
 }

@@ -28,9 +28,21 @@ func (s *Session) hook(ctx context.Context, m Moment, done *JobDone) error {
 	return s.job.Hooks.Call(ctx, m, s, done)
 }
 
-// notifyHook calls a hook that changes nothing.
+// notifyHook calls a hook that changes nothing: what goes wrong there is a warning.
 func (s *Session) notifyHook(ctx context.Context, m Moment, done *JobDone) {
-	if err := s.hook(ctx, m, done); err != nil {
+	if err := s.recoverPanic(func() error { return s.hook(ctx, m, done) }); err != nil {
 		s.Warn("hook "+string(m)+": "+err.Error(), "look at the program and its time limit")
 	}
+}
+
+// notifyEnd calls the hook for how the job ended.
+func (s *Session) notifyEnd(ctx context.Context, done *JobDone) {
+	if s.job.Check {
+		return
+	}
+	moment := HookAfter
+	if done.Result != Pass && done.Result != Compliant {
+		moment = HookFailed
+	}
+	s.notifyHook(context.WithoutCancel(ctx), moment, done)
 }

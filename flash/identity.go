@@ -40,7 +40,7 @@ func (e *PoolError) Error() string { return fmt.Sprintf("identities of %s: %s", 
 // assign gets the tablet its identity, once, before anything is written, and makes the
 // values that need it.
 func (s *Session) assign(ctx context.Context) error {
-	if s.job.Pool == "" || s.identity != nil {
+	if s.job.Pool == "" || s.tablet.identity != nil {
 		return nil
 	}
 	if s.runner.Identities == nil {
@@ -55,7 +55,7 @@ func (s *Session) assign(ctx context.Context) error {
 	if err != nil {
 		return s.runner.unrecorded("identity", err)
 	}
-	s.identity = id
+	s.tablet.identity = id
 	for _, step := range s.job.Steps {
 		if step.Needs != usb.Booted {
 			continue
@@ -69,26 +69,26 @@ func (s *Session) assign(ctx context.Context) error {
 
 // uniqueSerial is the tablet's serial; "" if it is one that other tablets have too.
 func (s *Session) uniqueSerial() string {
-	if fastboot.PlaceholderSerial(s.key.Serial) {
+	if fastboot.PlaceholderSerial(s.tablet.key.Serial) {
 		return ""
 	}
-	return s.key.Serial
+	return s.tablet.key.Serial
 }
 
 // settle ends the use of the identity: bound after success. After a failure the tablet
 // keeps it for the next attempt; one that cannot be known again keeps it for ever.
 func (s *Session) settle(ctx context.Context, err error) error {
-	if s.identity == nil {
+	if s.tablet.identity == nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case err == nil:
-		if berr := s.runner.Identities.Bind(ctx, s.identity, s.job.ID); berr != nil {
+		if berr := s.runner.Identities.Bind(ctx, s.tablet.identity, s.job.ID); berr != nil {
 			return s.runner.unrecorded("identity", berr)
 		}
-	case s.begun && s.uniqueSerial() == "":
-		if berr := s.runner.Identities.Burn(ctx, s.identity, "the job failed, and its tablet has no serial to know it by"); berr != nil {
+	case s.account.begun && s.uniqueSerial() == "":
+		if berr := s.runner.Identities.Burn(ctx, s.tablet.identity, "the job failed, and its tablet has no serial to know it by"); berr != nil {
 			s.Warn("the identity could not be taken out of use: "+berr.Error(), "take it out with zarya identity burn")
 		}
 	}

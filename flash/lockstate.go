@@ -36,7 +36,7 @@ func (u Unlock) Step() Step {
 
 // check looks for a code that may still be tried.
 func (u *Unlock) check(ctx context.Context, s *Session) ([]Verdict, error) {
-	if s.lock == "unlocked" {
+	if s.tablet.lock == "unlocked" {
 		return nil, nil
 	}
 	_, err := u.code(ctx, s)
@@ -63,7 +63,7 @@ func (u *Unlock) code(ctx context.Context, s *Session) (string, error) {
 
 // run sends the code once.
 func (u *Unlock) run(ctx context.Context, s *Session) error {
-	if s.lock == "unlocked" {
+	if s.tablet.lock == "unlocked" {
 		s.Result(StepAlready)
 		return nil
 	}
@@ -74,7 +74,7 @@ func (u *Unlock) run(ctx context.Context, s *Session) error {
 	if err := u.Codes.Trying(ctx, s, code); err != nil {
 		return s.runner.unrecorded("unlock code", err)
 	}
-	if _, err := s.client.OEM(ctx, "unlock "+code); err != nil {
+	if _, err := s.link.client.OEM(ctx, "unlock "+code); err != nil {
 		var remote *fastboot.RemoteError
 		if errors.As(err, &remote) {
 			err = &fastboot.RemoteError{Command: "oem unlock", Message: remote.Message} // without the code
@@ -82,17 +82,17 @@ func (u *Unlock) run(ctx context.Context, s *Session) error {
 		return err
 	}
 	// The device may restart on its own; what it says next is the only proof.
-	if s.client.Broken() != nil {
+	if s.link.client.Broken() != nil {
 		if err := s.reconnect(ctx, reconnectFor); err != nil {
 			return err
 		}
 	}
-	state, source, err := s.client.Unlocked(ctx)
+	state, source, err := s.link.client.Unlocked(ctx)
 	if err != nil {
 		if rerr := s.reconnect(ctx, reconnectFor); rerr != nil {
 			return rerr
 		}
-		state, source, err = s.client.Unlocked(ctx)
+		state, source, err = s.link.client.Unlocked(ctx)
 	}
 	if err != nil {
 		return err
@@ -175,12 +175,12 @@ func (r *Relock) run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if first {
-		s.proof = r.Batch
+		s.account.proof = r.Batch
 	}
-	if _, err := s.client.Flashing(ctx, "lock"); err != nil {
+	if _, err := s.link.client.Flashing(ctx, "lock"); err != nil {
 		return err
 	}
-	state, source, err := s.client.Unlocked(ctx)
+	state, source, err := s.link.client.Unlocked(ctx)
 	if err != nil {
 		return err
 	}
@@ -203,8 +203,8 @@ func (l LockState) Step() Step {
 
 // run holds what the bootloader said before to what is stated.
 func (l *LockState) run(_ context.Context, s *Session) error {
-	if s.lock != "" && s.lock != l.Leave {
-		return failf(ClassLocked, "mend finish in the profile, or the tablet", "the bootloader was left %s, and must be %s", s.lock, l.Leave)
+	if s.tablet.lock != "" && s.tablet.lock != l.Leave {
+		return failf(ClassLocked, "mend finish in the profile, or the tablet", "the bootloader was left %s, and must be %s", s.tablet.lock, l.Leave)
 	}
 	s.Found("lock-state", fmt.Sprintf("%s: %s", l.Leave, l.Because), false)
 	s.Result(StepAlready)

@@ -25,7 +25,7 @@ func (s *Session) compareOnly(ctx context.Context) error {
 		}
 	}
 	if s.job.Pool != "" && s.runner.Identities != nil {
-		if s.identity, err = s.runner.Identities.Held(ctx, s.job.Pool, s.uniqueSerial()); err != nil {
+		if s.tablet.identity, err = s.runner.Identities.Held(ctx, s.job.Pool, s.uniqueSerial()); err != nil {
 			return err
 		}
 	}
@@ -38,7 +38,7 @@ func (s *Session) compareOnly(ctx context.Context) error {
 			return err
 		}
 		start := time.Now()
-		s.step = step.Name
+		s.account.step = step.Name
 		done, comparable, err := step.already(ctx, s)
 		if err != nil && !errors.Is(err, ErrLater) { // a value that only an identity gives
 			return err
@@ -49,15 +49,15 @@ func (s *Session) compareOnly(ctx context.Context) error {
 			result = StepSkipped
 		case !done:
 			result = StepDiffers
-			differ = append(differ, s.step)
+			differ = append(differ, s.account.step)
 		}
-		s.emit(StepDone{Step: s.step, Seconds: time.Since(start).Seconds(), Result: result})
+		s.emit(StepDone{Step: s.account.step, Seconds: time.Since(start).Seconds(), Result: result})
 	}
-	s.step = ""
+	s.account.step = ""
 	if len(differ) > 0 {
 		return failf(ClassProfile, "zarya provision makes it so", "not as the profile says: %s", strings.Join(differ, ", "))
 	}
-	s.compliant = true
-	s.identity = nil // it is not ours to bind
+	s.account.compliant = true
+	s.tablet.identity = nil // it is not ours to bind
 	return nil
 }

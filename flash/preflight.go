@@ -50,10 +50,10 @@ func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 	if v, asked := s.product(); asked {
 		verdicts = append(verdicts, v)
 	}
-	if !s.writes() || s.mode == usb.Booted {
+	if !s.writes() || s.link.mode == usb.Booted {
 		return verdicts, nil
 	}
-	unlocked, source, err := s.client.Unlocked(ctx)
+	unlocked, source, err := s.link.client.Unlocked(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -73,16 +73,16 @@ func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 		return nil, err
 	}
 	verdicts = append(verdicts, v)
-	s.parallel, err = s.client.ParallelDownloadFlash(ctx)
+	s.tablet.parallel, err = s.link.client.ParallelDownloadFlash(ctx)
 	return verdicts, err
 }
 
 // product is the verdict about what the tablet is, if the job asks.
 func (s *Session) product() (v Verdict, asked bool) {
 	want, only := s.job.Require.Products, s.job.Require.ProductFrom
-	v = Verdict{Fact: "product", Answer: fastboot.Yes, Source: s.productFrom}
-	switch got := s.key.Product; {
-	case got == "" || only != "" && s.mode.Flashing() && s.productFrom != only:
+	v = Verdict{Fact: "product", Answer: fastboot.Yes, Source: s.tablet.productFrom}
+	switch got := s.tablet.key.Product; {
+	case got == "" || only != "" && s.link.mode.Flashing() && s.tablet.productFrom != only:
 		v.Answer = fastboot.NotTold
 		v.Fail = failf(ClassDevice, "this bootloader does not tell; leave the check out only if you know what the tablet is",
 			"the tablet does not tell its product; %s was asked for", strings.Join(want, " or "))
@@ -100,23 +100,23 @@ func tooLow(percent, minimum int) *Failure {
 
 // battery is the verdict about the charge.
 func (s *Session) battery(ctx context.Context) (Verdict, error) {
-	ok, err := s.client.BatteryOK(ctx)
+	ok, err := s.link.client.BatteryOK(ctx)
 	if err != nil {
 		return Verdict{}, err
 	}
 	v := Verdict{Fact: "battery", Answer: ok, Source: "getvar:battery-soc-ok"}
 	minimum := s.job.Require.MinBattery
 	if minimum > 0 && ok != fastboot.No {
-		f, err := s.client.Var(ctx, "battery-soc")
+		f, err := s.link.client.Var(ctx, "battery-soc")
 		if err != nil {
 			return Verdict{}, err
 		}
 		percent, perr := strconv.Atoi(strings.TrimSuffix(f.Value, "%"))
-		if perr != nil && s.android != nil && s.android.Battery >= 0 {
-			f.Source, percent, perr = androidFrom, s.android.Battery, nil // a minute ago
+		if perr != nil && s.tablet.android != nil && s.tablet.android.Battery >= 0 {
+			f.Source, percent, perr = androidFrom, s.tablet.android.Battery, nil // a minute ago
 		}
 		if perr == nil {
-			s.charge = strconv.Itoa(percent)
+			s.tablet.charge = strconv.Itoa(percent)
 			v.Source, v.Answer = f.Source, fastboot.Yes
 			if percent < minimum {
 				v.Answer, v.Fail = fastboot.No, tooLow(percent, minimum)

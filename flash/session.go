@@ -18,57 +18,81 @@ const progressEvery = 250 * time.Millisecond
 // max-download-size: small enough for every known bootloader's buffer.
 const assumedMaxDownload = 128 << 20
 
-// Session is one job under way. Only the job's worker uses it.
+// Session is one job under way. Only the job's worker uses it. What is known while the
+// job runs stands in three groups, by who writes it.
 type Session struct {
-	job         Job
-	order       int  // among the jobs of the run
-	waited      bool // for the wire; told once
-	runner      *Runner
-	mode        usb.Mode         // "" when the tablet is on its way
-	client      *fastboot.Client // in fastboot
-	booted      Booted           // when booted
-	hostKey     string           // of this boot, once seen
-	android     *Running         // what it told in Android; nil: it was not there
-	productFrom string           // the question that told the product
+	runner *Runner
+	order  int // among the jobs of the run
+	job    Job // its plan is filled in once the tablet is identified
+
+	link    link
+	tablet  tablet
+	account account
+}
+
+// link is the way to the tablet. It is written where the engine connects: connect.go,
+// system.go, android.go; steps only use it.
+type link struct {
+	mode      usb.Mode         // "" while the tablet is on its way
+	client    *fastboot.Client // in fastboot; nil otherwise
+	booted    Booted           // when booted; nil otherwise
+	hostKey   string           // of this boot, once seen: its fingerprints, one a line
+	oldBootID string           // the run of the system that must end, as Booted.Boot names it
+}
+
+// tablet is what is known of the tablet. Who it is, is written where the engine connects;
+// facts and limits by preflight and by the steps that ask for them.
+type tablet struct {
 	where       Where
 	key         Key
-	attempt     int
+	productFrom string   // the question that the product was the answer to
+	android     *Running // what it reported in Android; nil: it was not there
 
-	maxDownload  int64 // 0 until asked
-	parallel     fastboot.Answer
-	noFill       bool // this bootloader does not know FILL chunks
-	step         string
-	bytes        int64 // raw bytes written by finished steps
-	stepBytes    int64 // raw bytes of the step, all its slots together
-	lastProgress time.Time
-	outcome      StepResult // of the step under way
-	lock         string     // locked, unlocked; "" when not told
-	charge       string     // percent; "" when not told
-	identity     *Identity  // nil until it is assigned
-	found        map[string]string
-	unique       map[string]bool
-	oldBootID    string // the run of the system that must end, as Booted.Boot names it
-	begun        bool   // the intent is recorded: something may be written
-	proof        *Batch // for which this tablet goes first
-	changed      bool   // a step changed something
-	writing      bool   // the step under way writes partitions
-	compliant    bool   // nothing had to be done
+	lock   string // locked, unlocked; "" when not reported
+	charge string // percent; "" when not reported
+	found  map[string]string
+	unique map[string]bool // the facts of found that no other tablet may have
+
+	maxDownload int64           // bytes; 0 until asked
+	parallel    fastboot.Answer // whether a failed write is reported at the next command
+	noFill      bool            // this bootloader does not know FILL chunks
+
+	identity *Identity // nil until it is assigned
+}
+
+// account is what the job did so far. The worker writes it (worker.go, result.go), and the
+// step under way by Result and Progress.
+type account struct {
+	attempt   int        // 1 for the first
+	step      string     // under way; "" between steps
+	outcome   StepResult // of the step under way
+	writing   bool       // the step under way writes partitions
+	stepBytes int64      // raw bytes of the step, all its slots together
+	bytes     int64      // raw bytes written by finished steps
+
+	begun     bool // the intent is recorded: something may be written
+	changed   bool // a step changed something
+	compliant bool // nothing had to be done
+
+	waited       bool      // for the wire; reported once
+	lastProgress time.Time // when progress was reported last
+	proof        *Batch    // for which this tablet goes first; nil: none
 }
 
 // Fastboot is the client of the connection under way.
-func (s *Session) Fastboot() *fastboot.Client { return s.client }
+func (s *Session) Fastboot() *fastboot.Client { return s.link.client }
 
 // Booted is the session with the booted tablet.
-func (s *Session) Booted() Booted { return s.booted }
+func (s *Session) Booted() Booted { return s.link.booted }
 
 // Key is what is known of the tablet.
-func (s *Session) Key() Key { return s.key }
+func (s *Session) Key() Key { return s.tablet.key }
 
 // Result tells how a step that succeeds ended: StepChanged or StepAlready.
-func (s *Session) Result(r StepResult) { s.outcome = r }
+func (s *Session) Result(r StepResult) { s.account.outcome = r }
 
 // Where names the tablet.
-func (s *Session) Where() Where { return s.where }
+func (s *Session) Where() Where { return s.tablet.where }
 
 // Log tells a line.
 func (s *Session) Log(message string) { s.emit(Log{Message: message}) }
@@ -80,12 +104,12 @@ func (s *Session) Warn(message, hint string) { s.emit(Warning{Message: message, 
 // included.
 func (s *Session) Progress(p Progress) {
 	now := time.Now()
-	s.stepBytes = p.Done
-	if p.Done < p.Total && now.Sub(s.lastProgress) < progressEvery {
+	s.account.stepBytes = p.Done
+	if p.Done < p.Total && now.Sub(s.account.lastProgress) < progressEvery {
 		return
 	}
-	s.lastProgress = now
-	p.Step = s.step
+	s.account.lastProgress = now
+	p.Step = s.account.step
 	s.emit(p)
 }
 
@@ -94,15 +118,15 @@ func (s *Session) Progress(p Progress) {
 func (s *Session) Stopping() error { return s.runner.stopErr() }
 
 func (s *Session) emit(b Body) {
-	s.runner.Events.Emit(Event{Job: s.job.ID, Where: s.where, Attempt: s.attempt, Body: b})
+	s.runner.Events.Emit(Event{Job: s.job.ID, Where: s.tablet.where, Attempt: s.account.attempt, Body: b})
 }
 
 // MaxDownload is how many bytes one download to this tablet may have.
 func (s *Session) MaxDownload(ctx context.Context) (int64, error) {
-	if s.maxDownload > 0 {
-		return s.maxDownload, nil
+	if s.tablet.maxDownload > 0 {
+		return s.tablet.maxDownload, nil
 	}
-	n, err := s.client.MaxDownload(ctx)
+	n, err := s.link.client.MaxDownload(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -110,6 +134,6 @@ func (s *Session) MaxDownload(ctx context.Context) (int64, error) {
 		n = assumedMaxDownload
 		s.Warn("the tablet does not tell max-download-size; pieces of 128 MiB are sent", "")
 	}
-	s.maxDownload = min(n, 0xffffffff)
-	return s.maxDownload, nil
+	s.tablet.maxDownload = min(n, 0xffffffff)
+	return s.tablet.maxDownload, nil
 }

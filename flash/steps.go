@@ -32,7 +32,7 @@ func (f WriteImage) Step() Step {
 // image can be cut for this tablet.
 func (f *WriteImage) check(ctx context.Context, s *Session) ([]Verdict, error) {
 	if f.Userspace {
-		there, err := s.client.IsUserspace(ctx)
+		there, err := s.link.client.IsUserspace(ctx)
 		if err != nil || there != fastboot.Yes {
 			return nil, err // checked when the tablet is there
 		}
@@ -42,7 +42,7 @@ func (f *WriteImage) check(ctx context.Context, s *Session) ([]Verdict, error) {
 
 // fits is check on a tablet that knows the partition.
 func (f *WriteImage) fits(ctx context.Context, s *Session) ([]Verdict, error) {
-	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
+	partitions, err := slotted(ctx, s.link.client, f.Partition, f.Slot)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (f *WriteImage) fits(ctx context.Context, s *Session) ([]Verdict, error) {
 	}
 	var verdicts []Verdict
 	for _, p := range partitions {
-		size, err := s.client.PartitionSize(ctx, p)
+		size, err := s.link.client.PartitionSize(ctx, p)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func (f *WriteImage) fits(ctx context.Context, s *Session) ([]Verdict, error) {
 		case size == 0:
 			v.Answer = fastboot.NotTold
 		case f.Image.Size() > size:
-			logical, err := s.client.IsLogical(ctx, p)
+			logical, err := s.link.client.IsLogical(ctx, p)
 			if err != nil {
 				return nil, err
 			}
@@ -83,7 +83,7 @@ func (f *WriteImage) pieces(ctx context.Context, s *Session) (*image.Pieces, err
 		return nil, err
 	}
 	form, err := image.Choose(f.Policy, f.Partition, f.Image, limit, false)
-	if form == image.Sparse && s.noFill {
+	if form == image.Sparse && s.tablet.noFill {
 		form = image.RawChunks
 	}
 	if err == nil {
@@ -105,8 +105,8 @@ func (f *WriteImage) run(ctx context.Context, s *Session) error {
 	}
 	err := f.write(ctx, s)
 	var remote *fastboot.RemoteError
-	if errors.As(err, &remote) && remote.Meaning() == fastboot.MeansNoChunk && !s.noFill {
-		s.noFill = true
+	if errors.As(err, &remote) && remote.Meaning() == fastboot.MeansNoChunk && !s.tablet.noFill {
+		s.tablet.noFill = true
 		s.Warn(fmt.Sprintf("the bootloader says %q: the image is sent again in RAW chunks only", remote.Message), "")
 		err = f.write(ctx, s)
 	}
@@ -114,7 +114,7 @@ func (f *WriteImage) run(ctx context.Context, s *Session) error {
 }
 
 func (f *WriteImage) write(ctx context.Context, s *Session) error {
-	partitions, err := slotted(ctx, s.client, f.Partition, f.Slot)
+	partitions, err := slotted(ctx, s.link.client, f.Partition, f.Slot)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (f *WriteImage) write(ctx context.Context, s *Session) error {
 			s.Progress(p)
 		}
 	}
-	if s.parallel == fastboot.Yes {
+	if s.tablet.parallel == fastboot.Yes {
 		return f.flush(ctx, s)
 	}
 	return nil
@@ -149,7 +149,7 @@ func (f *WriteImage) write(ctx context.Context, s *Session) error {
 
 // arrived makes up, in fastbootd, for the checks that the bootloader could not answer.
 func (f *WriteImage) arrived(ctx context.Context, s *Session) error {
-	there, err := s.client.IsUserspace(ctx)
+	there, err := s.link.client.IsUserspace(ctx)
 	if err != nil {
 		return err
 	}
@@ -177,29 +177,29 @@ func (f *WriteImage) send(ctx context.Context, s *Session, partition string, pie
 			s.Progress(now)
 		}
 	}
-	if err := s.download(ctx, func() error { return s.client.Download(ctx, piece, progress) }); err != nil {
+	if err := s.download(ctx, func() error { return s.link.client.Download(ctx, piece, progress) }); err != nil {
 		return err
 	}
-	return s.client.Flash(ctx, partition, piece.Expanded())
+	return s.link.client.Flash(ctx, partition, piece.Expanded())
 }
 
 // resize makes a logical partition large enough, as AOSP's client does.
 func (f *WriteImage) resize(ctx context.Context, s *Session, partition string) error {
-	size, err := s.client.PartitionSize(ctx, partition)
+	size, err := s.link.client.PartitionSize(ctx, partition)
 	if err != nil || size == 0 || f.Image.Size() <= size {
 		return err
 	}
-	logical, err := s.client.IsLogical(ctx, partition)
+	logical, err := s.link.client.IsLogical(ctx, partition)
 	if err != nil || logical != fastboot.Yes {
 		return err
 	}
-	return s.client.ResizeLogical(ctx, partition, f.Image.Size())
+	return s.link.client.ResizeLogical(ctx, partition, f.Image.Size())
 }
 
 // flush asks one more question, because this device tells of a failed write only
 // at the command after it.
 func (f *WriteImage) flush(ctx context.Context, s *Session) error {
-	_, err := s.client.Getvar(ctx, "parallel-download-flash")
+	_, err := s.link.client.Getvar(ctx, "parallel-download-flash")
 	var remote *fastboot.RemoteError
 	if errors.As(err, &remote) {
 		return &fastboot.RemoteError{Command: "flash:" + f.Partition + " (told late)", Message: remote.Message}
@@ -252,22 +252,22 @@ func (e Erase) Step() Step {
 
 // check finds the slots.
 func (e *Erase) check(ctx context.Context, s *Session) ([]Verdict, error) {
-	_, err := slotted(ctx, s.client, e.Partition, e.Slot)
+	_, err := slotted(ctx, s.link.client, e.Partition, e.Slot)
 	return nil, err
 }
 
 // run erases.
 func (e *Erase) run(ctx context.Context, s *Session) error {
-	partitions, err := slotted(ctx, s.client, e.Partition, e.Slot)
+	partitions, err := slotted(ctx, s.link.client, e.Partition, e.Slot)
 	if err != nil {
 		return err
 	}
 	for _, p := range partitions {
-		size, err := s.client.PartitionSize(ctx, p)
+		size, err := s.link.client.PartitionSize(ctx, p)
 		if err != nil {
 			return err
 		}
-		if err := s.client.Erase(ctx, p, size); err != nil {
+		if err := s.link.client.Erase(ctx, p, size); err != nil {
 			return err
 		}
 	}
@@ -294,7 +294,7 @@ func (r *Reboot) check(context.Context, *Session) ([]Verdict, error) {
 
 // run sends it.
 func (r *Reboot) run(ctx context.Context, s *Session) error {
-	if err := s.client.Reboot(ctx, r.Mode); err != nil {
+	if err := s.link.client.Reboot(ctx, r.Mode); err != nil {
 		return fmt.Errorf("reboot to %s: %w", r.Mode, err)
 	}
 	return nil

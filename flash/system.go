@@ -60,11 +60,11 @@ func waitForMode(mode usb.Mode, sameSystem bool) Step {
 		name = "boot"
 	}
 	return Step{Name: name, Traits: Traits{arrival: true}, Run: func(ctx context.Context, s *Session) error {
-		before := s.key
+		before := s.tablet.key
 		s.disconnect()
-		s.mode = ""
+		s.link.mode = ""
 		if !sameSystem {
-			s.hostKey = ""
+			s.link.hostKey = ""
 		}
 		if mode == usb.Booted {
 			return s.waitForSystem(ctx, before)
@@ -83,8 +83,8 @@ func (s *Session) waitForSystem(ctx context.Context, before Key) error {
 		s.emit(Waiting{For: "operator", Hint: s.job.Words})
 	}
 	err := s.verifySameTablet(before, true, s.openRestarted(ctx, window))
-	if err == nil && s.proof != nil {
-		s.proof.settle(true)
+	if err == nil && s.account.proof != nil {
+		s.account.proof.settle(true)
 	}
 	return err
 }
@@ -130,8 +130,8 @@ func (s *Session) verifySameTablet(before Key, commanded bool, err error) error 
 	if err != nil {
 		return err
 	}
-	now := s.key
-	s.key = before
+	now := s.tablet.key
+	s.tablet.key = before
 	sure, why := usb.Follow(before.sighting(), now.sighting(), commanded)
 	switch sure {
 	case usb.Another:
@@ -141,11 +141,11 @@ func (s *Session) verifySameTablet(before Key, commanded bool, err error) error 
 		s.Warn("that the same tablet came back is known by its place and product only: its serial was "+
 			cmp.Or(before.Serial, "not told")+" and is "+cmp.Or(now.Serial, "not told"), "")
 		if now.sighting().Serial != "" {
-			s.key.Serial, s.where.Serial = now.Serial, now.Serial
+			s.tablet.key.Serial, s.tablet.where.Serial = now.Serial, now.Serial
 		}
 	}
 	if before.Product == "" {
-		s.key.Product = now.Product
+		s.tablet.key.Product = now.Product
 	}
 	return nil
 }
@@ -153,9 +153,9 @@ func (s *Session) verifySameTablet(before Key, commanded bool, err error) error 
 // reconnect brings back a tablet that was lost in the middle of a step: the same
 // one, in the same mode.
 func (s *Session) reconnect(ctx context.Context, patience time.Duration) error {
-	before := s.key
+	before := s.tablet.key
 	s.disconnect()
-	if s.mode == usb.Booted {
+	if s.link.mode == usb.Booted {
 		return s.verifySameTablet(before, false, s.openBooted(ctx, patience))
 	}
 	return s.verifySameTablet(before, false, s.openFastboot(ctx, patience))
@@ -221,7 +221,7 @@ func (s *Session) tryBooted(ctx context.Context, listen time.Duration) error {
 	if err != nil {
 		return err
 	}
-	b, err := s.job.System.Open(ctx, conn, s.hostKey)
+	b, err := s.job.System.Open(ctx, conn, s.link.hostKey)
 	if err != nil {
 		return err
 	}
@@ -234,9 +234,9 @@ func (s *Session) tryBooted(ctx context.Context, listen time.Duration) error {
 		_ = b.Close()
 		return err
 	}
-	s.booted, s.mode, s.hostKey, s.productFrom = b, usb.Booted, b.HostKey(), "the booted system"
-	s.key = Key{Place: s.where.Label(), Serial: serial, Product: model}
-	s.where.Serial = serial
+	s.link.booted, s.link.mode, s.link.hostKey, s.tablet.productFrom = b, usb.Booted, b.HostKey(), "the booted system"
+	s.tablet.key = Key{Place: s.tablet.where.Label(), Serial: serial, Product: model}
+	s.tablet.where.Serial = serial
 	return nil
 }
 
@@ -257,8 +257,8 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 			return err
 		}
 		if time.Now().Add(bootEvery).After(deadline) {
-			where := s.where.Label()
-			if s.mode == "" && s.step == "boot" {
+			where := s.tablet.where.Label()
+			if s.link.mode == "" && s.account.step == "boot" {
 				return failf(ClassBoot, "look at the tablet's screen; flash it again, and if it does not boot again, set it aside",
 					"%s did not boot within %s (%v)", where, window, err)
 			}
@@ -276,16 +276,16 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 func (s *Session) openRestarted(ctx context.Context, window time.Duration) error {
 	deadline := time.Now().Add(window)
 	for {
-		if err := s.openBooted(ctx, time.Until(deadline).Round(time.Second)); err != nil || s.oldBootID == "" {
+		if err := s.openBooted(ctx, time.Until(deadline).Round(time.Second)); err != nil || s.link.oldBootID == "" {
 			return err
 		}
-		now, err := s.booted.Boot(ctx)
-		if err != nil || now != s.oldBootID {
-			s.oldBootID = ""
+		now, err := s.link.booted.Boot(ctx)
+		if err != nil || now != s.link.oldBootID {
+			s.link.oldBootID = ""
 			return err
 		}
 		s.disconnect()
-		s.mode = ""
+		s.link.mode = ""
 		select {
 		case <-time.After(bootEvery):
 		case <-ctx.Done():
@@ -352,13 +352,13 @@ func (s *Session) compare(ctx context.Context) error {
 		}
 	}
 	if !flashed {
-		before := s.key
-		if err := s.booted.Bootloader(ctx); err != nil {
+		before := s.tablet.key
+		if err := s.link.booted.Bootloader(ctx); err != nil {
 			return failf(ClassOperator, "bring the tablet into fastboot mode by its keys (power off, then volume down while the cable is put in), then try again",
 				"the booted tablet has other images, and cannot be sent to its bootloader: %v", err)
 		}
 		s.disconnect()
-		s.mode, s.hostKey = "", ""
+		s.link.mode, s.link.hostKey = "", ""
 		return s.verifySameTablet(before, true, s.openFastboot(ctx, bootloaderFor))
 	}
 	if err := s.assign(ctx); err != nil {
@@ -375,6 +375,6 @@ func (s *Session) compare(ctx context.Context) error {
 			break
 		}
 	}
-	s.compliant = all
+	s.account.compliant = all
 	return nil
 }

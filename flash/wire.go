@@ -96,8 +96,8 @@ func (s *Session) download(ctx context.Context, send func() error) error {
 		cancel()
 	}()
 	err := w.acquire(waiting, s.order, func() {
-		if !s.waited {
-			s.waited = true
+		if !s.account.waited {
+			s.account.waited = true
 			s.emit(Waiting{For: "admission", Hint: "tablets before it use the same wire"})
 		}
 	}, s.Stopping)

@@ -162,9 +162,7 @@ func (a *app) rebootAndroid(targets []target) (others []target, answers []answer
 			err = running.Bootloader(ctx)
 		}
 		if err != nil {
-			f := flash.Classify(err)
-			out.Value, out.Error, out.Class, out.Hint = nil, f.Message, string(f.Class), f.Hint
-			out.result = flash.JobDone{Result: flash.Fail, Class: f.Class}
+			out.fail("", err)
 		}
 		answers = append(answers, out)
 	}

@@ -214,6 +214,12 @@ type answer[T any] struct {
 	result flash.JobDone
 }
 
+// fail makes an error the answer.
+func (a *answer[T]) fail(step string, err error) {
+	a.result.SetFailure(step, err)
+	a.Value, a.Error, a.Class, a.Hint = nil, a.result.Error, string(a.result.Class), a.result.Hint
+}
+
 // each asks all targets at once; one target's failure is its own.
 func each[T any](a *app, targets []target, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
 	trace, end, err := a.tracer()
@@ -260,9 +266,7 @@ func askOne[T any](ctx context.Context, a *app, t target, trace *fastboot.Tracer
 		}
 	}
 	if err != nil {
-		f := flash.Classify(err)
-		out.Error, out.Class, out.Hint = f.Message, string(f.Class), f.Hint
-		out.result = flash.JobDone{Result: flash.Fail, Class: f.Class, Step: step}
+		out.fail(step, err)
 	}
 	return out
 }
