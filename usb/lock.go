@@ -84,16 +84,16 @@ func makeLockDir(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // all users pass through
 		return err
 	}
-	err := os.Mkdir(dir, sharedDir) //nolint:gosec // for all users, as /run/lock is
+	err := os.Mkdir(dir, sharedDir) // for all users, as /run/lock is
 	switch {
 	case err == nil:
-		return os.Chmod(dir, sharedDir) //nolint:gosec // as above: the umask took rights away
+		return os.Chmod(dir, sharedDir) // the umask took rights away
 	case !errors.Is(err, fs.ErrExist):
 		return err
 	}
 	info, err := os.Lstat(dir)
 	if err == nil && dir == LockDir && info.IsDir() && ownedByUs(info) && !isShared(info) {
-		err = os.Chmod(dir, sharedDir) //nolint:gosec // as above
+		err = os.Chmod(dir, sharedDir)
 	}
 	return err
 }

@@ -32,7 +32,7 @@ func lock(f *os.File, how int) error {
 	}
 	cerr := raw.Control(func(fd uintptr) {
 		for {
-			err = syscall.Flock(int(fd), how) //nolint:gosec // a descriptor is an int
+			err = syscall.Flock(int(fd), how)
 			if !errors.Is(err, syscall.EINTR) {
 				return
 			}

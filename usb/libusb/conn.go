@@ -1,7 +1,5 @@
-//go:build cgo
-
-// This file is one tablet's fastboot interface, claimed and held: bulk pipes as the
-// transport that the fastboot client wants.
+// This file is one tablet's fastboot interface as the transport that the fastboot client
+// wants. It knows USB transfers and no library: see gousb.go for that.
 
 package libusb
 
@@ -9,249 +7,117 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/gousb"
+	"github.com/zarya-station/zarya/flash/fastboot"
 )
-
-// Available says that this program can use USB devices.
-const Available = true
 
 const (
-	settleFor   = 2 * time.Second // after arrival the node may not be ours yet (udev)
 	giveUpAfter = 3 * time.Second // for a cancelled transfer to come back
-	controlTime = 5 * time.Second
-	packetRoom  = 4096 // a read has room for whole packets, so that none overflows
+	packetRoom  = 4096            // a response has room for whole packets, so that none overflows
 )
 
-// Conn is a claimed fastboot interface. Its methods are those of fastboot.Transport.
+// pipes are the two bulk endpoints of a claimed interface. Their errors are *Error,
+// errNoMemory where that is the cause, or wrap fastboot.ErrOversize. A call ends soon
+// after its context, but for a host controller that lost a transfer: then it may never.
+type pipes interface {
+	// write sends p as one transfer.
+	write(ctx context.Context, p []byte) error
+	// read receives one transfer: until a short packet, or until p is full.
+	read(ctx context.Context, p []byte) (int, error)
+	// stream keeps up to depth transfers of size bytes on their way to the device.
+	stream(size, depth int) (stream, error)
+	// packetSize is how many bytes one packet from the device has at most.
+	packetSize() int
+	// close gives the interface back. No other call is under way.
+	close() error
+}
+
+// Conn is a claimed fastboot interface: a fastboot.Transport.
 type Conn struct {
-	node   string
-	ctx    *gousb.Context
-	device *gousb.Device
-	config *gousb.Config
-	iface  *gousb.Interface
-	out    *gousb.OutEndpoint
-	in     *gousb.InEndpoint
+	node  string
+	host  *Host
+	pipes pipes
 
 	queue   queue
-	pending []byte // less than a piece, not sent yet
+	pending []byte // less than a piece, not sent yet; its room is one piece's
 
-	wedged atomic.Bool // a call never came back: nothing is closed, the process keeps it
+	life   context.Context // ends with Close, and so do the calls under way
+	end    context.CancelFunc
+	calls  chan struct{} // holds one value while a call uses pipes and queue
+	wedged atomic.Bool   // a call never came back: pipes and queue are its own for good
 	closed sync.Once
-	end    error
+	err    error // of Close
 }
 
-// open counts the tablets that share the host's usbfs memory.
-var open atomic.Int32
+var _ fastboot.Transport = (*Conn)(nil)
 
-// usbfsBytes is the kernel's budget for all devices and processes of the host.
-func usbfsBytes() int {
-	text, err := os.ReadFile("/sys/module/usbcore/parameters/usbfs_memory_mb")
-	n, nerr := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || nerr != nil {
-		return 16 << 20 // the kernel's own default
-	}
-	if n == 0 {
-		return 1 << 30 // no limit
-	}
-	return n << 20
+// Host is what the tablets that one process has open share: the kernel's memory for
+// transfers.
+type Host struct {
+	open     atomic.Int32 // tablets
+	throttle throttle
 }
 
-// memory is what was learnt about it.
-var memory throttle
-
-// gousbStream tells ENOMEM by its name.
-type gousbStream struct{ *gousb.WriteStream }
-
-func (s gousbStream) WriteContext(ctx context.Context, p []byte) (int, error) {
-	n, err := s.WriteStream.WriteContext(ctx, p)
-	return n, noMemory(err)
+// newConn is a transport over claimed endpoints.
+func (h *Host) newConn(node string, p pipes) *Conn {
+	c := &Conn{node: node, host: h, pipes: p, calls: make(chan struct{}, 1)}
+	c.life, c.end = context.WithCancel(context.Background())
+	c.queue = queue{
+		throttle: &h.throttle,
+		want:     func() int { return depthFor(usbfsBytes(), int(h.open.Load())) },
+		open:     func(depth int) (stream, error) { return p.stream(pieceSize, depth) },
+	}
+	h.open.Add(1)
+	return c
 }
 
-func (s gousbStream) CloseContext(ctx context.Context) error {
-	return noMemory(s.WriteStream.CloseContext(ctx))
-}
+// errClosed is a call on what was closed.
+var errClosed = errors.New("the connection was closed")
 
-func noMemory(err error) error {
-	if err != nil && isError(err, gousb.ErrorNoMem) {
-		return fmt.Errorf("%w: %w", errNoMemory, err)
+// bounded runs a call that should end with ctx or Close, and gives the port up if it does
+// not: then the call goes on alone. It must use no memory but its own, and the result is
+// what it returns.
+func bounded[T any](ctx context.Context, c *Conn, call func(context.Context) (T, error)) (T, error) {
+	var none T
+	if c.wedged.Load() {
+		return none, &Error{Kind: Wedged, Node: c.node}
 	}
-	return err
-}
-
-// newQueue makes the queue of the tablet's data.
-func (c *Conn) newQueue() queue {
-	return queue{
-		throttle: &memory,
-		want:     func() int { return depthFor(usbfsBytes(), int(open.Load())) },
-		open: func(depth int) (stream, error) {
-			s, err := c.out.NewStream(pieceSize, depth)
-			return gousbStream{s}, noMemory(err)
-		},
-	}
-}
-
-// newContext starts libusb, which panics in gousb when it cannot.
-func newContext() (ctx *gousb.Context, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &Error{Kind: Unavailable, Err: fmt.Errorf("%v", p)}
-		}
-	}()
-	return gousb.NewContext(), nil
-}
-
-// Open claims the fastboot interface of the device with this boot's bus and address.
-func Open(ctx context.Context, bus, address int) (*Conn, error) {
-	deadline := time.Now().Add(settleFor)
-	for {
-		c, err := claim(bus, address)
-		var e *Error
-		if err == nil || !errors.As(err, &e) || e.Kind != Permission || time.Now().After(deadline) {
-			return c, err
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func claim(bus, address int) (*Conn, error) {
-	c := &Conn{node: node(bus, address)}
-	var err error
-	// A context of its own for each tablet: what wedges in one, wedges in no other.
-	if c.ctx, err = newContext(); err != nil {
-		return nil, err
-	}
-	devices, err := c.ctx.OpenDevices(func(d *gousb.DeviceDesc) bool { return d.Bus == bus && d.Address == address })
-	if len(devices) > 0 {
-		c.device = devices[0]
-		err = nil // of other devices
-	}
-	if err == nil && c.device == nil {
-		err = gousb.ErrorNoDevice
-	}
-	if err == nil {
-		c.device.ControlTimeout = controlTime
-		err = c.find()
-	}
-	if err != nil {
-		err = c.explain(err)
-		_ = c.release()
-		return nil, err
-	}
-	c.queue = c.newQueue()
-	open.Add(1)
-	return c, nil
-}
-
-// find claims the interface ff/42/03 and its two bulk endpoints (AOSP fastboot.cpp).
-func (c *Conn) find() error {
-	active, err := c.device.ActiveConfigNum()
-	if err != nil {
-		return err
-	}
-	for _, cfg := range c.device.Desc.Configs {
-		if cfg.Number != active {
-			continue
-		}
-		for _, i := range cfg.Interfaces {
-			for _, s := range i.AltSettings {
-				if s.Class != gousb.ClassVendorSpec || s.SubClass != 0x42 || s.Protocol != 0x03 {
-					continue
-				}
-				if c.config, err = c.device.Config(active); err != nil {
-					return err
-				}
-				if c.iface, err = c.config.Interface(s.Number, s.Alternate); err != nil {
-					return err
-				}
-				for _, e := range s.Endpoints {
-					if e.TransferType != gousb.TransferTypeBulk {
-						continue
-					}
-					if e.Direction == gousb.EndpointDirectionIn {
-						c.in, err = c.iface.InEndpoint(e.Number)
-					} else {
-						c.out, err = c.iface.OutEndpoint(e.Number)
-					}
-					if err != nil {
-						return err
-					}
-				}
-				if c.in != nil && c.out != nil {
-					return nil
-				}
-			}
-		}
-	}
-	return &Error{Kind: NotFastboot, Node: c.node}
-}
-
-// explain makes an *Error of what libusb says.
-func (c *Conn) explain(err error) error {
-	var e *Error
-	if errors.As(err, &e) {
-		return err
-	}
-	for kind, those := range kinds {
-		for _, e := range those {
-			if isError(err, e) {
-				return &Error{Kind: kind, Node: c.node, Err: err}
-			}
-		}
-	}
-	return &Error{Kind: Unavailable, Node: c.node, Err: err}
-}
-
-// kinds are libusb's errors by what they mean here.
-var kinds = map[Kind][]error{
-	Permission: {gousb.ErrorAccess},
-	Busy:       {gousb.ErrorBusy},
-	Gone: {gousb.ErrorNoDevice, gousb.ErrorNotFound, gousb.TransferNoDevice, gousb.ErrorIO, gousb.TransferError,
-		gousb.TransferStall, gousb.ErrorPipe},
-}
-
-// isError also knows an error by its text at the end, because gousb does not wrap what
-// it quotes.
-func isError(err, target error) bool {
-	return errors.Is(err, target) || strings.HasSuffix(err.Error(), target.Error())
-}
-
-// bounded runs a call that should end with ctx, and gives the port up if it does not.
-func (c *Conn) bounded(ctx context.Context, call func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- call() }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.life, func() { cancel(errClosed) })()
 	select {
-	case err := <-done:
-		return c.outcome(ctx, err)
+	case c.calls <- struct{}{}:
 	case <-ctx.Done():
+		return none, context.Cause(ctx)
 	}
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		value, err := call(ctx)
+		<-c.calls
+		done <- outcome{value, err}
+	}()
+	var o outcome
 	select {
-	case err := <-done:
-		return c.outcome(ctx, err)
-	case <-time.After(giveUpAfter):
-		c.wedged.Store(true)
-		return &Error{Kind: Wedged, Node: c.node, Err: context.Cause(ctx)}
+	case o = <-done:
+	case <-ctx.Done():
+		select {
+		case o = <-done:
+		case <-time.After(giveUpAfter):
+			c.wedged.Store(true)
+			return none, &Error{Kind: Wedged, Node: c.node, Err: context.Cause(ctx)}
+		}
 	}
-}
-
-func (c *Conn) outcome(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+	if o.err != nil && ctx.Err() != nil {
+		return none, context.Cause(ctx)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return c.explain(err)
+	return o.value, o.err
 }
 
 // WritePacket sends one command as one transfer.
@@ -259,59 +125,71 @@ func (c *Conn) WritePacket(ctx context.Context, p []byte) error {
 	if err := c.flush(ctx); err != nil {
 		return err
 	}
-	return c.writeOnce(ctx, p)
+	return c.writeOnce(ctx, append([]byte(nil), p...))
 }
 
-// writeOnce sends one transfer.
+// writeOnce sends one transfer; p is not used by anyone else from now on.
 func (c *Conn) writeOnce(ctx context.Context, p []byte) error {
-	return c.bounded(ctx, func() error {
-		return patiently(ctx, func() error {
-			_, err := c.out.WriteContext(ctx, p)
-			return noMemory(err)
-		})
+	_, err := bounded(ctx, c, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, patiently(ctx, func() error { return c.pipes.write(ctx, p) })
+	})
+	return err
+}
+
+// readOnce reads one transfer of at most size bytes that is not empty: packets of length
+// zero are no responses.
+func (c *Conn) readOnce(ctx context.Context, size int) ([]byte, error) {
+	return bounded(ctx, c, func(ctx context.Context) ([]byte, error) {
+		buf := make([]byte, size)
+		for {
+			n := 0
+			err := patiently(ctx, func() (err error) {
+				n, err = c.pipes.read(ctx, buf)
+				return err
+			})
+			if err == nil && n == 0 {
+				err = ctx.Err()
+			}
+			if err != nil || n > 0 {
+				return buf[:n], err
+			}
+		}
 	})
 }
 
-// readOnce reads one transfer that is not empty.
-func (c *Conn) readOnce(ctx context.Context, buf []byte) (n int, err error) {
-	err = c.bounded(ctx, func() (err error) {
-		for n == 0 && err == nil && ctx.Err() == nil { // packets of length zero are no responses
-			err = patiently(ctx, func() (err error) {
-				n, err = c.in.ReadContext(ctx, buf)
-				return noMemory(err)
-			})
-		}
-		return err
-	})
-	return n, err
+// receive reads one transfer of at most size bytes into p.
+func (c *Conn) receive(ctx context.Context, p []byte, size int) (int, error) {
+	if err := c.flush(ctx); err != nil {
+		return 0, err
+	}
+	got, err := c.readOnce(ctx, size)
+	if err != nil {
+		return 0, err
+	}
+	if len(got) > len(p) {
+		return 0, fmt.Errorf("%w (%d bytes where %d were due)", ErrOversize, len(got), len(p))
+	}
+	return copy(p, got), nil
 }
 
 // ReadPacket reads one response.
 func (c *Conn) ReadPacket(ctx context.Context, p []byte) (int, error) {
-	if err := c.flush(ctx); err != nil {
-		return 0, err
-	}
-	buf := make([]byte, packetRoom) // its own: a wedged transfer keeps it
-	n, err := c.readOnce(ctx, buf)
-	if err == nil && n > len(p) {
-		err = fmt.Errorf("%w (%d bytes)", ErrOversize, n)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return copy(p, buf[:n]), nil
+	return c.receive(ctx, p, packetRoom)
+}
+
+// ReadData reads bytes of a data phase.
+func (c *Conn) ReadData(ctx context.Context, p []byte) (int, error) {
+	packet := c.pipes.packetSize()
+	return c.receive(ctx, p, (min(len(p), pieceSize)+packet-1)/packet*packet)
 }
 
 // WriteData queues bytes. Only whole pieces go out until a packet is read or written,
-// so that no transfer but the last is short.
+// so that no transfer but the last is short. The bytes are copied: a transfer that never
+// comes back keeps what it was given.
 func (c *Conn) WriteData(ctx context.Context, p []byte) error {
 	for len(p) > 0 {
-		if len(c.pending) == 0 && len(p) >= pieceSize {
-			if err := c.push(ctx, p[:pieceSize]); err != nil {
-				return err
-			}
-			p = p[pieceSize:]
-			continue
+		if c.pending == nil {
+			c.pending = make([]byte, 0, pieceSize)
 		}
 		n := min(pieceSize-len(c.pending), len(p))
 		c.pending = append(c.pending, p[:n]...)
@@ -328,16 +206,19 @@ func (c *Conn) WriteData(ctx context.Context, p []byte) error {
 
 // push hands one whole piece to the queue. gousb's streams send all of a transfer,
 // however little was written to it.
-func (c *Conn) push(ctx context.Context, p []byte) error {
-	return c.bounded(ctx, func() error { return c.queue.push(ctx, p) })
+func (c *Conn) push(ctx context.Context, piece []byte) error {
+	_, err := bounded(ctx, c, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.queue.push(ctx, piece)
+	})
+	return err
 }
 
 // flush sends what is held back and waits until all of it was taken.
 func (c *Conn) flush(ctx context.Context) error {
-	if c.queue.stream != nil {
-		if err := c.bounded(ctx, func() error { return c.queue.drain(ctx) }); err != nil {
-			return err
-		}
+	if _, err := bounded(ctx, c, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.queue.drain(ctx)
+	}); err != nil {
+		return err
 	}
 	rest := c.pending
 	if c.pending = nil; len(rest) > 0 {
@@ -346,56 +227,36 @@ func (c *Conn) flush(ctx context.Context) error {
 	return nil
 }
 
-// ReadData reads bytes of a data phase.
-func (c *Conn) ReadData(ctx context.Context, p []byte) (int, error) {
-	if err := c.flush(ctx); err != nil {
-		return 0, err
-	}
-	size := c.in.Desc.MaxPacketSize
-	buf := make([]byte, (min(len(p), pieceSize)+size-1)/size*size)
-	n, err := c.readOnce(ctx, buf)
-	if err == nil && n > len(p) {
-		err = fmt.Errorf("%w (%d bytes of data for %d)", ErrOversize, n, len(p))
-	}
-	if err != nil {
-		return 0, err
-	}
-	return copy(p, buf[:n]), nil
-}
-
-// Close gives the interface back. A wedged port is left to the end of the process.
+// Close ends the call under way and gives the interface back. A wedged port is left to
+// the end of the process, with the kernel's memory that it holds.
 func (c *Conn) Close() error {
-	c.closed.Do(func() {
-		open.Add(-1)
-		if c.wedged.Load() {
-			return
-		}
-		done := make(chan error, 1)
-		go func() { done <- c.release() }()
-		select {
-		case c.end = <-done:
-		case <-time.After(giveUpAfter):
-			c.end = &Error{Kind: Wedged, Node: c.node}
-		}
-	})
-	return c.end
+	c.closed.Do(func() { c.err = c.giveBack() })
+	return c.err
 }
 
-// release closes in the only order that does not wait: interface, configuration,
-// device, context.
-func (c *Conn) release() error {
-	var errs []error
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = c.queue.drain(ctx) // what is in flight is cancelled
-	if c.iface != nil {
-		c.iface.Close()
+func (c *Conn) giveBack() error {
+	c.end()
+	if c.wedged.Load() {
+		return nil
 	}
-	if c.config != nil {
-		errs = append(errs, c.config.Close())
+	limit := time.NewTimer(giveUpAfter)
+	defer limit.Stop()
+	select {
+	case c.calls <- struct{}{}: // and nothing takes it out again
+	case <-limit.C:
+		c.wedged.Store(true)
+		return &Error{Kind: Wedged, Node: c.node}
 	}
-	if c.device != nil {
-		errs = append(errs, c.device.Close())
+	done := make(chan error, 1)
+	go func() {
+		_ = c.queue.drain(c.life) // what is in flight is cancelled
+		done <- c.pipes.close()
+	}()
+	select {
+	case err := <-done:
+		c.host.open.Add(-1)
+		return err
+	case <-limit.C:
+		return &Error{Kind: Wedged, Node: c.node}
 	}
-	return errors.Join(append(errs, c.ctx.Close())...)
 }

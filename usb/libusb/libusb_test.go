@@ -1,18 +1,9 @@
-//go:build cgo
-
-// What needs no bus; the rest is proved in the rig, on one.
-
 package libusb
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/gousb"
 )
 
 func TestDepth(t *testing.T) {
@@ -23,46 +14,33 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// TestWedged gives up a call that never comes back.
-func TestWedged(t *testing.T) {
-	never := make(chan struct{})
-	defer close(never)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	c := &Conn{node: node(1, 2)}
-	err := c.bounded(ctx, func() error { <-never; return nil })
-	var e *Error
-	if !errors.As(err, &e) || e.Kind != Wedged || !strings.Contains(err.Error(), "/dev/bus/usb/001/002") {
-		t.Error(err)
-	}
-	if err := c.Close(); err != nil {
-		t.Error(err)
+func TestBudget(t *testing.T) {
+	for setting, want := range map[string]int{"16\n": 16 << 20, "1": 1 << 20, "0\n": 1 << 30, "": 16 << 20, "-1": 16 << 20, "many": 16 << 20, "99999999999": 16 << 20} {
+		if got := budgetOf(setting); got != want {
+			t.Errorf("%q: %d, not %d", setting, got, want)
+		}
 	}
 }
 
-// TestExplain knows libusb's errors also where gousb only quotes them.
-func TestExplain(t *testing.T) {
-	c := &Conn{node: node(1, 2)}
-	for err, want := range map[error]Kind{
-		gousb.ErrorAccess: Permission,
-		errors.New("failed to claim interface 0: " + gousb.ErrorBusy.Error()): Busy,
-		fmt.Errorf("x: %w", gousb.TransferNoDevice):                           Gone,
-		errors.New("no idea"): Unavailable,
+// TestErrors: each kind says what it is, where, and the cause unless that says nothing
+// more.
+func TestErrors(t *testing.T) {
+	cause := errors.New("the cause")
+	for kind, want := range map[Kind]string{
+		Unavailable: "USB cannot be used N (the cause)", Permission: "no permission to open N", Busy: "another program has claimed N",
+		Gone: "the device left: N (the cause)", NotFastboot: "no fastboot interface at N (the cause)", Wedged: "a transfer never came back; given up: N (the cause)",
 	} {
-		var e *Error
-		if !errors.As(c.explain(err), &e) || e.Kind != want {
-			t.Errorf("%v is of kind %d, not %d", err, e.Kind, want)
+		err := error(&Error{Kind: kind, Node: "N", Err: cause})
+		if err.Error() != want || !errors.Is(err, cause) {
+			t.Errorf("%d: %q, want %q", kind, err, want)
 		}
-	}
-	if !errors.Is(noMemory(errors.New("submit: "+gousb.ErrorNoMem.Error())), errNoMemory) || noMemory(nil) != nil {
-		t.Error("ENOMEM is not known")
 	}
 }
 
 func TestNothingThere(t *testing.T) {
 	_, err := Open(t.Context(), 99, 99)
 	var e *Error
-	if !errors.As(err, &e) || e.Kind != Gone && e.Kind != Unavailable {
+	if !errors.As(err, &e) || e.Kind != Gone && e.Kind != Unavailable || !Available && !strings.Contains(err.Error(), "without cgo") {
 		t.Error(err)
 	}
 }

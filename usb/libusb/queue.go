@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,6 +23,27 @@ const (
 
 // errNoMemory is the kernel's ENOMEM for a transfer: usbfs has no memory left.
 var errNoMemory = errors.New("usbfs has no memory left")
+
+// usbfsBytes is the kernel's budget for all devices and processes of the host.
+func usbfsBytes() int {
+	text, err := os.ReadFile("/sys/module/usbcore/parameters/usbfs_memory_mb")
+	if err != nil {
+		text = nil
+	}
+	return budgetOf(string(text))
+}
+
+// budgetOf reads the kernel's setting, in MiB; 0 is no limit.
+func budgetOf(setting string) int {
+	n, err := strconv.ParseUint(strings.TrimSpace(setting), 10, 20)
+	switch {
+	case err != nil:
+		return 16 << 20 // the kernel's own default
+	case n == 0:
+		return 1 << 30
+	}
+	return int(n) << 20
+}
 
 // depthFor shares three quarters of the budget among the tablets that are open.
 func depthFor(budget, tablets int) int {
@@ -60,8 +84,8 @@ func (t *throttle) full(depth int) {
 	t.good = 0
 }
 
-// took counts a piece that was queued; enough of them allow one more in flight.
-func (t *throttle) took() {
+// recordSuccess counts a piece that was queued; enough of them allow one more in flight.
+func (t *throttle) recordSuccess() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.limit == 0 {
@@ -128,7 +152,7 @@ func (q *queue) try(ctx context.Context, p []byte) (err error) {
 		return err
 	}
 	q.queued += len(p)
-	q.throttle.took()
+	q.throttle.recordSuccess()
 	return nil
 }
 

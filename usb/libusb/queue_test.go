@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 )
 
-// host has room for some transfers; streams of several tablets share it.
-type host struct {
+// memory has room for some transfers; streams of several tablets share it.
+type memory struct {
 	room  int
 	got   bytes.Buffer
 	depth []int // of each stream that was opened
@@ -17,7 +17,7 @@ type host struct {
 }
 
 type fakeStream struct {
-	h        *host
+	h        *memory
 	depth    int
 	inFlight [][]byte
 	total    int
@@ -56,7 +56,7 @@ func (s *fakeStream) CloseContext(context.Context) error {
 
 func (s *fakeStream) Written() int { return s.total }
 
-func (h *host) queue(t *throttle) *queue {
+func (h *memory) queue(t *throttle) *queue {
 	return &queue{throttle: t, want: func() int { return maxInFlight }, open: func(depth int) (stream, error) {
 		h.depth = append(h.depth, depth)
 		return &fakeStream{h: h, depth: depth}, nil
@@ -67,12 +67,12 @@ func (h *host) queue(t *throttle) *queue {
 // doubles nothing, and grows again after a while.
 func TestQueueShrinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &host{room: 3}
+		h := &memory{room: 3}
 		q := h.queue(&throttle{})
 		var want bytes.Buffer
 		push := func(n int) {
 			for i := range n {
-				p := bytes.Repeat([]byte{byte(want.Len()), byte(i)}, 500)
+				p := bytes.Repeat([]byte{byte(want.Len() & 0xff), byte(i & 0xff)}, 500)
 				want.Write(p)
 				if err := q.push(t.Context(), p); err != nil {
 					t.Fatal(err)
@@ -103,7 +103,7 @@ func TestQueueShrinks(t *testing.T) {
 // TestQueueWaits has no memory at all for a time: others hold it.
 func TestQueueWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &host{}
+		h := &memory{}
 		q := h.queue(&throttle{})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		done := make(chan error)
@@ -129,7 +129,7 @@ func TestQueueWaits(t *testing.T) {
 
 // TestQueueLoses never takes bytes that were queued for bytes that were taken.
 func TestQueueLoses(t *testing.T) {
-	h := &host{room: 10, lose: true}
+	h := &memory{room: 10, lose: true}
 	q := h.queue(&throttle{})
 	if err := q.push(t.Context(), []byte("piece")); err != nil {
 		t.Fatal(err)
