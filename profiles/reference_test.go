@@ -69,7 +69,7 @@ func (n schemaNode) resolve(t *testing.T) schemaNode {
 	var doc struct {
 		Defs map[string]schemaNode `json:"$defs"`
 	}
-	if err := json.Unmarshal(Schema, &doc); err != nil {
+	if err := json.Unmarshal(Schema(), &doc); err != nil {
 		t.Fatal(err)
 	}
 	at := doc.Defs[name]
@@ -101,7 +101,7 @@ func reference(t *testing.T) string {
 	var out strings.Builder
 	out.WriteString("# Profile reference\n\nEvery key of the language, made from the schema that `zarya profile schema` prints.\n[Profiles](profile.md) is the guide. `[]` is a list, `NAME` a word of your own; keys in\n**bold** must be there.\n")
 	var root schemaNode
-	if err := json.Unmarshal(Schema, &root); err != nil {
+	if err := json.Unmarshal(Schema(), &root); err != nil {
 		t.Fatal(err)
 	}
 	var table func(path string, n schemaNode)
@@ -203,7 +203,7 @@ func TestGuide(t *testing.T) {
 // a key.
 func TestSchemaTypes(t *testing.T) {
 	var root schemaNode
-	if err := json.Unmarshal(Schema, &root); err != nil {
+	if err := json.Unmarshal(Schema(), &root); err != nil {
 		t.Fatal(err)
 	}
 	var compare func(path string, n schemaNode, typ reflect.Type)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -16,10 +17,22 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// Schema is the JSON Schema of the language, for editors and for this package.
+// schemaBase is the schema without the steps under provision.
 //
 //go:embed schema.json
-var Schema []byte
+var schemaBase string
+
+// Schema returns the JSON Schema of the language, for editors and for this package.
+var Schema = sync.OnceValue(func() []byte {
+	var required, properties []string
+	for _, s := range provisionSchemas {
+		required = append(required, fmt.Sprintf(`{"required": [%q]}`, s.key))
+		text := strings.NewReplacer("«", "`", "»", "`", "\n", "\n          ").Replace(s.schema)
+		properties = append(properties, fmt.Sprintf("%q: %s", s.key, text))
+	}
+	return []byte(strings.NewReplacer(`{"required": ["provision-step"]}`, strings.Join(required, ", "),
+		`"provision-step": {}`, strings.Join(properties, ",\n          ")).Replace(schemaBase))
+})
 
 const schemaID = "zarya-profile-1"
 
@@ -28,7 +41,7 @@ var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) { return compi
 
 // compile makes a part of the schema ready.
 func compile(part string) (*jsonschema.Schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +116,8 @@ func (t *tree) leaves(e *jsonschema.ValidationError) {
 		pointer += "/" + escape(part)
 	}
 	name := "the profile"
-	if n := len(e.InstanceLocation); n > 0 {
-		name = strings.Join(e.InstanceLocation, ".")
+	if len(e.InstanceLocation) > 0 {
+		name = pathText(e.InstanceLocation)
 	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
@@ -143,6 +156,28 @@ func (t *tree) leaves(e *jsonschema.ValidationError) {
 	}
 }
 
+// pathText writes where a value is as people count: provision 1: wifi.ssid.
+func pathText(parts []string) string {
+	var b strings.Builder
+	for i, part := range parts {
+		n, err := strconv.Atoi(part)
+		switch {
+		case err == nil && i > 0:
+			fmt.Fprintf(&b, " %d", n+1)
+			if i+1 < len(parts) {
+				b.WriteString(":")
+			}
+		case i == 0:
+			b.WriteString(part)
+		case strings.HasSuffix(b.String(), ":"):
+			b.WriteString(" " + part)
+		default:
+			b.WriteString("." + part)
+		}
+	}
+	return b.String()
+}
+
 // kinds names the types of YAML.
 func kinds(types []string) string {
 	var words []string
@@ -160,7 +195,7 @@ func kinds(types []string) string {
 
 // part finds what a schema's URL points to.
 func part(url string) map[string]any {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
 	if err != nil {
 		return nil
 	}

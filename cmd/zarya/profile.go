@@ -43,7 +43,7 @@ secrets.`,
 			Use: "schema", Short: "Print the JSON Schema of profiles, for editors", Args: cobra.NoArgs,
 			Example: "  zarya profile schema > zarya-profile.schema.json",
 			RunE: func(*cobra.Command, []string) error {
-				_, err := a.stdout.Write(profiles.Schema)
+				_, err := a.stdout.Write(profiles.Schema())
 				return err
 			},
 		},
