@@ -61,6 +61,10 @@ func Watch(ctx context.Context, scan func() ([]Device, error), wake <-chan struc
 	}
 }
 
+// Changes returns what is different between two scans: departures first, each in the
+// order of ports.
+func Changes(before, now []Device) []Change { return compare(before, now, false) }
+
 // compare lists what is different: departures first, each in the order of ports.
 func compare(before, now []Device, first bool) []Change {
 	var changes []Change

@@ -26,6 +26,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 )
 
@@ -43,7 +44,10 @@ type app struct {
 	cacheOnce sync.Once
 	cache     *image.Cache // of prepared images; see settings.go
 
-	config     config
+	config    config
+	benchOnce sync.Once
+	places    *target.Bench // see bench
+
 	secrets    *flash.Secrets // that no output shows
 	unrecorded bool           // nothing is done, so nothing is recorded
 	codes      codeLedger     // of the jobs under way

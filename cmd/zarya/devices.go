@@ -5,26 +5,21 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/internal/adb"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
-	"github.com/zarya-station/zarya/usb/libusb"
-	"github.com/zarya-station/zarya/usb/uevent"
 )
 
 // device is one row of zarya devices.
@@ -119,57 +114,6 @@ func lookAt(ctx context.Context, s session) (d device, err error) {
 	return d, err
 }
 
-// usability is why a tablet cannot be flashed as it is, and what to do; "" is nothing.
-func usability(d usb.Device) string {
-	switch d.Mode {
-	case usb.Fastboot, usb.Fastbootd:
-		problem, remedy := access(d)
-		if problem == "" {
-			return ""
-		}
-		return problem + ": " + remedy
-	case usb.Booted:
-		return ""
-	case usb.Service:
-		return d.Service() + ": hold the power button until the tablet restarts; nothing is written in this mode"
-	}
-	return "not in fastboot mode: " + keys(d)
-}
-
-// keys bring a tablet into fastboot.
-func keys(d usb.Device) string {
-	if t, ok := usb.Known(d.Model()); ok && t.Keys != "" {
-		return t.Keys
-	}
-	return "power off, hold volume down, put the cable in"
-}
-
-// access is what keeps this process from a tablet in fastboot, and what to do; "" is
-// nothing.
-func access(d usb.Device) (problem, remedy string) {
-	if !libusb.Available {
-		return "this zarya was built without cgo", "use the one with USB"
-	}
-	for _, i := range d.Interfaces {
-		if i.Driver == "usbfs" {
-			return "another program uses it" + holders(d.Node()), endOther
-		}
-	}
-	if err := unix.Access(d.Node(), unix.R_OK|unix.W_OK); err != nil {
-		return fmt.Sprintf("%s: %v", d.Node(), err), udevRule
-	}
-	return "", ""
-}
-
-// holders is ": adb (process 123)", or "" if it cannot be seen.
-func holders(node string) string {
-	list := usb.Holders("/proc", node)
-	if len(list) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(list, ", ")
-}
-
 // usbItem is one tablet of zarya devices on USB.
 type usbItem struct {
 	Target string   `json:"target"`
@@ -186,79 +130,23 @@ type usbItem struct {
 	Battery int    `json:"battery,omitempty"` // percent
 }
 
-// inAndroid is what an adb server tells of a tablet.
-type inAndroid struct {
-	adb.Facts
-	err error
-}
-
-// hint is what to do with a tablet in Android.
-func (i inAndroid) hint(d usb.Device) string {
-	switch {
-	case errors.Is(i.err, adb.ErrNoServer):
-		return usability(d) + "; or start an adb server (adb start-server), and flash and run do it"
-	case i.err != nil:
-		return fmt.Sprintf("%v; or: %s", i.err, usability(d))
-	}
-	battery := ""
-	if i.Battery >= 0 {
-		battery = fmt.Sprintf(", battery %d %%", i.Battery)
-	}
-	return fmt.Sprintf("Android %s%s; flash and run send it to its bootloader", i.Build, battery)
-}
-
-// askAndroid asks about every tablet that runs Android, all at once.
-func askAndroid(ctx context.Context, bus *usb.Bus) map[usb.Port]inAndroid {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	all := map[usb.Port]inAndroid{}
-	for _, d := range bus.Tablets() {
-		if d.Mode != usb.ADB {
-			continue
-		}
-		wg.Go(func() {
-			var i inAndroid
-			server := adb.Default()
-			at, err := server.At(ctx, d.Kernel)
-			if i.err = err; err == nil {
-				i.Facts, i.err = server.Facts(ctx, at)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all[d.Port] = i
-		})
-	}
-	wg.Wait()
-	return all
-}
-
-// plugged is what is in the sockets, and their names.
-func plugged() (*usb.Bus, usb.Names, error) {
-	bus, err := scanUSB()
-	if err != nil {
-		return nil, nil, err
-	}
-	names, err := loadNames()
-	return bus, names, err
-}
-
 // listUSB shows everything that is plugged in.
 func (a *app) listUSB() error {
-	bus, names, err := plugged()
+	bus, names, err := a.bench().Plugged()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	android := askAndroid(ctx, bus)
+	android := a.bench().AskAndroid(ctx, bus)
 	if a.json {
 		items := []usbItem{}
 		for _, d := range bus.Tablets() {
-			item := usbItem{Target: socket{port: d.Port}.String(), Port: d.Port.Short(), Name: names[d.Port.Path()], Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
-				Serial: d.Serial, Speed: d.Speed.String(), Hint: usability(d)}
+			item := usbItem{Target: a.bench().At(d.Port, names).String(), Port: d.Port.Short(), Name: names[d.Port.Path()], Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
+				Serial: d.Serial, Speed: d.Speed.String(), Hint: target.Usability(d)}
 			if about, ok := android[d.Port]; ok {
-				item.Hint = about.hint(d)
-				if about.err == nil {
+				item.Hint = about.Hint(d)
+				if about.Err == nil {
 					item.Model, item.Build, item.Battery = about.Model, about.Build, max(about.Battery, 0)
 				}
 			}
@@ -281,7 +169,7 @@ type row struct {
 }
 
 // drawTree shows hub by hub, socket by socket.
-func drawTree(w io.Writer, bus *usb.Bus, names usb.Names, android map[usb.Port]inAndroid) {
+func drawTree(w io.Writer, bus *usb.Bus, names usb.Names, android map[usb.Port]target.InAndroid) {
 	t := tree{names: names, android: android, at: map[usb.Port]usb.Device{}}
 	for _, d := range bus.Devices {
 		// The USB 3 half of a hub is in the same socket: the faster one tells more.
@@ -320,7 +208,7 @@ func drawTree(w io.Writer, bus *usb.Bus, names usb.Names, android map[usb.Port]i
 
 type tree struct {
 	names   usb.Names
-	android map[usb.Port]inAndroid
+	android map[usb.Port]target.InAndroid
 	at      map[usb.Port]usb.Device
 	rows    []row
 }
@@ -368,9 +256,9 @@ func (t *tree) sockets(hub usb.Port, count int, indent string) {
 		case d.Mode == "":
 			r.kind, r.model, r.speed = "other", strings.TrimSpace(d.Manufacturer+" "+d.Name), d.Speed.String()
 		default:
-			r.kind, r.model, r.serial, r.speed, r.hint = string(d.Mode), dash(d.Model()), dash(d.Serial), d.Speed.String(), usability(d)
+			r.kind, r.model, r.serial, r.speed, r.hint = string(d.Mode), dash(d.Model()), dash(d.Serial), d.Speed.String(), target.Usability(d)
 			if i, ok := t.android[p]; ok {
-				r.hint = i.hint(d)
+				r.hint = i.Hint(d)
 				if r.model == "-" {
 					r.model = dash(i.Model)
 				}
@@ -388,65 +276,56 @@ func (t *tree) sockets(hub usb.Port, count int, indent string) {
 func (a *app) watchUSB() error {
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	wake, err := uevent.Listen(ctx)
-	if err != nil {
+	if err := a.bench().Listen(); err != nil {
 		a.warn("%v; the ports are looked at every second", err)
 	}
-	tell, end := a.teller(ctx)
+	report, end := a.reporter(ctx)
 	defer end()
-	scan := func() ([]usb.Device, error) {
-		bus, err := scanUSB()
-		if err != nil {
-			return nil, err
-		}
-		return bus.Tablets(), nil
-	}
-	return usb.Watch(ctx, scan, wake, tell, func(err error) error { return err })
+	return a.bench().Watch(ctx, target.Tablets, report)
 }
 
-// teller chooses how changes are shown.
-func (a *app) teller(ctx context.Context) (tell func([]usb.Change) error, end func()) {
+// reporter chooses how changes are shown.
+func (a *app) reporter(ctx context.Context) (report func([]target.Change) error, end func()) {
 	if a.json {
 		sink := ui.NewJSON(a.stdout)
 		events := flash.NewEvents(newID(), sink.Event)
-		return func(changes []usb.Change) error {
-			names, err := loadNames()
+		return func(changes []target.Change) error {
 			for _, c := range changes {
-				d := c.Device
-				where := flash.Where{Port: d.Port.Short(), PortName: names[d.Port.Path()], Serial: d.Serial}
-				events.Emit(flash.Event{Where: where, Body: flash.Device{Change: string(c.Change), Mode: d.Mode, Model: d.Model(), Hint: hintOf(c)}})
+				where := c.Target.Where()
+				where.Serial = c.Device.Serial
+				events.Emit(flash.Event{Where: where, Body: flash.Device{Change: string(c.What), Mode: c.Device.Mode, Model: c.Device.Model(), Hint: hintOf(c)}})
 			}
-			return err
+			return nil
 		}, events.Close
 	}
 	if tty := terminal(a.stdout); tty != nil && os.Getenv("TERM") != "dumb" {
-		return func([]usb.Change) error {
-			bus, names, err := plugged()
+		return func([]target.Change) error {
+			bus, names, err := a.bench().Plugged()
 			if err != nil {
 				return err
 			}
 			var b strings.Builder
-			drawTree(&b, bus, names, askAndroid(ctx, bus))
+			drawTree(&b, bus, names, a.bench().AskAndroid(ctx, bus))
 			_, err = fmt.Fprintf(tty, "\x1b[H\x1b[2J%s\n%s; ^C ends\n", b.String(), time.Now().Format(time.TimeOnly))
 			return err
 		}, func() {}
 	}
-	return func(changes []usb.Change) error {
-		names, err := loadNames()
+	return func(changes []target.Change) error {
 		for _, c := range changes {
-			d := c.Device
-			fmt.Fprintf(a.stdout, "%s %-8s usb:%-12s %-8s %-10s %-10s %-18s %s\n", time.Now().Format(time.TimeOnly), c.Change, d.Port.Short(), dash(names[d.Port.Path()]), d.Mode, dash(d.Model()), dash(d.Serial), d.Speed)
+			d, where := c.Device, c.Target.Where()
+			fmt.Fprintf(a.stdout, "%s %-8s usb:%-12s %-8s %-10s %-10s %-18s %s\n", time.Now().Format(time.TimeOnly), c.What, where.Port, dash(where.PortName), d.Mode,
+				dash(d.Model()), dash(d.Serial), d.Speed)
 			if hint := hintOf(c); hint != "" {
 				fmt.Fprintf(a.stdout, "  → %s\n", hint)
 			}
 		}
-		return err
+		return nil
 	}, func() {}
 }
 
-func hintOf(c usb.Change) string {
-	if c.Change == usb.Left {
+func hintOf(c target.Change) string {
+	if c.What == usb.Left {
 		return ""
 	}
-	return usability(c.Device)
+	return target.Usability(c.Device)
 }

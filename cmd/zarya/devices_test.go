@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zarya-station/zarya/internal/adb"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -28,7 +29,7 @@ func TestTree(t *testing.T) {
 	}
 	names := usb.Names{first + "-usb-0:2.1": "A1", first + "-usb-0:2.2": "A2"}
 	var b strings.Builder
-	drawTree(&b, bus, names, map[usb.Port]inAndroid{at(second, 3, "1"): {Facts: adb.Facts{Model: "AGS3-L09", Build: "10.1", Battery: 55}}})
+	drawTree(&b, bus, names, map[usb.Port]target.InAndroid{at(second, 3, "1"): {Facts: adb.Facts{Model: "AGS3-L09", Build: "10.1", Battery: 55}}})
 	want := `
 TARGET       NAME     MODE       MODEL      SERIAL             SPEED
 pci-0000:00:14.0, bus 1, 480 Mbit/s
@@ -61,17 +62,5 @@ pci-0000:05:00.0, bus 3, 480 Mbit/s
 	drawTree(&b, &usb.Bus{}, nil, nil)
 	if b.Len() > 0 {
 		t.Errorf("no USB: %q", b.String())
-	}
-}
-
-func TestExpandNames(t *testing.T) {
-	got, err := expandNames([]string{"A1..A3", "B", "C9..10"})
-	if d := cmp.Diff([]string{"A1", "A2", "A3", "B", "C9", "C10"}, got); d != "" || err != nil {
-		t.Error(d, err)
-	}
-	for _, bad := range [][]string{{"A3..A1"}, {"A1..A"}, {"A..B"}, {"A1..A999"}, {"1"}, {"A1", "A1"}, {"A1..B2"}} {
-		if got, err := expandNames(bad); err == nil {
-			t.Errorf("%v: %v", bad, got)
-		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/zarya-station/zarya/internal/adb"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/packaging"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
@@ -95,7 +96,7 @@ func (a *app) doctor(o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	bus, names, err := plugged()
+	bus, names, err := a.bench().Plugged()
 	if err != nil {
 		return err
 	}
@@ -254,7 +255,7 @@ func (m *machine) permissions(context.Context) []finding {
 		if !d.Mode.Flashing() {
 			continue
 		}
-		if problem, remedy := access(d); problem != "" {
+		if problem, remedy := target.Access(d); problem != "" {
 			all = append(all, finding{Level: levelError, About: m.label(d.Port), Says: "cannot be used: " + problem, Remedy: remedy})
 		}
 	}

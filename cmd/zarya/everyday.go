@@ -17,6 +17,7 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -142,16 +143,16 @@ func newReboot(a *app) *cobra.Command {
 
 // rebootAndroid sends the targets that run Android to their bootloaders, and gives the
 // others back.
-func (a *app) rebootAndroid(targets []target) (others []target, answers []answer[string]) {
+func (a *app) rebootAndroid(targets []target.Target) (others []target.Target, answers []answer[string]) {
 	ctx, cancel := a.untilSignal()
 	defer cancel()
 	for _, t := range targets {
-		s, ok := t.(socket)
+		s, ok := t.(target.USB)
 		if !ok {
 			others = append(others, t)
 			continue
 		}
-		if d, err := s.device(); err != nil || d.Mode != usb.ADB {
+		if d, err := s.Device(); err != nil || d.Mode != usb.ADB {
 			others = append(others, t)
 			continue
 		}

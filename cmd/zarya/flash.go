@@ -20,6 +20,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/target"
 )
 
 type flashOptions struct {
@@ -131,7 +132,7 @@ func (a *app) flash(o flashOptions, prepare func(context.Context) (*recipe.Direc
 }
 
 // confirmWipe asks once for all targets. Without a terminal only --yes is a yes.
-func (a *app) confirmWipe(targets []target) error {
+func (a *app) confirmWipe(targets []target.Target) error {
 	if a.yes {
 		return nil
 	}
@@ -179,7 +180,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recip
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	if r.Concurrency == 0 { // else the operator has said how many
-		shareWires(jobs)
+		target.ShareWires(jobs)
 	}
 	release, err := a.lockTargets(jobs)
 	if err != nil {
@@ -250,7 +251,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recip
 }
 
 // showPlan is --dry-run: what would be done, without a tablet.
-func (a *app) showPlan(targets []target, work *recipe.Direct) error {
+func (a *app) showPlan(targets []target.Target, work *recipe.Direct) error {
 	type item struct {
 		Target string            `json:"target"`
 		Steps  []string          `json:"steps"`

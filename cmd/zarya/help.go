@@ -137,7 +137,7 @@ Flags of every verb (zarya --help explains them):
 
 // greet is zarya without a verb: what is plugged in, and what to do next.
 func (a *app) greet() error {
-	bus, names, err := plugged()
+	bus, names, err := a.bench().Plugged()
 	if err != nil {
 		fmt.Fprintln(a.stdout, "This machine has no USB that zarya can see; tablets on a network and virtual ones work.")
 		fmt.Fprint(a.stdout, nextSteps(""))

@@ -26,5 +26,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer a.unwatchSignals()
 	code := a.report(root.Execute())
 	a.cache.Close()
+	if a.places != nil {
+		a.places.Close()
+	}
 	return code
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -257,7 +258,7 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 	p, err := a.prepare(jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
 	must(t, err)
 	defer p.Close()
-	var list []target
+	var list []target.Target
 	for i := range targets {
 		targets[i].broke = &atomic.Bool{}
 		list = append(list, targets[i])

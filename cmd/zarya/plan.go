@@ -13,6 +13,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 )
 
@@ -60,7 +61,7 @@ func newPlan(a *app) *cobra.Command {
 }
 
 // planTargets asks the tablets who they are.
-func (a *app) planTargets(p *recipe.Recipe, targets []target) error {
+func (a *app) planTargets(p *recipe.Recipe, targets []target.Target) error {
 	answers, err := each(a, targets, lookAt)
 	if err != nil {
 		return err

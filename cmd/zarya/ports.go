@@ -7,26 +7,17 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/usb"
-	"github.com/zarya-station/zarya/usb/uevent"
 )
 
 // namesFile is where the names are.
 func namesFile() string { return filepath.Join(configFolder(), "ports") }
-
-func loadNames() (usb.Names, error) {
-	n, err := usb.LoadNames(namesFile())
-	if err != nil {
-		return nil, problem.New(problem.Station, "mend or remove the file", "port names: %w", err)
-	}
-	return n, nil
-}
 
 func newPorts(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "ports", Short: "List and name the sockets of hubs", Args: cobra.NoArgs}
@@ -57,7 +48,7 @@ named: -s port:A3.`,
 }
 
 func (a *app) listPorts() error {
-	bus, names, err := plugged()
+	bus, names, err := a.bench().Plugged()
 	if err != nil {
 		return err
 	}
@@ -92,44 +83,15 @@ func (a *app) listPorts() error {
 }
 
 func (a *app) namePort(args []string) error {
-	names, err := loadNames()
+	path, err := a.bench().PortPath(args[0])
 	if err != nil {
 		return err
-	}
-	path := names.Find(args[0])
-	if path == "" && strings.Contains(args[0], "-usb-0:") {
-		path = args[0]
-	}
-	if path == "" {
-		bus, err := scanUSB()
-		if err != nil {
-			return err
-		}
-		found, err := usbTargets(bus, names, "usb:"+strings.TrimPrefix(args[0], "usb:"))
-		if err != nil {
-			return err
-		}
-		if len(found) != 1 {
-			return problem.New(problem.Usage, "name one socket", "%q is %d sockets: %s", args[0], len(found), joinTargets(found))
-		}
-		path = found[0].(socket).port.Path()
 	}
 	name := ""
 	if len(args) == 2 {
 		name = args[1]
 	}
-	return keepName(names, path, name)
-}
-
-// keepName writes one name down.
-func keepName(names usb.Names, path, name string) error {
-	if err := names.Set(path, name); err != nil {
-		return problem.New(problem.Usage, "zarya ports list shows the names there are", "%w", err)
-	}
-	if err := names.Save(namesFile()); err != nil {
-		return problem.New(problem.Station, "give the folder the right owner and room", "port names: %w", err)
-	}
-	return nil
+	return a.bench().NamePort(path, name)
 }
 
 // learnPorts names the sockets into which things are plugged, in the order of names.
@@ -137,41 +99,33 @@ func (a *app) learnPorts(args []string) error {
 	if a.noInput {
 		return problem.New(problem.Usage, "use zarya ports name PORT NAME", "somebody has to plug something in, and --no-input is set")
 	}
-	wanted, err := expandNames(args)
+	wanted, err := target.ExpandNames(args)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	wake, err := uevent.Listen(ctx)
-	if err != nil {
+	if err := a.bench().Listen(); err != nil {
 		a.warn("%v; the ports are looked at every second", err)
-	}
-	scan := func() ([]usb.Device, error) {
-		bus, err := scanUSB()
-		if err != nil {
-			return nil, err
-		}
-		return slices.DeleteFunc(bus.Devices, func(d usb.Device) bool { return d.Hub }), nil
 	}
 	learnt := map[string]string{} // path → name
 	ask := func() { fmt.Fprintf(a.stderr, "plug something into the socket that is to be %s\n", wanted[0]) }
 	asked := false
-	tell := func(changes []usb.Change) error {
+	report := func(changes []target.Change) error {
 		if !asked { // what is there now is known, so that whatever comes next is new
 			ask()
 			asked = true
 		}
 		for _, c := range changes {
 			path := c.Device.Port.Path()
-			if c.Change != usb.Arrived {
+			if c.What != usb.Arrived {
 				continue
 			}
 			if name := learnt[path]; name != "" {
 				fmt.Fprintf(a.stderr, "that socket is %s already\n", name)
 				continue
 			}
-			if err := rename(path, wanted[0]); err != nil {
+			if err := a.bench().MoveName(path, wanted[0]); err != nil {
 				return err
 			}
 			learnt[path] = wanted[0]
@@ -183,56 +137,10 @@ func (a *app) learnPorts(args []string) error {
 		}
 		return nil
 	}
-	if err := usb.Watch(ctx, scan, wake, tell, func(err error) error { return err }); !errors.Is(err, errLearnt) {
+	if err := a.bench().Watch(ctx, target.Anything, report); !errors.Is(err, errLearnt) {
 		return err
 	}
 	return nil
 }
 
 var errLearnt = errors.New("every name has its socket")
-
-// rename keeps a name for a path; the socket that had the name before loses it.
-func rename(path, name string) error {
-	names, err := loadNames()
-	if err != nil {
-		return err
-	}
-	if old := names.Find(name); old != "" && old != path {
-		if err := names.Set(old, ""); err != nil {
-			return problem.New(problem.Usage, "", "%w", err)
-		}
-	}
-	return keepName(names, path, name)
-}
-
-const maxNames = 100 // that are learnt at a time
-
-// expandNames makes A1, A2, A3 of A1..A3.
-func expandNames(args []string) ([]string, error) {
-	var list []string
-	for _, arg := range args {
-		from, to, isRange := strings.Cut(arg, "..")
-		if !isRange {
-			list = append(list, arg)
-			continue
-		}
-		prefix := strings.TrimRight(from, "0123456789")
-		first, err := strconv.Atoi(from[len(prefix):])
-		last, lerr := strconv.Atoi(strings.TrimPrefix(to, prefix))
-		if err != nil || lerr != nil || last < first || last-first >= maxNames {
-			return nil, problem.New(problem.Usage, "write A1..A8", "%q is not a range of names", arg)
-		}
-		for n := first; n <= last; n++ {
-			list = append(list, prefix+strconv.Itoa(n))
-		}
-	}
-	for i, name := range list {
-		if err := usb.ValidName(name); err != nil {
-			return nil, problem.New(problem.Usage, "", "%w", err)
-		}
-		if slices.Contains(list[:i], name) {
-			return nil, problem.New(problem.Usage, "name each socket once", "%q is there twice", name)
-		}
-	}
-	return list, nil
-}

@@ -437,22 +437,6 @@ func TestParseBytes(t *testing.T) {
 	}
 }
 
-func FuzzParseTarget(f *testing.F) {
-	for _, s := range []string{"tcp:10.0.0.5", "udp:[::1]:5554", "tcp:LOCALHOST:1", "usb:1-1.3", "VT0001", "tcp::5", "tcp:a b", "tcp:[::1", "port:A3", ""} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		n, err := parseTarget(s)
-		if err != nil {
-			return
-		}
-		again, err := parseTarget(n.String())
-		if err != nil || again != n {
-			t.Fatalf("%q is %v, which is %v (%v)", s, n, again, err)
-		}
-	})
-}
-
 // TestKilledPreparing kills a process while it unpacks an image into the cache: what it
 // leaves is never taken for an image, and goes.
 func TestKilledPreparing(t *testing.T) {

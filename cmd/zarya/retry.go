@@ -17,6 +17,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target"
 )
 
 // keptRuns is how many runs can be tried again.
@@ -44,7 +45,7 @@ type savedOptions struct {
 }
 
 // noteRun keeps how a run was started. That it cannot be kept stops nothing.
-func (a *app) noteRun(run string, o jobOptions, scope flash.Scope, targets []target) {
+func (a *app) noteRun(run string, o jobOptions, scope flash.Scope, targets []target.Target) {
 	path, err := a.ledgerPath()
 	if err != nil || path == "" {
 		return

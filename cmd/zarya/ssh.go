@@ -17,6 +17,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target"
 )
 
 const dialEvery = 250 * time.Millisecond
@@ -74,13 +75,13 @@ func (a *app) dialTarget(ctx context.Context, name string, port int) (net.Conn, 
 }
 
 // one resolves a name that must mean one tablet.
-func (a *app) one(name string) (target, error) {
+func (a *app) one(name string) (target.Target, error) {
 	list, err := a.targets([]string{name})
 	if err != nil {
 		return nil, err
 	}
 	if len(list) != 1 {
-		return nil, problem.New(problem.Usage, "name one tablet", "%q is %d tablets: %s", name, len(list), joinTargets(list))
+		return nil, problem.New(problem.Usage, "name one tablet", "%q is %d tablets: %s", name, len(list), target.Join(list))
 	}
 	return list[0], nil
 }

@@ -1,14 +1,12 @@
-// This file is the lock that a run holds on each of its targets, so that no two
-// processes ever touch one tablet.
+// This file is the lock that a job holds on its target, so that no two processes ever
+// touch one tablet.
 
-package main
+package target
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
@@ -17,28 +15,18 @@ import (
 	"github.com/zarya-station/zarya/usb"
 )
 
-// taken is a target that another process uses: its job fails and touches nothing.
-type taken struct {
-	flash.Target
-	err error
-}
+const waitForLock = "let it finish, or wait for it with --lock-wait 10m"
 
-func (t taken) failure() error {
-	return &flash.Failure{Class: flash.ClassStation, Message: t.err.Error(), Err: t.err, Hint: "let it finish, or wait for it with --lock-wait 10m"}
-}
+// lockEvery is how often a lock is tried again.
+const lockEvery = 200 * time.Millisecond
 
-// Fastboot gives the reason.
-func (t taken) Fastboot(context.Context) (fastboot.Transport, error) { return nil, t.failure() }
-
-// Dial gives the reason.
-func (t taken) Dial(context.Context, int) (net.Conn, error) { return nil, t.failure() }
-
-// lockName is the same for every way to name the same tablet.
-func lockName(t flash.Target) string {
+// LockName returns what a target is locked as: the same for every way to name the same
+// tablet.
+func LockName(t flash.Target) string {
 	switch t := t.(type) {
-	case network:
+	case Network:
 		return "net:" + t.address
-	case socket:
+	case USB:
 		if path := t.port.Path(); path != "" {
 			return path
 		}
@@ -47,60 +35,87 @@ func lockName(t flash.Target) string {
 	return t.Where().Label()
 }
 
-// lockEvery is how often a lock is tried again.
-const lockEvery = 200 * time.Millisecond
+// Lock takes a target for this process, until release is called or the process ends. It
+// waits up to patience for another process to let it go, which reads owner to say who has
+// it. A target that stays with another process is a problem InUse, and a *usb.LockedError
+// is in the error.
+func (b *Bench) Lock(ctx context.Context, t flash.Target, owner string, patience time.Duration) (release func(), err error) {
+	release, err = b.lock(ctx, time.Now().Add(patience), t, owner)
+	var other *usb.LockedError
+	if errors.As(err, &other) {
+		return nil, problem.New(problem.InUse, waitForLock, "%w", other)
+	}
+	return release, err
+}
 
-// lockTargets takes the targets of all jobs. Those that another process uses are
-// replaced by ones that fail; if that is all of them, it is an error.
-func (a *app) lockTargets(jobs []flash.Job) (release func(), err error) {
-	var held []func() error
+// LockAll takes several targets, as Lock does; patience is for all of them together. The
+// targets that it returns are those to work with: one that another process uses is
+// replaced by one that cannot be opened and says why. Only if that is all of them it is
+// an error.
+func (b *Bench) LockAll(ctx context.Context, targets []flash.Target, owner string, patience time.Duration) (ours []flash.Target, release func(), err error) {
+	var held []func()
 	release = func() {
 		for _, r := range held {
-			_ = r() // the kernel lets go with the process at the latest
+			r()
 		}
 	}
-	dir := a.lockDir
-	if dir == "" {
-		dir = usb.LockDir
-	}
-	owner := fmt.Sprintf("zarya, process %d since %s", os.Getpid(), time.Now().Format("15:04:05"))
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	deadline := time.Now().Add(a.lockWait)
-	var last error
-	locked := 0
-	for i, j := range jobs {
-		r, err := a.lockOne(ctx, deadline, dir, lockName(j.Target), owner)
+	deadline := time.Now().Add(patience)
+	var last *usb.LockedError
+	for _, t := range targets {
+		r, err := b.lock(ctx, deadline, t, owner)
 		var other *usb.LockedError
 		switch {
 		case err == nil:
 			held = append(held, r)
 		case errors.As(err, &other):
-			jobs[i].Target, last = taken{j.Target, other}, other
-			locked++
+			t, last = lockedTarget{t, other}, other
 		default:
 			release()
-			return nil, problem.New(problem.Station, "name a folder that can be written with --lock-dir", "locks: %w", err)
+			return nil, nil, err
 		}
+		ours = append(ours, t)
 	}
-	if locked == len(jobs) {
-		release()
-		return nil, problem.New(problem.InUse, "let it finish, or wait for it with --lock-wait 10m", "%w", last)
+	if len(held) == 0 && last != nil {
+		return nil, nil, problem.New(problem.InUse, waitForLock, "%w", last)
 	}
-	return release, nil
+	return ours, release, nil
 }
 
-func (a *app) lockOne(ctx context.Context, deadline time.Time, dir, name, owner string) (func() error, error) {
+// lock tries until a deadline, at least once. Another process's lock is a
+// *usb.LockedError.
+func (b *Bench) lock(ctx context.Context, deadline time.Time, t flash.Target, owner string) (release func(), err error) {
 	for {
-		r, err := usb.Lock(dir, name, owner)
+		r, err := usb.Lock(b.lockDir, LockName(t), owner)
+		if err == nil {
+			return func() { _ = r() }, nil // the kernel lets go with the process at the latest
+		}
 		var other *usb.LockedError
-		if err == nil || !errors.As(err, &other) || time.Now().After(deadline) {
-			return r, err
+		if !errors.As(err, &other) {
+			return nil, problem.New(problem.Station, "name a folder that can be written with --lock-dir", "locks: %w", err)
+		}
+		if time.Now().After(deadline) {
+			return nil, other
 		}
 		select {
 		case <-time.After(lockEvery):
 		case <-ctx.Done():
-			return nil, err
+			return nil, other
 		}
 	}
 }
+
+// lockedTarget is a target that another process uses: its job fails and touches nothing.
+type lockedTarget struct {
+	flash.Target
+	err *usb.LockedError
+}
+
+func (t lockedTarget) failure() error {
+	return &flash.Failure{Class: flash.ClassStation, Message: t.err.Error(), Err: t.err, Hint: waitForLock}
+}
+
+// Fastboot says who uses the tablet.
+func (t lockedTarget) Fastboot(context.Context) (fastboot.Transport, error) { return nil, t.failure() }
+
+// Dial says who uses the tablet.
+func (t lockedTarget) Dial(context.Context, int) (net.Conn, error) { return nil, t.failure() }

@@ -1,7 +1,7 @@
-// This file is targets on USB: a tablet is named by its port or its serial, and
-// reached through libusb.
+// This file is targets on USB: a hub port, and whatever tablet is in it, reached through
+// libusb, an adb server or a network interface.
 
-package main
+package target
 
 import (
 	"cmp"
@@ -9,114 +9,87 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/adb"
-	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
 	"github.com/zarya-station/zarya/usb/usbnet"
 )
 
-// target is what -s names.
-type target interface {
-	flash.Target
-	fmt.Stringer
+// USB is a hub port as a target, whatever tablet is in it. [Bench.At] makes one.
+type USB struct {
+	bench *Bench
+	port  usb.Port
+	name  string // the station's; "" for none
 }
 
-// socket is a target in a hub port, whatever tablet is in it.
-type socket struct {
-	port usb.Port
-	name string // the station's; "" for none
-}
-
-func (s socket) String() string { return "usb:" + s.port.Short() }
+func (t USB) String() string { return "usb:" + t.port.Short() }
 
 // Where names the tablet by its port.
-func (s socket) Where() flash.Where { return flash.Where{Port: s.port.Short(), PortName: s.name} }
+func (t USB) Where() flash.Where { return flash.Where{Port: t.port.Short(), PortName: t.name} }
 
-// wireWidth is how many downloads fill a USB 2 uplink: one tablet takes most of it, and
-// two leave no gaps.
-const wireWidth = 2
+// Port returns the hub port.
+func (t USB) Port() usb.Port { return t.port }
 
-// shareWires lets tablets behind one uplink be served a few at a time.
-func shareWires(jobs []flash.Job) {
-	wires := map[usb.Port]*flash.Wire{}
-	for i := range jobs {
-		s, ok := jobs[i].Target.(interface{ uplink() usb.Port })
-		if !ok {
-			continue
-		}
-		link := s.uplink()
-		if wires[link] == nil {
-			wires[link] = flash.NewWire(wireWidth)
-		}
-		jobs[i].Wire = wires[link]
-	}
-}
-
-func (s socket) uplink() usb.Port { return s.port.Uplink() }
-
-// scanUSB reads what is plugged in.
-func scanUSB() (*usb.Bus, error) {
-	bus, err := usb.Scan(usb.Sysfs)
-	if err != nil {
-		return nil, problem.New(problem.Station, "look at /sys/bus/usb", "%w", err)
-	}
-	return bus, nil
-}
-
-// device finds what is in the port now.
-func (s socket) device() (usb.Device, error) {
-	bus, err := usb.Scan(usb.Sysfs)
+// Device returns what is in the port now.
+func (t USB) Device() (usb.Device, error) {
+	bus, err := t.bench.view.read()
 	if err != nil {
 		return usb.Device{}, err
 	}
 	for _, d := range bus.Devices {
-		if d.Port == s.port && d.Mode != "" {
+		if d.Port == t.port && d.Mode != "" {
 			return d, nil
 		}
 	}
-	return usb.Device{}, &flash.Failure{Class: flash.ClassCable, Message: "there is no tablet in port " + s.port.Short(),
-		Hint: "check the cable and the socket, then try again"}
+	return usb.Device{}, &flash.Failure{Class: flash.ClassCable, Message: "there is no tablet in port " + t.port.Short(), Hint: checkCable}
 }
 
+// Changed returns a channel that is closed when something comes, goes or changes in the
+// port. Who takes it before looking at the port misses nothing: what is seen was so when
+// it was looked at, and the channel is closed by what comes after.
+func (t USB) Changed() <-chan struct{} { return t.bench.view.changed(t.port) }
+
 // Fastboot claims the interface of the tablet that is in the port.
-func (s socket) Fastboot(ctx context.Context) (fastboot.Transport, error) {
-	d, err := s.device()
+func (t USB) Fastboot(ctx context.Context) (fastboot.Transport, error) {
+	d, err := t.Device()
 	if err != nil {
 		return nil, err
 	}
 	if d.Mode == usb.ADB {
-		return nil, &flash.Failure{Class: flash.ClassOperator, Err: flash.ErrAndroid, Message: fmt.Sprintf("the tablet in port %s runs Android", s.port.Short()), Hint: usability(d)}
+		return nil, &flash.Failure{Class: flash.ClassOperator, Err: flash.ErrAndroid, Hint: Usability(d),
+			Message: fmt.Sprintf("the tablet in port %s runs Android", t.port.Short())}
 	}
 	if !d.Mode.Flashing() {
-		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", s.port.Short(), d.Mode),
-			Hint: cmp.Or(usability(d), "zarya run sends it to its bootloader; by hand: "+keys(d))}
+		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", t.port.Short(), d.Mode),
+			Hint: cmp.Or(Usability(d), "zarya run sends it to its bootloader; by hand: "+Keys(d))}
 	}
 	c, err := libusb.Open(ctx, d.Bus, d.Address)
 	if err != nil {
+		if e := (*libusb.Error)(nil); errors.As(err, &e) && e.Kind == libusb.Gone {
+			t.bench.view.outdate()
+		}
 		return nil, usbFailure(err)
 	}
 	return usbWire{c, d.Serial}, nil
 }
 
 // Android reaches the tablet that is in the port through the adb server.
-func (s socket) Android(ctx context.Context) (flash.Running, error) {
-	here, err := s.device()
+func (t USB) Android(ctx context.Context) (flash.Running, error) {
+	here, err := t.Device()
 	if err != nil {
 		return flash.Running{}, err
 	}
-	server := adb.Default()
+	server := t.bench.adb
 	d, err := server.At(ctx, here.Kernel)
 	var f adb.Facts
 	if err == nil {
 		f, err = server.Facts(ctx, d)
 	}
 	if err != nil {
-		err = &flash.Failure{Class: flash.ClassOperator, Err: err, Message: err.Error(), Hint: keys(here)}
+		err = &flash.Failure{Class: flash.ClassOperator, Err: err, Message: err.Error(), Hint: Keys(here)}
 	}
 	return flash.Running{Serial: f.Serial, Model: f.Model, Build: f.Build, Battery: f.Battery,
 		Bootloader: func(ctx context.Context) error { return server.Bootloader(ctx, d) }}, err
@@ -125,14 +98,14 @@ func (s socket) Android(ctx context.Context) (flash.Running, error) {
 const sshPort = 22
 
 // Dial reaches the booted tablet through the network interface of its port.
-func (s socket) Dial(ctx context.Context, port int) (net.Conn, error) {
-	d, err := s.device()
+func (t USB) Dial(ctx context.Context, port int) (net.Conn, error) {
+	d, err := t.Device()
 	if err != nil {
 		return nil, err
 	}
 	if d.Net() == "" {
-		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, without a network interface", s.port.Short(), d.Mode),
-			Hint: "boot it, with developer mode and the USB network on"}
+		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, without a network interface",
+			t.port.Short(), d.Mode), Hint: "boot it, with developer mode and the USB network on"}
 	}
 	if port == 0 {
 		port = sshPort
@@ -167,6 +140,8 @@ func (w usbWire) ReadPacket(ctx context.Context, p []byte) (int, error) {
 	return n, err
 }
 
+const checkCable = "check the cable and the port, then try again"
+
 const endOther = "end the other program (fastboot, adb, a virtual machine), then try again"
 
 const udevRule = `install packaging/70-zarya.rules into /etc/udev/rules.d, then plug the tablet in again`
@@ -182,7 +157,7 @@ func usbFailure(err error) error {
 	case libusb.Permission:
 		f.Hint = udevRule
 	case libusb.Busy:
-		f.Message += holders(e.Node)
+		f.Message += holders("/", e.Node)
 		f.Hint = endOther
 	case libusb.Unavailable:
 		f.Hint = "use a zarya that was built with cgo, on a machine with USB"
@@ -191,55 +166,7 @@ func usbFailure(err error) error {
 	case libusb.Wedged:
 		f.Class, f.Hint = flash.ClassTimeout, "hold the power button until the tablet restarts, check the cable, try again"
 	default:
-		f.Class, f.Hint = flash.ClassCable, "check the cable and the socket, then try again"
+		f.Class, f.Hint = flash.ClassCable, checkCable
 	}
 	return f
-}
-
-// usbTargets resolves a name of something on USB. Globs may match several.
-func usbTargets(bus *usb.Bus, names usb.Names, name string) ([]target, error) {
-	tablets := bus.Tablets()
-	kind, rest, found := strings.Cut(name, ":")
-	var list []target
-	if !found || kind != "usb" && kind != "port" {
-		if kind == "serial" && found {
-			name = rest
-		}
-		for _, d := range tablets {
-			if d.Serial == name {
-				list = append(list, socket{d.Port, names[d.Port.Path()]})
-			}
-		}
-		switch len(list) {
-		case 0:
-			return nil, problem.New(problem.NoDevice, "zarya devices shows what is plugged in", "no tablet on USB has the serial %q", name)
-		case 1:
-			return list, nil
-		}
-		return nil, problem.New(problem.Usage, "name the one that is meant by its port", "%s have the serial %q: %s", plural(len(list)), name, joinTargets(list))
-	}
-	if path := names.Find(rest); path != "" && kind == "port" {
-		rest = path
-	}
-	for _, d := range tablets {
-		if d.Port.Matches(rest) {
-			list = append(list, socket{d.Port, names[d.Port.Path()]})
-		}
-	}
-	if len(list) > 0 {
-		return list, nil
-	}
-	// An empty port can be waited for.
-	if p, ok := bus.Port(rest); ok {
-		return []target{socket{p, names[p.Path()]}}, nil
-	}
-	return nil, problem.New(problem.NoDevice, "zarya devices shows what is plugged in", "no tablet is in the port %q", rest)
-}
-
-func joinTargets(list []target) string {
-	names := make([]string, len(list))
-	for i, t := range list {
-		names[i] = t.String()
-	}
-	return strings.Join(names, ", ")
 }
