@@ -5,11 +5,9 @@
 package virtual
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -20,12 +18,15 @@ type Held struct {
 	Listening func() // is called, if set, each time that the tablet has come up there
 
 	address string // HOST:PORT
-	sockets []int  // bound, never listening
+	sockets []int  // that keep the address (held_linux.go); never listening
 }
 
 // Hold takes HOST:PORT for a tablet that speaks proto, which is "tcp" or "udp"; the
 // latter's system has its SSH server on the TCP port of the same number, which is
 // held too. Port 0 is any free one. An address that is taken is syscall.EADDRINUSE.
+//
+// Only Linux can keep an address where nothing listens. Elsewhere Hold finds out whether
+// it is free now, and another program may take it while the tablet is away.
 func Hold(proto, address string) (*Held, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -33,9 +34,9 @@ func Hold(proto, address string) (*Held, error) {
 	}
 	for range 100 {
 		h := &Held{address: address}
-		err = h.hold("tcp")
+		err = h.reserve("tcp")
 		if err == nil && proto == "udp" {
-			err = h.hold("udp")
+			err = h.reserve("udp")
 		}
 		if err == nil {
 			return h, nil
@@ -53,13 +54,13 @@ func (h *Held) Addr() string { return h.address }
 
 // Listen listens at the held address; its parameter is for Network.
 //
-// Nobody else can have the address, but the listener before can be there for a moment
+// No one else can have the address, but the listener before can be there for a moment
 // longer: a process that is just being started has a copy of it until its exec.
 func (h *Held) Listen(string) (net.Listener, error) {
 	for deadline := time.Now().Add(listenFor); ; {
 		l, err := net.Listen("tcp", h.address)
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
-			h.tell(err)
+			h.report(err)
 			return l, err
 		}
 		<-time.After(10 * time.Millisecond)
@@ -72,111 +73,19 @@ const listenFor = 5 * time.Second
 // ListenPacket opens the tablet's UDP socket.
 func (h *Held) ListenPacket() (net.PacketConn, error) {
 	conn, err := h.listenPacket()
-	h.tell(err)
+	h.report(err)
 	return conn, err
 }
 
-func (h *Held) tell(err error) {
+// report calls Listening if the tablet came up.
+func (h *Held) report(err error) {
 	if err == nil && h.Listening != nil {
 		h.Listening()
 	}
 }
 
-// number puts the port that was given in place of 0.
-func (h *Held) number(port int) {
+// setPort puts the port that was given in place of 0.
+func (h *Held) setPort(port int) {
 	host, _, _ := net.SplitHostPort(h.address)
 	h.address = net.JoinHostPort(host, strconv.Itoa(port))
-}
-
-// hold binds a socket that never listens. It is bound as the only one, and lets
-// others in afterwards: those that ask for this very number and say SO_REUSEADDR, as
-// Go's listeners do, and not those to which the kernel gives a number
-// (inet_csk_find_open_port and __inet_hash_connect pass over a bound one).
-func (h *Held) hold(network string) error {
-	kind := syscall.SOCK_STREAM
-	var ip net.IP
-	var port int
-	var zone string
-	if network == "udp" {
-		a, err := net.ResolveUDPAddr(network, h.address)
-		if err != nil {
-			return err
-		}
-		kind, ip, port, zone = syscall.SOCK_DGRAM, a.IP, a.Port, a.Zone
-	} else {
-		a, err := net.ResolveTCPAddr(network, h.address)
-		if err != nil {
-			return err
-		}
-		ip, port, zone = a.IP, a.Port, a.Zone
-	}
-	family := syscall.AF_INET6
-	var to syscall.Sockaddr
-	if v4 := ip.To4(); v4 != nil {
-		family, to = syscall.AF_INET, &syscall.SockaddrInet4{Port: port, Addr: [4]byte(v4)}
-	} else {
-		six := &syscall.SockaddrInet6{Port: port}
-		copy(six.Addr[:], ip) // none is all of this machine's
-		if zone != "" {
-			i, err := net.InterfaceByName(zone)
-			if err != nil {
-				return err
-			}
-			six.ZoneId = uint32(i.Index)
-		}
-		to = six
-	}
-	fd, err := syscall.Socket(family, kind|syscall.SOCK_CLOEXEC, 0)
-	if err != nil && ip == nil { // a machine without IPv6
-		family, to = syscall.AF_INET, &syscall.SockaddrInet4{Port: port}
-		fd, err = syscall.Socket(family, kind|syscall.SOCK_CLOEXEC, 0)
-	}
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	h.sockets = append(h.sockets, fd)
-	if err := syscall.Bind(fd, to); err != nil {
-		return os.NewSyscallError("bind", err)
-	}
-	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
-		return os.NewSyscallError("setsockopt", err)
-	}
-	bound, err := syscall.Getsockname(fd)
-	if err != nil {
-		return os.NewSyscallError("getsockname", err)
-	}
-	switch b := bound.(type) {
-	case *syscall.SockaddrInet4:
-		h.number(b.Port)
-	case *syscall.SockaddrInet6:
-		h.number(b.Port)
-	}
-	if network == "udp" { // hears nobody but itself: what comes while the tablet is away is refused
-		if err := syscall.Connect(fd, bound); err != nil {
-			return os.NewSyscallError("connect", err)
-		}
-	}
-	return nil
-}
-
-func (h *Held) listenPacket() (net.PacketConn, error) {
-	beside := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if cerr := c.Control(func(fd uintptr) {
-			err = os.NewSyscallError("setsockopt", syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1))
-		}); cerr != nil {
-			return cerr
-		}
-		return err
-	}}
-	return beside.ListenPacket(context.Background(), "udp", h.address)
-}
-
-// Close gives the address back.
-func (h *Held) Close() error {
-	for _, fd := range h.sockets {
-		_ = syscall.Close(fd)
-	}
-	h.sockets = nil
-	return nil
 }

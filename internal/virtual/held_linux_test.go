@@ -41,7 +41,7 @@ func TestHold(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if err := ask(proto, held.Addr()); !errors.Is(err, os.ErrDeadlineExceeded) { // it came, and nobody answered
+					if err := ask(proto, held.Addr()); !errors.Is(err, os.ErrDeadlineExceeded) { // it came, and no one answered
 						t.Errorf("while the tablet is there: %v", err)
 					}
 					b := make([]byte, 8)
@@ -61,7 +61,7 @@ func TestHold(t *testing.T) {
 				}
 			}
 			if up != 3 {
-				t.Errorf("told %d times that the tablet is up, want 3", up)
+				t.Errorf("reported %d times that the tablet is up, want 3", up)
 			}
 			_ = held.Close()
 			if err := bindAlone(t, proto, held.Addr()); err != nil {
@@ -71,7 +71,7 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// bindAlone takes an address as a program does that shares it with nobody.
+// bindAlone takes an address as a program does that shares it with no one.
 func bindAlone(t *testing.T, proto, address string) error {
 	t.Helper()
 	kind := unix.SOCK_STREAM
