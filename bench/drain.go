@@ -1,3 +1,5 @@
+//go:build linux
+
 // This file is the other end of the wire: devices that speak just enough fastboot over
 // TCP to be flashed, and throw the payload away without copying it, so that what is
 // measured is the client.

@@ -1,3 +1,5 @@
+//go:build linux
+
 // This file makes the images: reproducible bytes, in the mixtures that partitions have.
 
 package main

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Bench measures zarya beside AOSP's fastboot: the same images to the same devices over
 // TCP, taking turns, in one run. A technician's script runs one fastboot a tablet; zarya
 // is one process. It prints medians and ratios (zarya / fastboot; below 1 zarya needs

@@ -18,9 +18,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/internal/adb"
+	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/packaging"
@@ -494,7 +494,7 @@ func (m *machine) disk(context.Context) []finding {
 		}
 		dir = filepath.Dir(dir) // it is made at first use
 	}
-	free, err := freeBytes(dir)
+	free, err := disk.Free(dir)
 	if err != nil {
 		return []finding{{Level: levelError, About: "disk", Says: fmt.Sprintf("%s: %v", dir, err), Remedy: "name another place with --ledger"}}
 	}
@@ -520,18 +520,4 @@ func (m *machine) clock(context.Context) []finding {
 		return []finding{{Level: levelWarning, About: "clock", Says: "nothing keeps the clock right", Remedy: "timedatectl set-ntp true"}}
 	}
 	return []finding{{Level: levelOK, About: "clock", Says: now.UTC().Format(time.RFC3339)}}
-}
-
-// freeBytes is the room for a user who is not root.
-func freeBytes(dir string) (int64, error) {
-	var s unix.Statfs_t
-	err := unix.Statfs(dir, &s)
-	return int64(s.Bavail) * s.Bsize, err //nolint:gosec // no disk has 2^63 bytes
-}
-
-// clockSynced asks the kernel whether something (NTP) keeps its clock.
-func clockSynced() (synced, known bool) {
-	var t unix.Timex
-	_, err := unix.Adjtimex(&t)
-	return t.Status&unix.STA_UNSYNC == 0, err == nil
 }

@@ -10,10 +10,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
@@ -121,13 +120,12 @@ func (a *app) cachePlace() (dir string, limit int64, err error) {
 		return "", 0, fmt.Errorf("%s: %w", source, err)
 	}
 	if limit == 0 {
-		var fs unix.Statfs_t
-		for at := dir; ; at = filepath.Dir(at) { // it may not be there yet
-			if unix.Statfs(at, &fs) == nil || at == filepath.Dir(at) {
-				break
-			}
+		size, err := disk.Size(dir)
+		for at := dir; err != nil && at != filepath.Dir(at); { // it may not be there yet
+			at = filepath.Dir(at)
+			size, err = disk.Size(at)
 		}
-		limit = min(max(int64(fs.Blocks)*fs.Bsize/10, 8<<30), 64<<30) //nolint:gosec // the size of a disk
+		limit = min(max(size/10, 8<<30), 64<<30)
 	}
 	return dir, limit, nil
 }

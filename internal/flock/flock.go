@@ -1,4 +1,4 @@
-// Package flock locks files between processes (flock(2)).
+// Package flock locks files between processes (flock(2), and LockFileEx on Windows).
 //
 // A lock belongs to the open file: it ends when that is closed, and at the latest with
 // the process, however it ends. So a lock says who is alive, and nothing has to be
@@ -9,42 +9,32 @@ package flock
 import (
 	"errors"
 	"os"
-	"syscall"
 )
 
-// ErrHeld means that somebody else holds the lock.
+// ErrHeld means that another open file has the lock.
 var ErrHeld = errors.New("another process holds the lock")
 
 // Try locks a file for its owner alone, and returns ErrHeld at once if anyone has it.
-func Try(f *os.File) error { return lock(f, syscall.LOCK_EX|syscall.LOCK_NB) }
+func Try(f *os.File) error { return lock(f, false, false) }
 
 // TryShared locks a file together with others who share it, and returns ErrHeld at once
 // if one has it alone.
-func TryShared(f *os.File) error { return lock(f, syscall.LOCK_SH|syscall.LOCK_NB) }
+func TryShared(f *os.File) error { return lock(f, true, false) }
 
 // Wait locks a file for its owner alone, and waits for as long as anyone has it.
-func Wait(f *os.File) error { return lock(f, syscall.LOCK_EX) }
+func Wait(f *os.File) error { return lock(f, false, true) }
 
-func lock(f *os.File, how int) error {
+// lock locks a file by its descriptor.
+func lock(f *os.File, shared, wait bool) error {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
-	cerr := raw.Control(func(fd uintptr) {
-		for {
-			err = syscall.Flock(int(fd), how)
-			if !errors.Is(err, syscall.EINTR) {
-				return
-			}
-		}
-	})
-	switch {
-	case cerr != nil:
+	if cerr := raw.Control(func(fd uintptr) { err = lockDescriptor(fd, shared, wait) }); cerr != nil {
 		return cerr
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return ErrHeld
-	case err != nil:
+	}
+	if err != nil && !errors.Is(err, ErrHeld) {
 		return &os.PathError{Op: "lock", Path: f.Name(), Err: err}
 	}
-	return nil
+	return err
 }

@@ -14,7 +14,6 @@ import (
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
-	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/internal/problem"
 )
@@ -33,13 +32,6 @@ type Key struct {
 
 // Exists reports whether the file is there.
 func (k *Key) Exists() bool { return exists(k.File) }
-
-// forbidCoreDumps makes sure that no core dump and no other process of this user can show
-// what is in memory.
-func forbidCoreDumps() {
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // a limit can always be lowered
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)     // never fails with 0
-}
 
 // load reads the file; mu is held.
 func (k *Key) load() error {
