@@ -25,6 +25,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -50,7 +51,7 @@ type app struct {
 
 	secrets    *flash.Secrets // that no output shows
 	unrecorded bool           // nothing is done, so nothing is recorded
-	codes      codeLedger     // of the jobs under way
+	codes      pool.Codes     // of the jobs under way; its ledger is set when that is open
 
 	ctx     context.Context // ends at the second signal
 	cancel  context.CancelCauseFunc

@@ -18,6 +18,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
@@ -196,7 +197,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recip
 			r.Recorder = record
 		}
 		if from != nil && from.Profile().Identity != nil {
-			r.Identities = from.HideIdentities(record.Identities(a.stationKey()), a.secrets)
+			r.Identities = from.HideIdentities(pool.NewSupply(record, a.stationKey()), a.secrets)
 		}
 		defer func() {
 			if cerr := record.Close(); cerr != nil && err == nil {

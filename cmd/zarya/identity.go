@@ -4,14 +4,11 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,7 +18,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -34,20 +33,18 @@ tablets ever one.`}
 	cmd.AddCommand(newIdentityImport(a), newIdentityList(a),
 		newIdentityMove(a, "return", "Give identities back that were assigned and never came to a tablet",
 			`Give identities back that were assigned to a tablet whose job never began to write.
-One that may be on a tablet is not given back: burn it.`, a.returnIdentity),
+One that may be on a tablet is not given back: burn it.`, pool.Return),
 		newIdentityMove(a, "burn", "Take identities out of use for ever",
 			`Take identities out of use for ever: those of a tablet that was lost, or broken in the
-middle of its job.`, func(_ context.Context, l *ledger.Ledger, r ledger.IdentityRow, why string) error {
-				return l.Burn(r.Pool, r.ID, why)
-			}))
+middle of its job.`, pool.Burn))
 	return cmd
 }
 
 var poolForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 func newIdentityImport(a *app) *cobra.Command {
-	var pool string
-	var secret []string
+	var name string
+	var declared pool.Declaration
 	cmd := &cobra.Command{
 		Use:   "import --pool POOL FILE.csv",
 		Short: "Add the rows of a CSV file to a pool",
@@ -55,99 +52,145 @@ func newIdentityImport(a *app) *cobra.Command {
 as they are. Columns whose names have password, passphrase, secret, psk, pin or key in
 them, and those that --secret names, are encrypted with the station's age key
 (ZARYA_AGE_KEY, or zarya/age.key in XDG_CONFIG_HOME; age-keygen makes one). Rows that are
-there already are left as they are: a file can be imported again.`,
-		Example: "  zarya identity import --pool census tablets.csv",
+there already are left as they are: a file can be imported again.
+
+--key names the column that no two identities may have the same of, in this pool or in any
+other that has such a column. --key and --secret are remembered: later imports into the
+pool need not repeat them.
+
+The file may be as a spreadsheet saves it: UTF-8, UTF-16 or Windows-1251; columns by
+commas, semicolons or tabs; rows without any value are left out.`,
+		Example: "  zarya identity import --pool census --key inventory tablets.csv",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if !poolForm.MatchString(pool) {
-				return problem.New(problem.Usage, "letters, digits, dots and dashes", "--pool: %q cannot be a name", pool)
+			if !poolForm.MatchString(name) {
+				return problem.New(problem.Usage, "letters, digits, dots and dashes", "--pool: %q cannot be a name", name)
 			}
-			rows, err := readIdentities(args[0], secret)
+			table, err := readTable(args[0])
 			if err != nil {
 				return err
 			}
 			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				added, err := l.Import(ctx, pool, rows, a.stationKey())
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.document("identity-import", []any{map[string]any{"pool": pool, "rows": len(rows), "added": added}})
-				}
-				fmt.Fprintf(a.stdout, "%s: %d rows, %d of them new\n", pool, len(rows), added)
-				return nil
+				return a.importIdentities(ctx, l, name, args[0], table, declared)
 			})
 		},
 	}
-	cmd.Flags().StringVar(&pool, "pool", "", "the `POOL`; it is made if it is not there")
-	cmd.Flags().StringArrayVar(&secret, "secret", nil, "encrypt this `COLUMN` too; repeatable")
+	cmd.Flags().StringVar(&name, "pool", "", "the `POOL`; it is made if it is not there")
+	cmd.Flags().StringVar(&declared.Key, "key", "", "the `COLUMN` in which every identity has its own value")
+	cmd.Flags().StringArrayVar(&declared.Secret, "secret", nil, "encrypt this `COLUMN` too; repeatable")
 	_ = cmd.MarkFlagRequired("pool")
 	return cmd
 }
 
 const maxIdentities = 64 << 20 // of a file, bytes
 
-// readIdentities reads a CSV file. Nothing of a row is ever in an error.
-func readIdentities(file string, secret []string) ([]ledger.NewIdentity, error) {
-	info, err := os.Stat(file)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxIdentities) {
-		err = fmt.Errorf("%s is no file of at most %d bytes", file, maxIdentities)
-	}
-	var text []byte
-	if err == nil {
-		text, err = os.ReadFile(file) //nolint:gosec // the file that the user names
-	}
+var columnForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+
+// readTable reads a file of identities. Nothing of a row but its key is ever in an error.
+func readTable(file string) (*sheet.Sheet, error) {
+	table, err := sheet.ReadFile(file, maxIdentities)
 	if err != nil {
-		return nil, problem.New(problem.Invalid, "name a CSV file", "%w", err)
+		return nil, tableProblem(file, err)
 	}
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
-	records, err := r.ReadAll()
-	var bad *csv.ParseError
-	switch {
-	case errors.As(err, &bad):
-		return nil, problem.New(problem.Invalid, "every line has as many columns as the first; commas within one are in quotes", "%s:%d: %w", file, bad.Line, bad.Err)
-	case err != nil:
-		return nil, problem.New(problem.Invalid, "", "%s: %w", file, err)
-	case len(records) < 2:
+	for _, c := range table.Columns {
+		if !columnForm.MatchString(c) {
+			return nil, problem.New(problem.Invalid, "small letters, digits and _", "%s: %q cannot be a column", file, c)
+		}
+	}
+	if len(table.Rows) == 0 {
 		return nil, problem.New(problem.Invalid, "the first line names the columns, each further one is an identity", "%s has no rows", file)
 	}
-	columns := records[0]
-	form := regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
-	for i, c := range columns {
-		if !form.MatchString(c) || slices.Contains(columns[:i], c) {
-			return nil, problem.New(problem.Invalid, "small letters, digits and _, each name once", "%s:1: %q cannot be a column", file, c)
+	return table, nil
+}
+
+// tableProblem is an error of a table with the file and the line in front.
+func tableProblem(file string, err error) error {
+	var bad *sheet.Error
+	if !errors.As(err, &bad) {
+		return problem.New(problem.Invalid, "name a CSV file", "%w", err)
+	}
+	if bad.Line > 0 {
+		return problem.New(problem.Invalid, bad.Hint, "%s:%d: %s", file, bad.Line, bad.Reason)
+	}
+	return problem.New(problem.Invalid, bad.Hint, "%s: %s", file, bad.Reason)
+}
+
+// importIdentities imports a table into a pool, with what the pool declares.
+func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file string, table *sheet.Sheet, declared pool.Declaration) error {
+	was, err := pool.Declared(ctx, l, name)
+	if err != nil {
+		return err
+	}
+	declared.Key = cmp.Or(declared.Key, was.Key)
+	rows, err := identityRows(file, table, declared, was.Secret)
+	if err != nil {
+		return err
+	}
+	added, err := pool.Import(l, name, rows, declared, a.stationKey())
+	var taken *pool.KeyError
+	var other *pool.DeclarationError
+	switch {
+	case errors.As(err, &taken):
+		return problem.New(problem.Invalid, "give it another "+taken.Column+", or take the line out", "%s:%d: %s %q is identity %d of the pool %s already",
+			file, taken.Line, taken.Column, taken.Value, taken.ID, taken.Pool)
+	case errors.As(err, &other):
+		return problem.New(problem.Usage, "choose another --key, or leave it out", "--key: %w", err)
+	case err != nil:
+		return err
+	}
+	if says := table.Says(); says != "" && !a.quiet {
+		fmt.Fprintf(a.stderr, "%s: %s\n", file, says)
+	}
+	if a.json {
+		return a.document("identity-import", []any{map[string]any{"pool": name, "rows": len(rows), "added": added}})
+	}
+	fmt.Fprintf(a.stdout, "%s: %d rows, %d of them new\n", name, len(rows), added)
+	return nil
+}
+
+// identityRows makes identities of a table's rows.
+func identityRows(file string, table *sheet.Sheet, declared pool.Declaration, secret []string) ([]pool.Row, error) {
+	for _, s := range declared.Secret {
+		if table.Column(s) < 0 {
+			return nil, problem.New(problem.Usage, "the columns are "+strings.Join(table.Columns, ", "), "--secret: there is no column %q", s)
 		}
 	}
-	for _, s := range secret {
-		if !slices.Contains(columns, s) {
-			return nil, problem.New(problem.Usage, "the columns are "+strings.Join(columns, ", "), "--secret: there is no column %q", s)
+	isSecret := func(column string) bool {
+		return profiles.SecretColumn(column) || slices.Contains(declared.Secret, column) || slices.Contains(secret, column)
+	}
+	if declared.Key != "" {
+		if isSecret(declared.Key) {
+			return nil, problem.New(problem.Usage, "choose a column that is no secret", "--key: %s is secret", declared.Key)
+		}
+		if err := table.Key(declared.Key); err != nil {
+			return nil, tableProblem(file, err)
 		}
 	}
-	var rows []ledger.NewIdentity
+	var rows []pool.Row
 	seen := map[string]int{}
-	for i, rec := range records[1:] {
-		n := ledger.NewIdentity{Columns: map[string]string{}, Secrets: map[string]string{}}
+	for _, from := range table.Rows {
+		r := pool.Row{Line: from.Line, Columns: map[string]string{}, Secrets: map[string]string{}}
 		plain := ""
-		for k, c := range columns {
-			v := strings.TrimSpace(rec[k])
-			if profiles.SecretColumn(c) || slices.Contains(secret, c) {
-				n.Secrets[c] = v
+		for k, c := range table.Columns {
+			v := from.Cells[k]
+			if isSecret(c) {
+				r.Secrets[c] = v
 				continue
 			}
-			n.Columns[c] = v
+			r.Columns[c] = v
 			plain += c + "\x00" + v + "\x00"
 		}
-		if at, twice := seen[plain]; twice {
-			return nil, problem.New(problem.Invalid, "take one of them out", "%s: the rows %d and %d are the same, secrets aside", file, at, i+1)
+		if first, twice := seen[plain]; twice {
+			return nil, problem.New(problem.Invalid, "take one of them out", "%s: the lines %d and %d are the same, secrets aside", file, first, r.Line)
 		}
-		seen[plain] = i + 1
-		rows = append(rows, n)
+		seen[plain] = r.Line
+		rows = append(rows, r)
 	}
 	return rows, nil
 }
 
 func newIdentityList(a *app) *cobra.Command {
-	var pool, state string
+	var name, state string
 	cmd := &cobra.Command{
 		Use:     "list [--pool POOL] [--state STATE]",
 		Short:   "List identities, their states and their tablets; secrets are not shown",
@@ -155,14 +198,14 @@ func newIdentityList(a *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				rows, err := l.ListIdentities(ctx, pool)
+				rows, err := pool.List(ctx, l, name)
 				if err != nil {
 					return err
 				}
-				rows = slices.DeleteFunc(rows, func(r ledger.IdentityRow) bool { return state != "" && r.State != state })
+				rows = slices.DeleteFunc(rows, func(r pool.Identity) bool { return state != "" && r.State != state })
 				if a.json {
 					if rows == nil {
-						rows = []ledger.IdentityRow{}
+						rows = []pool.Identity{}
 					}
 					return a.document("identities", rows)
 				}
@@ -179,25 +222,25 @@ func newIdentityList(a *app) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&pool, "pool", "", "only this `POOL`")
+	cmd.Flags().StringVar(&name, "pool", "", "only this `POOL`")
 	cmd.Flags().StringVar(&state, "state", "", "only this `STATE`: free, assigned, bound, burned")
 	return cmd
 }
 
 // newIdentityMove is a verb that changes the state of identities.
-func newIdentityMove(a *app, verb, short, long string, do func(context.Context, *ledger.Ledger, ledger.IdentityRow, string) error) *cobra.Command {
-	var pool, why string
+func newIdentityMove(a *app, verb, short, long string, do func(l *ledger.Ledger, pool string, id int64, why string) error) *cobra.Command {
+	var name, why string
 	cmd := &cobra.Command{
 		Use: verb + " --pool POOL {ID | COLUMN=VALUE}…", Short: short, Long: long,
 		Example: "  zarya identity " + verb + " --pool census inventory=C-000123",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				rows, err := l.ListIdentities(ctx, pool)
+				rows, err := pool.List(ctx, l, name)
 				if err != nil {
 					return err
 				}
-				var chosen []ledger.IdentityRow
+				var chosen []pool.Identity
 				for _, arg := range args {
 					r, err := identityOf(rows, arg)
 					if err != nil {
@@ -206,10 +249,14 @@ func newIdentityMove(a *app, verb, short, long string, do func(context.Context, 
 					chosen = append(chosen, r)
 				}
 				for _, r := range chosen {
-					err := do(ctx, l, r, why)
-					var state *ledger.StateError
-					if errors.As(err, &state) {
+					err := do(l, r.Pool, r.ID, why)
+					var state *pool.StateError
+					var begun *pool.BegunError
+					switch {
+					case errors.As(err, &state):
 						return problem.New(problem.Identity, "zarya identity list shows the states", "%w", err)
+					case errors.As(err, &begun):
+						return problem.New(problem.Identity, "burn it, or finish its tablet: it gets the same one again", "%w", err)
 					}
 					if err != nil {
 						return err
@@ -222,20 +269,20 @@ func newIdentityMove(a *app, verb, short, long string, do func(context.Context, 
 			})
 		},
 	}
-	cmd.Flags().StringVar(&pool, "pool", "", "the `POOL`")
+	cmd.Flags().StringVar(&name, "pool", "", "the `POOL`")
 	cmd.Flags().StringVar(&why, "because", "", "the `REASON`, for the record")
 	_ = cmd.MarkFlagRequired("pool")
 	return cmd
 }
 
 // identityOf finds the one that is named, by its number or a column's value.
-func identityOf(rows []ledger.IdentityRow, arg string) (ledger.IdentityRow, error) {
+func identityOf(rows []pool.Identity, arg string) (pool.Identity, error) {
 	column, value, named := strings.Cut(arg, "=")
 	id, err := strconv.ParseInt(arg, 10, 64)
 	if !named && err != nil {
-		return ledger.IdentityRow{}, problem.New(problem.Usage, "write a number, or inventory=C-000123", "%q names no identity", arg)
+		return pool.Identity{}, problem.New(problem.Usage, "write a number, or inventory=C-000123", "%q names no identity", arg)
 	}
-	var found []ledger.IdentityRow
+	var found []pool.Identity
 	for _, r := range rows {
 		if !named && r.ID == id || named && r.Columns[column] == value {
 			found = append(found, r)
@@ -245,23 +292,9 @@ func identityOf(rows []ledger.IdentityRow, arg string) (ledger.IdentityRow, erro
 	case 1:
 		return found[0], nil
 	case 0:
-		return ledger.IdentityRow{}, problem.New(problem.Usage, "zarya identity list shows them", "there is no identity %s", arg)
+		return pool.Identity{}, problem.New(problem.Usage, "zarya identity list shows them", "there is no identity %s", arg)
 	}
-	return ledger.IdentityRow{}, problem.New(problem.Usage, "name it by its number", "%s fits %d identities", arg, len(found))
-}
-
-// returnIdentity gives back what never came near a tablet.
-func (a *app) returnIdentity(ctx context.Context, l *ledger.Ledger, r ledger.IdentityRow, why string) error {
-	if r.State == ledger.StateAssigned {
-		begun, err := l.Begun(ctx, r)
-		if err != nil {
-			return err
-		}
-		if begun {
-			return problem.New(problem.Identity, "burn it, or finish its tablet: it gets the same one again", "identity %d of %s may be on the tablet %s: its job had begun to write", r.ID, r.Pool, cmp.Or(r.Serial, "without a serial"))
-		}
-	}
-	return l.Return(r.Pool, r.ID, why)
+	return pool.Identity{}, problem.New(problem.Usage, "name it by its number", "%s fits %d identities", arg, len(found))
 }
 
 // writeLedger opens the ledger for writing and calls do.

@@ -89,9 +89,12 @@ func ledgerTrouble(path string, err error) error {
 	hint := "give the folder the right owner and room, or name another with --ledger sqlite:PATH"
 	var newer *ledger.NewerError
 	var held *ledger.HeldError
+	var rolled *ledger.RolledBackError
 	switch {
 	case errors.As(err, &newer):
 		hint = "use the newer zarya, or name another ledger with --ledger sqlite:PATH"
+	case errors.As(err, &rolled):
+		hint = hintRolledBack
 	case errors.As(err, &held):
 		hint = "end the program that holds it, then try again"
 	case errors.Is(err, fs.ErrNotExist):
@@ -100,8 +103,19 @@ func ledgerTrouble(path string, err error) error {
 	return problem.New(problem.Station, hint, "ledger: %w", err)
 }
 
-// readLedger opens the ledger for reading and calls do.
+// readLedger opens the ledger for reading and calls do. It warns if entries were lost: what
+// is there can be read all the same.
 func (a *app) readLedger(do func(context.Context, *ledger.Ledger) error) error {
+	return a.withReader(func(ctx context.Context, l *ledger.Ledger) error {
+		if err := l.CheckHead(ctx); err != nil {
+			a.warn("%v (zarya ledger verify)", err)
+		}
+		return do(ctx, l)
+	})
+}
+
+// withReader opens the ledger for reading and calls do.
+func (a *app) withReader(do func(context.Context, *ledger.Ledger) error) error {
 	path, err := a.ledgerPath()
 	if err != nil {
 		return err
@@ -162,9 +176,11 @@ func (s *selection) jobs(ctx context.Context, l *ledger.Ledger) ([]*ledger.JobRe
 	if err != nil {
 		return nil, problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
 	}
-	from := time.Now().Add(-s.since)
+	if s.since > 0 {
+		all = ledger.Since(all, time.Now().Add(-s.since))
+	}
 	return slices.DeleteFunc(all, func(j *ledger.JobRecord) bool {
-		return s.result != "" && j.Result != s.result || s.serial != "" && j.Serial != s.serial || s.since > 0 && !j.Since(from)
+		return s.result != "" && j.Result != s.result || s.serial != "" && j.Serial != s.serial
 	}), nil
 }
 
@@ -387,40 +403,4 @@ func exportChain(ctx context.Context, out io.Writer, l *ledger.Ledger) error {
 		}
 	}
 	return nil
-}
-
-func newLedgerVerify(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify",
-		Short: "Check that no entry of the ledger was changed, removed or put in between",
-		Long: `Check that no entry of the ledger was changed, removed or put in between; and warn of
-what only one tablet can have and two have, as stations see that do not know of each other.
-
-Prints where each station's chain ends. Kept elsewhere, that line also shows later
-whether entries were cut off at the end, which the chain itself cannot.`,
-		Example: "  zarya ledger verify\n  zarya ledger verify --json >> heads.jsonl",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				heads, err := l.Verify(ctx)
-				if err != nil {
-					return problem.New(problem.Invalid, "keep this file as it is, and compare it with a backup or an export", "the ledger is broken: %w", err)
-				}
-				clashes, err := l.Clashes(ctx)
-				if err != nil {
-					return err
-				}
-				for _, c := range clashes { // found by two stations that did not know of each other
-					a.warn("%s %q is on two tablets: records %s and %s", c.Fact, c.Value, c.Records[0], c.Records[1])
-				}
-				if a.json {
-					return a.document("heads", append([]ledger.Head{}, heads...))
-				}
-				for _, h := range heads {
-					fmt.Fprintf(a.stdout, "%s: %d entries, unbroken, the last is %s\n", h.Station, h.Seq, h.Hash)
-				}
-				return nil
-			})
-		},
-	}
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/profiles"
@@ -278,7 +279,7 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 	events.Hide(a.secrets)
 	r := &flash.Runner{Events: events, Recorder: l, Drain: a.drain, Secrets: a.secrets}
 	if p.Profile().Identity != nil {
-		r.Identities = p.HideIdentities(l.Identities(a.stationKey()), a.secrets)
+		r.Identities = p.HideIdentities(pool.NewSupply(l, a.stationKey()), a.secrets)
 	}
 	var jobs []flash.Job
 	for i, t := range list {
@@ -351,11 +352,14 @@ func TestNestedInside(t *testing.T) {
 	for i := range nestedTablets() + 4 {
 		rows += fmt.Sprintf("C-%03d,census-%03d,user-%d,canary-%d-password\n", i, i, i, i)
 	}
-	list, err := readIdentities(n.write("list.csv", rows), nil)
+	file := n.write("list.csv", rows)
+	table, err := readTable(file)
+	must(t, err)
+	list, err := identityRows(file, table, pool.Declaration{Key: "inventory"}, nil)
 	must(t, err)
 	l, err := ledger.Open(t.Context(), filepath.Join(n.dir, "ledger.db"), "nest")
 	must(t, err)
-	_, err = l.Import(t.Context(), "census", list, (&app{}).stationKey())
+	_, err = pool.Import(l, "census", list, pool.Declaration{Key: "inventory"}, (&app{}).stationKey())
 	must(t, errors.Join(err, l.Close()))
 	profile := n.write("nested.yaml", nestedProfile)
 	all := make([]cable, nestedTablets())

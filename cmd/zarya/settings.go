@@ -44,9 +44,6 @@ func (a *app) maker() *recipe.Maker {
 	return m
 }
 
-// codeLedger is the ledger as the record of unlock codes, from when it is open.
-type codeLedger struct{ *ledger.Ledger }
-
 // bundleFloor is the newest version of a bundle with which a tablet passed here.
 func (a *app) bundleFloor(ctx context.Context, name string) (floor string, err error) {
 	path, err := a.ledgerPath()

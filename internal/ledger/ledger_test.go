@@ -109,7 +109,7 @@ func child(t *testing.T, path string, env ...string) (*exec.Cmd, *bufio.Scanner)
 	return cmd, bufio.NewScanner(out)
 }
 
-func open(t *testing.T, path string) *Ledger {
+func openLedger(t *testing.T, path string) *Ledger {
 	t.Helper()
 	l, err := Open(t.Context(), path, "st")
 	if err != nil {
@@ -137,7 +137,7 @@ func results(t *testing.T, l *Ledger) map[string]int {
 
 func TestRecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "ledger.db")
-	l := open(t, path)
+	l := openLedger(t, path)
 	for i := range 3 {
 		if err := record(l, fmt.Sprint("job", i), fmt.Sprint("tcp:10.0.0.", i)); err != nil {
 			t.Fatal(err)
@@ -175,7 +175,7 @@ func TestRecord(t *testing.T) {
 // TestConcurrent lets sixteen workers and two processes' worth of ledgers add at once.
 func TestConcurrent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	ledgers := []*Ledger{open(t, path), open(t, path)}
+	ledgers := []*Ledger{openLedger(t, path), openLedger(t, path)}
 	var wg sync.WaitGroup
 	for w := range 16 {
 		wg.Go(func() {
@@ -260,12 +260,12 @@ func TestKilled(t *testing.T) {
 // TestLiving does not close what another process is still at.
 func TestLiving(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	one := open(t, path)
+	one := openLedger(t, path)
 	job := flash.Job{ID: "long", Target: tablet("x")}
 	if err := one.Intent(job, job.Target.Where()); err != nil {
 		t.Fatal(err)
 	}
-	two := open(t, path)
+	two := openLedger(t, path)
 	if n := results(t, two); n["running"] != 1 {
 		t.Error(n)
 	}
@@ -283,7 +283,7 @@ func TestAbandoned(t *testing.T) {
 	for name, lose := range map[string]bool{"its file is left": false, "the folder is gone": true} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "ledger.db")
-			one := open(t, path)
+			one := openLedger(t, path)
 			for _, id := range []string{"done", "begun"} {
 				job := flash.Job{ID: id, Target: tablet("x")}
 				if err := one.Intent(job, job.Target.Where()); err != nil {
@@ -307,7 +307,7 @@ func TestAbandoned(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			two := open(t, path)
+			two := openLedger(t, path)
 			recorded := 0
 			for e, err := range two.Entries(t.Context()) {
 				if err != nil {
@@ -328,7 +328,7 @@ func TestAbandoned(t *testing.T) {
 // recorded before stands.
 func TestFull(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	if err := open(t, path).Close(); err != nil {
+	if err := openLedger(t, path).Close(); err != nil {
 		t.Fatal(err)
 	}
 	cmd, lines := child(t, path, "ZARYA_TEST_LIMIT=1")
@@ -342,7 +342,7 @@ func TestFull(t *testing.T) {
 	if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() && !strings.Contains(last, "the ledger cannot be written") {
 		t.Errorf("it ended with %q, %v", last, cmd.ProcessState)
 	}
-	l := open(t, path)
+	l := openLedger(t, path)
 	if _, err := l.Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -353,7 +353,7 @@ func TestFull(t *testing.T) {
 
 func TestTampering(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := open(t, path)
+	l := openLedger(t, path)
 	for i := range 3 {
 		if err := record(l, fmt.Sprint(i), "x"); err != nil {
 			t.Fatal(err)
@@ -417,7 +417,7 @@ func TestTampering(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	dir := t.TempDir()
 	newer := filepath.Join(dir, "newer.db")
-	l := open(t, newer)
+	l := openLedger(t, newer)
 	if _, err := l.db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
 		t.Fatal(err)
 	}
@@ -613,46 +613,5 @@ func TestClaims(t *testing.T) {
 	}
 	if _, err := l.Verify(t.Context()); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestAssignOnce draws from a pool with many hands.
-func TestAssignOnce(t *testing.T) {
-	l, err := OpenMemory("s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	var rows []NewIdentity
-	for i := range 20 {
-		rows = append(rows, NewIdentity{Columns: map[string]string{"n": fmt.Sprint(i)}})
-	}
-	if n, err := l.Import(t.Context(), "p", rows, nil); err != nil || n != 20 {
-		t.Fatal(n, err)
-	}
-	ids := l.Identities(nil)
-	var mu sync.Mutex
-	got := map[int64]string{}
-	var wg sync.WaitGroup
-	for i := range 60 { // twenty tablets, each three times
-		wg.Go(func() {
-			serial := fmt.Sprintf("S%d", i%20)
-			id, err := ids.Assign(t.Context(), "p", serial, "job")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if was, ok := got[id.ID]; ok && was != serial {
-				t.Errorf("%d is given to %s and %s", id.ID, was, serial)
-			}
-			got[id.ID] = serial
-		})
-	}
-	wg.Wait()
-	var empty *flash.PoolError
-	if _, err := ids.Assign(t.Context(), "p", "", "job"); !errors.As(err, &empty) || len(got) != 20 {
-		t.Errorf("%v, %d given", err, len(got))
 	}
 }

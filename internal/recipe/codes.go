@@ -3,14 +3,13 @@
 package recipe
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
-	"slices"
+	"errors"
 	"strings"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -36,31 +35,42 @@ func (m *Maker) loadCodes(p *profiles.Profile, u *profiles.Unlock) (*unlockCodes
 	if err != nil {
 		return nil, err
 	}
-	r := csv.NewReader(bytes.NewReader(text))
-	rows, err := r.ReadAll()
-	if err != nil || len(rows) < 1 {
-		return nil, problem.New(problem.Invalid, "it is CSV with a line of column names", "%s: what is in it cannot be read", u.Codes)
+	// Nothing of a row but its serial is ever in an error: the file is secret.
+	table, err := sheet.Parse(text)
+	if err != nil {
+		return nil, codesProblem(u.Codes, err)
 	}
-	serial, code := slices.Index(rows[0], u.By), slices.Index(rows[0], "code")
+	serial, code := table.Column(u.By), table.Column("code")
 	if serial < 0 || code < 0 {
 		return nil, problem.New(problem.Invalid, "name its columns in the first line: "+u.By+",code", "%s has no columns %s and code", u.Codes, u.By)
 	}
 	c := &unlockCodes{bySerial: map[string]string{}, record: m.Codes}
-	for i, row := range rows[1:] {
-		s, v := strings.TrimSpace(row[serial]), strings.TrimSpace(row[code])
+	lines := map[string]int{} // by serial
+	for _, row := range table.Rows {
+		s, v := row.Cells[serial], row.Cells[code]
 		if s == "" || v == "" {
 			continue
 		}
 		if was, twice := c.bySerial[s]; twice && was != v {
-			return nil, problem.New(problem.Invalid, "take one of them out", "%s: line %d has another code for %s than a line before it", u.Codes, i+2, s)
+			return nil, problem.New(problem.Invalid, "take one of them out", "%s: %s has one code in line %d and another in line %d", u.Codes, s, lines[s], row.Line)
 		}
 		if strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) || len(v) > 50 {
-			return nil, problem.New(problem.Invalid, "a code has up to 50 letters and digits", "%s: line %d: that is no code", u.Codes, i+2)
+			return nil, problem.New(problem.Invalid, "a code has up to 50 letters and digits", "%s: line %d: that is no code", u.Codes, row.Line)
 		}
 		m.Secrets.Add(v)
-		c.bySerial[s] = v
+		c.bySerial[s], lines[s] = v, row.Line
 	}
 	return c, nil
+}
+
+// codesProblem says what is wrong with a file of unlock codes, and in which line.
+func codesProblem(file string, err error) error {
+	hint := "it is CSV with a line of column names"
+	var bad *sheet.Error
+	if errors.As(err, &bad) && bad.Hint != "" {
+		hint = bad.Hint
+	}
+	return problem.New(problem.Invalid, hint, "%s: %w", file, err)
 }
 
 // Code returns the code for the tablet's USB serial.

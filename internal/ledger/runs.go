@@ -5,6 +5,7 @@
 package ledger
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -13,8 +14,11 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/flock"
 )
+
+const cutOff = "the program was ended in the middle; the partition that was being written counts as unknown"
 
 type runLock struct {
 	id   string
@@ -58,8 +62,8 @@ func (r *runLock) release() error {
 	return errors.Join(os.Remove(r.path), r.file.Close())
 }
 
-// alone runs do while no other process closes what dead ones left.
-func alone(path string, do func() error) error {
+// withSweepLock runs do while no other process closes what dead ones left.
+func withSweepLock(path string, do func() error) error {
 	f, err := os.OpenFile(runFile(path, ".sweep"), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // beside the ledger
 	if err != nil {
 		return err
@@ -71,12 +75,71 @@ func alone(path string, do func() error) error {
 	return do()
 }
 
-// alive reports whether the process of a run still holds its lock.
-func alive(path, id string) bool {
+// holdsLock reports whether the process of a run still holds its lock.
+func holdsLock(path, id string) bool {
 	f, err := os.Open(runFile(path, id)) //nolint:gosec // beside the ledger
 	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }()
 	return flock.TryShared(f) != nil
+}
+
+// isRunning reports whether the process of a run is still there.
+func (l *Ledger) isRunning(run string) bool {
+	switch {
+	case l.path == "":
+		return true // in memory there is no other process
+	case l.run != nil && run == l.run.id:
+		return true
+	}
+	return run != "" && holdsLock(l.path, run)
+}
+
+// closeAbandoned gives every job of a dead process its one result. Only the remains of
+// one make it read the whole ledger.
+func (l *Ledger) closeAbandoned(ctx context.Context) error {
+	if dead, err := l.deadRuns(); err != nil || len(dead) == 0 && !l.run.new {
+		return err
+	}
+	jobs, err := l.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if !j.open || j.Station != l.station || l.isRunning(j.run) {
+			continue
+		}
+		step := ""
+		if n := len(j.Steps); n < len(j.planned) {
+			step = j.planned[n]
+		}
+		if _, err := l.Append(KindInterrupted, body{Job: j.Job, Result: string(flash.Interrupted), Class: flash.ClassStation, Step: step, Error: cutOff}, nil); err != nil {
+			return err
+		}
+	}
+	return l.removeDeadRuns()
+}
+
+// deadRuns returns the lock files of processes that are gone.
+func (l *Ledger) deadRuns() (paths []string, err error) {
+	files, err := os.ReadDir(l.path + ".runs")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if f.Name() != l.run.id && f.Name()[0] != '.' && !holdsLock(l.path, f.Name()) {
+			paths = append(paths, runFile(l.path, f.Name()))
+		}
+	}
+	return paths, nil
+}
+
+// removeDeadRuns removes the lock files of processes that are gone.
+func (l *Ledger) removeDeadRuns() error {
+	dead, err := l.deadRuns()
+	for _, path := range dead {
+		_ = os.Remove(path) // another process may be quicker
+	}
+	return err
 }

@@ -1,0 +1,114 @@
+// This file reads the chain and checks it.
+
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"iter"
+
+	"github.com/zarya-station/zarya/internal/canon"
+)
+
+// Entry is one line of the ledger.
+type Entry struct {
+	Station string
+	Seq     int64  // 1, 2, 3 … for one station
+	TS      string // RFC 3339, UTC, microseconds
+	Kind    string
+	Body    []byte // canonical JSON
+	Prev    [sha256.Size]byte
+	Hash    [sha256.Size]byte
+}
+
+// Record returns the entry's name, such as bench-12.
+func (e Entry) Record() string { return RecordName(e.Station, e.Seq) }
+
+// RecordName returns the name of a station's entry, such as bench-12.
+func RecordName(station string, seq int64) string { return fmt.Sprintf("%s-%d", station, seq) }
+
+// Entries returns all entries by station and number. While it is read, nothing else can be
+// asked of the same Ledger.
+func (l *Ledger) Entries(ctx context.Context) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		rows, err := l.db.QueryContext(ctx, "SELECT station, seq, ts, kind, body, prev, hash FROM entry ORDER BY station, seq")
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var e Entry
+			var text string
+			var prev, hash []byte
+			if err := rows.Scan(&e.Station, &e.Seq, &e.TS, &e.Kind, &text, &prev, &hash); err != nil {
+				yield(e, err)
+				return
+			}
+			e.Body = []byte(text)
+			copy(e.Prev[:], prev)
+			copy(e.Hash[:], hash)
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Entry{}, err)
+		}
+	}
+}
+
+// BrokenError names the first entry that is not as it was written.
+type BrokenError struct {
+	Station string
+	Seq     int64
+	Reason  string
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("entry %s: %s", RecordName(e.Station, e.Seq), e.Reason)
+}
+
+// Verify follows every station's chain from its beginning and returns where each ends. A
+// break is a *BrokenError.
+func (l *Ledger) Verify(ctx context.Context) ([]Head, error) {
+	var heads []Head
+	var last Entry
+	for e, err := range l.Entries(ctx) {
+		if err != nil {
+			return heads, err
+		}
+		if e.Station != last.Station || len(heads) == 0 {
+			last = Entry{Station: e.Station}
+			heads = append(heads, Head{Station: e.Station})
+		}
+		reason := ""
+		switch {
+		case e.Seq != last.Seq+1:
+			reason = fmt.Sprintf("follows entry %d: what lies between is missing", last.Seq)
+		case e.Prev != last.Hash:
+			reason = "does not follow the entry before it"
+		case e.Hash != e.sum():
+			reason = "is not what was written"
+		case !canon.Is(e.Body):
+			reason = "is not in the canonical form"
+		}
+		if reason != "" {
+			return heads, &BrokenError{e.Station, e.Seq, reason}
+		}
+		last = e
+		heads[len(heads)-1] = Head{e.Station, e.Seq, hex.EncodeToString(e.Hash[:])}
+	}
+	return heads, nil
+}
+
+// Difference is a row of a table beside the chain that is not what the entries say.
+type Difference struct {
+	Table  string
+	Row    string // what names it
+	Reason string
+}
+
+func (d Difference) String() string { return d.Table + " " + d.Row + ": " + d.Reason }

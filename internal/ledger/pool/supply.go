@@ -1,0 +1,124 @@
+// This file gives identities to jobs.
+
+package pool
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/ledger"
+)
+
+// NewSupply returns the identities of a ledger for the engine.
+func NewSupply(l *ledger.Ledger, seal Seal) *Supply { return &Supply{l, seal} }
+
+// Supply gives each tablet its identity; it is a flash.Identities.
+type Supply struct {
+	ledger *ledger.Ledger
+	seal   Seal
+}
+
+// Assign gives a tablet the identity that it has, or else the first free one.
+func (s *Supply) Assign(_ context.Context, pool, serial, job string) (*flash.Identity, error) {
+	id := &flash.Identity{Pool: pool}
+	body := &entryBody{Pool: pool, Job: job, Serial: serial}
+	var columns, sealed string
+	_, err := s.ledger.Append(KindAssign, body, func(tx *ledger.Tx) error {
+		const row = "SELECT id, columns, sealed FROM identity WHERE pool = ? AND "
+		err := sql.ErrNoRows
+		if serial != "" {
+			err = tx.QueryRow(row+"serial = ? AND state IN ('assigned', 'bound')", pool, serial).Scan(&id.ID, &columns, &sealed)
+			if err == nil {
+				return ledger.ErrNothing // it has it already
+			}
+		}
+		if errors.Is(err, sql.ErrNoRows) {
+			err = tx.QueryRow(row+"state = 'free' ORDER BY id LIMIT 1", pool).Scan(&id.ID, &columns, &sealed)
+		}
+		if errors.Is(err, sql.ErrNoRows) {
+			return explainEmpty(tx, pool)
+		}
+		if err != nil {
+			return err
+		}
+		body.ID = id.ID
+		_, err = tx.Exec("UPDATE identity SET state = 'assigned', serial = ?, job = ?, note = '', ts = ?, station = ?, seq = ? WHERE pool = ? AND id = ?",
+			serial, job, tx.TS, tx.Station, tx.Seq, pool, id.ID)
+		return err
+	})
+	if err != nil && !errors.Is(err, ledger.ErrNothing) {
+		return nil, err
+	}
+	return id, s.fillIn(id, columns, sealed)
+}
+
+// explainEmpty says why a pool has nothing to give.
+func explainEmpty(tx *ledger.Tx, pool string) error {
+	var all int
+	if err := tx.QueryRow("SELECT COUNT(*) FROM identity WHERE pool = ?", pool).Scan(&all); err != nil {
+		return err
+	}
+	if all == 0 {
+		return &flash.PoolError{Pool: pool, Problem: "there is no such pool", Hint: "import it: zarya identity import --pool " + pool + " FILE.csv"}
+	}
+	return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("none of %d is free", all), Hint: "import more: zarya identity import --pool " + pool + " FILE.csv"}
+}
+
+// Held returns the identity that a tablet has, or nil.
+func (s *Supply) Held(ctx context.Context, pool, serial string) (*flash.Identity, error) {
+	if serial == "" {
+		return nil, nil
+	}
+	id := &flash.Identity{Pool: pool}
+	var columns, sealed string
+	err := s.ledger.QueryRow(ctx, "SELECT id, columns, sealed FROM identity WHERE pool = ? AND serial = ? AND state IN ('assigned', 'bound')",
+		pool, serial).Scan(&id.ID, &columns, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return id, s.fillIn(id, columns, sealed)
+}
+
+// fillIn gives an identity its columns, the secret ones too.
+func (s *Supply) fillIn(id *flash.Identity, columns, sealed string) error {
+	if err := json.Unmarshal([]byte(columns), &id.Columns); err != nil {
+		return err
+	}
+	if sealed == "" {
+		return nil
+	}
+	plain, err := s.seal.Open(sealed)
+	if err != nil {
+		return &flash.PoolError{Pool: id.Pool, Problem: fmt.Sprintf("the secrets of %d cannot be opened: %v", id.ID, err),
+			Hint: "use the key with which the pool was imported (ZARYA_AGE_KEY)"}
+	}
+	secrets := map[string]string{}
+	if err := json.Unmarshal(plain, &secrets); err != nil {
+		return err
+	}
+	maps.Copy(id.Columns, secrets)
+	return nil
+}
+
+// Bind records that the identity was read back from its tablet.
+func (s *Supply) Bind(_ context.Context, id *flash.Identity, job string) error {
+	err := changeState(s.ledger, id.Pool, id.ID, change{kind: KindBind, from: []string{StateAssigned}, to: StateBound, job: job})
+	var state *StateError
+	if errors.As(err, &state) && state.State == StateBound {
+		return nil
+	}
+	return err
+}
+
+// Burn takes an identity out of use.
+func (s *Supply) Burn(_ context.Context, id *flash.Identity, why string) error {
+	return changeState(s.ledger, id.Pool, id.ID, change{kind: KindBurn, from: []string{StateAssigned, StateBound}, to: StateBurned, note: why})
+}

@@ -1,0 +1,141 @@
+// This file reads jobs back from the chain.
+
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/zarya-station/zarya/flash"
+)
+
+// JobRecord is one job as the ledger knows it.
+type JobRecord struct {
+	Record    string            `json:"record"` // of its last entry
+	Station   string            `json:"station"`
+	Job       string            `json:"job"`
+	Started   string            `json:"started,omitempty"`
+	Ended     string            `json:"ended,omitempty"`
+	Scope     flash.Scope       `json:"scope,omitempty"`
+	Profile   string            `json:"profile,omitempty"`
+	Tablet    string            `json:"tablet"` // its port's name, its port, or its address
+	Serial    string            `json:"serial,omitempty"`
+	Model     string            `json:"model,omitempty"`
+	Result    string            `json:"result"` // running, interrupted, or a job's result
+	Verified  string            `json:"verified,omitempty"`
+	Class     flash.Class       `json:"class,omitempty"`
+	Step      string            `json:"step,omitempty"`
+	Error     string            `json:"error,omitempty"`
+	Bytes     int64             `json:"bytes"`
+	Seconds   float64           `json:"seconds"`
+	Inventory string            `json:"inventory,omitempty"`
+	Facts     map[string]string `json:"facts,omitempty"`
+	Images    []flash.ImageInfo `json:"images,omitempty"`
+	Steps     []StepRecord      `json:"steps,omitempty"`
+
+	run     string
+	planned []string
+	open    bool
+}
+
+// StepRecord is how one step ended.
+type StepRecord struct {
+	Step    string  `json:"step"`
+	Result  string  `json:"result"`
+	Bytes   int64   `json:"bytes,omitempty"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Jobs returns all jobs in the order in which they were begun at each station.
+func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
+	var jobs []*JobRecord
+	byID := map[[2]string]*JobRecord{}
+	for e, err := range l.Entries(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		var b body
+		if err := json.Unmarshal(e.Body, &b); err != nil {
+			return nil, fmt.Errorf("entry %s: %w", e.Record(), err)
+		}
+		switch e.Kind {
+		case KindIntent, KindStep, KindResult, KindInterrupted:
+		default:
+			continue // of something else than a job
+		}
+		key := [2]string{e.Station, b.Job}
+		j := byID[key]
+		if j == nil {
+			j = &JobRecord{Station: e.Station, Job: b.Job, open: true}
+			byID[key] = j
+			jobs = append(jobs, j)
+		}
+		j.apply(e, b)
+	}
+	for _, j := range jobs {
+		if j.open {
+			j.Result = "running"
+			if !l.isRunning(j.run) {
+				j.Result, j.Error = string(flash.Interrupted), cutOff
+			}
+		}
+	}
+	return jobs, nil
+}
+
+// Bundles returns the versions of a bundle that passed on a tablet, in no order.
+func (l *Ledger) Bundles(ctx context.Context, name string) (versions []string, err error) {
+	rows, err := l.db.QueryContext(ctx, `SELECT DISTINCT json_extract(body, '$.bundle') FROM entry WHERE kind = ? AND json_extract(body, '$.result') = ?
+		AND substr(json_extract(body, '$.bundle'), 1, ?) = ?`, KindResult, string(flash.Pass), len(name)+1, name+" ")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var b string
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		versions = append(versions, b[len(name)+1:])
+	}
+	return versions, rows.Err()
+}
+
+// apply adds what one entry says.
+func (j *JobRecord) apply(e Entry, b body) {
+	j.Record = e.Record()
+	switch e.Kind {
+	case KindIntent:
+		j.Started, j.Scope, j.Profile, j.Images, j.run, j.planned = e.TS, b.Scope, b.Profile, b.Images, b.Run, b.Steps
+		j.Tablet, j.Serial = flash.Where{Port: b.Port, PortName: b.PortName, Address: b.Address}.Label(), b.Serial
+	case KindStep:
+		j.Steps = append(j.Steps, StepRecord{b.Step, b.Result, b.Bytes, float64(b.Millis) / 1000})
+	case KindResult, KindInterrupted:
+		j.open, j.Ended, j.Result, j.Verified = false, e.TS, b.Result, b.Verified
+		j.Class, j.Step, j.Error, j.Bytes, j.Seconds = b.Class, b.Step, b.Error, b.Bytes, float64(b.Millis)/1000
+		if e.Kind == KindResult {
+			j.Scope, j.Profile, j.Model, j.Serial, j.Inventory, j.Facts = b.Scope, b.Profile, b.Model, b.Serial, b.Inventory, b.Facts
+			j.Tablet = flash.Where{Port: b.Port, PortName: b.PortName, Address: b.Address}.Label()
+		}
+	}
+}
+
+// Since returns the jobs that were begun at or after t, and all that come after one of
+// them in their station's chain: a clock that was set back later hides none.
+func Since(jobs []*JobRecord, t time.Time) []*JobRecord {
+	from := t.UTC().Format(timeForm)
+	reached := map[string]bool{} // by station
+	var since []*JobRecord
+	for _, j := range jobs {
+		if cmp.Or(j.Started, j.Ended) >= from {
+			reached[j.Station] = true
+		}
+		if reached[j.Station] {
+			since = append(since, j)
+		}
+	}
+	return since
+}

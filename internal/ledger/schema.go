@@ -1,0 +1,87 @@
+// This file connects to the database, and brings it to the form that this version knows.
+
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// connect opens the database file. Writers wait for the disk at each commit, and take the
+// database's only write lock when their transaction begins.
+func connect(path, mode string) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	q := url.Values{"_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)",
+	}, "_txlock": {"immediate"}}
+	if mode != "" {
+		q = url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, "mode": {mode}}
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func (l *Ledger) provider() (*goose.Provider, error) {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, l.db, sub, goose.WithDisableGlobalRegistry(true))
+}
+
+// readForm reads which form the database has, and refuses one that a newer version made.
+func (l *Ledger) readForm(ctx context.Context) error {
+	p, err := l.provider()
+	if err != nil {
+		return err
+	}
+	sources := p.ListSources()
+	newest := sources[len(sources)-1].Version
+	err = l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version").Scan(&l.form)
+	if err != nil {
+		var tables int
+		if terr := l.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&tables); terr != nil {
+			return fmt.Errorf("%s: %w", l.path, terr)
+		}
+		if tables == 0 {
+			return nil // new
+		}
+		return fmt.Errorf("%s is a database, but no ledger: %w", l.path, err)
+	}
+	if l.form > newest {
+		return &NewerError{l.path, l.form, newest}
+	}
+	return nil
+}
+
+// migrate brings the database to the newest form.
+func (l *Ledger) migrate(ctx context.Context) error {
+	if err := l.readForm(ctx); err != nil {
+		return err
+	}
+	p, err := l.provider()
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return &WriteError{err}
+	}
+	return l.readForm(ctx)
+}
