@@ -3,13 +3,13 @@
 package fastboot
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,18 +26,19 @@ const (
 // Limits are the deadlines of commands. Zero fields take the value of
 // [DefaultLimits].
 type Limits struct {
-	Query  time.Duration // silence and total, for questions
-	Action time.Duration // total, for commands that do something, before bytes are counted
-	Idle   time.Duration // silence in a data phase
+	Query   time.Duration // silence and total, for questions
+	Action  time.Duration // total, for commands that do something, before bytes are counted
+	Idle    time.Duration // silence in a data phase
+	Unsized time.Duration // total, for erases and writes of which nobody knows how much they are
 
 	MinWire  int64 // bytes/s: a data phase slower than this fails
 	MinWrite int64 // bytes/s: flash and erase slower than this (expanded bytes) fail
 }
 
 // DefaultLimits suit real tablets: a full-speed wire moves 1 MB/s, the slowest
-// eMMC writes 5 MB/s.
+// eMMC writes 5 MB/s and erases a large partition in minutes, without a word.
 var DefaultLimits = Limits{
-	Query: 10 * time.Second, Action: 60 * time.Second, Idle: 30 * time.Second,
+	Query: 10 * time.Second, Action: 60 * time.Second, Idle: 30 * time.Second, Unsized: 5 * time.Minute,
 	MinWire: 256 << 10, MinWrite: 2 << 20,
 }
 
@@ -51,6 +52,7 @@ func (l Limits) orDefault() Limits {
 	pick(&l.Query, d.Query)
 	pick(&l.Action, d.Action)
 	pick(&l.Idle, d.Idle)
+	pick(&l.Unsized, d.Unsized)
 	if l.MinWire == 0 {
 		l.MinWire = d.MinWire
 	}
@@ -69,23 +71,40 @@ func bytesAt(n, rate int64) time.Duration {
 // Client speaks to one device. Commands never overlap: one goroutine uses a
 // client at a time; Close may come from another.
 type Client struct {
-	t      Transport
-	limits Limits
-	onLine func(string)
-	broken error // why no further command can be sent
-	closed atomic.Bool
+	t        Transport
+	limits   Limits
+	onLine   func(string)
+	onSilent func(Silence)
+	broken   error // why no further command can be sent
+	closed   atomic.Bool
+	known    map[string]reply // what was answered to the questions of settleQuestions
+	flushes  []string         // commands that end background writes; nil: not asked yet
 }
+
+// Silence is a command that has had no answer for a while.
+type Silence struct {
+	Command string
+	For     time.Duration // since the command, or its last line
+	UpTo    time.Duration // when it is given up
+}
+
+// silentFirst is when a silence is reported first. Each further report comes after twice
+// the time.
+const silentFirst = 10 * time.Second
 
 // Options of a client.
 type Options struct {
 	Limits Limits
 	// Line is called with each INFO or TEXT line, cleaned, as it arrives.
 	Line func(string)
+	// Silent is called from another goroutine while a command waits for its answer, never
+	// after the command has returned.
+	Silent func(Silence)
 }
 
 // NewClient speaks over t, which it owns from now on.
 func NewClient(t Transport, o Options) *Client {
-	return &Client{t: t, limits: o.Limits.orDefault(), onLine: o.Line}
+	return &Client{t: t, limits: o.Limits.orDefault(), onLine: o.Line, onSilent: o.Silent, known: map[string]reply{}}
 }
 
 // Close ends the connection. A command under way fails.
@@ -97,24 +116,6 @@ func (c *Client) Close() error {
 // Broken reports why the client can send no further command, or nil.
 func (c *Client) Broken() error { return c.broken }
 
-// Payload is what a data phase sends. It is asked once per data phase.
-type Payload interface {
-	Size() int64
-	WriteTo(w io.Writer) (int64, error)
-}
-
-// Bytes is a payload held in memory.
-type Bytes []byte
-
-// Size is the number of bytes.
-func (b Bytes) Size() int64 { return int64(len(b)) }
-
-// WriteTo writes the bytes to w.
-func (b Bytes) WriteTo(w io.Writer) (int64, error) {
-	n, err := w.Write(b)
-	return int64(n), err
-}
-
 // limit is the deadlines of one command.
 type limit struct{ idle, total time.Duration }
 
@@ -125,7 +126,9 @@ func (c *Client) Command(ctx context.Context, cmd string) (string, error) {
 }
 
 func (c *Client) query(ctx context.Context, cmd string, line func(string)) (string, error) {
-	return c.do(ctx, cmd, limit{c.limits.Query, c.limits.Query}, line)
+	text, err := c.do(ctx, cmd, limit{c.limits.Query, c.limits.Query}, line)
+	c.remember(cmd, text, err)
+	return text, err
 }
 
 // do runs a command that has no data phase.
@@ -268,21 +271,59 @@ func (x *exchange) timed(phase string, call func(context.Context) (int, error)) 
 	case errors.Is(err, ErrOversize), errors.Is(err, ErrUnexpectedData):
 		return n, x.fail(&ProtocolError{x.cmd, err.Error()})
 	}
+	var gaveUp *DeviceError
+	if errors.As(err, &gaveUp) {
+		return n, x.fail(&DeviceError{x.cmd, gaveUp.Message})
+	}
 	return n, x.fail(&WireError{x.cmd, err})
 }
 
+// reportSilence calls onSilent while the caller waits for an answer. The function that it
+// returns ends that, and waits for a call under way.
+func (x *exchange) reportSilence() (end func()) {
+	limit := min(x.limit.idle, x.limit.total)
+	if x.c.onSilent == nil || limit <= silentFirst {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		timer := time.NewTimer(silentFirst)
+		defer timer.Stop()
+		for silent := silentFirst; ; silent *= 2 {
+			select {
+			case <-done:
+				return
+			case <-timer.C:
+			}
+			x.c.onSilent(Silence{x.cmd, silent, limit})
+			timer.Reset(silent)
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// text is what a response says: it ends at the first NUL, because some devices send all of
+// a buffer of fixed size, with what an earlier answer left behind the NUL.
+func text(response []byte) string {
+	said, _, _ := bytes.Cut(response, []byte{0})
+	return string(said)
+}
+
 // reply reads up to OKAY, FAIL or DATA. data is -1 unless it was DATA.
-func (x *exchange) reply() (text string, data int64, err error) {
+func (x *exchange) reply() (okay string, data int64, err error) {
 	var buf [maxResponse]byte
 	for {
+		end := x.reportSilence()
 		n, err := x.timed("reply", func(ctx context.Context) (int, error) { return x.c.t.ReadPacket(ctx, buf[:]) })
+		end()
 		if err != nil {
 			return "", -1, err
 		}
 		if n < 4 {
 			return "", -1, x.fail(&ProtocolError{x.cmd, fmt.Sprintf("a response of %d bytes", n)})
 		}
-		kind, rest := string(buf[:4]), string(buf[4:n])
+		kind, rest := string(buf[:4]), text(buf[4:n])
 		switch kind {
 		case "OKAY":
 			return Clean(rest), -1, nil
@@ -329,64 +370,4 @@ func (x *exchange) expectData(size int64) error {
 		return x.fail(&ProtocolError{x.cmd, fmt.Sprintf("DATA for %d bytes, %d were asked", data, size)})
 	}
 	return nil
-}
-
-// dataWriter hands a payload to the transport in windows, each under the idle
-// limit.
-type dataWriter struct {
-	x        *exchange
-	left     int64
-	progress func(int)
-	err      error // the first failure; a payload that ignores it gets it again
-}
-
-// SendFile is Write of n bytes of f from off on, by a transport that can: handled is
-// false, and nothing was sent, by others.
-func (w *dataWriter) SendFile(f *os.File, off, n int64) (handled bool, err error) {
-	t, ok := w.x.c.t.(fileSender)
-	if !ok {
-		return false, nil
-	}
-	if w.err == nil && n > w.left {
-		w.err = fmt.Errorf("%s: the image is longer than it said", w.x.cmd)
-	}
-	for w.err == nil && n > 0 {
-		part := min(n, fileWindow)
-		if _, w.err = w.x.timed("data", func(ctx context.Context) (int, error) {
-			return int(part), t.SendFile(ctx, f, off, part)
-		}); w.err != nil {
-			break
-		}
-		off, n, w.left = off+part, n-part, w.left-part
-		if w.progress != nil {
-			w.progress(int(part))
-		}
-	}
-	return true, w.err
-}
-
-func (w *dataWriter) Write(p []byte) (int, error) {
-	if w.err != nil {
-		return 0, w.err
-	}
-	if int64(len(p)) > w.left {
-		w.err = fmt.Errorf("%s: the image is longer than it said", w.x.cmd)
-		return 0, w.err
-	}
-	done := 0
-	for done < len(p) {
-		part := p[done:min(done+dataWindow, len(p))]
-		if _, err := w.x.timed("data", func(ctx context.Context) (int, error) {
-			return len(part), w.x.c.t.WriteData(ctx, part)
-		}); err != nil {
-			w.err = err
-			return done, err
-		}
-		done += len(part)
-		w.left -= int64(len(part))
-		if w.progress != nil {
-			w.progress(len(part))
-		}
-	}
-	return done, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Getvar asks for one variable. A refusal is a *RemoteError; an answer that says
@@ -52,22 +53,28 @@ func (c *Client) Flash(ctx context.Context, partition string, expanded int64) er
 	return err
 }
 
-// Erase empties a partition of size bytes (0 if not known).
-func (c *Client) Erase(ctx context.Context, partition string, size int64) error {
-	_, err := c.do(ctx, "erase:"+partition, c.writeLimit(min(size, 64<<30)/16), c.onLine)
+// Erase empties a partition of size bytes. Where the size is not known (0), unsized is how
+// long it may take; 0 is Limits.Unsized. After a *TimeoutError the device may go on erasing.
+func (c *Client) Erase(ctx context.Context, partition string, size int64, unsized time.Duration) error {
+	l := c.writeLimit(min(size, 64<<30) / 16)
+	if size <= 0 && unsized > 0 {
+		l = limit{unsized, unsized}
+	}
+	_, err := c.do(ctx, "erase:"+partition, l, c.onLine)
 	return err
 }
 
-func (c *Client) writeLimit(expanded int64) limit {
-	total := c.limits.Action + bytesAt(expanded, c.limits.MinWrite)
+// writeLimit is how long a write of n bytes may take; 0 is not known.
+func (c *Client) writeLimit(n int64) limit {
+	total := c.limits.Action + bytesAt(n, c.limits.MinWrite)
+	if n <= 0 {
+		total = c.limits.Unsized
+	}
 	return limit{total, total}
 }
 
 // Boot starts what was downloaded last without writing it.
 func (c *Client) Boot(ctx context.Context) error { return c.simple(ctx, "boot") }
-
-// Continue goes on with the interrupted boot.
-func (c *Client) Continue(ctx context.Context) error { return c.simple(ctx, "continue") }
 
 // RebootModes are what Reboot takes, in the words of the command line.
 var RebootModes = []string{"system", "bootloader", "fastboot", "recovery"}
@@ -82,11 +89,6 @@ func (c *Client) Reboot(ctx context.Context, mode string) error {
 		return c.simple(ctx, "reboot-"+mode)
 	}
 	return &UsageError{"reboot-" + mode, "known are " + strings.Join(RebootModes, ", ")}
-}
-
-// SetActive chooses the slot that boots next.
-func (c *Client) SetActive(ctx context.Context, slot string) error {
-	return c.simple(ctx, "set_active:"+slot)
 }
 
 // OEM sends a vendor's command, literally with a space.
@@ -125,33 +127,9 @@ func (c *Client) Fetch(ctx context.Context, partition string, offset, size int64
 	return c.upload(ctx, cmd, size, w)
 }
 
-// CreateLogical makes a logical partition (userspace fastboot).
-func (c *Client) CreateLogical(ctx context.Context, partition string, size int64) error {
-	return c.simple(ctx, fmt.Sprintf("create-logical-partition:%s:%d", partition, size))
-}
-
-// DeleteLogical removes a logical partition.
-func (c *Client) DeleteLogical(ctx context.Context, partition string) error {
-	return c.simple(ctx, "delete-logical-partition:"+partition)
-}
-
 // ResizeLogical gives a logical partition another size in bytes.
 func (c *Client) ResizeLogical(ctx context.Context, partition string, size int64) error {
 	return c.simple(ctx, fmt.Sprintf("resize-logical-partition:%s:%d", partition, size))
-}
-
-// UpdateSuper writes the downloaded metadata of the super partition.
-func (c *Client) UpdateSuper(ctx context.Context, partition string, wipe bool) error {
-	cmd := "update-super:" + partition
-	if wipe {
-		cmd += ":wipe"
-	}
-	return c.simple(ctx, cmd)
-}
-
-// SnapshotUpdate sends cancel or merge.
-func (c *Client) SnapshotUpdate(ctx context.Context, what string) error {
-	return c.simple(ctx, "snapshot-update:"+what)
 }
 
 func (c *Client) simple(ctx context.Context, cmd string) error {

@@ -20,7 +20,7 @@ func (e *RemoteError) Error() string {
 }
 
 // Meaning is what the device's words mean, as far as the quirk table knows.
-func (e *RemoteError) Meaning() Meaning { return meaningOf(e.Message) }
+func (e *RemoteError) Meaning() Meaning { return meaningOf(e.Command, e.Message) }
 
 // WireError means that the connection failed in the middle of a command; the
 // device's state is unknown and the client is of no more use.
@@ -60,6 +60,17 @@ type ProtocolError struct {
 
 func (e *ProtocolError) Error() string {
 	return fmt.Sprintf("%s: the device broke the protocol: %s", e.Command, e.Problem)
+}
+
+// DeviceError means that the device gave up the connection with words of its own (an
+// error packet of fastboot over UDP); the client is of no more use.
+type DeviceError struct {
+	Command string // that was under way; "connect" before the first
+	Message string // the device's own words, cleaned; may be empty
+}
+
+func (e *DeviceError) Error() string {
+	return fmt.Sprintf("%s: the device gave up: it says %q", e.Command, e.Message)
 }
 
 // UsageError means that a command was not sent, because it cannot be right.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -87,30 +88,52 @@ func (c *Client) Unlocked(ctx context.Context) (Answer, string, error) {
 		if err != nil {
 			return NotTold, "", err
 		}
-		value := strings.ToLower(f.Value)
-		rest := strings.ReplaceAll(value, q.unlocked, "")
-		switch {
-		case strings.Contains(rest, q.locked):
-			return No, q.command, nil
-		case rest != value && answer == NotTold:
-			answer, source = Yes, q.command
+		for line := range strings.SplitSeq(f.Value, "\n") {
+			word := line
+			if q.key != "" {
+				key, value, _ := strings.Cut(line, ":")
+				if !strings.EqualFold(strings.TrimSpace(key), q.key) {
+					continue
+				}
+				word = value
+			}
+			switch wordOf(word, q.unlocked, q.locked) {
+			case No:
+				return No, q.command, nil
+			case Yes:
+				if answer == NotTold {
+					answer, source = Yes, q.command
+				}
+			case NotTold:
+			}
 		}
 	}
 	return answer, source, nil
 }
 
+// wordOf compares a whole word, letter case and white space around it aside.
+func wordOf(said string, yes, no []string) Answer {
+	said = strings.ToLower(strings.TrimSpace(said))
+	switch {
+	case slices.Contains(yes, said):
+		return Yes
+	case slices.Contains(no, said):
+		return No
+	}
+	return NotTold
+}
+
+// ParseAnswer reads what bootloaders say for yes (yes, true, 1) and no (no, false, 0), in
+// any case. Everything else, a sentence with such a word in it too, is not told.
+func ParseAnswer(said string) Answer { return wordOf(said, yesWords, noWords) }
+
 // yesNo asks a variable whose values are yes and no.
 func (c *Client) yesNo(ctx context.Context, name string) (Answer, error) {
 	f, err := c.Var(ctx, name)
-	switch {
-	case err != nil || !f.Told:
+	if err != nil || !f.Told {
 		return NotTold, err
-	case strings.EqualFold(f.Value, "yes"), strings.EqualFold(f.Value, "true"), f.Value == "1":
-		return Yes, nil
-	case strings.EqualFold(f.Value, "no"), strings.EqualFold(f.Value, "false"), f.Value == "0":
-		return No, nil
 	}
-	return NotTold, nil
+	return ParseAnswer(f.Value), nil
 }
 
 // HasSlot asks whether a partition exists once per slot.
@@ -128,10 +151,17 @@ func (c *Client) IsUserspace(ctx context.Context) (Answer, error) {
 	return c.yesNo(ctx, "is-userspace")
 }
 
-// ParallelDownloadFlash asks whether a sparse flash is answered before it is
-// written, so that a failure shows only at the next command (Qualcomm).
-func (c *Client) ParallelDownloadFlash(ctx context.Context) (Answer, error) {
-	return c.yesNo(ctx, "parallel-download-flash")
+// SlotCount asks how many slots there are; 0 is not told.
+func (c *Client) SlotCount(ctx context.Context) (int, error) {
+	f, err := c.Var(ctx, "slot-count")
+	if err != nil || !f.Told {
+		return 0, err
+	}
+	n, err := strconv.Atoi(f.Value)
+	if err != nil || n < 0 {
+		return 0, nil // an answer that makes no sense is not told
+	}
+	return n, nil
 }
 
 // BatteryOK asks whether the battery suffices for flashing.

@@ -12,15 +12,20 @@ type fake struct {
 	answers map[string][]string
 	sent    []string // commands
 	queue   []string
+	left    string // comes once, before the answer to the next command
 	data    []byte // of the data phase from the device
 	err     error  // of WriteData and ReadData
 }
 
 func (f *fake) WritePacket(_ context.Context, p []byte) error {
 	f.sent = append(f.sent, string(p))
-	f.queue = []string{"FAILCommand not allowed"}
+	answer := []string{"FAILCommand not allowed"}
 	if a, ok := f.answers[string(p)]; ok {
-		f.queue = slices.Clone(a)
+		answer = slices.Clone(a)
+	}
+	f.queue = append(f.queue, answer...) // after what nobody has read yet
+	if f.left != "" {
+		f.queue, f.left = append([]string{f.left}, f.queue...), ""
 	}
 	return nil
 }

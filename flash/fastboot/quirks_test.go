@@ -13,78 +13,6 @@ import (
 	"testing"
 )
 
-func TestMeanings(t *testing.T) {
-	cases := []struct {
-		row, fail string
-		means     Meaning
-	}{
-		{"not allowed in lock", "Flashing is not allowed in Lock State", MeansLocked},
-		{"not allowed in lock", "Command not allowed in locked state", MeansLocked},
-		{"command not allowed", "Command not allowed", MeansRefused},
-		{"check password failed", "check password failed!", MeansUnlockCode},
-		{"password wrong", "password wrong", MeansUnlockCode},
-		{"necessary to unlock frp", "Necessary to unlock FRP! Navigate to Settings", MeansFRP},
-		{"enable oem unlock", "Enable OEM unlock in Developer options", MeansFRP},
-		{"disable phone finder", "Necessary to disable phone finder", MeansPhoneFinder},
-		{"stat not match", "stat not match", MeansNotLocked},
-		{"partition length get error", "partition length get error", MeansNoPartition},
-		{"partition does not exist", "(boot_z) partition does not exist", MeansNoPartition},
-		{"no such partition", "No such partition", MeansNoPartition},
-		{"could not find partition", "Could not find partition_x: could not find partition", MeansNoPartition},
-		{"unknown partition", "unknown partition 'x'", MeansNoPartition},
-		{"invalid partition", "Invalid partition name", MeansNoPartition},
-		{"sparse flash write failure", "sparse flash write failure", MeansTooLarge},
-		{"larger than partition", "image larger than partition size", MeansTooLarge},
-		{"size too large", "size too large", MeansTooLarge},
-		{"too large for partition", "too large for partition: 'boot'", MeansTooLarge},
-		{"image verification error", "image verification error", MeansSignature},
-		{"signature", "Signature check failed", MeansSignature},
-		{"flashing is not allowed", "Flashing is not allowed for Critical Partitions", MeansLocked},
-		{"erase is not allowed", "Erase is not allowed for xloader", MeansLocked},
-		{"device is locked", "Device is locked", MeansLocked},
-		{"locked devices", "Command not available on locked devices", MeansLocked},
-		{"locked device", "cannot flash on a locked device", MeansLocked},
-		{"battery", "Battery is too low", MeansLowBattery},
-		{"low power", "low power, need charging", MeansLowBattery},
-		{"unknown chunk type", "unknown chunk type cac4", MeansNoChunk},
-		{"sparse not supported", "sparse not supported", MeansNoSparse},
-		{"invalid command", "invalid command", MeansNoCommand},
-		{"unknown command", "unknown command", MeansNoCommand},
-		{"unrecognized command", "Unrecognized command x", MeansNoCommand},
-		{"write failure", "flash write failure", MeansWriteFailed},
-		{"write error", "mmc write error", MeansWriteFailed},
-	}
-	tested := make(map[string]bool)
-	for _, c := range cases {
-		tested[c.row] = true
-		first := slices.IndexFunc(meanings, func(m struct {
-			text  string
-			means Meaning
-		}) bool {
-			return strings.Contains(strings.ToLower(c.fail), m.text)
-		})
-		if first < 0 || meanings[first].text != c.row {
-			t.Errorf("%q is not decided by row %q", c.fail, c.row)
-		}
-		if got := (&RemoteError{Message: c.fail}).Meaning(); got != c.means {
-			t.Errorf("%q means %q, want %q", c.fail, got, c.means)
-		}
-	}
-	for _, m := range meanings {
-		if !tested[m.text] {
-			t.Errorf("row %q has no case", m.text)
-		}
-		if m.text != strings.ToLower(m.text) {
-			t.Errorf("row %q can never match: it is not lower case", m.text)
-		}
-	}
-	for _, s := range []string{"", "something new", "ok"} {
-		if got := meaningOf(s); got != MeansUnknown {
-			t.Errorf("%q means %q, want unknown", s, got)
-		}
-	}
-}
-
 // with is a client of a device that has these answers.
 func with(answers map[string][]string) (*Client, *fake) {
 	f := &fake{answers: answers}
@@ -92,7 +20,8 @@ func with(answers map[string][]string) (*Client, *fake) {
 }
 
 func TestNothings(t *testing.T) {
-	cases := []string{"", "undefine", "undefined", "unknown", "n/a", "none"}
+	cases := []string{"", "undefine", "undefined", "unknown", "n/a", "none", "null", "(null)", "not found", "unknown variable",
+		"variable not found", "getvar variable not found", "variable not implemented", "not implemented", "not supported", "variable not supported"}
 	for _, n := range nothings {
 		if !slices.Contains(cases, n) {
 			t.Errorf("row %q has no case", n)
@@ -189,6 +118,8 @@ func TestLockQuestions(t *testing.T) {
 		"oem get-bootinfo":    {{"INFOunlocked", "OKAY"}, {"INFOlocked", "OKAY"}},
 		"oem lock-state info": {{"INFOFB LockState: UNLOCKED", "INFOUSER LockState: LOCKED", "OKAY"}, {"INFOFB LockState: LOCKED", "INFOUSER LockState: UNLOCKED", "OKAY"}},
 		"oem backdoor info":   {{"INFOFB LockState: UNLOCKED", "OKAY"}, {"OKAYFB LockState: LOCKED"}},
+		"oem device-info": {{"INFODevice tampered: false", "INFODevice unlocked: true", "INFODevice critical unlocked: false", "OKAY"},
+			{"INFODevice tampered: true", "INFODevice unlocked: false", "OKAY"}},
 	}
 	check := func(name string, a answers, want Answer, source string) {
 		t.Helper()
@@ -208,13 +139,22 @@ func TestLockQuestions(t *testing.T) {
 		check(q.command+" refused", answers{q.command: {"FAILCommand not allowed"}}, NotTold, "")
 		check(q.command+" empty", answers{q.command: {"OKAY"}}, NotTold, "")
 		check(q.command+" undefine", answers{q.command: {"OKAYundefine"}}, NotTold, "")
-		check(q.command+" odd", answers{q.command: {"OKAYperhaps"}}, NotTold, "")
+		for _, odd := range []string{"perhaps", "GetVar Variable Not found", "not implemented", "not unlocked", "no idea", "unlocked?",
+			"FB LockState: UNKNOWN", "FB LockState", "Device unlocked: maybe", "yes no", "2", "-1", "01"} {
+			check(q.command+" says "+odd, answers{q.command: {"OKAY" + odd}}, NotTold, "")
+			check(q.command+" has the line "+odd, answers{q.command: {"INFO" + odd, "OKAY"}}, NotTold, "")
+		}
 		// Whatever the others say, one that says locked is believed.
 		for _, other := range lockQuestions {
 			if other.command != q.command {
 				check(q.command+" against "+other.command, answers{q.command: a[1], other.command: alone[other.command][0]}, No, q.command)
 			}
 		}
+	}
+	for said, want := range map[string]Answer{"yes": Yes, "YES": Yes, "true": Yes, "True": Yes, "1": Yes, " yes\r": Yes, "yes\x00no": Yes,
+		"no": No, "No": No, "false": No, "FALSE": No, "0": No, "\t0 ": No} {
+		source := "getvar:unlocked"
+		check(fmt.Sprintf("unlocked: %q", said), answers{"getvar:unlocked": {"OKAY" + said}}, want, source)
 	}
 	check("nobody answers", nil, NotTold, "")
 	check("both in one answer", answers{"oem get-bootinfo": {"INFOunlocked", "INFOlocked", "OKAY"}}, No, "oem get-bootinfo")
@@ -228,17 +168,17 @@ func TestLockQuestions(t *testing.T) {
 
 func TestYesNo(t *testing.T) {
 	questions := map[string]func(*Client) (Answer, error){
-		"has-slot:boot":           func(c *Client) (Answer, error) { return c.HasSlot(context.Background(), "boot") },
-		"is-logical:system":       func(c *Client) (Answer, error) { return c.IsLogical(context.Background(), "system") },
-		"is-userspace":            func(c *Client) (Answer, error) { return c.IsUserspace(context.Background()) },
-		"parallel-download-flash": func(c *Client) (Answer, error) { return c.ParallelDownloadFlash(context.Background()) },
-		"battery-soc-ok":          func(c *Client) (Answer, error) { return c.BatteryOK(context.Background()) },
+		"has-slot:boot":     func(c *Client) (Answer, error) { return c.HasSlot(context.Background(), "boot") },
+		"is-logical:system": func(c *Client) (Answer, error) { return c.IsLogical(context.Background(), "system") },
+		"is-userspace":      func(c *Client) (Answer, error) { return c.IsUserspace(context.Background()) },
+		"battery-soc-ok":    func(c *Client) (Answer, error) { return c.BatteryOK(context.Background()) },
 	}
 	for name, ask := range questions {
 		for said, want := range map[string]Answer{
 			"OKAYyes": Yes, "OKAYYES": Yes, "OKAY true": Yes, "OKAY1": Yes,
 			"OKAYno": No, "OKAYNo": No, "OKAYfalse": No, "OKAY0": No,
 			"OKAY": NotTold, "OKAYundefine": NotTold, "OKAYunknown": NotTold, "OKAYyesno": NotTold, "OKAY2": NotTold,
+			"OKAYyes\x00no": Yes, "OKAYno such variable": NotTold, "OKAYGetVar Variable Not found": NotTold, "OKAYon": NotTold, "OKAY00": NotTold,
 			"FAILCommand not allowed": NotTold, "FAIL": NotTold,
 		} {
 			c, _ := with(map[string][]string{"getvar:" + name: {said}})
@@ -353,6 +293,7 @@ func TestErrorTexts(t *testing.T) {
 		"x: the device was silent for 2s (data)":             &TimeoutError{"x", "data", 2e9, false},
 		"x: not finished after 2s (reply)":                   &TimeoutError{"x", "reply", 2e9, true},
 		"x: the device broke the protocol: odd":              &ProtocolError{"x", "odd"},
+		`connect: the device gave up: it says "busy"`:        &DeviceError{"connect", "busy"},
 		`"x\n" was not sent: odd`:                            &UsageError{"x\n", "odd"},
 		"h:1 speaks SSH, not fastboot: the tablet is booted": &NotFastbootError{"h:1", "SSH-"},
 		`h:1 does not speak fastboot (it said "HTTP")`:       &NotFastbootError{"h:1", "HTTP"},

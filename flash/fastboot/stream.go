@@ -49,20 +49,28 @@ func NewStream(ctx context.Context, conn net.Conn) (*Stream, error) {
 	s := &Stream{conn: conn}
 	defer guard(ctx, conn)()
 	if _, err := io.WriteString(conn, greeting); err != nil {
-		return nil, orContext(ctx, err)
+		return nil, connectError(ctx, err)
 	}
 	var said [4]byte
 	if n, err := io.ReadFull(conn, said[:]); err != nil {
 		if n > 0 && errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, &NotFastbootError{conn.RemoteAddr().String(), Clean(string(said[:n]))}
 		}
-		return nil, orContext(ctx, err)
+		return nil, connectError(ctx, err)
 	}
 	version, err := strconv.ParseUint(string(said[2:]), 10, 8)
 	if string(said[:2]) != "FB" || err != nil || version == 0 {
 		return nil, &NotFastbootError{conn.RemoteAddr().String(), Clean(string(said[:]))}
 	}
 	return s, nil
+}
+
+// connectError is why no session began: the context's reason, or a connection that ended.
+func connectError(ctx context.Context, err error) error {
+	if err = orContext(ctx, err); ctx.Err() != nil {
+		return err
+	}
+	return &WireError{"connect", err}
 }
 
 // WritePacket sends one message.
@@ -147,17 +155,29 @@ func (s *Stream) Close() error { return s.conn.Close() }
 func guard(ctx context.Context, conn interface{ SetDeadline(time.Time) error }) (lift func()) {
 	deadline, _ := ctx.Deadline() // the zero time is no deadline
 	_ = conn.SetDeadline(deadline)
+	return onEnd(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+}
+
+// endReads makes reads of conn end with ctx, whatever deadlines the caller sets; the
+// function it returns lifts that.
+func endReads(ctx context.Context, conn interface{ SetReadDeadline(time.Time) error }) (lift func()) {
+	return onEnd(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+}
+
+// onEnd calls end when ctx ends, unless it was lifted before. After lift, end is not
+// running: it must not hit the next call.
+func onEnd(ctx context.Context, end func()) (lift func()) {
 	if ctx.Done() == nil {
 		return func() {}
 	}
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		_ = conn.SetDeadline(time.Unix(1, 0))
+		end()
 	})
 	return func() {
 		if !stop() {
-			<-done // it must not hit the next call
+			<-done
 		}
 	}
 }

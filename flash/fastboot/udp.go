@@ -85,7 +85,7 @@ func newDatagram(ctx context.Context, conn net.Conn, again time.Duration) (*Data
 	}
 	u.size = min(udpMaxPacket, int(binary.BigEndian.Uint16(answer[2:])))
 	if u.size < udpMinPacket {
-		return nil, fmt.Errorf("the device takes packets of %d bytes, the protocol wants at least %d", u.size, udpMinPacket)
+		return nil, &ProtocolError{"connect", fmt.Sprintf("it takes packets of %d bytes, at least %d are due", u.size, udpMinPacket)}
 	}
 	return u, nil
 }
@@ -95,8 +95,7 @@ func newDatagram(ctx context.Context, conn net.Conn, again time.Duration) (*Data
 func (u *Datagram) exchange(ctx context.Context, id, flags byte, payload []byte) ([]byte, bool, error) {
 	packet := append(u.out[:0], id, flags, byte(u.seq>>8), byte(u.seq))
 	packet = append(packet, payload...)
-	stop := context.AfterFunc(ctx, func() { _ = u.conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer endReads(ctx, u.conn)()
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, false, context.Cause(ctx)
@@ -121,7 +120,7 @@ func (u *Datagram) exchange(ctx context.Context, id, flags byte, payload []byte)
 				continue // stale, repeated, or not ours
 			}
 			if answer[0] == udpError {
-				return nil, false, fmt.Errorf("the device reports %q", Clean(string(answer[udpHeader:])))
+				return nil, false, &DeviceError{"connect", Clean(text(answer[udpHeader:]))}
 			}
 			if answer[0] != id {
 				continue

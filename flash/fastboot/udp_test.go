@@ -433,9 +433,47 @@ func session(t *testing.T, f func(n int, packet []byte) [][]byte) *fastboot.Clie
 func TestUDPErrorPacket(t *testing.T) {
 	c := session(t, func(_ int, p []byte) [][]byte { return [][]byte{like([]byte{0, 0, p[2], p[3]}, "lost\x07 it")} })
 	_, err := c.Getvar(t.Context(), "product")
-	var wire *fastboot.WireError
-	if !errors.As(err, &wire) || !strings.Contains(err.Error(), `"lost it"`) {
-		t.Errorf("got %v", err)
+	var gaveUp *fastboot.DeviceError
+	if !errors.As(err, &gaveUp) || gaveUp.Command != "getvar:product" || gaveUp.Message != "lost it" || c.Broken() == nil {
+		t.Errorf("got %v, broken: %v", err, c.Broken())
+	}
+}
+
+// TestUDPConnectFaults: whatever a device says before the first command has the type of a
+// fault of the device.
+func TestUDPConnectFaults(t *testing.T) {
+	query := func(p []byte) [][]byte { return [][]byte{like(p, "\x00\x05")} }
+	for name, c := range map[string]struct {
+		answer func(n int, p []byte) [][]byte
+		is     func(error) bool
+	}{
+		"error packet to the query": {func(_ int, p []byte) [][]byte { return [][]byte{like([]byte{0, 0, p[2], p[3]}, "busy\x00x")} },
+			func(err error) bool {
+				var e *fastboot.DeviceError
+				return errors.As(err, &e) && e.Message == "busy"
+			}},
+		"error packet to init": {func(n int, p []byte) [][]byte {
+			if n == 0 {
+				return query(p)
+			}
+			return [][]byte{like([]byte{0, 0, p[2], p[3]}, "")}
+		}, func(err error) bool {
+			var e *fastboot.DeviceError
+			return errors.As(err, &e)
+		}},
+		"packets too small": {func(n int, p []byte) [][]byte {
+			if n == 0 {
+				return query(p)
+			}
+			return [][]byte{like(p, "\x00\x01\x01\xff")}
+		}, func(err error) bool {
+			var e *fastboot.ProtocolError
+			return errors.As(err, &e) && strings.Contains(e.Problem, "511")
+		}},
+	} {
+		if _, err := dialUDP(t, answers(t, c.answer), time.Hour); !c.is(err) {
+			t.Errorf("%s: %T: %v", name, err, err)
+		}
 	}
 }
 

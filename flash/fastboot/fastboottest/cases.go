@@ -34,27 +34,19 @@ func commandCases() []testCase {
 		{"getvar:all", func(r *rig) error { _, err := r.GetvarAll(r.ctx); return err }},
 		{"flash:recovery_ramdisk", func(r *rig) error { return r.Flash(r.ctx, "recovery_ramdisk", 1<<20) }},
 		{"flash:lies", func(r *rig) error { return r.Flash(r.ctx, "lies", 1<<62) }}, // no deadline overflows
-		{"erase:userdata", func(r *rig) error { return r.Erase(r.ctx, "userdata", 0) }},
+		{"erase:userdata", func(r *rig) error { return r.Erase(r.ctx, "userdata", 0, 0) }},
 		{"boot", func(r *rig) error { return r.Boot(r.ctx) }},
-		{"continue", func(r *rig) error { return r.Continue(r.ctx) }},
 		{"reboot", func(r *rig) error { return r.Reboot(r.ctx, "") }},
 		{"reboot", func(r *rig) error { return r.Reboot(r.ctx, "system") }},
 		{"reboot-bootloader", func(r *rig) error { return r.Reboot(r.ctx, "bootloader") }},
 		{"reboot-fastboot", func(r *rig) error { return r.Reboot(r.ctx, "fastboot") }},
 		{"reboot-recovery", func(r *rig) error { return r.Reboot(r.ctx, "recovery") }},
-		{"set_active:b", func(r *rig) error { return r.SetActive(r.ctx, "b") }},
 		{"oem lock-state info", text(func(r *rig) (string, error) { return r.OEM(r.ctx, "lock-state info") })},
 		{"oem get-bootinfo", func(r *rig) error { _, err := r.OEMLines(r.ctx, "get-bootinfo"); return err }},
 		{"flashing lock", text(func(r *rig) (string, error) { return r.Flashing(r.ctx, "lock") })},
 		{"flashing unlock", text(func(r *rig) (string, error) { return r.Flashing(r.ctx, "unlock") })},
 		{"flashing get_unlock_ability", text(func(r *rig) (string, error) { return r.Flashing(r.ctx, "get_unlock_ability") })},
-		{"create-logical-partition:x_a:4096", func(r *rig) error { return r.CreateLogical(r.ctx, "x_a", 4096) }},
 		{"resize-logical-partition:x_a:5368709120", func(r *rig) error { return r.ResizeLogical(r.ctx, "x_a", 5<<30) }},
-		{"delete-logical-partition:x_a", func(r *rig) error { return r.DeleteLogical(r.ctx, "x_a") }},
-		{"update-super:super", func(r *rig) error { return r.UpdateSuper(r.ctx, "super", false) }},
-		{"update-super:super:wipe", func(r *rig) error { return r.UpdateSuper(r.ctx, "super", true) }},
-		{"snapshot-update:cancel", func(r *rig) error { return r.SnapshotUpdate(r.ctx, "cancel") }},
-		{"snapshot-update:merge", func(r *rig) error { return r.SnapshotUpdate(r.ctx, "merge") }},
 		{strings.Repeat("x", 64), text(func(r *rig) (string, error) { return r.Command(r.ctx, strings.Repeat("x", 64)) })},
 	}
 	// Nothing of these may reach the wire: the device sees only the last command.
@@ -63,8 +55,8 @@ func commandCases() []testCase {
 		text(func(r *rig) (string, error) { return r.Command(r.ctx, strings.Repeat("x", 65)) }),
 		func(r *rig) error { return r.Flash(r.ctx, strings.Repeat("p", 59), 0) },
 		func(r *rig) error { return r.Flash(r.ctx, "boot\n", 0) },
-		func(r *rig) error { return r.Erase(r.ctx, "a\x00b", 0) },
-		func(r *rig) error { return r.SetActive(r.ctx, "\x1b[2J") },
+		func(r *rig) error { return r.Erase(r.ctx, "a\x00b", 0, 0) },
+		func(r *rig) error { return r.Flash(r.ctx, "\x1b[2J", 0) },
 		text(func(r *rig) (string, error) { return r.OEM(r.ctx, "\u202eunlock") }),
 		text(func(r *rig) (string, error) { return r.OEM(r.ctx, "\xff") }),
 		text(func(r *rig) (string, error) { return r.OEM(r.ctx, "\x7f") }),
@@ -168,7 +160,7 @@ func responseCases() []testCase {
 		}},
 		{"hostile text is cleaned", func(t *testing.T, pair Pair) {
 			r := start(t, pair, patient, func(d *script, _ *rig) {
-				d.answer("oem a", "INFO\x1b[31mred\x07", "INFO\u202eevil\u200b\u2066", "INFO\xff\xfebytes\x00\r", "INFO\ttab\tbed ", "OKAY\x9b\x1b]0;x\x07ok")
+				d.answer("oem a", "INFO\x1b[31mred\x07", "INFO\u202eevil\u200b\u2066", "INFO\xff\xfebytes\r", "INFO\ttab\tbed ", "OKAY\x9b\x1b]0;x\x07ok")
 				d.answer("oem b", "FAIL\x1b[2Jno\u202e \xc3")
 			})
 			text, err := r.OEM(r.ctx, "a")
@@ -181,6 +173,31 @@ func responseCases() []testCase {
 			if e := as[*fastboot.RemoteError](r, err); e.Message != "[2Jno" || e.Command != "oem b" {
 				t.Errorf("got %+v", e)
 			}
+			r.end()
+		}},
+		{"text ends at the first NUL", func(t *testing.T, pair Pair) {
+			pad := func(s string) string { return s + strings.Repeat("\x00", 64-len(s)) }
+			r := start(t, pair, patient, func(d *script, _ *rig) {
+				d.answer("oem a", pad("INFOone"), "TEXTtwo\x00stale", pad("OKAYthree"))
+				d.answer("oem b", "FAILno\x00OKAY")
+				d.answer("download:00000004", "DATA00000004\x00\x00stale")
+				d.take([]byte("data"))
+				d.say("OKAY\x00stale")
+				d.answer("fetch:boot:0x0:0x4", pad(dataFor(4)))
+				d.must(d.WriteData([]byte("data")))
+				d.say(pad("OKAY"))
+			})
+			text, err := r.OEM(r.ctx, "a")
+			r.ok(err)
+			if want := []string{"one", "two"}; text != "three" || !slices.Equal(r.lines, want) {
+				t.Errorf("got %q and %q, want %q", r.lines, text, want)
+			}
+			_, err = r.OEM(r.ctx, "b")
+			if e := as[*fastboot.RemoteError](r, err); e.Message != "no" {
+				t.Errorf("got %q", e.Message)
+			}
+			r.ok(r.Download(r.ctx, fastboot.Bytes("data"), nil))
+			r.ok(r.Fetch(r.ctx, "boot", 0, 4, &bytes.Buffer{}))
 			r.end()
 		}},
 		{"the longest response", func(t *testing.T, pair Pair) {
@@ -228,7 +245,7 @@ func responseCases() []testCase {
 				d.answer("getvar:product", "OKAYAGS2")
 			})
 			for i, err := range []error{
-				r.Flash(r.ctx, "boot", 1), r.Erase(r.ctx, "boot", 1),
+				r.Flash(r.ctx, "boot", 1), r.Erase(r.ctx, "boot", 1, 0),
 				r.Download(r.ctx, fastboot.Bytes("data"), nil), r.Download(r.ctx, fastboot.Bytes("data"), nil),
 				r.Fetch(r.ctx, "boot", 0, 4, &bytes.Buffer{}), r.Fetch(r.ctx, "boot", 0, 4, &bytes.Buffer{}),
 			} {
@@ -274,6 +291,7 @@ func responseCases() []testCase {
 		{"DATA with many digits", down, []string{"DATA0000000008"}},
 		{"DATA with 0x", down, []string{"DATA0x000008"}},
 		{"DATA with a sign", down, []string{"DATA-0000008"}},
+		{"DATA cut short by NUL", down, []string{"DATA0000\x000008"}},
 		{"DATA with space", down, []string{"DATA       8"}},
 		{"fetch: DATA shorter than asked", fetch, []string{"DATA00000004"}},
 		{"fetch: DATA longer than asked", fetch, []string{"DATA00000010"}},
