@@ -77,7 +77,7 @@ func (s *Session) inFastboot(ctx context.Context, t fastboot.Transport) error {
 	if s.runner.Trace != nil {
 		t = s.runner.Trace.Wrap(s.tablet.where.Label(), t)
 	}
-	s.link.client = fastboot.NewClient(t, fastboot.Options{Limits: s.runner.Limits, Line: s.Log})
+	s.link.client = fastboot.NewClient(t, fastboot.Options{Limits: s.runner.Limits, Line: s.Log, Silent: s.silent})
 	s.link.mode = usb.Fastboot
 	return s.identify(ctx, descriptor)
 }

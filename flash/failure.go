@@ -35,12 +35,18 @@ var failureByMeaning = map[fastboot.Meaning]struct {
 }{
 	fastboot.MeansRefused:     {ClassLocked, "the bootloader refuses; it is most likely locked: set this tablet aside for unlocking"},
 	fastboot.MeansLocked:      {ClassLocked, "the bootloader is locked: set this tablet aside for unlocking"},
+	fastboot.MeansProtected:   {ClassLocked, "the tablet keeps this partition locked, whatever else is unlocked: leave it out, or ask the vendor"},
 	fastboot.MeansFRP:         {ClassLocked, "factory reset protection is on: sign out of the account on the tablet, allow OEM unlocking, then unlock"},
 	fastboot.MeansPhoneFinder: {ClassLocked, "the finder service is on: turn it off on the tablet, then unlock"},
 	fastboot.MeansUnlockCode:  {ClassLocked, "the unlock code is wrong: do not try it again, check the code file"},
 	fastboot.MeansNotLocked:   {ClassDevice, "the tablet is not in the lock state that this step needs"},
 	fastboot.MeansNoPartition: {ClassProfile, "this tablet has no such partition: check the partition's name and the tablet's model"},
 	fastboot.MeansTooLarge:    {ClassImage, "the image is larger than the partition: take the image made for this model"},
+	fastboot.MeansTooMuch:     {ClassDevice, "the tablet takes smaller downloads than its max-download-size says, and this image cannot be sent in smaller pieces: see --sparse"},
+	fastboot.MeansRollback:    {ClassImage, "the image is older than what this tablet allows: take a newer one"},
+	fastboot.MeansWrongImage:  {ClassImage, "the partition takes another kind of image: check which file goes where"},
+	fastboot.MeansSuperFull:   {ClassImage, "the logical partitions together do not fit this tablet's super: take the images made for this model"},
+	fastboot.MeansSnapshot:    {ClassDevice, "an update of the old system is not finished: let the tablet boot once, then try again"},
 	fastboot.MeansSignature:   {ClassImage, "the tablet wants an image signed for it: take the vendor's image, or unlock the bootloader"},
 	fastboot.MeansLowBattery:  {ClassDevice, "charge the tablet and try again"},
 	fastboot.MeansNoSparse:    {ClassImage, "this tablet does not take sparse images here: try --sparse never"},
@@ -64,6 +70,7 @@ func Classify(err error) *Failure {
 		protocol *fastboot.ProtocolError
 		usage    *fastboot.UsageError
 		notFB    *fastboot.NotFastbootError
+		gaveUp   *fastboot.DeviceError
 		changed  *image.ChangedError
 		double   *DoubleError
 		netErr   net.Error
@@ -78,7 +85,7 @@ func Classify(err error) *Failure {
 	case errors.As(err, &remote):
 		t, ok := failureByMeaning[remote.Meaning()]
 		if !ok {
-			t.class, t.hint = ClassDevice, "the tablet refused; its own words are all it tells"
+			t.class, t.hint = ClassDevice, "the tablet refused "+remote.Command+"; its own words are all it tells"
 		}
 		if ok && remote.Meaning() == fastboot.MeansRefused && strings.HasPrefix(remote.Command, "getvar:") {
 			t.class, t.hint = ClassDevice, "this bootloader does not tell that; the lock has nothing to do with it"
@@ -90,8 +97,10 @@ func Classify(err error) *Failure {
 		f.Class, f.Hint = ClassDevice, "bring the tablet into fastboot mode, or check the address"
 	case errors.As(err, &protocol):
 		f.Class, f.Hint = ClassDevice, "the tablet does not follow the protocol: try another cable and port, then set it aside"
-	case errors.As(err, &wire):
-		f.Class, f.Hint = ClassCable, "check the cable and the socket, then try again"
+	case errors.As(err, &gaveUp):
+		f.Class, f.Hint = ClassDevice, "the tablet ended the connection; its own words are all it tells: restart it and try again"
+	case errors.As(err, &wire), errors.Is(err, fastboot.ErrClosed):
+		f.Class, f.Hint = ClassCable, "check the cable and the port, then try again"
 	case errors.As(err, &usage):
 		f.Hint = "this should not happen: please report it"
 	case errors.As(err, &netErr), errors.Is(err, context.DeadlineExceeded):

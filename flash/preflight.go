@@ -72,9 +72,7 @@ func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	verdicts = append(verdicts, v)
-	s.tablet.parallel, err = s.link.client.ParallelDownloadFlash(ctx)
-	return verdicts, err
+	return append(verdicts, v), nil
 }
 
 // product is the verdict about what the tablet is, if the job asks.

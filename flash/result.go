@@ -63,6 +63,9 @@ func (s *Session) result(start time.Time, err error) JobDone {
 		}
 	default:
 		done.Verified = "sent"
+		if s.account.readBack.all() {
+			done.Verified = "fetched"
+		}
 		if s.job.Scope != ScopeFlash {
 			done.Verified = "booted"
 		}

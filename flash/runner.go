@@ -30,6 +30,7 @@ type Runner struct {
 	imageChanged atomic.Bool // an image is not what it was: no new job begins
 
 	exhausted atomic.Bool // a pool had no identity
+	taken     taken       // how much the families of tablets take in one download
 }
 
 // NotDurable reports whether the recorder failed during Run: what happened to the

@@ -4,7 +4,6 @@
 package flash
 
 import (
-	"context"
 	"time"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
@@ -13,10 +12,6 @@ import (
 
 // progressEvery bounds progress to four events a second.
 const progressEvery = 250 * time.Millisecond
-
-// assumedMaxDownload is the piece size for a tablet that does not tell
-// max-download-size: small enough for every known bootloader's buffer.
-const assumedMaxDownload = 128 << 20
 
 // Session is one job under way. Only the job's worker uses it. What is known while the
 // job runs stands in three groups, by who writes it.
@@ -53,9 +48,8 @@ type tablet struct {
 	found  map[string]string
 	unique map[string]bool // the facts of found that no other tablet may have
 
-	maxDownload int64           // bytes; 0 until asked
-	parallel    fastboot.Answer // whether a failed write is reported at the next command
-	noFill      bool            // this bootloader does not know FILL chunks
+	maxDownload int64 // bytes; 0 until asked
+	noFill      bool  // this bootloader does not know FILL chunks
 
 	identity *Identity // nil until it is assigned
 }
@@ -70,6 +64,7 @@ type account struct {
 	stepBytes int64      // raw bytes of the step, all its slots together
 	bytes     int64      // raw bytes written by finished steps
 
+	readBack  readBack
 	begun     bool // the intent is recorded: something may be written
 	changed   bool // a step changed something
 	compliant bool // nothing had to be done
@@ -119,21 +114,4 @@ func (s *Session) Stopping() error { return s.runner.stopErr() }
 
 func (s *Session) emit(b Body) {
 	s.runner.Events.Emit(Event{Job: s.job.ID, Where: s.tablet.where, Attempt: s.account.attempt, Body: b})
-}
-
-// MaxDownload is how many bytes one download to this tablet may have.
-func (s *Session) MaxDownload(ctx context.Context) (int64, error) {
-	if s.tablet.maxDownload > 0 {
-		return s.tablet.maxDownload, nil
-	}
-	n, err := s.link.client.MaxDownload(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if n < 4096 {
-		n = assumedMaxDownload
-		s.Warn("the tablet does not tell max-download-size; pieces of 128 MiB are sent", "")
-	}
-	s.tablet.maxDownload = min(n, 0xffffffff)
-	return s.tablet.maxDownload, nil
 }

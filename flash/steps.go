@@ -42,14 +42,13 @@ func (f *WriteImage) check(ctx context.Context, s *Session) ([]Verdict, error) {
 
 // fits is check on a tablet that knows the partition.
 func (f *WriteImage) fits(ctx context.Context, s *Session) ([]Verdict, error) {
-	partitions, err := slotted(ctx, s.link.client, f.Partition, f.Slot)
+	partitions, verdicts, err := slotted(ctx, s.link.client, f.Partition, f.Slot)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := f.pieces(ctx, s); err != nil {
 		return nil, err
 	}
-	var verdicts []Verdict
 	for _, p := range partitions {
 		size, err := s.link.client.PartitionSize(ctx, p)
 		if err != nil {
@@ -96,25 +95,48 @@ func (f *WriteImage) pieces(ctx context.Context, s *Session) (*image.Pieces, err
 }
 
 // run sends the pieces, each followed by its own flash command. A bootloader that does
-// not know a kind of chunk gets the image once more, from its start, without FILL.
+// not know a kind of chunk, or takes less in one download than it said, gets the image
+// once more from its start, as it can take it.
 func (f *WriteImage) run(ctx context.Context, s *Session) error {
 	if f.Userspace {
 		if err := f.arrived(ctx, s); err != nil {
 			return err
 		}
 	}
-	err := f.write(ctx, s)
+	for {
+		err := f.write(ctx, s)
+		if err == nil || !f.adapts(ctx, s, err) {
+			return err
+		}
+	}
+}
+
+// adapts reports whether the image can be sent in another form after a refusal.
+func (f *WriteImage) adapts(ctx context.Context, s *Session, err error) bool {
 	var remote *fastboot.RemoteError
-	if errors.As(err, &remote) && remote.Meaning() == fastboot.MeansNoChunk && !s.tablet.noFill {
+	if !errors.As(err, &remote) {
+		return false
+	}
+	switch remote.Meaning() {
+	case fastboot.MeansNoChunk:
+		if s.tablet.noFill {
+			return false
+		}
 		s.tablet.noFill = true
 		s.Warn(fmt.Sprintf("the bootloader says %q: the image is sent again in RAW chunks only", remote.Message), "")
-		err = f.write(ctx, s)
+		return true
+	case fastboot.MeansTooMuch:
+		if !s.sendLess(remote) {
+			return false
+		}
+		_, err := f.pieces(ctx, s)
+		return err == nil
 	}
-	return err
+	return false
 }
 
 func (f *WriteImage) write(ctx context.Context, s *Session) error {
-	partitions, err := slotted(ctx, s.link.client, f.Partition, f.Slot)
+	partitions, _, err := slotted(ctx, s.link.client, f.Partition, f.Slot)
 	if err != nil {
 		return err
 	}
@@ -140,9 +162,13 @@ func (f *WriteImage) write(ctx context.Context, s *Session) error {
 			p.WireDone += piece.Size()
 			s.Progress(p)
 		}
-	}
-	if s.tablet.parallel == fastboot.Yes {
-		return f.flush(ctx, s)
+		last := pieces.At(pieces.Len() - 1)
+		if err := s.link.client.Settle(ctx, "flash:"+partition, last.Expanded()); err != nil {
+			return err
+		}
+		if err := f.compare(ctx, s, partition); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -196,55 +222,11 @@ func (f *WriteImage) resize(ctx context.Context, s *Session, partition string) e
 	return s.link.client.ResizeLogical(ctx, partition, f.Image.Size())
 }
 
-// flush asks one more question, because this device tells of a failed write only
-// at the command after it.
-func (f *WriteImage) flush(ctx context.Context, s *Session) error {
-	_, err := s.link.client.Getvar(ctx, "parallel-download-flash")
-	var remote *fastboot.RemoteError
-	if errors.As(err, &remote) {
-		return &fastboot.RemoteError{Command: "flash:" + f.Partition + " (told late)", Message: remote.Message}
-	}
-	return err
-}
-
-// slotted gives the partitions that PARTITION and a slot stand for on this tablet.
-func slotted(ctx context.Context, c *fastboot.Client, partition, slot string) ([]string, error) {
-	has, err := c.HasSlot(ctx, partition)
-	if err != nil {
-		return nil, err
-	}
-	if has != fastboot.Yes {
-		if slot == "" || slot == "all" || slot == "current" {
-			return []string{partition}, nil
-		}
-		return nil, failf(ClassProfile, "leave the slot out", "slot %q of %s was asked for, but the tablet does not say that %s has slots", slot, partition, partition)
-	}
-	switch slot {
-	case "a", "b":
-		return []string{partition + "_" + slot}, nil
-	case "all":
-		return []string{partition + "_a", partition + "_b"}, nil
-	}
-	current, err := c.CurrentSlot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if current.Value != "a" && current.Value != "b" {
-		return nil, failf(ClassDevice, "name the slot: --slot a, b or all", "%s has slots, but the tablet does not tell which is current", partition)
-	}
-	if slot == "other" {
-		return []string{partition + "_" + map[string]string{"a": "b", "b": "a"}[current.Value]}, nil
-	}
-	return []string{partition + "_" + current.Value}, nil
-}
-
-// Slots are the values that a slot option takes.
-var Slots = []string{"current", "other", "all", "a", "b"}
-
 // Erase empties one partition.
 type Erase struct{ Partition, Slot string }
 
-// Step is erase:PARTITION.
+// Step is erase:PARTITION. Erasing twice is erasing; but an erase that may still be
+// running is not begun again: see stillErasing.
 func (e Erase) Step() Step {
 	return Step{Name: "erase:" + e.Partition, Needs: usb.Fastboot, Traits: Traits{Writes: true, Restartable: true},
 		Partition: e.Partition, Check: e.check, Run: e.run}
@@ -252,13 +234,13 @@ func (e Erase) Step() Step {
 
 // check finds the slots.
 func (e *Erase) check(ctx context.Context, s *Session) ([]Verdict, error) {
-	_, err := slotted(ctx, s.link.client, e.Partition, e.Slot)
-	return nil, err
+	_, verdicts, err := slotted(ctx, s.link.client, e.Partition, e.Slot)
+	return verdicts, err
 }
 
 // run erases.
 func (e *Erase) run(ctx context.Context, s *Session) error {
-	partitions, err := slotted(ctx, s.link.client, e.Partition, e.Slot)
+	partitions, _, err := slotted(ctx, s.link.client, e.Partition, e.Slot)
 	if err != nil {
 		return err
 	}
@@ -267,7 +249,11 @@ func (e *Erase) run(ctx context.Context, s *Session) error {
 		if err != nil {
 			return err
 		}
-		if err := s.link.client.Erase(ctx, p, size); err != nil {
+		known, _ := usb.Known(s.tablet.key.Product)
+		if err := s.link.client.Erase(ctx, p, size, known.Erase); err != nil {
+			return err
+		}
+		if err := s.link.client.Settle(ctx, "erase:"+p, 0); err != nil {
 			return err
 		}
 	}

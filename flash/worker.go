@@ -197,6 +197,9 @@ func (s *Session) recoverStep(ctx context.Context, step Step, err error, retries
 	if class != ClassCable && class != ClassTimeout {
 		return err
 	}
+	if busy := stillErasing(err); busy != nil {
+		return busy
+	}
 	if stop := s.Stopping(); stop != nil {
 		return stop
 	}

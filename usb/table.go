@@ -3,7 +3,10 @@
 
 package usb
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Tablet is one family of the table.
 type Tablet struct {
@@ -13,6 +16,12 @@ type Tablet struct {
 	Serials SerialRule
 	// Keys bring a tablet that is off into fastboot.
 	Keys string
+	// Erase is how long its bootloader may take, without a word, to erase a partition whose
+	// size it does not tell; 0 is what any tablet gets (five minutes).
+	Erase time.Duration
+	// MaxDownload is how many bytes its bootloader takes in one download, where it was seen
+	// to tell more or nothing; 0 is what it tells.
+	MaxDownload int64
 }
 
 // SerialRule is what a family may do to its serial over a reboot that we commanded.
@@ -25,6 +34,9 @@ const (
 	SerialChanges            // another one may be told
 )
 
+// slowErase is for chips whose tablets have eMMC, the slow kind of storage.
+const slowErase = 10 * time.Minute
+
 const volumeDown = "power off, hold volume down, put the cable in"
 
 // Tablets are the families that are known (Huawei's model lists). Serials: Kirin
@@ -33,14 +45,14 @@ const volumeDown = "power off, hold volume down, put the cable in"
 // confirmed for these tablets.
 var Tablets = []Tablet{
 	{Codes: []string{"BG2"}, Name: "MediaPad T3 7", Keys: volumeDown},
-	{Codes: []string{"KOB"}, Name: "MediaPad T3 8", SoC: "Snapdragon 425", Keys: volumeDown},
-	{Codes: []string{"AGS"}, Name: "MediaPad T3 10", SoC: "Snapdragon 425", Keys: volumeDown},
-	{Codes: []string{"AGS2"}, Name: "MediaPad T5", SoC: "Kirin 659", Serials: SerialMissing, Keys: volumeDown},
-	{Codes: []string{"KOB2", "KOB2K"}, Name: "MatePad T 8", SoC: "MT8768", Serials: SerialChanges, Keys: volumeDown},
+	{Codes: []string{"KOB"}, Name: "MediaPad T3 8", SoC: "Snapdragon 425", Erase: slowErase, Keys: volumeDown},
+	{Codes: []string{"AGS"}, Name: "MediaPad T3 10", SoC: "Snapdragon 425", Erase: slowErase, Keys: volumeDown},
+	{Codes: []string{"AGS2"}, Name: "MediaPad T5", SoC: "Kirin 659", Serials: SerialMissing, Erase: slowErase, Keys: volumeDown},
+	{Codes: []string{"KOB2", "KOB2K"}, Name: "MatePad T 8", SoC: "MT8768", Serials: SerialChanges, Erase: slowErase, Keys: volumeDown},
 	{Codes: []string{"AGR", "AGRK"}, Name: "MatePad T 10", SoC: "Kirin 710A", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"AGS3", "AGS3K"}, Name: "MatePad T 10s", SoC: "Kirin 710A", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"BAH"}, Name: "MediaPad M3 lite 10", Keys: volumeDown},
-	{Codes: []string{"BAH2"}, Name: "MediaPad M5 lite", SoC: "Kirin 659", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"BAH2"}, Name: "MediaPad M5 lite", SoC: "Kirin 659", Serials: SerialMissing, Erase: slowErase, Keys: volumeDown},
 	{Codes: []string{"SHT"}, Name: "MediaPad M5 8.4", SoC: "Kirin 960", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"CMR"}, Name: "MediaPad M5 10.8", SoC: "Kirin 960", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"VRD", "SCM"}, Name: "MediaPad M6", SoC: "Kirin 980", Serials: SerialMissing, Keys: volumeDown},

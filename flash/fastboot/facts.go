@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,7 +200,10 @@ func (c *Client) size(ctx context.Context, name string, decimal bool) (int64, er
 		return 0, err
 	}
 	n, err := ParseSize(f.Value, decimal)
-	if err != nil {
+	switch {
+	case decimal && errors.Is(err, strconv.ErrRange):
+		return math.MaxInt64, nil // Google's GBL says 0xffffffffffffffff for no limit
+	case err != nil:
 		return 0, nil // an answer that makes no sense is not told
 	}
 	return n, nil
@@ -218,7 +222,7 @@ func ParseSize(s string, decimal bool) (int64, error) {
 	}
 	n, err := strconv.ParseUint(s, base, 63) // takes no sign
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a size", s)
+		return 0, fmt.Errorf("%q is not a size (%w)", s, errors.Unwrap(err))
 	}
 	return int64(n), nil
 }

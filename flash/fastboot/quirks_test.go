@@ -207,10 +207,21 @@ func TestCurrentSlot(t *testing.T) {
 	}
 }
 
+func TestSlotCount(t *testing.T) {
+	for said, want := range map[string]int{"OKAY2": 2, "OKAY 2\n": 2, "OKAY1": 1, "OKAY0": 0, "OKAY-1": 0, "OKAYtwo": 0, "OKAY": 0, "FAILno": 0} {
+		c, _ := with(map[string][]string{"getvar:slot-count": {said}})
+		if n, err := c.SlotCount(context.Background()); err != nil || n != want {
+			t.Errorf("%q: %d, want %d (%v)", said, n, want, err)
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	ctx := context.Background()
 	for said, want := range map[string]int64{
 		"OKAY471859200": 471859200, "OKAY0x1c000000": 0x1c000000, "OKAY\t0x20000000": 0x20000000,
+		"OKAY0xffffffffffffffff": math.MaxInt64, "OKAY99999999999999999999999": math.MaxInt64,
+		"OKAY0x00100000\r": 1 << 20, "OKAY0x100000\x00\x00": 1 << 20, "OKAY0x100000\x00ze:0x20": 1 << 20, "OKAY0X100000": 1 << 20,
 		"OKAY-1": 0, "OKAYlots": 0, "OKAY": 0, "OKAYundefine": 0, "FAILCommand not allowed": 0,
 	} {
 		c, _ := with(map[string][]string{"getvar:max-download-size": {said}, "getvar:max-fetch-size": {said}})
@@ -220,9 +231,12 @@ func TestSizes(t *testing.T) {
 			t.Errorf("%q: %d and %d, want %d (%v)", said, down, fetch, want, err)
 		}
 	}
-	c, _ := with(map[string][]string{"getvar:partition-size:super": {"OKAY140000000"}})
-	if n, err := c.PartitionSize(ctx, "super"); err != nil || n != 5<<30 {
-		t.Errorf("%d, %v", n, err)
+	for said, want := range map[string]int64{"140000000": 5 << 30, "0x140000000": 5 << 30, " 0x140000000": 5 << 30, "\t0x1ff000\n": 0x1ff000,
+		"200000": 0x200000, "0x200000\x00": 0x200000, "1FFFFF": 0x1fffff, "0x": 0, "0x0": 0, "-1": 0, "0xffffffffffffffff": 0, "unknown": 0, "": 0} {
+		c, _ := with(map[string][]string{"getvar:partition-size:super": {"OKAY" + said}})
+		if n, err := c.PartitionSize(ctx, "super"); err != nil || n != want {
+			t.Errorf("%q: %d, want %d (%v)", said, n, want, err)
+		}
 	}
 }
 

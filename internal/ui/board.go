@@ -138,6 +138,7 @@ func (b *board) Event(e flash.Event) {
 	case flash.StepStarted:
 		r.step, r.since, r.waiting, r.bar = body.Step, e.Time, "", nil
 	case flash.Progress:
+		r.waiting = ""
 		r.progress(body)
 	case flash.Retry:
 		r.retry, r.bar, r.since = r.retry+1, nil, e.Time
