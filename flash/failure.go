@@ -72,6 +72,7 @@ func Classify(err error) *Failure {
 		notFB    *fastboot.NotFastbootError
 		gaveUp   *fastboot.DeviceError
 		changed  *image.ChangedError
+		unread   *image.FileError
 		double   *DoubleError
 		netErr   net.Error
 	)
@@ -82,6 +83,8 @@ func Classify(err error) *Failure {
 		f.Class, f.Hint = ClassIdentity, "put both tablets side by side and find out which is which: a copied system, or two with one serial"
 	case errors.As(err, &changed):
 		f.Class, f.Hint = ClassStation, "something writes to the image file: let it finish, then flash this tablet again"
+	case errors.As(err, &unread):
+		f.Class, f.Hint = ClassStation, "look at the disk of this station, then flash this tablet again"
 	case errors.As(err, &remote):
 		t, ok := failureByMeaning[remote.Meaning()]
 		if !ok {

@@ -35,6 +35,7 @@ type oddDevice struct {
 	asked   []string          // guarded by mu
 	written map[string][]byte // guarded by mu; the last download of each partition
 	data    []byte
+	rotten  bool // a byte of what is fetched is another
 }
 
 func (d *oddDevice) commands(prefix string) (found []string) {
@@ -53,6 +54,7 @@ type oddTransport struct {
 	d     *oddDevice
 	queue []string
 	want  int
+	fetch []byte // that is still to be read
 }
 
 func (t *oddTransport) WritePacket(_ context.Context, p []byte) error {
@@ -92,6 +94,17 @@ func (t *oddTransport) answer(cmd string) []string {
 		}
 		d.written[arg] = d.data
 		return []string{"OKAY"}
+	case "fetch":
+		var partition string
+		var off, n int
+		if _, err := fmt.Sscanf(strings.ReplaceAll(arg, ":", " "), "%s 0x%x 0x%x", &partition, &off, &n); err != nil || off+n > len(d.written[partition]) {
+			return []string{"FAILno such range"}
+		}
+		t.fetch = slices.Clone(d.written[partition][off : off+n])
+		if d.rotten && off+n == len(d.written[partition]) {
+			t.fetch[n-1] ^= 1
+		}
+		return []string{fmt.Sprintf("DATA%08x", n)}
 	case "erase":
 		time.Sleep(d.erase)
 		if d.mute {
@@ -120,8 +133,18 @@ func (t *oddTransport) ReadPacket(ctx context.Context, p []byte) (int, error) {
 	return n, nil
 }
 
-func (t *oddTransport) ReadData(context.Context, []byte) (int, error) { return 0, io.EOF }
-func (t *oddTransport) Close() error                                  { return nil }
+func (t *oddTransport) ReadData(_ context.Context, p []byte) (int, error) {
+	if len(t.fetch) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, t.fetch)
+	if t.fetch = t.fetch[n:]; len(t.fetch) == 0 {
+		t.queue = append(t.queue, "OKAY")
+	}
+	return n, nil
+}
+
+func (t *oddTransport) Close() error { return nil }
 
 // oddTarget is an oddDevice in its place.
 type oddTarget struct {
@@ -332,6 +355,37 @@ func TestUnknownSlots(t *testing.T) {
 		})
 		if warned != c.warns {
 			t.Errorf("%s: warned: %v", name, warned)
+		}
+	}
+}
+
+// TestReadBack: what a tablet gives out is compared with the image.
+func TestReadBack(t *testing.T) {
+	im, _, _ := noiseImage(t, 300<<10)
+	for _, c := range []struct {
+		name     string
+		fetch    string // max-fetch-size; "" is not told
+		rotten   bool
+		verified string
+		fetches  int
+	}{
+		{"not told", "", false, "sent", 0},
+		{"nonsense", "lots", false, "sent", 0},
+		{"in pieces", "0x10000", false, "fetched", 5},
+		{"without a limit", "0xffffffffffffffff", false, "fetched", 1},
+		{"not kept", "0x10000", true, "", 5},
+	} {
+		d := &oddDevice{vars: map[string]string{"product": "X", "serialno": "S1", "max-download-size": "0x100000"}, rotten: c.rotten}
+		if c.fetch != "" {
+			d.vars["max-fetch-size"] = c.fetch
+		}
+		results, _ := runOdd(t, []flash.Step{&flash.WriteImage{Partition: "boot", Image: im}}, d)
+		r := results[0]
+		if r.Verified != c.verified || len(d.commands("fetch:")) != c.fetches {
+			t.Errorf("%s: %+v after %q", c.name, r, d.commands("fetch:"))
+		}
+		if c.verified == "" && (r.Class != flash.ClassDevice || !strings.Contains(r.Error, "byte 307199")) {
+			t.Errorf("%s: %+v", c.name, r)
 		}
 	}
 }
