@@ -75,8 +75,8 @@ func withoutBug(t *testing.T, im *image.Image, connect func(context.Context) (fa
 	synctest.Test(t, func(t *testing.T) {
 		e := flash.NewEvents("hostile", func(flash.Event) {})
 		defer e.Close()
-		steps := []flash.Step{&flash.Erase{Partition: "cache"}, &flash.WriteImage{Partition: "boot", Slot: "current", Image: im},
-			&flash.WriteImage{Partition: "system", Image: im, Policy: image.Always}, &flash.Relock{Batch: &flash.Batch{}}, &flash.Reboot{Mode: "bootloader"}}
+		steps := []flash.Step{flash.Erase{Partition: "cache"}.Step(), flash.WriteImage{Partition: "boot", Slot: "current", Image: im}.Step(),
+			flash.WriteImage{Partition: "system", Image: im, Policy: image.Always}.Step(), flash.Relock{Batch: &flash.Batch{}}.Step(), flash.Reboot{Mode: "bootloader"}.Step()}
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 24*time.Hour, errors.New("the job has no end"))
 		defer cancel()
 		r := (&flash.Runner{Events: e}).Run(ctx, []flash.Job{{ID: "0", Scope: flash.ScopeFlash, Target: hostileTarget{connect}, Steps: steps}})[0]

@@ -178,7 +178,7 @@ func runOdd(t *testing.T, steps []flash.Step, devices ...*oddDevice) (results []
 // fails and is not begun again.
 func TestSlowErase(t *testing.T) {
 	im, _, _ := noiseImage(t, 100<<10)
-	steps := []flash.Step{&flash.Erase{Partition: "userdata"}, &flash.WriteImage{Partition: "cache", Image: im}}
+	steps := []flash.Step{flash.Erase{Partition: "userdata"}.Step(), flash.WriteImage{Partition: "cache", Image: im}.Step()}
 	vars := map[string]string{"product": "X", "serialno": "S1"}
 	waits := func(events []flash.Event) (hints []string) {
 		for _, e := range events {
@@ -218,7 +218,7 @@ func TestSlowErase(t *testing.T) {
 // tablet of the family, and not to those of others.
 func TestDownloadTooLarge(t *testing.T) {
 	im, _, content := noiseImage(t, 900<<10)
-	steps := []flash.Step{&flash.WriteImage{Partition: "userdata", Image: im}}
+	steps := []flash.Step{flash.WriteImage{Partition: "userdata", Image: im}.Step()}
 	device := func(product string, vars map[string]string) *oddDevice {
 		d := &oddDevice{vars: map[string]string{"product": product, "serialno": "S-" + product}, takes: 400 << 10, words: "data too large"}
 		for k, v := range vars {
@@ -275,8 +275,8 @@ func TestLateAnswers(t *testing.T) {
 			return nil
 		}
 	}
-	image := &flash.WriteImage{Partition: "boot", Image: im}
-	erase := &flash.Erase{Partition: "cache"}
+	image := flash.WriteImage{Partition: "boot", Image: im}.Step()
+	erase := flash.Erase{Partition: "cache"}.Step()
 	for _, c := range []struct {
 		name  string
 		steps []flash.Step
@@ -301,7 +301,7 @@ func TestLateAnswers(t *testing.T) {
 
 	// One round trip an image, and one a connection.
 	quiet := &oddDevice{vars: vars}
-	second := &flash.WriteImage{Partition: "recovery", Image: im}
+	second := flash.WriteImage{Partition: "recovery", Image: im}.Step()
 	if results, _ := runOdd(t, []flash.Step{image, second}, quiet); results[0].Result != flash.Pass {
 		t.Fatal(results[0])
 	}
@@ -340,7 +340,7 @@ func TestUnknownSlots(t *testing.T) {
 		for k, v := range c.vars {
 			d.vars[k] = v
 		}
-		results, events := runOdd(t, []flash.Step{&flash.WriteImage{Partition: "boot", Slot: c.slot, Image: im}}, d)
+		results, events := runOdd(t, []flash.Step{flash.WriteImage{Partition: "boot", Slot: c.slot, Image: im}.Step()}, d)
 		name := fmt.Sprintf("%v, slot %q", c.vars, c.slot)
 		var wrote []string
 		for _, cmd := range d.commands("flash:") {
@@ -379,7 +379,7 @@ func TestReadBack(t *testing.T) {
 		if c.fetch != "" {
 			d.vars["max-fetch-size"] = c.fetch
 		}
-		results, _ := runOdd(t, []flash.Step{&flash.WriteImage{Partition: "boot", Image: im}}, d)
+		results, _ := runOdd(t, []flash.Step{flash.WriteImage{Partition: "boot", Image: im}.Step()}, d)
 		r := results[0]
 		if r.Verified != c.verified || len(d.commands("fetch:")) != c.fetches {
 			t.Errorf("%s: %+v after %q", c.name, r, d.commands("fetch:"))

@@ -55,7 +55,7 @@ func TestExchangedInMidStep(t *testing.T) {
 			synctest.Wait()
 			events := flash.NewEvents("sim", func(flash.Event) {})
 			done = (&flash.Runner{Events: events}).Run(ctx, []flash.Job{{ID: "0", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
-				Steps: []flash.Step{&flash.WriteImage{Partition: "system", Image: im}}}})[0]
+				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}}})[0]
 			events.Close()
 			stop()
 			serving.Wait()
