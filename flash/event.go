@@ -1,23 +1,17 @@
-// This file is the vocabulary of what the engine tells the outside: every
-// screen, log, JSON line and report is made from these events and nothing else.
-// Names and meanings are the contract of docs/events.md.
+// This file is the vocabulary of what the engine reports: every screen, log, JSON line
+// and report is made from these events and nothing else. Names and meanings are the
+// contract of docs/events.md; their form in JSON is internal/ui's.
 
 package flash
 
 import (
-	"bytes"
-	"encoding/json"
 	"time"
 
 	"github.com/zarya-station/zarya/usb"
 )
 
-// EventVersion is the value of "v" in every event. It changes only when a key
-// changes its meaning; new keys do not change it.
-const EventVersion = 1
-
-// Event is one thing that happened. The keys here are common to all events,
-// Body has those of its type. Empty common keys are left out of the JSON.
+// Event is one thing that happened. The fields here are common to all events, Body has
+// those of its type.
 type Event struct {
 	Seq  int64     // 1, 2, 3 … within one run of the program
 	Time time.Time // UTC
@@ -50,125 +44,110 @@ func (w Where) Label() string {
 	return w.Serial
 }
 
-// Body is the part of an event that depends on its type. The types in this file
-// are all there are.
+// Body is the part of an event that depends on its type. The engine has the types in this
+// file; a front end may add its own.
+//
+// Secrets are taken out of every string of a body before anything else sees it. Two kinds
+// of fields are left alone, because a secret that is a common word must not change them:
+// those of a named type, such as Class, and those tagged redact:"never", which hold words of
+// the profile or of the program itself.
 type Body interface{ EventType() string }
 
 // Device is a change in what is plugged in.
 type Device struct {
-	Change  string   `json:"change"` // present, arrived, left, changed
-	Mode    usb.Mode `json:"mode,omitempty"`
-	Model   string   `json:"model,omitempty"`
-	Speed   string   `json:"speed,omitempty"`
-	Lock    string   `json:"lock,omitempty"` // locked, unlocked; left out when not told
-	Problem string   `json:"problem,omitempty"`
-	Hint    string   `json:"hint,omitempty"`
+	Change  string `redact:"never"` // present, arrived, left, changed
+	Mode    usb.Mode
+	Model   string
+	Speed   string
+	Lock    string // locked, unlocked; left out when not told
+	Problem string
+	Hint    string
 }
 
 // JobStarted opens a job. Exactly one JobDone closes it.
 type JobStarted struct {
-	Scope   Scope       `json:"scope"`
-	Model   string      `json:"model,omitempty"`
-	Profile string      `json:"profile,omitempty"`
-	Bundle  string      `json:"bundle,omitempty"`
-	Steps   []string    `json:"steps"`
-	Images  []ImageInfo `json:"images,omitempty"`
-}
-
-// ImageInfo is the record of one image that a job will write.
-type ImageInfo struct {
-	Partition string `json:"partition"`
-	File      string `json:"file"`
-	Digest    string `json:"digest"` // ALGORITHM:HEX over the file's bytes
-	Size      int64  `json:"size"`   // bytes on the partition, expanded
+	Scope   Scope
+	Model   string
+	Profile string      `redact:"never"`
+	Bundle  string      `redact:"never"`
+	Steps   []string    `redact:"never"`
+	Images  []ImageInfo `redact:"never"`
 }
 
 // Planned says what is done, where that depends on what the tablet is.
 type Planned struct {
-	Bundle string      `json:"bundle,omitempty"`
-	Steps  []string    `json:"steps"`
-	Images []ImageInfo `json:"images,omitempty"`
+	Bundle string      `redact:"never"`
+	Steps  []string    `redact:"never"`
+	Images []ImageInfo `redact:"never"`
 }
 
 // StepStarted says that a step began.
 type StepStarted struct {
-	Step  string `json:"step"`            // such as flash:userdata
-	Bytes int64  `json:"bytes,omitempty"` // raw bytes it will move, if any
+	Step  string `redact:"never"` // such as flash:userdata
+	Bytes int64  // raw bytes it will move, if any
 }
 
 // StepDone says how a step ended.
 type StepDone struct {
-	Step    string     `json:"step"`
-	Bytes   int64      `json:"bytes"`
-	Seconds float64    `json:"seconds"`
-	Result  StepResult `json:"result"`
+	Step    string `redact:"never"`
+	Bytes   int64
+	Seconds float64
+	Result  StepResult
 }
 
 // Progress says how far a step is: at most four a second for one job.
 type Progress struct {
-	Step      string `json:"step"`
-	Done      int64  `json:"done"`  // raw bytes, as they stand on the partition
-	Total     int64  `json:"total"` // raw bytes
-	WireDone  int64  `json:"wire_done"`
-	WireTotal int64  `json:"wire_total"`
+	Step      string `redact:"never"`
+	Done      int64  // raw bytes, as they stand on the partition
+	Total     int64  // raw bytes
+	WireDone  int64
+	WireTotal int64
 }
 
 // Waiting says that a job cannot go on by itself.
 type Waiting struct {
-	For  string `json:"for"` // operator, identity, device, admission
-	Hint string `json:"hint,omitempty"`
+	For  string `redact:"never"` // operator, identity, device, admission
+	Hint string
 }
 
 // Retry says that a step is begun again from its start.
 type Retry struct {
-	Step    string `json:"step"`
-	Message string `json:"message"`
-	Class   Class  `json:"class,omitempty"`
+	Step    string `redact:"never"`
+	Message string
+	Class   Class
 }
 
 // Warning is something a person should know that stops nothing.
 type Warning struct {
-	Message string `json:"message"`
-	Class   Class  `json:"class,omitempty"`
-	Hint    string `json:"hint,omitempty"`
+	Message string
+	Class   Class
+	Hint    string
 }
 
 // Log is what a device said (INFO and TEXT lines, cleaned) or what a step notes.
 type Log struct {
-	Message string `json:"message"`
-	Class   Class  `json:"class,omitempty"`
+	Message string
+	Class   Class
 }
 
 // JobDone is the one result of a job.
 type JobDone struct {
-	Scope     Scope             `json:"scope"`
-	Model     string            `json:"model,omitempty"`
-	Result    JobResult         `json:"result"`
-	Verified  string            `json:"verified,omitempty"` // sent, fetched, booted
-	Class     Class             `json:"class,omitempty"`
-	Step      string            `json:"step,omitempty"`
-	Error     string            `json:"error,omitempty"`
-	Hint      string            `json:"hint,omitempty"`
-	Retryable bool              `json:"retryable"`
-	Bytes     int64             `json:"bytes"` // raw bytes written
-	Seconds   float64           `json:"seconds"`
-	Retries   int               `json:"retries"`
-	Record    string            `json:"record,omitempty"`    // the ledger's id of this result
-	Inventory string            `json:"inventory,omitempty"` // the identity's inventory number
-	Facts     map[string]string `json:"facts,omitempty"`     // that were read from the tablet and checked
-	Unique    []string          `json:"-"`                   // the facts that no other tablet may have
-}
-
-// Summary is the last event of a run; a killed run has none.
-type Summary struct {
-	Passed      int     `json:"passed"`
-	Compliant   int     `json:"compliant"`
-	Failed      int     `json:"failed"`
-	Interrupted int     `json:"interrupted"`
-	Skipped     int     `json:"skipped"`
-	Seconds     float64 `json:"seconds"`
-	Retryable   int     `json:"retryable"`
-	Exit        int     `json:"exit"`
+	Scope     Scope
+	Model     string
+	Result    JobResult
+	Verified  string `redact:"never"` // sent, fetched, booted
+	Class     Class
+	Step      string `redact:"never"`
+	Error     string
+	Hint      string
+	Retryable bool
+	Bytes     int64 // raw bytes written
+	Seconds   float64
+	Retries   int
+	Record    string            `redact:"never"` // the ledger's id of this result
+	Inventory string            // the identity's inventory number
+	Facts     map[string]string // that were read from the tablet and checked
+	Unique    []string          // the facts that no other tablet may have
 }
 
 // EventType is the value of "type".
@@ -203,9 +182,6 @@ func (Log) EventType() string { return "log" }
 
 // EventType is the value of "type".
 func (JobDone) EventType() string { return "job-done" }
-
-// EventType is the value of "type".
-func (Summary) EventType() string { return "summary" }
 
 // Scope is how much of a tablet's way a job covers.
 type Scope string
@@ -262,35 +238,4 @@ func (r JobResult) Word(s Scope) string {
 		return "SKIPPED"
 	}
 	return "FAIL"
-}
-
-// MarshalJSON writes one flat object: the common keys first, then the body's.
-func (e Event) MarshalJSON() ([]byte, error) {
-	head, err := json.Marshal(struct {
-		V        int    `json:"v"`
-		Seq      int64  `json:"seq"`
-		TS       string `json:"ts"`
-		Type     string `json:"type"`
-		Run      string `json:"run,omitempty"`
-		Job      string `json:"job,omitempty"`
-		Port     string `json:"port,omitempty"`
-		PortName string `json:"port_name,omitempty"`
-		Address  string `json:"address,omitempty"`
-		Serial   string `json:"serial,omitempty"`
-		Attempt  int    `json:"attempt,omitempty"`
-	}{
-		EventVersion, e.Seq, e.Time.UTC().Format(time.RFC3339Nano), e.Body.EventType(),
-		e.Run, e.Job, e.Port, e.PortName, e.Address, e.Serial, e.Attempt,
-	})
-	if err != nil {
-		return nil, err
-	}
-	body, err := json.Marshal(e.Body)
-	if err != nil {
-		return nil, err
-	}
-	if bytes.Equal(body, []byte("{}")) {
-		return head, nil
-	}
-	return append(append(head[:len(head)-1], ','), body[1:]...), nil
 }

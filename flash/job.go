@@ -54,6 +54,15 @@ type Job struct {
 	Plan func(Key) (Plan, error)
 }
 
+// ImageInfo is the record of one image that a job will write. Its JSON is the same in the
+// ledger, in plans and in events.
+type ImageInfo struct {
+	Partition string `json:"partition"`
+	File      string `json:"file"`
+	Digest    string `json:"digest"` // ALGORITHM:HEX over the file's bytes
+	Size      int64  `json:"size"`   // bytes on the partition, expanded
+}
+
 // Plan is what is done to one kind of tablet.
 type Plan struct {
 	Bundle  string

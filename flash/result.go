@@ -1,4 +1,4 @@
-// This file makes the one result of a job, and counts those of many.
+// This file makes the one result of a job.
 
 package flash
 
@@ -110,27 +110,4 @@ func (s *Session) skip() JobDone {
 // has class operator too, counts as a failure, not as an interruption.
 func stopped(err error) bool {
 	return errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)
-}
-
-// Summarize counts results; Seconds and Exit are the caller's.
-func Summarize(results []JobDone) Summary {
-	var sum Summary
-	for _, r := range results {
-		switch r.Result {
-		case Pass:
-			sum.Passed++
-		case Compliant:
-			sum.Compliant++
-		case Interrupted:
-			sum.Interrupted++
-		case Skipped:
-			sum.Skipped++
-		default:
-			sum.Failed++
-		}
-		if r.Retryable && r.Result != Pass {
-			sum.Retryable++
-		}
-	}
-	return sum
 }

@@ -61,11 +61,8 @@ func (h *Secrets) empty() bool {
 	return len(h.hide) == 0
 }
 
-// ownWords are fields with names from a profile or of the program's own, in which a secret
-// cannot be: one that is a common word must not change them.
-var ownWords = []string{"Scope", "Profile", "Bundle", "Step", "Steps", "Images", "Class", "Result", "Verified", "Change", "Mode", "For", "Record"}
-
-// clean gives a copy of a struct without the secrets in its texts.
+// clean returns a copy of a struct without the secrets in its texts. Body says which fields
+// are left alone.
 func clean[T any](h *Secrets, value T) T {
 	if h.empty() {
 		return value
@@ -86,10 +83,12 @@ func clean[T any](h *Secrets, value T) T {
 func (h *Secrets) scrub(v reflect.Value) {
 	switch v.Kind() { //nolint:exhaustive // other kinds hold no text
 	case reflect.String:
-		v.SetString(h.Clean(v.String()))
+		if v.Type() == reflect.TypeFor[string]() { // a named type has words of its own
+			v.SetString(h.Clean(v.String()))
+		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() && !slices.Contains(ownWords, v.Type().Field(i).Name) {
+			if f := v.Field(i); f.CanSet() && v.Type().Field(i).Tag.Get("redact") != "never" {
 				h.scrub(f)
 			}
 		}

@@ -250,5 +250,5 @@ func (a *app) document(kind string, items any) error {
 		V     int    `json:"v"`
 		Kind  string `json:"kind"`
 		Items any    `json:"items"`
-	}{flash.EventVersion, kind, items})
+	}{ui.EventVersion, kind, items})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/ui"
 )
 
 type flashOptions struct {
@@ -229,7 +230,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recip
 	results := r.Run(a.ctx, jobs)
 	close(ended)
 	<-told
-	sum := flash.Summarize(results)
+	sum := ui.Summarize(results)
 	sum.Seconds = time.Since(start).Seconds()
 	if sum.Exit = a.signalCode(); sum.Exit == 0 {
 		sum.Exit = exitOf(results)

@@ -32,6 +32,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -270,7 +271,7 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 	defer func() { must(t, l.Close()) }()
 	var lines lockedBuffer
 	events := flash.NewEvents(run, func(e flash.Event) {
-		b, err := e.MarshalJSON()
+		b, err := ui.EncodeEvent(e)
 		if err != nil {
 			t.Error(err)
 		}

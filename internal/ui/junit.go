@@ -67,7 +67,7 @@ func (j *junitSink) Event(e flash.Event) {
 		j.steps[e.Job] = append(j.steps[e.Job], fmt.Sprintf("%s: %s, %.3f s", b.Step, b.Result, b.Seconds))
 	case flash.JobDone:
 		j.done(e, b)
-	case flash.Summary:
+	case Summary:
 		j.suite.Time = fmt.Sprintf("%.3f", b.Seconds)
 	}
 }

@@ -19,7 +19,7 @@ type tableSink struct {
 	rows     []flash.Event       // job-done
 	warnings []string            // in the order of their first appearance
 	warned   map[string][]string // message → who
-	summary  *flash.Summary
+	summary  *Summary
 }
 
 // NewTable gathers results and writes the table at Close.
@@ -39,7 +39,7 @@ func (t *tableSink) Event(e flash.Event) {
 			t.warnings = append(t.warnings, b.Message)
 		}
 		t.warned[b.Message] = append(t.warned[b.Message], e.Label())
-	case flash.Summary:
+	case Summary:
 		t.summary = &b
 	}
 }

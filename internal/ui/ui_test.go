@@ -103,7 +103,7 @@ func story(n int, tell func(flash.Event), pause func(chapter string)) {
 		say(i, flash.JobDone{Scope: flash.ScopeFlash, Model: "AGS3-L09", Result: flash.Pass, Verified: "sent", Bytes: 4e9, Seconds: 40.5})
 	}
 	pause("end")
-	tell(flash.Event{Seq: seq + 1, Time: time.Now(), Run: "r", Body: flash.Summary{Passed: n - 2, Failed: 2, Seconds: 41, Retryable: 1, Exit: 1}})
+	tell(flash.Event{Seq: seq + 1, Time: time.Now(), Run: "r", Body: Summary{Passed: n - 2, Failed: 2, Seconds: 41, Retryable: 1, Exit: 1}})
 }
 
 func TestPlainAndTable(t *testing.T) {

@@ -1,0 +1,43 @@
+// This file counts the results of a run, for the last event of it.
+
+package ui
+
+import "github.com/zarya-station/zarya/flash"
+
+// Summary is the last event of a run; a killed run has none.
+type Summary struct {
+	Passed      int     `json:"passed"`
+	Compliant   int     `json:"compliant"`
+	Failed      int     `json:"failed"`
+	Interrupted int     `json:"interrupted"`
+	Skipped     int     `json:"skipped"`
+	Seconds     float64 `json:"seconds"`
+	Retryable   int     `json:"retryable"`
+	Exit        int     `json:"exit"`
+}
+
+// EventType is the value of "type".
+func (Summary) EventType() string { return "summary" }
+
+// Summarize counts results; Seconds and Exit are the caller's.
+func Summarize(results []flash.JobDone) Summary {
+	var sum Summary
+	for _, r := range results {
+		switch r.Result {
+		case flash.Pass:
+			sum.Passed++
+		case flash.Compliant:
+			sum.Compliant++
+		case flash.Interrupted:
+			sum.Interrupted++
+		case flash.Skipped:
+			sum.Skipped++
+		default:
+			sum.Failed++
+		}
+		if r.Retryable && r.Result != flash.Pass {
+			sum.Retryable++
+		}
+	}
+	return sum
+}
