@@ -4,6 +4,7 @@ package usbnet
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -57,3 +58,38 @@ func TestLeft(t *testing.T) {
 		t.Errorf("read of what is closed: %v", err)
 	}
 }
+
+// TestLeftStreams: copying to and from a tablet ends with the reason too.
+func TestLeftStreams(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var listen net.ListenConfig
+	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	for name, copying := range map[string]func(c net.Conn) error{
+		"from it": func(c net.Conn) error { _, err := io.Copy(io.Discard, c); return err },
+		"to it":   func(c net.Conn) error { _, err := io.Copy(c, zeros{}); return err },
+	} {
+		var d net.Dialer
+		tcp, err := d.DialContext(t.Context(), "tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := watch(tcp.(*net.TCPConn), func() bool { return false })
+		if err := copying(ours); !errors.Is(err, ErrLeft) {
+			t.Errorf("%s: %v", name, err)
+		}
+		_, _ = ours.Close(), theirs.Close()
+	}
+}
+
+// zeros never end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }

@@ -17,7 +17,7 @@ import (
 // Shared is the IPv4 address that usb-moded gives every tablet.
 var Shared = netip.MustParseAddr("192.168.2.15")
 
-// DownError is an interface that is not up: nobody can be reached through it.
+// DownError is an interface that is not up: no one can be reached through it.
 type DownError struct{ Interface string }
 
 func (e *DownError) Error() string {
@@ -34,6 +34,14 @@ const (
 // neighbour's link-local address, or else to the shared IPv4 address. It tries each
 // once. The connection breaks with [ErrLeft] when the interface goes away.
 func Dial(ctx context.Context, name string, port int) (net.Conn, error) {
+	return dial(ctx, name, port, func(i net.Interface) bool {
+		now, err := net.InterfaceByIndex(i.Index)
+		return err == nil && now.Name == i.Name
+	})
+}
+
+// dial is Dial; there reports whether an interface is still there.
+func dial(ctx context.Context, name string, port int, there func(net.Interface) bool) (net.Conn, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("network interface %s: %w", name, err)
@@ -53,16 +61,9 @@ func Dial(ctx context.Context, name string, port int) (net.Conn, error) {
 		d := net.Dialer{Timeout: connectFor, Control: bind(name)}
 		conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(address.String(), strconv.Itoa(port)))
 		if err == nil {
-			return watch(conn.(*net.TCPConn), func() bool {
-				now, err := net.InterfaceByIndex(i.Index)
-				return err == nil && now.Name == i.Name
-			}), nil
+			return watch(conn.(*net.TCPConn), func() bool { return there(*i) }), nil
 		}
-		var op *net.OpError
-		if errors.As(err, &op) { // without the addresses once more
-			err = op.Err
-		}
-		nobody.add(address.WithZone("").String(), err)
+		nobody.add(address.WithZone("").String(), unwrap(err))
 	}
 	return nil, nobody
 }
@@ -86,3 +87,12 @@ func (e *nobodyError) Error() string {
 }
 
 func (e *nobodyError) Is(target error) bool { return e.refused && target == syscall.ECONNREFUSED }
+
+// unwrap leaves the addresses out, which are said already.
+func unwrap(err error) error {
+	var op *net.OpError
+	for errors.As(err, &op) {
+		err = op.Err
+	}
+	return err
+}

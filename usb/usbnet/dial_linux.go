@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
+
 	"syscall"
 	"time"
 
@@ -50,7 +52,7 @@ func neighbours(ctx context.Context, i *net.Interface) ([]netip.Addr, error) {
 	defer stop()
 	p := c.IPv6PacketConn()
 	_ = p.SetMulticastLoopback(false) // its own answer is dropped below too
-	if err := p.SetMulticastInterface(i); err != nil {
+	if err := errors.Join(p.SetMulticastInterface(i), p.SetControlMessage(ipv6.FlagInterface, true)); err != nil {
 		return nil, err
 	}
 	mark := make([]byte, 16)
@@ -59,7 +61,7 @@ func neighbours(ctx context.Context, i *net.Interface) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.WriteTo(ask, &net.UDPAddr{IP: net.IPv6linklocalallnodes, Zone: i.Name}); err != nil {
+	if _, err := c.WriteTo(ask, &net.UDPAddr{IP: net.IPv6linklocalallnodes, Zone: zone(i)}); err != nil {
 		return nil, unwrap(err)
 	}
 	if err := c.SetReadDeadline(time.Now().Add(neighbourFor)); err != nil {
@@ -67,28 +69,23 @@ func neighbours(ctx context.Context, i *net.Interface) ([]netip.Addr, error) {
 	}
 	answer := make([]byte, 256)
 	for {
-		n, from, err := c.ReadFrom(answer)
+		n, about, from, err := p.ReadFrom(answer)
 		if err != nil {
 			return nil, unwrap(err)
 		}
 		m, perr := icmp.ParseMessage(icmpv6, answer[:n])
 		at, ok := from.(*net.UDPAddr)
-		if perr != nil || !ok || m.Type != ipv6.ICMPTypeEchoReply {
+		if perr != nil || !ok || about == nil || m.Type != ipv6.ICMPTypeEchoReply {
 			continue
 		}
 		echo, ok := m.Body.(*icmp.Echo)
 		address, good := netip.AddrFromSlice(at.IP)
-		if ok && good && string(echo.Data) == string(mark) && at.Zone == i.Name && !mine[address] {
-			return []netip.Addr{address.WithZone(i.Name)}, nil
+		if ok && good && string(echo.Data) == string(mark) && about.IfIndex == i.Index && !mine[address] {
+			return []netip.Addr{address.WithZone(zone(i))}, nil
 		}
 	}
 }
 
-// unwrap leaves the addresses out.
-func unwrap(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
-}
+// zone names an interface in an address by its number: what number a name has, Go asks
+// once a minute, and a tablet that restarts comes back with its name and another number.
+func zone(i *net.Interface) string { return strconv.Itoa(i.Index) }
