@@ -61,6 +61,8 @@ func (p *Profile) check() {
 		p.checkCheck(fmt.Sprintf("/checks/%d", i), c)
 	}
 	p.checkFinish()
+	p.checkValues()
+	p.checkRepeats()
 }
 
 // there reports a file that cannot be opened.

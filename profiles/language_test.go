@@ -191,10 +191,10 @@ func TestSecrets(t *testing.T) {
 	if !p.IsSecret(*p.Provision[0].WiFi.Passphrase) || p.IsSecret(p.Provision[0].WiFi.SSID) {
 		t.Error("what is a secret is not told")
 	}
-	if err := p.SetSecrets(map[string]string{"dev": "d", "psk": "hidden", "station_key": "k"}, ""); err != nil {
+	if err := p.SetSecrets(map[string]string{"dev": "d", "psk": "hidden-psk", "station_key": "k"}); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := p.Expand(*p.Provision[0].WiFi.Passphrase, of()); err != nil || v != "hidden" {
+	if v, err := p.Expand(*p.Provision[0].WiFi.Passphrase, of()); err != nil || v != "hidden-psk" {
 		t.Errorf("%q, %v", v, err)
 	}
 	if reveal(t, p, p.SSH.RootPassword) != "d" {
@@ -204,7 +204,7 @@ func TestSecrets(t *testing.T) {
 	if err != nil || strings.Contains(string(shown), "hidden") {
 		t.Errorf("%s, %v", shown, err)
 	}
-	if err := p.SetSecrets(map[string]string{"dev": "d", "pskk": "hidden", "station_key": "k"}, ""); err == nil || !strings.Contains(err.Error(), "p.yaml:5:13: secret.psk: there is no such secret; did you mean pskk?") {
+	if err := p.SetSecrets(map[string]string{"dev": "d", "pskk": "hidden-psk", "station_key": "k"}); err == nil || !strings.Contains(err.Error(), "p.yaml:5:13: secret.psk: there is no such secret; did you mean pskk?") {
 		t.Error(err)
 	}
 }

@@ -48,18 +48,37 @@ func (p *Profile) secretUses() map[string]string {
 	return found
 }
 
-// SetSecrets gives the values. One that is missing is an *Error with its place.
-func (p *Profile) SetSecrets(values map[string]string, hint string) error {
+// SetSecrets gives the values. Each one that is missing is an *Error with its place, which
+// says where it could come from; so is each value that a setting cannot have.
+func (p *Profile) SetSecrets(values map[string]string) error {
 	p.secrets = values
 	for name, pointer := range p.secretUses() {
-		if _, ok := values[name]; !ok {
-			p.tree.at(pointer, "secret.%s: there is no such secret%s%s", name, nearest(name, keys(values)), hint)
+		if _, ok := values[name]; ok {
+			continue
 		}
+		source := "put it into secrets.file, or set ZARYA_SECRET_" + strings.ToUpper(name)
+		if p.Secrets != nil && p.Secrets.Env[name] != "" {
+			source = "set " + p.Secrets.Env[name]
+		}
+		p.tree.at(pointer, "secret.%s: there is no such secret%s; %s", name, nearest(name, keys(values)), source)
+	}
+	if len(p.tree.errs) == 0 {
+		p.checkValues()
 	}
 	if len(p.tree.errs) > 0 {
 		return p.tree.joined()
 	}
 	return nil
+}
+
+// ErrorAt makes an *Error about the value at a JSON pointer.
+func (p *Profile) ErrorAt(pointer, format string, args ...any) error {
+	where := p.tree.place(pointer)
+	e := &Error{File: where.file, Message: fmt.Sprintf(format, args...)}
+	if where.value != nil {
+		e.Line, e.Column = where.value.Line, where.value.Column
+	}
+	return e
 }
 
 // Reveal is the value of a secret of ssh.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,13 +26,18 @@ type Error struct {
 	File         string
 	Line, Column int // 0 when the whole file is meant
 	Message      string
+	Source       string // the line, where only a look at it helps; "" otherwise
 }
 
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.File, e.Message)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+	text := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+	if e.Source != "" {
+		text += "\n    " + strings.ReplaceAll(e.Source, "\t", "→") + "\n    " + strings.Repeat(" ", max(0, e.Column-1)) + "^"
+	}
+	return text
 }
 
 // place is where a value and its key stand.
@@ -77,8 +81,6 @@ func (t *tree) at(pointer, format string, args ...any) {
 	t.fail(where.file, where.value, format, args...)
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: line ([0-9]+): (.*)$`)
-
 func readYAML(file string, text []byte) *tree {
 	t := &tree{file: file, places: map[string]place{}}
 	if len(text) > maxProfile {
@@ -98,26 +100,6 @@ func readYAML(file string, text []byte) *tree {
 		t.root = t.value(doc.Content[0], "", 0)
 	}
 	return t
-}
-
-// broken is text that is no YAML.
-func (t *tree) broken(err error, text string) {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	e := &Error{File: t.file, Message: message}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		e.Line, _ = strconv.Atoi(m[1])
-		e.Column, e.Message = 1, m[2]
-	}
-	if name, ok := strings.CutPrefix(e.Message, "unknown anchor '"); ok {
-		name = "*" + strings.TrimSuffix(name, "' referenced")
-		e.Message = fmt.Sprintf("a pattern must be in quotes: %q", name)
-		before, _, _ := strings.Cut(text, name)
-		e.Line, e.Column = strings.Count(before, "\n")+1, len(before)-strings.LastIndexByte(before, '\n')
-	}
-	if err.Error() == "EOF" {
-		e.Message = "is empty; zarya profile new writes one to begin with"
-	}
-	t.errs = append(t.errs, e)
 }
 
 // value turns a node into plain values.

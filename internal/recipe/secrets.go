@@ -34,7 +34,6 @@ func (m *Maker) openSealed(p *profiles.Profile, file string) ([]byte, error) {
 func (m *Maker) LoadSecrets(p *profiles.Profile) error {
 	names := p.SecretNames()
 	values := map[string]string{}
-	hint := ""
 	if p.Secrets != nil && p.Secrets.File != "" && len(names) > 0 {
 		text, err := m.openSealed(p, p.Secrets.File)
 		if err != nil {
@@ -48,8 +47,6 @@ func (m *Maker) LoadSecrets(p *profiles.Profile) error {
 		for name, variable := range p.Secrets.Env {
 			if v, ok := os.LookupEnv(variable); ok {
 				values[name] = v
-			} else if slices.Contains(names, name) {
-				hint = "; set " + variable
 			}
 		}
 	}
@@ -60,8 +57,6 @@ func (m *Maker) LoadSecrets(p *profiles.Profile) error {
 		}
 		if v, ok := os.LookupEnv(variable); ok {
 			values[name] = v
-		} else if hint == "" {
-			hint = "; put it into secrets.file, or set " + variable
 		}
 	}
 	if len(values) > 0 {
@@ -70,7 +65,7 @@ func (m *Maker) LoadSecrets(p *profiles.Profile) error {
 	for _, v := range values {
 		m.Secrets.Add(v)
 	}
-	if err := p.SetSecrets(values, hint); err != nil {
+	if err := p.SetSecrets(values); err != nil {
 		return problem.New(problem.Invalid, "mend the profile, or its secrets; nothing was done", "%w", err)
 	}
 	if s := p.SSH; s != nil {
