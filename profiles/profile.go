@@ -5,8 +5,6 @@ package profiles
 
 import (
 	"encoding/json"
-	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -219,13 +217,13 @@ func (s *Secret) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &from); err != nil {
 		return err
 	}
-	v, ok := os.LookupEnv(from.Env)
-	if !ok {
-		return fmt.Errorf("the environment variable %s is not set", from.Env)
-	}
-	s.text = literal(v)
+	s.text = Text{parts: []piece{{text: "secret." + EnvSecret + from.Env, name: true}}}
 	return nil
 }
+
+// EnvSecret begins the name of a secret that a profile takes from an environment variable
+// directly ({env: NAME}): the rest is the variable.
+const EnvSecret = "env:"
 
 // SSH is how the booted tablet is reached.
 type SSH struct {

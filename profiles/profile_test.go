@@ -169,7 +169,6 @@ func TestWrong(t *testing.T) {
 		{"checks:", "extends: not-there\nchecks:", "demo.yaml:25:10: extends: there is no profile"},
 		{"version: 5.10", `version: "{{ vars.tz }}"`, "a var cannot use another var"},
 		{"root: devel-su", "root: none", "hostname needs root: give ssh.root"},
-		{"password: 1234", "password: {env: ZARYA_NOT_SET}", "the environment variable ZARYA_NOT_SET is not set"},
 		{"port: target", "port: 70000", "ssh.port: a port is a number"},
 		{"password: 1234, ", "", "ssh needs a password or a key"},
 		{"content: \"a {{vars.version}}\\n\"", "from: not-there", "demo.yaml:23:18: not-there: there is no such file"},

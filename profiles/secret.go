@@ -51,7 +51,6 @@ func (p *Profile) secretUses() map[string]string {
 // SetSecrets gives the values. Each one that is missing is an *Error with its place, which
 // says where it could come from; so is each value that a setting cannot have.
 func (p *Profile) SetSecrets(values map[string]string) error {
-	p.secrets = values
 	for name, pointer := range p.secretUses() {
 		if _, ok := values[name]; ok {
 			continue
@@ -60,11 +59,23 @@ func (p *Profile) SetSecrets(values map[string]string) error {
 		if p.Secrets != nil && p.Secrets.Env[name] != "" {
 			source = "set " + p.Secrets.Env[name]
 		}
+		if variable, direct := strings.CutPrefix(name, EnvSecret); direct {
+			p.tree.at(pointer, "the environment variable %s is not set", variable)
+			continue
+		}
 		p.tree.at(pointer, "secret.%s: there is no such secret%s; %s", name, nearest(name, keys(values)), source)
 	}
-	if len(p.tree.errs) == 0 {
-		p.checkValues()
+	if len(p.tree.errs) > 0 {
+		return p.tree.joined()
 	}
+	return p.TrySecrets(values)
+}
+
+// TrySecrets gives the values that are at hand, and holds the settings that they make to
+// what they may be. It does not ask for the others.
+func (p *Profile) TrySecrets(values map[string]string) error {
+	p.secrets = values
+	p.checkValues()
 	if len(p.tree.errs) > 0 {
 		return p.tree.joined()
 	}

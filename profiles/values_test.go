@@ -71,6 +71,9 @@ func TestMissingSecretsNameTheirVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := p.TrySecrets(nil); err != nil {
+		t.Errorf("without demanding them: %v", err)
+	}
 	err = p.SetSecrets(nil)
 	if err == nil || !strings.Contains(err.Error(), "secret.login: there is no such secret; put it into secrets.file, or set ZARYA_SECRET_LOGIN") ||
 		!strings.Contains(err.Error(), "secret.psk: there is no such secret; set BENCH_PSK") {
@@ -93,5 +96,27 @@ func TestSyntax(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
 		}
+	}
+}
+
+// The environment is read when secrets are given, not when the profile is read.
+func TestSecretOfTheEnvironment(t *testing.T) {
+	text := strings.Replace(valuesHead, `password: "{{ secret.login }}", root: devel-su, root-password: "{{ secret.login }}"`, "password: {env: ZARYA_NOT_SET}", 1)
+	p, err := Parse("p.yaml", []byte(text), Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := p.SecretNames(); len(names) != 1 || names[0] != EnvSecret+"ZARYA_NOT_SET" {
+		t.Errorf("%q", names)
+	}
+	if err := p.SetSecrets(nil); err == nil || !strings.Contains(err.Error(), "p.yaml:4:36: the environment variable ZARYA_NOT_SET is not set") {
+		t.Errorf("%v", err)
+	}
+	p, _ = Parse("p.yaml", []byte(text), Settings{})
+	if err := p.SetSecrets(map[string]string{EnvSecret + "ZARYA_NOT_SET": "word"}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := p.Reveal(p.SSH.Password); v != "word" || err != nil {
+		t.Errorf("%q %v", v, err)
 	}
 }

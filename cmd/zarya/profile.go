@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,7 +15,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -24,16 +22,20 @@ import (
 var starter string
 
 func newProfile(a *app) *cobra.Command {
+	var secrets bool
+	validate := &cobra.Command{
+		Use: "validate PROFILE…", Short: "Say everything that is wrong with profiles", Args: cobra.MinimumNArgs(1),
+		Long: `Say everything that is wrong with profiles: the language, the files that they name,
+the digests of their images, their bundles, and their secrets as far as these are at hand.
+A profile whose secrets are not here is valid, and what it needs is listed; --secrets
+demands them.`,
+		Example: "  zarya profile validate census.yaml\n  zarya profile validate --secrets census.yaml",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.validateProfiles(args, secrets) },
+	}
+	validate.Flags().BoolVar(&secrets, "secrets", false, "secrets that are not at hand are errors")
 	cmd := &cobra.Command{Use: "profile", Short: "Write, list, print and check profiles", Args: cobra.NoArgs}
 	cmd.AddCommand(newProfileNew(a),
-		&cobra.Command{
-			Use: "validate PROFILE…", Short: "Say everything that is wrong with profiles", Args: cobra.MinimumNArgs(1),
-			Long: `Say everything that is wrong with profiles: the language, the files that they name,
-the digests of their images, their bundles, and, where the key for them is at hand, their
-secrets.`,
-			Example: "  zarya profile validate census.yaml",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.validateProfiles(args) },
-		},
+		validate,
 		&cobra.Command{
 			Use: "show PROFILE", Short: "Print a profile as it is understood, with where each value came from", Args: cobra.ExactArgs(1),
 			Example: "  zarya profile show census.yaml",
@@ -70,18 +72,21 @@ the tablet that is plugged in.`,
 	return cmd
 }
 
-func (a *app) validateProfiles(names []string) error {
+func (a *app) validateProfiles(names []string, demandSecrets bool) error {
 	type item struct {
 		Profile string   `json:"profile"`
 		Valid   bool     `json:"valid"`
 		Errors  []string `json:"errors,omitempty"`
+		Needs   []string `json:"needs,omitempty"` // what must be at hand when it is run
 	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
 	var items []item
 	bad := 0
 	for _, name := range names {
-		it := item{Profile: name, Valid: true}
-		for _, err := range a.wrongWith(name) {
-			it.Valid = false
+		found := a.maker().Validate(ctx, name, demandSecrets)
+		it := item{Profile: name, Valid: len(found.Errors) == 0, Needs: found.Needs}
+		for _, err := range found.Errors {
 			it.Errors = append(it.Errors, err.Error())
 		}
 		if !it.Valid {
@@ -101,62 +106,15 @@ func (a *app) validateProfiles(names []string) error {
 			for _, e := range it.Errors {
 				fmt.Fprintln(a.stdout, e)
 			}
+			if len(it.Needs) > 0 {
+				fmt.Fprintf(a.stdout, "  to run it: %s\n", strings.Join(it.Needs, ", "))
+			}
 		}
 	}
 	if bad > 0 {
 		return exitStatus(exitInvalid)
 	}
 	return nil
-}
-
-// wrongWith is everything that is wrong with a profile.
-func (a *app) wrongWith(name string) []error {
-	apart := func(err error) []error {
-		var p *problem.Error
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		if inner := errors.Unwrap(err); inner != nil && len(profiles.Errors(inner)) > 1 {
-			err = inner
-		}
-		return profiles.Errors(err)
-	}
-	p, err := a.maker().LoadProfile(name)
-	if err != nil {
-		return apart(err)
-	}
-	var wrong []error
-	if len(p.SecretNames()) > 0 && p.Secrets != nil && p.Secrets.File != "" && !a.stationKey().Exists() {
-		a.warn("%s: the secrets are not checked: there is no key %s", name, a.stationKey().File)
-	} else if err := a.maker().LoadSecrets(p); err != nil {
-		wrong = append(wrong, apart(err)...)
-	}
-	var uses []recipe.ImageUse
-	for part, im := range p.Images {
-		uses = append(uses, recipe.ImageUse{Partition: part, File: im.File})
-	}
-	slices.SortFunc(uses, func(a, b recipe.ImageUse) int { return strings.Compare(a.Partition, b.Partition) })
-	for _, u := range uses {
-		opened, err := a.openImages(u)
-		if err != nil {
-			wrong = append(wrong, apart(err)...)
-			continue
-		}
-		if got := opened.Of(u).Digest(); got != "sha256:"+p.Images[u.Partition].SHA256 {
-			wrong = append(wrong, fmt.Errorf("images.%s: %s has %s, the profile says sha256:%s", u.Partition, u.File, got, p.Images[u.Partition].SHA256))
-		}
-		opened.Close()
-	}
-	for _, c := range p.Bundles {
-		b, err := openBundle(c.File)
-		switch {
-		case err != nil:
-			wrong = append(wrong, apart(err)...)
-		case !c.Accepts(b.Manifest.Version):
-			wrong = append(wrong, fmt.Errorf("%s is version %s, and the profile wants %s", b.Path, b.Manifest.Version, c.Version))
-		}
-	}
-	return wrong
 }
 
 func (a *app) showProfile(name string) error {
@@ -184,34 +142,17 @@ type profileItem struct {
 }
 
 func (a *app) listProfiles() error {
-	items := []profileItem{}
-	settings := profiles.Settings{Base: a.maker().NamedProfile}
-	for _, dir := range append([]string{"."}, a.maker().ProfileFolders()...) {
-		files, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return problem.New(problem.Station, "", "%w", err)
-		}
-		for _, f := range files {
-			if ext := filepath.Ext(f.Name()); ext != ".yaml" && ext != ".yml" || f.IsDir() {
-				continue
-			}
-			path := filepath.Join(dir, f.Name())
-			p, err := profiles.Load(path, settings)
-			switch {
-			case err == nil:
-				items = append(items, profileItem{p.Name, path, p.Tablet.Models})
-			case dir != ".": // what is no profile in a working folder is nobody's business
-				a.warn("%s is not a valid profile; zarya profile validate says why", path)
-			}
-		}
+	listed, err := a.maker().ListProfiles()
+	if err != nil {
+		return err
 	}
-	for _, name := range profiles.Builtins() {
-		text, _ := profiles.Builtin(name)
-		p, err := profiles.Parse(name+".yaml", text, settings)
-		if err != nil {
-			return err
+	items := []profileItem{}
+	for _, l := range listed {
+		if l.Problem != nil {
+			a.warn("%s is not a valid profile; zarya profile validate says why", l.File)
+			continue
 		}
-		items = append(items, profileItem{name, "built in", p.Tablet.Models})
+		items = append(items, profileItem{l.Name, l.File, l.Models})
 	}
 	if a.json {
 		return a.document("profiles", items)

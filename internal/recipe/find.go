@@ -49,14 +49,67 @@ func (m *Maker) LoadProfile(name string) (*profiles.Profile, error) {
 	}
 	settings := profiles.Settings{Base: m.NamedProfile}
 	p, err := profiles.Load(name, settings)
-	if errors.Is(err, fs.ErrNotExist) {
-		file, text, ok := m.NamedProfile(name)
-		if !ok {
-			return nil, problem.New(problem.Invalid, "zarya profile list shows what there is", "there is no profile %s", name)
-		}
-		p, err = profiles.Parse(file, text, settings)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return p, invalidProfile(err)
 	}
-	return p, invalidProfile(err)
+	if file, text, ok := m.NamedProfile(name); ok {
+		p, err = profiles.Parse(file, text, settings)
+		return p, invalidProfile(err)
+	}
+	listed, err := m.ListProfiles()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range listed {
+		if l.Name == name && l.Problem == nil {
+			p, err = profiles.Load(l.File, settings)
+			return p, invalidProfile(err)
+		}
+	}
+	return nil, problem.New(problem.Invalid, "zarya profile list shows what there is", "there is no profile %s", name)
+}
+
+// Listed is a profile that can be named.
+type Listed struct {
+	Name    string
+	File    string // "built in" for those that come with the program
+	Models  []string
+	Problem error // why it cannot be used; then there is only File
+}
+
+// ListProfiles returns the profiles of this folder, of the search path, and those that
+// come with the program. A file in this folder that is no profile is left out.
+func (m *Maker) ListProfiles() ([]Listed, error) {
+	var all []Listed
+	settings := profiles.Settings{Base: m.NamedProfile}
+	for _, dir := range append([]string{"."}, m.ProfileFolders()...) {
+		files, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, problem.New(problem.Station, "", "%w", err)
+		}
+		for _, f := range files {
+			if ext := filepath.Ext(f.Name()); ext != ".yaml" && ext != ".yml" || f.IsDir() {
+				continue
+			}
+			path := filepath.Join(dir, f.Name())
+			p, err := profiles.Load(path, settings)
+			switch {
+			case err == nil:
+				all = append(all, Listed{p.Name, path, p.Tablet.Models, nil})
+			case dir != ".":
+				all = append(all, Listed{File: path, Problem: err})
+			}
+		}
+	}
+	for _, name := range profiles.Builtins() {
+		text, _ := profiles.Builtin(name)
+		p, err := profiles.Parse(name+".yaml", text, settings)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Listed{name, "built in", p.Tablet.Models, nil})
+	}
+	return all, nil
 }
 
 func invalidProfile(err error) error {

@@ -517,6 +517,53 @@ func TestNamedProfilesAreFound(t *testing.T) {
 	if _, _, ok := k.NamedProfile("../config/profiles/census-tablet"); ok {
 		t.Error("a path is no name")
 	}
+	t.Chdir(k.dir)
+	k.write("any-file.yaml", "zarya: 1\nname: kiosk\ntablet: {models: [AGS3-L09]}\n")
+	k.write("notes.yml", "not a profile\n")
+	k.write("config/profiles/broken.yaml", "zarya: 1\n")
+	listed, err := k.ListProfiles()
+	if err != nil || len(listed) < 4 || listed[0].Name != "kiosk" || listed[1].Problem == nil {
+		t.Errorf("%+v %v", listed, err)
+	}
+	if p, err := k.LoadProfile("kiosk"); err != nil || p.Name != "kiosk" {
+		t.Errorf("what the list shows is not found: %v", err)
+	}
+}
+
+// All that is wrong, with its place, and what is needed besides.
+func TestValidate(t *testing.T) {
+	k := newKitchen(t)
+	boot, _ := k.image("boot.img", "b")
+	k.bundle("ags2", "5.1.4", []string{"AGS2-L09"}, bundle.Options{})
+	good := head + "tablet: {models: [AGS2-L09]}\nbundles: [{file: ags2.bundle}]\npartitions: [boot, xloader]\nflash: [{images: all}, {reboot: system}]\n" + reached + expects
+	v := k.Validate(t.Context(), k.write("good.yaml", good), false)
+	if len(v.Errors) > 0 || !slices.Equal(v.Needs, []string{"--allow-partition xloader", "the secret login", "the secret root"}) {
+		t.Errorf("%+v", v)
+	}
+	if v := k.Validate(t.Context(), k.write("good.yaml", good), true); len(v.Errors) != 2 || !strings.Contains(v.Errors[0].Error(), "ZARYA_SECRET_") {
+		t.Errorf("%+v", v)
+	}
+	sealed := strings.Replace(good, "partitions:", "secrets: {file: s.age}\npartitions:", 1)
+	k.write("s.age", "sealed elsewhere")
+	if v := k.Validate(t.Context(), k.write("sealed.yaml", sealed), false); len(v.Errors) > 0 || !strings.Contains(strings.Join(v.Needs, " "), "the key that opens") {
+		t.Errorf("%+v", v)
+	}
+	bad := head + "tablet: {models: [AGS2-L09]}\nbundles: [{file: ags2.bundle, version: \">=6\"}, {file: gone.bundle}]\npartitions: [system]\nflash: [{images: [system]}, {reboot: system}]\n" + reached + expects + "  - {partition: dtbo, digest: bundle}\n"
+	want := []string{"bad.yaml:4:40: ", "bad.yaml:4:55: ", "bad.yaml:6:19: ", "bad.yaml:10:17: "}
+	v = k.Validate(t.Context(), k.write("bad.yaml", bad), false)
+	for i, w := range want {
+		if i >= len(v.Errors) || !strings.Contains(errors.Join(v.Errors...).Error(), w) {
+			t.Errorf("no %s in %v", w, errors.Join(v.Errors...))
+		}
+	}
+	wrong := head + "tablet: {models: [X]}\nimages: {boot: {file: " + boot + ", sha256: " + strings.Repeat("0", 64) + "}, dtbo: {file: gone.img, sha256: " + strings.Repeat("0", 64) + "}}\npartitions: [boot, dtbo]\nflash: [{images: all}]\n"
+	v = k.Validate(t.Context(), k.write("wrong.yaml", wrong), false)
+	if len(v.Errors) != 2 || !strings.Contains(v.Errors[0].Error(), "wrong.yaml:4:") || !strings.Contains(v.Errors[1].Error(), "gone.img") {
+		t.Errorf("%v", errors.Join(v.Errors...))
+	}
+	if v := k.Validate(t.Context(), k.write("no.yaml", "zarya: 2\n"), false); len(v.Errors) < 2 {
+		t.Errorf("%v", v.Errors)
+	}
 }
 
 // Every kind of step that a profile may have, as a plan shows it.

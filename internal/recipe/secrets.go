@@ -32,15 +32,35 @@ func (m *Maker) openSealed(p *profiles.Profile, file string) ([]byte, error) {
 
 // LoadSecrets gives a profile its secrets and hides them from all outputs.
 func (m *Maker) LoadSecrets(p *profiles.Profile) error {
+	values, err := m.readSecrets(p)
+	if err != nil {
+		return err
+	}
+	if err := p.SetSecrets(values); err != nil {
+		return problem.New(problem.Invalid, "mend the profile, or its secrets; nothing was done", "%w", err)
+	}
+	if s := p.SSH; s != nil {
+		for _, secret := range []profiles.Secret{s.Password, s.RootPassword} {
+			if v, err := p.Reveal(secret); err == nil {
+				m.Secrets.Add(v)
+			}
+		}
+	}
+	return nil
+}
+
+// readSecrets reads the secrets that a profile uses, as far as they are at hand, and hides
+// them from all outputs.
+func (m *Maker) readSecrets(p *profiles.Profile) (map[string]string, error) {
 	names := p.SecretNames()
 	values := map[string]string{}
 	if p.Secrets != nil && p.Secrets.File != "" && len(names) > 0 {
 		text, err := m.openSealed(p, p.Secrets.File)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := yaml.Unmarshal(text, &values); err != nil {
-			return problem.New(problem.Invalid, "it holds lines such as NAME: VALUE", "%s: what is in it cannot be read", p.Secrets.File) // the error would show it
+			return nil, problem.New(problem.Invalid, "it holds lines such as NAME: VALUE", "%s: what is in it cannot be read", p.Secrets.File) // the error would show it
 		}
 	}
 	if p.Secrets != nil {
@@ -51,7 +71,10 @@ func (m *Maker) LoadSecrets(p *profiles.Profile) error {
 		}
 	}
 	for _, name := range names {
-		variable := "ZARYA_SECRET_" + strings.ToUpper(name)
+		variable, direct := strings.CutPrefix(name, profiles.EnvSecret)
+		if !direct {
+			variable = "ZARYA_SECRET_" + strings.ToUpper(name)
+		}
 		if _, ok := values[name]; ok {
 			continue
 		}
@@ -65,17 +88,7 @@ func (m *Maker) LoadSecrets(p *profiles.Profile) error {
 	for _, v := range values {
 		m.Secrets.Add(v)
 	}
-	if err := p.SetSecrets(values); err != nil {
-		return problem.New(problem.Invalid, "mend the profile, or its secrets; nothing was done", "%w", err)
-	}
-	if s := p.SSH; s != nil {
-		for _, secret := range []profiles.Secret{s.Password, s.RootPassword} {
-			if v, err := p.Reveal(secret); err == nil {
-				m.Secrets.Add(v)
-			}
-		}
-	}
-	return nil
+	return values, nil
 }
 
 // HideIdentities returns a supply of identities whose secrets no output shows, and which

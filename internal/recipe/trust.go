@@ -3,6 +3,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"time"
@@ -64,8 +65,11 @@ func (m *Maker) OpenBundle(ctx context.Context, path, trust string) (b *bundle.B
 	if signer, err = m.Trusted(ctx, b, trust); err != nil {
 		return nil, "", err
 	}
-	if !b.Signed() {
+	switch {
+	case !b.Signed():
 		m.Warn("%s is not signed: nothing says who made it", b.Path)
+	case signer == "":
+		m.Warn("%s is signed by the key %s, which nothing here says is to be trusted", b.Path, cmp.Or(b.Signer(), "of no use"))
 	}
 	return b, signer, nil
 }
