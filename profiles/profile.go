@@ -51,6 +51,14 @@ type Models []string
 // OfBundle is in place of the models when the bundle says them.
 const OfBundle = "bundle"
 
+// MarshalJSON writes the form it has.
+func (m Models) MarshalJSON() ([]byte, error) {
+	if slices.Equal(m, Models{OfBundle}) {
+		return json.Marshal(OfBundle)
+	}
+	return json.Marshal([]string(m))
+}
+
 // UnmarshalJSON reads bundle, or a list.
 func (m *Models) UnmarshalJSON(b []byte) error { return unmarshalNames((*[]string)(m), b) }
 

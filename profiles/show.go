@@ -12,7 +12,8 @@ import (
 )
 
 // Resolved is the profile as a document: what it extends is in it, what was left out is
-// put in, secrets are hidden, and a comment says for each value where it stands.
+// put in, secrets are hidden, and a comment says for each value where it stands. It can be
+// loaded again.
 func (p *Profile) Resolved() (*yaml.Node, error) {
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -23,6 +24,8 @@ func (p *Profile) Resolved() (*yaml.Node, error) {
 		return nil, err
 	}
 	p.origins(&doc, "")
+	root := doc.Content[0] // a profile is a mapping
+	root.Content = append([]*yaml.Node{{Kind: yaml.ScalarNode, Value: "zarya"}, {Kind: yaml.ScalarNode, Value: "1"}}, root.Content...)
 	return &doc, nil
 }
 

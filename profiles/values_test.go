@@ -1,8 +1,11 @@
 package profiles
 
 import (
+	"regexp"
 	"strings"
 	"testing"
+
+	"gopkg.in/yaml.v3"
 )
 
 const valuesHead = `zarya: 1
@@ -118,5 +121,37 @@ func TestSecretOfTheEnvironment(t *testing.T) {
 	}
 	if v, err := p.Reveal(p.SSH.Password); v != "word" || err != nil {
 		t.Errorf("%q %v", v, err)
+	}
+}
+
+// What profile show prints is a profile.
+func TestShownProfilesCanBeLoaded(t *testing.T) {
+	texts := map[string]string{"values": valuesHead + "provision:\n  - {hostname: a, when: tablet.model == \"X\", timeout: 5s}\n  - units: {enable: [a.service]}\n  - exec: {argv: [/bin/true]}\nfinish:\n  - developer-mode: disabled\n"}
+	for _, name := range Builtins() {
+		text, _ := Builtin(name)
+		texts[name] = string(text)
+	}
+	show := func(text string) string {
+		t.Helper()
+		p, err := Parse("p.yaml", []byte(text), Settings{Base: func(name string) (string, []byte, bool) { text, ok := Builtin(name); return name, text, ok }})
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		doc, err := p.Resolved()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := yaml.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	comments := regexp.MustCompile(` #.*`)
+	for name, text := range texts {
+		once := show(text)
+		if twice := show(once); comments.ReplaceAllString(twice, "") != comments.ReplaceAllString(once, "") {
+			t.Errorf("%s:\n%s\n%s", name, once, twice)
+		}
 	}
 }
