@@ -38,7 +38,7 @@ func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
 	done := make(chan error, n)
 	var addresses []string
 	for i := range n {
-		c := virtual.Config{Serial: serial(i + 1), Family: family, Dir: t.TempDir()}
+		c := virtual.Config{Serial: fmt.Sprintf("VT%04d", i+1), Family: family, Dir: t.TempDir()}
 		if change != nil {
 			change(i, &c)
 		}

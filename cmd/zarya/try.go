@@ -1,3 +1,5 @@
+//go:build !novirtual
+
 // This file is zarya try: virtual tablets, images, a profile and a run in one command,
 // for whoever wants to see what zarya does before a tablet is at hand.
 

@@ -24,14 +24,19 @@ func newVersion(a *app) *cobra.Command {
 				Go      string `json:"go"`
 				OS      string `json:"os"`
 				Arch    string `json:"arch"`
-			}{version, runtime.Version(), runtime.GOOS, runtime.GOARCH}
+				Virtual bool   `json:"virtual"` // it has virtual tablets
+			}{version, runtime.Version(), runtime.GOOS, runtime.GOARCH, hasVirtual}
 			if info, ok := debug.ReadBuildInfo(); ok && v.Version == "dev" && info.Main.Version != "" && info.Main.Version != "(devel)" {
 				v.Version = info.Main.Version
 			}
 			if a.json {
 				return a.document("version", []any{v})
 			}
-			fmt.Fprintf(a.stdout, "zarya %s (%s, %s/%s)\n", v.Version, v.Go, v.OS, v.Arch)
+			without := ""
+			if !v.Virtual {
+				without = ", without virtual tablets"
+			}
+			fmt.Fprintf(a.stdout, "zarya %s (%s, %s/%s%s)\n", v.Version, v.Go, v.OS, v.Arch, without)
 			return nil
 		},
 	}

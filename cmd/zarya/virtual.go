@@ -1,3 +1,5 @@
+//go:build !novirtual
+
 // This file is zarya virtual: tablets made of software, and images for them.
 
 package main
@@ -23,6 +25,9 @@ import (
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/internal/virtual/imageset"
 )
+
+// hasVirtual is whether this program was built with virtual tablets.
+const hasVirtual = true
 
 type virtualOptions struct {
 	count       int
