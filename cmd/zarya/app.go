@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/zarya-station/zarya/flash"
@@ -51,6 +52,7 @@ type app struct {
 
 	secrets    *flash.Secrets // that no output shows
 	unrecorded bool           // nothing is done, so nothing is recorded
+	summarized bool           // the outputs of jobs have, or will have, their summary
 	codes      pool.Codes     // of the jobs under way; its ledger is set when that is open
 
 	ctx     context.Context // ends at the second signal
@@ -171,25 +173,37 @@ func (a *app) color(w io.Writer) bool {
 	return !a.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal(w) != nil
 }
 
-// sinks chooses the outputs of a verb that runs jobs.
-func (a *app) sinks() (ui.Sink, error) {
-	var sinks []ui.Sink
+// fileSinks are the outputs beside the terminal: --events, --junit, and stdout with --json.
+func (a *app) fileSinks() (sinks []ui.Sink, err error) {
 	if a.events != "" {
 		w, err := openOutput(a.events)
 		if err != nil {
-			return nil, problem.New(problem.Station, "give --events a file that can be written, or fd:N", "--events: %w", err)
+			return nil, outputTrouble("--events", err)
 		}
 		sinks = append(sinks, closing{ui.NewJSON(w), w})
 	}
 	if a.junit != "" {
 		w, err := openOutput(a.junit)
 		if err != nil {
-			return nil, problem.New(problem.Station, "give --junit a file that can be written", "--junit: %w", err)
+			return nil, outputTrouble("--junit", err)
 		}
 		sinks = append(sinks, closing{ui.NewJUnit(w), w})
 	}
 	if a.json {
-		return ui.Tee(append(sinks, ui.NewJSON(a.stdout))...), nil
+		sinks = append(sinks, ui.NewJSON(a.stdout))
+	}
+	return sinks, nil
+}
+
+// sinks chooses the outputs of a verb that runs jobs.
+func (a *app) sinks() (ui.Sink, error) {
+	sinks, err := a.fileSinks()
+	if err != nil {
+		return nil, err
+	}
+	a.summarized = true // the run writes its own
+	if a.json {
+		return ui.Tee(sinks...), nil
 	}
 	options := func(w io.Writer) ui.Options {
 		return ui.Options{Color: a.color(w), Quiet: a.quiet, Verbose: a.verbose}
@@ -212,6 +226,9 @@ type closing struct {
 
 func (c closing) Close() error { return errors.Join(c.Sink.Close(), c.file.Close()) }
 
+// errNotOpen is in the error of an output that names a descriptor which is none.
+var errNotOpen = errors.New("is not an open file descriptor")
+
 // openOutput opens a file to write, or a descriptor given as fd:N.
 func openOutput(name string) (*os.File, error) {
 	number, ok := strings.CutPrefix(name, "fd:")
@@ -220,13 +237,21 @@ func openOutput(name string) (*os.File, error) {
 	}
 	fd, err := strconv.ParseUint(number, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("%q: fd: needs the number of an open file", name)
+		return nil, fmt.Errorf("%q %w: fd: needs its number", name, errNotOpen)
 	}
-	f := os.NewFile(uintptr(fd), name)
-	if _, err := f.Stat(); err != nil {
-		return nil, fmt.Errorf("file descriptor %d is not open", fd)
+	// What this process opened itself is closed on exec; what it was given is not.
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+		return nil, fmt.Errorf("%s %w", name, errNotOpen)
 	}
-	return f, nil
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// outputTrouble is an output that cannot be opened: a wrong command line, or this machine.
+func outputTrouble(flag string, err error) error {
+	if errors.Is(err, errNotOpen) {
+		return problem.New(problem.Usage, "open it in the shell ("+flag+" fd:3 3>FILE), or name a file", "%s: %w", flag, err)
+	}
+	return problem.New(problem.Station, "name a file that can be written", "%s: %w", flag, err)
 }
 
 // tracer opens --trace; close it after use.
@@ -236,7 +261,7 @@ func (a *app) tracer() (t *fastboot.Tracer, end func() error, err error) {
 	}
 	f, err := openOutput(a.trace)
 	if err != nil {
-		return nil, nil, problem.New(problem.Station, "give --trace a file that can be written", "--trace: %w", err)
+		return nil, nil, outputTrouble("--trace", err)
 	}
 	t = fastboot.NewTracer(f)
 	t.Hide = a.secrets.Clean

@@ -6,11 +6,16 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/profiles"
 )
 
 // The exit codes in use so far.
@@ -117,4 +122,50 @@ func kindOf(c flash.Class) problem.Kind {
 		return problem.NoDevice
 	}
 	return problem.Failed
+}
+
+// summarizeFailure writes the summary of a verb that ended before any of its jobs: who
+// reads --json, --events or --junit learns of every end, an error before any job included.
+func (a *app) summarizeFailure(cmd *cobra.Command, args []string, err error, code int) {
+	if err == nil || a.summarized || cmd == nil || cmd.Annotations["exit"] == "" {
+		return
+	}
+	a.readOutputFlags(args)
+	sinks, serr := a.fileSinks()
+	if serr != nil || len(sinks) == 0 {
+		return // there is nowhere to write it
+	}
+	out := ui.Tee(sinks...)
+	events := flash.NewEvents(newID(), out.Event)
+	events.Hide(a.secrets)
+	events.Emit(flash.Event{Body: ui.Summary{Exit: code, Error: summaryError(err)}})
+	events.Close()
+	if err := out.Close(); err != nil {
+		fmt.Fprintf(a.stderr, "zarya: output: %v\n", err)
+	}
+}
+
+// summaryError takes an error apart for programs.
+func summaryError(err error) *ui.SummaryError {
+	e := &ui.SummaryError{Class: problem.Usage.String(), Message: err.Error(), Hint: "see zarya --help"}
+	var p *problem.Error
+	if errors.As(err, &p) {
+		e.Class, e.Hint = p.Kind.String(), p.Hint
+	}
+	var at *profiles.Error
+	if errors.As(err, &at) {
+		e.File, e.Line, e.Column = at.File, at.Line, at.Column
+	}
+	return e
+}
+
+// readOutputFlags finds the flags of outputs on a command line that cobra gave up reading.
+func (a *app) readOutputFlags(args []string) {
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f.ParseErrorsAllowlist.UnknownFlags = true
+	f.BoolVar(&a.json, "json", a.json, "")
+	f.StringVar(&a.events, "events", a.events, "")
+	f.StringVar(&a.junit, "junit", a.junit, "")
+	f.SetOutput(io.Discard)
+	_ = f.Parse(args) // what was read before a mistake counts
 }

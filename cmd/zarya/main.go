@@ -24,7 +24,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	a.watchSignals()
 	defer a.unwatchSignals()
-	code := a.report(root.Execute())
+	cmd, err := root.ExecuteC()
+	code := a.report(err)
+	a.summarizeFailure(cmd, args, err, code)
 	a.cache.Close()
 	if a.places != nil {
 		a.places.Close()

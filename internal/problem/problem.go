@@ -28,6 +28,11 @@ const (
 	Bench                  // a tablet failed for a reason of the bench: try again
 )
 
+// String is the kind's name in events and reports.
+func (k Kind) String() string {
+	return [...]string{"internal", "usage", "invalid", "no-device", "in-use", "station", "identity", "ledger", "failed", "bench"}[k]
+}
+
 // Error is an error with its kind and a hint.
 type Error struct {
 	Kind Kind

@@ -69,7 +69,21 @@ func (j *junitSink) Event(e flash.Event) {
 		j.done(e, b)
 	case Summary:
 		j.suite.Time = fmt.Sprintf("%.3f", b.Seconds)
+		if b.Error != nil {
+			j.ended(*b.Error)
+		}
 	}
+}
+
+// ended reports a verb that ended before any job did: a report without a case would pass.
+func (j *junitSink) ended(e SummaryError) {
+	if j.suite.Name == "" {
+		j.suite.Name = "zarya"
+	}
+	j.suite.Tests++
+	j.suite.Errors++
+	j.suite.Cases = append(j.suite.Cases, junitCase{Class: j.suite.Name, Name: "before any tablet", Time: j.suite.Time,
+		Error: &junitProblem{Type: e.Class, Message: printable(e.Message), Text: printable(e.Hint)}})
 }
 
 func (j *junitSink) done(e flash.Event, b flash.JobDone) {

@@ -14,6 +14,18 @@ type Summary struct {
 	Seconds     float64 `json:"seconds"`
 	Retryable   int     `json:"retryable"`
 	Exit        int     `json:"exit"`
+	// Error is why the verb ended before any job did; nil after jobs.
+	Error *SummaryError `json:"error,omitempty"`
+}
+
+// SummaryError is an error that ended a verb, for programs.
+type SummaryError struct {
+	Class   string `json:"class"` // usage, invalid, no-device, in-use, station, identity, ledger, internal
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	File    string `json:"file,omitempty"` // where the first of several errors is
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
 }
 
 // EventType is the value of "type".
