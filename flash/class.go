@@ -1,12 +1,12 @@
-// This file sorts failures into the classes that scripts and technicians act on.
+// This file sorts failures into the classes that scripts and technicians act on. A new
+// class is a constant and a row of classes.
 
 package flash
 
 // Class says where to look for the cause of a failure.
 type Class string
 
-// The classes. Cable, Timeout, Station and Operator are reasons of the bench:
-// the same tablet may well pass on the next try.
+// The classes.
 const (
 	ClassCable    Class = "cable"
 	ClassDevice   Class = "device"
@@ -21,12 +21,40 @@ const (
 	ClassBug      Class = "bug"
 )
 
+// classes says of each class whether it is a reason of the bench: the same tablet may well
+// pass on the next try.
+var classes = []struct {
+	class Class
+	bench bool
+}{
+	{ClassCable, true},
+	{ClassTimeout, true},
+	{ClassStation, true},
+	{ClassOperator, true},
+	{ClassDevice, false},
+	{ClassLocked, false},
+	{ClassImage, false},
+	{ClassBoot, false},
+	{ClassProfile, false},
+	{ClassIdentity, false},
+	{ClassBug, false},
+}
+
+// Classes are all classes, those of the bench first.
+func Classes() (all []Class) {
+	for _, row := range classes {
+		all = append(all, row.class)
+	}
+	return all
+}
+
 // Bench reports whether c is a reason of the bench rather than of the tablet:
 // a job that failed so is worth another try.
 func (c Class) Bench() bool {
-	switch c {
-	case ClassCable, ClassTimeout, ClassStation, ClassOperator:
-		return true
+	for _, row := range classes {
+		if row.class == c {
+			return row.bench
+		}
 	}
 	return false
 }

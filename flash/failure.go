@@ -4,6 +4,7 @@
 package flash
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func Classify(err error) *Failure {
 	case errors.As(err, &remote):
 		t, ok := failureByMeaning[remote.Meaning()]
 		if !ok {
-			t.class, t.hint = ClassDevice, "the tablet refused "+remote.Command+"; its own words are all it tells"
+			t.class, t.hint = ClassDevice, "the tablet refused "+cmp.Or(remote.Command, "it")+"; its own words are all it tells"
 		}
 		if ok && remote.Meaning() == fastboot.MeansRefused && strings.HasPrefix(remote.Command, "getvar:") {
 			t.class, t.hint = ClassDevice, "this bootloader does not tell that; the lock has nothing to do with it"

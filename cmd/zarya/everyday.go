@@ -33,7 +33,7 @@ func newGetvar(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answers, err := each(a, targets, func(ctx context.Context, s session) ([]fastboot.Var, error) {
+			answers, err := eachLocked(a, targets, func(ctx context.Context, s session) ([]fastboot.Var, error) {
 				return getvars(ctx, s, names)
 			})
 			if err != nil {
@@ -51,24 +51,44 @@ func newGetvar(a *app) *cobra.Command {
 	return cmd
 }
 
+// getvars asks for several variables. A refusal of one does not keep the others from being
+// asked: what was answered comes with a partialError that names what was not.
 func getvars(ctx context.Context, s session, names []string) ([]fastboot.Var, error) {
 	var vars []fastboot.Var
+	var refused []string
+	var first error
 	for _, name := range names {
+		var answered []fastboot.Var
+		var err error
 		if name == "all" {
-			all, err := s.GetvarAll(ctx)
-			if err != nil {
-				return nil, err
-			}
-			vars = append(vars, all...)
+			answered, err = s.GetvarAll(ctx)
+		} else {
+			var value string
+			value, err = s.Getvar(ctx, name)
+			answered = []fastboot.Var{{Name: name, Value: value}}
+		}
+		if err == nil {
+			vars = append(vars, answered...)
 			continue
 		}
-		value, err := s.Getvar(ctx, name)
-		if err != nil {
-			return nil, asUsage(err)
+		err = asUsage(err)
+		if first == nil {
+			first = err
 		}
-		vars = append(vars, fastboot.Var{Name: name, Value: value})
+		refused = append(refused, err.Error())
+		if s.Broken() != nil {
+			break
+		}
 	}
-	return vars, nil
+	if first == nil {
+		return vars, nil
+	}
+	f := flash.Classify(first)
+	failure := &flash.Failure{Class: f.Class, Message: strings.Join(refused, "; "), Hint: f.Hint, Err: first}
+	if len(vars) == 0 {
+		return nil, failure
+	}
+	return vars, partialError{failure}
 }
 
 // asUsage makes a refusal to send the user's mistake rather than ours.
@@ -127,7 +147,7 @@ func newReboot(a *app) *cobra.Command {
 			if mode == "bootloader" {
 				targets, answers = a.rebootAndroid(targets)
 			}
-			more, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
+			more, err := eachLocked(a, targets, func(ctx context.Context, s session) (string, error) {
 				return "rebooting to " + mode, s.Reboot(ctx, mode)
 			})
 			answers = append(answers, more...)
@@ -158,16 +178,26 @@ func (a *app) rebootAndroid(targets []target.Target) (others []target.Target, an
 		}
 		done := "rebooting to bootloader"
 		out := answer[string]{Target: t.String(), Value: &done, result: flash.JobDone{Result: flash.Pass}}
-		running, err := s.Android(ctx)
-		if err == nil {
-			err = running.Bootloader(ctx)
-		}
-		if err != nil {
+		if err := a.sendAndroid(ctx, s); err != nil {
 			out.fail("", err)
 		}
 		answers = append(answers, out)
 	}
 	return others, answers
+}
+
+// sendAndroid sends one tablet from Android to its bootloader, unless another process has it.
+func (a *app) sendAndroid(ctx context.Context, t target.USB) error {
+	release, err := a.bench().Lock(ctx, t, lockOwner(), a.lockWait)
+	if err != nil {
+		return &flash.Failure{Class: flash.ClassStation, Message: err.Error(), Hint: "let the other process finish, or wait for it with --lock-wait 10m", Err: err}
+	}
+	defer release()
+	running, err := t.Android(ctx)
+	if err != nil {
+		return err
+	}
+	return running.Bootloader(ctx)
 }
 
 func newBoot(a *app) *cobra.Command {
@@ -189,7 +219,7 @@ func newBoot(a *app) *cobra.Command {
 			}
 			im := opened.Of(use)
 			defer opened.Close()
-			answers, err := each(a, targets, func(ctx context.Context, s session) (string, error) {
+			answers, err := eachLocked(a, targets, func(ctx context.Context, s session) (string, error) {
 				pieces, err := im.Pieces(0xffffffff, image.Raw)
 				if err != nil {
 					return "", err
@@ -230,7 +260,7 @@ func newOEM(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answers, err := each(a, targets, func(ctx context.Context, s session) ([]string, error) {
+			answers, err := eachLocked(a, targets, func(ctx context.Context, s session) ([]string, error) {
 				return s.OEMLines(ctx, words)
 			})
 			if err != nil {

@@ -76,6 +76,11 @@ func (a *app) targets(typed []string) ([]target.Target, error) {
 	return a.bench().Resolve(typedTargets(typed))
 }
 
+// lockOwner is how others see who has a tablet.
+func lockOwner() string {
+	return fmt.Sprintf("zarya, process %d since %s", os.Getpid(), time.Now().Format("15:04:05"))
+}
+
 // lockTargets takes the targets of all jobs. Those that another process uses are
 // replaced by ones that fail; if that is all of them, it is an error.
 func (a *app) lockTargets(jobs []flash.Job) (release func(), err error) {
@@ -85,8 +90,7 @@ func (a *app) lockTargets(jobs []flash.Job) (release func(), err error) {
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	owner := fmt.Sprintf("zarya, process %d since %s", os.Getpid(), time.Now().Format("15:04:05"))
-	ours, release, err := a.bench().LockAll(ctx, targets, owner, a.lockWait)
+	ours, release, err := a.bench().LockAll(ctx, targets, lockOwner(), a.lockWait)
 	for i, t := range ours {
 		jobs[i].Target = t
 	}
@@ -115,8 +119,43 @@ func (a *answer[T]) fail(step string, err error) {
 	a.Value, a.Error, a.Class, a.Hint = nil, a.result.Error, string(a.result.Class), a.result.Hint
 }
 
+// partialError is the failure of a part of what a target was asked; it has answered the rest.
+type partialError struct{ error }
+
+func (e partialError) Unwrap() error { return e.error }
+
+// eachLocked is each for a verb that speaks to a bootloader while a job may do so too: it
+// takes the targets first. One that another process uses fails and is not touched; if that
+// is all of them, it is an error.
+func eachLocked[T any](a *app, targets []target.Target, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	all := make([]flash.Target, len(targets))
+	for i, t := range targets {
+		all[i] = t
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	ours, release, err := a.bench().LockAll(ctx, all, lockOwner(), a.lockWait)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return eachOf(a, targets, ours, ask)
+}
+
 // each asks all targets at once; one target's failure is its own.
 func each[T any](a *app, targets []target.Target, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
+	all := make([]flash.Target, len(targets))
+	for i, t := range targets {
+		all[i] = t
+	}
+	return eachOf(a, targets, all, ask)
+}
+
+// eachOf is each, over connections that open makes, which may refuse.
+func eachOf[T any](a *app, targets []target.Target, open []flash.Target, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
 	trace, end, err := a.tracer()
 	if err != nil {
 		return nil, err
@@ -128,7 +167,7 @@ func each[T any](a *app, targets []target.Target, ask func(context.Context, sess
 	for i, t := range targets {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			answers[i] = askOne(ctx, a, t, trace, ask)
+			answers[i] = askOne(ctx, a, t, open[i], trace, ask)
 		}()
 	}
 	for range targets {
@@ -140,10 +179,10 @@ func each[T any](a *app, targets []target.Target, ask func(context.Context, sess
 	return answers, nil
 }
 
-func askOne[T any](ctx context.Context, a *app, t target.Target, trace *fastboot.Tracer, ask func(context.Context, session) (T, error)) answer[T] {
+func askOne[T any](ctx context.Context, a *app, t target.Target, open flash.Target, trace *fastboot.Tracer, ask func(context.Context, session) (T, error)) answer[T] {
 	out := answer[T]{Target: t.String(), result: flash.JobDone{Result: flash.Pass}}
 	step := "connect"
-	wire, err := flash.Open(ctx, t, a.wait)
+	wire, err := flash.Open(ctx, open, a.wait)
 	if err == nil {
 		step = ""
 		if trace != nil {
@@ -156,8 +195,13 @@ func askOne[T any](ctx context.Context, a *app, t target.Target, trace *fastboot
 		}})
 		defer func() { _ = c.Close() }() // what it was asked is answered
 		var v T
-		if v, err = ask(ctx, session{c, t}); err == nil {
+		v, err = ask(ctx, session{c, t})
+		if err == nil {
 			out.Value = &v
+		} else if errors.As(err, new(partialError)) {
+			out.fail(step, err)
+			out.Value = &v
+			return out
 		}
 	}
 	if err != nil {

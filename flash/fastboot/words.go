@@ -5,7 +5,10 @@
 
 package fastboot
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Meaning is what a FAIL text tells a technician.
 type Meaning string
@@ -194,15 +197,18 @@ var failTexts = []failText{
 	{"", "block device not found", MeansWriteFailed},
 }
 
-// failRow is the row that decides what a FAIL to a command means, or -1.
+// failRow is the row that decides what a FAIL to a command means, or -1. Of words alone,
+// without a command, the rows that any command can get are tried first.
 func failRow(command, fail string) int {
 	fail = strings.ToLower(fail)
-	for i, row := range failTexts {
-		if strings.HasPrefix(command, row.at) && strings.Contains(fail, row.text) {
-			return i
-		}
+	find := func(fits func(failText) bool) int {
+		return slices.IndexFunc(failTexts, func(row failText) bool { return fits(row) && strings.Contains(fail, row.text) })
 	}
-	return -1
+	i := find(func(row failText) bool { return strings.HasPrefix(command, row.at) })
+	if i < 0 && command == "" {
+		i = find(func(failText) bool { return true })
+	}
+	return i
 }
 
 func meaningOf(command, fail string) Meaning {

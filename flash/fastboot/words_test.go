@@ -162,6 +162,11 @@ func TestMeanings(t *testing.T) {
 			t.Errorf("%q means %q, want unknown", s, got)
 		}
 	}
+	for said, want := range map[string]Meaning{"data too large": MeansTooMuch, "size too large": MeansTooLarge, "out of memory": MeansTooMuch} {
+		if got := meaningOf("", said); got != want {
+			t.Errorf("%q alone means %q, want %q", said, got, want)
+		}
+	}
 	// Only a refused download is about how much is sent at once.
 	if got := meaningOf("flash:boot", "data too large"); got == MeansTooMuch {
 		t.Error("a refused flash is taken for a download that is too large")
