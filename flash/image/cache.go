@@ -4,9 +4,8 @@
 package image
 
 import (
-	"bytes"
+	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -30,7 +29,9 @@ import (
 // unpacked image at their own offsets, holes where no extent is data, then the index
 // (index.go); KEY is the digest of what it was made from. files/NAME says which KEY a
 // file is, by device, inode, size and times. Both are written under another name, made
-// durable, and renamed. part-* are being written, by whoever holds their lock.
+// durable, and renamed. checked/KEY says when the bytes of an entry were last compared
+// with their sums (vouch.go), and its time when the entry was used. part-* are being
+// written, by whoever holds their lock.
 type Cache struct {
 	dir   string
 	limit int64
@@ -42,7 +43,7 @@ type Cache struct {
 // OpenCache takes a folder, which it makes, and keeps it below limit bytes: what was
 // used last stays. Remains of processes that were killed are removed.
 func OpenCache(dir string, limit int64) (*Cache, error) {
-	for _, d := range []string{dir, filepath.Join(dir, "data"), filepath.Join(dir, "files")} {
+	for _, d := range []string{dir, filepath.Join(dir, "data"), filepath.Join(dir, "files"), filepath.Join(dir, "checked")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, &CacheError{dir, err}
 		}
@@ -97,9 +98,9 @@ func (c *Cache) name(source string) string {
 	return filepath.Join(c.dir, "files", hex.EncodeToString(sum[:16]))
 }
 
-// find opens the prepared image of a source. nil means that there is none: whatever is
-// not exactly as it was written counts as nothing.
-func (c *Cache) find(source string) (*os.File, *index) {
+// find opens the prepared image of a source, for an image called name. nil means that
+// there is none: whatever is not exactly as it was written counts as nothing.
+func (c *Cache) find(source, name string) (*store, *index) {
 	if c == nil {
 		return nil, nil
 	}
@@ -113,21 +114,40 @@ func (c *Cache) find(source string) (*os.File, *index) {
 	if err != nil {
 		return nil, nil
 	}
-	x, err := readIndex(f)
-	if err != nil || x.key() != key {
+	x, s, err := readIndex(f)
+	var st *store
+	if err == nil && x.key() == key {
+		st, err = newStore(f, name, s)
+	} else if err == nil {
+		err = errIndex
+	}
+	if err == nil {
+		st.lost = func() { _ = os.Remove(path) }
+		err = c.vouch(key, st)
+	}
+	if err != nil {
 		_ = f.Close()
 		_ = os.Remove(path)
 		return nil, nil
 	}
-	now := c.now()
-	_ = os.Chtimes(path, now, now) // used
-	return f, x
+	return st, x
 }
 
-// part is an entry being written.
+// part is an entry being written, or an image in memory.
 type part struct {
-	c *Cache
 	*os.File
+	c    *Cache // nil: in memory
+	sums *summer
+}
+
+// inMemoryPart is for images so small that they are not worth an entry; nil if there is
+// no such memory.
+func inMemoryPart() *part {
+	f, err := memory()
+	if err != nil {
+		return nil
+	}
+	return &part{File: f, sums: newSummer(false)}
 }
 
 // begin makes room for an entry of about size bytes.
@@ -143,46 +163,81 @@ func (c *Cache) begin(size int64) (*part, error) {
 	if err != nil {
 		return nil, &CacheError{c.dir, err}
 	}
-	if err := flock.Try(f); err != nil {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a descriptor is an int
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 		return nil, &CacheError{c.dir, err}
 	}
-	return &part{c, f}, nil
+	return &part{f, c, newSummer(false)}, nil
+}
+
+// put writes bytes, from the beginning of the entry to its end.
+func (p *part) put(b []byte, off int64) error {
+	p.sums.write(off, b)
+	_, err := p.WriteAt(b, off)
+	return err
+}
+
+// store is what was written, of which an image needs the first end bytes.
+func (p *part) store(name string, end int64) (*store, error) {
+	s := p.sums.finish(end)
+	err := p.Truncate(s.size)
+	if err == nil && p.c == nil {
+		err, s = seal(p.File), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newStore(p.File, name, s)
+}
+
+// discard gives the entry up. A nil part is none.
+func (p *part) discard() {
+	if p == nil {
+		return
+	}
+	p.abandon()
+	_ = p.Close()
 }
 
 // abandon removes the entry; the open file goes on to be readable.
-func (p *part) abandon() { _ = os.Remove(p.Name()) }
+func (p *part) abandon() {
+	if p.c != nil {
+		_ = os.Remove(p.Name())
+	}
+}
 
 // publish gives the entry its name, in the background once its bytes are on the disk.
-// The part's file stays open and is the image's.
-func (p *part) publish(source string, x *index) error {
-	at := roundUp(x.end(), blockSize)
-	err := p.Truncate(at)
-	if err == nil {
-		_, err = p.WriteAt(x.encode(), at)
+// The part's file stays open and is the store's.
+func (p *part) publish(source string, x *index, st *store) error {
+	if p.c == nil {
+		return nil
 	}
-	if err == nil {
-		err = p.Chmod(0o400)
-	}
+	err := st.touch(p.File, func() error {
+		_, err := p.WriteAt(x.encode(st.sums), roundUp(st.sums.size, blockSize))
+		return errors.Join(err, p.Chmod(0o400))
+	})
 	if err != nil {
-		p.abandon()
 		return err
 	}
 	// Another descriptor: the image may be closed before the disk is done.
 	f, err := os.Open(p.Name())
 	if err != nil {
-		p.abandon()
 		return err
 	}
+	path, key := p.Name(), x.key()
+	entry := filepath.Join(p.c.dir, "data", key)
+	st.lost = func() { _ = os.Remove(entry) }
 	p.c.syncing.Go(func() {
 		defer func() { _ = f.Close() }()
-		path := p.Name()
-		if f.Sync() != nil || os.Rename(path, filepath.Join(p.c.dir, "data", x.key())) != nil {
+		if f.Sync() != nil || st.touch(f, func() error { return os.Rename(path, entry) }) != nil {
 			_ = os.Remove(path)
 			return
 		}
-		_ = p.c.note(source, x.key())
+		_ = p.c.note(source, key)
+		if id, err := settle(context.Background(), f); err == nil {
+			p.c.record(key, id)
+		}
 	})
 	return nil
 }
@@ -229,12 +284,12 @@ func (c *Cache) List() ([]Entry, error) {
 		}
 		var st unix.Stat_t
 		err = unix.Fstat(int(f.Fd()), &st) //nolint:gosec // a descriptor is an int
-		x, ierr := readIndex(f)
+		x, _, ierr := readIndex(f)
 		_ = f.Close()
 		if err != nil {
 			continue
 		}
-		e := Entry{Disk: st.Blocks * 512, Used: time.Unix(st.Mtim.Unix()), path: path, Digest: "damaged"}
+		e := Entry{Disk: st.Blocks * 512, Used: c.used(n.Name(), time.Unix(st.Mtim.Unix())), path: path, Digest: "damaged"}
 		if ierr == nil {
 			e.Digest, e.Size = x.Digest, x.Size
 		}
@@ -273,6 +328,12 @@ func (c *Cache) trim(limit int64) { _, _ = c.Trim(max(0, limit)) }
 
 // forget removes notes of entries that are gone.
 func (c *Cache) forget() {
+	checked, _ := os.ReadDir(filepath.Join(c.dir, "checked"))
+	for _, n := range checked {
+		if _, err := os.Stat(filepath.Join(c.dir, "data", n.Name())); errors.Is(err, fs.ErrNotExist) {
+			_ = os.Remove(filepath.Join(c.dir, "checked", n.Name()))
+		}
+	}
 	names, _ := os.ReadDir(filepath.Join(c.dir, "files"))
 	for _, n := range names {
 		path := filepath.Join(c.dir, "files", n.Name())
@@ -292,146 +353,3 @@ func (c *Cache) Dir() string { return c.dir }
 
 // Limit is how many bytes the cache may take.
 func (c *Cache) Limit() int64 { return c.limit }
-
-// index is what is known of a prepared image.
-type index struct {
-	Digest  string // of what it was made from
-	Format  Format
-	Size    int64
-	Block   int64
-	AsIs    bool // not unpacked
-	Extents []Extent
-}
-
-// key is the entry's file name.
-func (x *index) key() string {
-	key := strings.ReplaceAll(x.Digest, ":", "-")
-	if x.AsIs {
-		key += "-as-is"
-	}
-	return key
-}
-
-// end is where the bytes end.
-func (x *index) end() (end int64) {
-	for _, e := range x.Extents {
-		if e.Kind == Data {
-			end = max(end, e.FileOffset+e.Length)
-		}
-	}
-	return end
-}
-
-// The index is little-endian: a header, the digest's name, 40 bytes an extent; after it
-// its length, its SHA-256 and a magic number end the file.
-const indexMagic = "zarya-prepared-1"
-
-type indexHead struct {
-	Sparse, AsIs uint8
-	_            [6]uint8
-	Size, Block  int64
-	Extents      int64
-	Digest       int64 // bytes of its name
-}
-
-type indexExtent struct {
-	Kind       uint32
-	Fill       uint32
-	Offset     int64
-	Length     int64
-	FileOffset int64
-}
-
-const (
-	headBytes   = 40
-	extentBytes = 32
-	footBytes   = 8 + sha256.Size + len(indexMagic)
-)
-
-func (x *index) encode() []byte {
-	var b bytes.Buffer
-	h := indexHead{Size: x.Size, Block: x.Block, Extents: int64(len(x.Extents)), Digest: int64(len(x.Digest))}
-	if x.Format == FormatSparse {
-		h.Sparse = 1
-	}
-	if x.AsIs {
-		h.AsIs = 1
-	}
-	le := binary.LittleEndian
-	_ = binary.Write(&b, le, h)
-	b.WriteString(x.Digest)
-	for _, e := range x.Extents {
-		_ = binary.Write(&b, le, indexExtent{uint32(e.Kind), e.Fill, e.Offset, e.Length, e.FileOffset}) //nolint:gosec // one of three
-	}
-	sum := sha256.Sum256(b.Bytes())
-	out := le.AppendUint64(b.Bytes(), uint64(b.Len())) //nolint:gosec // a length
-	return append(append(out, sum[:]...), indexMagic...)
-}
-
-var errIndex = errors.New("not a prepared image")
-
-// readIndex reads and checks the end of an entry.
-func readIndex(f *os.File) (*index, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	foot := make([]byte, footBytes)
-	at := info.Size() - int64(len(foot))
-	if at < headBytes {
-		return nil, errIndex
-	}
-	if _, err := f.ReadAt(foot, at); err != nil {
-		return nil, err
-	}
-	n := int64(binary.LittleEndian.Uint64(foot)) //nolint:gosec // checked below
-	if string(foot[8+sha256.Size:]) != indexMagic || n < headBytes || n > at || n > 1<<31 {
-		return nil, errIndex
-	}
-	b := make([]byte, n)
-	if _, err := f.ReadAt(b, at-n); err != nil {
-		return nil, err
-	}
-	if sum := sha256.Sum256(b); !bytes.Equal(sum[:], foot[8:8+sha256.Size]) {
-		return nil, errIndex
-	}
-	return decodeIndex(b, at-n)
-}
-
-// decodeIndex reads an index of an image whose bytes end before end.
-func decodeIndex(b []byte, end int64) (*index, error) {
-	le := binary.LittleEndian
-	var h indexHead
-	if len(b) < headBytes {
-		return nil, errIndex
-	}
-	_, _ = binary.Decode(b, le, &h)
-	b = b[headBytes:]
-	if h.Digest < 0 || h.Digest > 200 || h.Extents < 0 || h.Extents > 1<<26 || h.Size <= 0 || h.Block <= 0 || h.Block > 1<<20 ||
-		int64(len(b)) != h.Digest+h.Extents*extentBytes {
-		return nil, errIndex
-	}
-	x := &index{Digest: string(b[:h.Digest]), Format: FormatRaw, Size: h.Size, Block: h.Block, AsIs: h.AsIs != 0}
-	if h.Sparse != 0 {
-		x.Format = FormatSparse
-	}
-	x.Extents = make([]Extent, h.Extents)
-	at := int64(0)
-	for i := range x.Extents {
-		raw := b[h.Digest+int64(i)*extentBytes:]
-		e := Extent{
-			Kind: Kind(le.Uint32(raw)), Fill: le.Uint32(raw[4:]),
-			Offset: int64(le.Uint64(raw[8:])), Length: int64(le.Uint64(raw[16:])), FileOffset: int64(le.Uint64(raw[24:])), //nolint:gosec // checked below
-		}
-		if e.Kind < Data || e.Kind > DontCare || e.Offset != at || e.Length <= 0 || e.Length > x.Size-at ||
-			e.Kind == Data && (e.FileOffset < 0 || e.FileOffset > end-e.Length) {
-			return nil, errIndex
-		}
-		x.Extents[i] = e
-		at += e.Length
-	}
-	if at != x.Size {
-		return nil, errIndex
-	}
-	return x, nil
-}

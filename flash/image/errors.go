@@ -2,7 +2,10 @@
 
 package image
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // FileError means that a file cannot be used as an image.
 type FileError struct {
@@ -15,10 +18,13 @@ func (e *FileError) Error() string { return e.Path + ": " + e.Problem }
 func (e *FileError) Unwrap() error { return e.Err }
 
 // ChangedError means that the file is no longer what its digest was taken of.
-type ChangedError struct{ Path string }
+type ChangedError struct {
+	Path    string
+	Problem string // "" is that the file itself changed
+}
 
 func (e *ChangedError) Error() string {
-	return e.Path + ": the file changed after its digest was taken: let whatever writes to it finish, then start again"
+	return e.Path + ": " + cmp.Or(e.Problem, "the file changed after its digest was taken: let whatever writes to it finish, then start again")
 }
 
 // LimitError means that an image cannot be cut for a max-download-size.

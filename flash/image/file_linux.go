@@ -5,6 +5,8 @@ package image
 import (
 	"errors"
 	"os"
+	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,4 +37,45 @@ func data(f *os.File, off, size int64) (from, to int64) {
 		to = size
 	}
 	return min(from, size), min(to, size)
+}
+
+// onlyAsked lets the kernel read no more of a file than is asked for: what it reads ahead
+// would be in memory without having been compared.
+func onlyAsked(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM) } //nolint:gosec // a descriptor is an int
+
+// absent returns the windows of a stretch that are not wholly in memory.
+func absent(f *os.File, off, n int64) (windows []int64) {
+	pages, page := []byte(nil), int64(os.Getpagesize())
+	m, err := unix.Mmap(int(f.Fd()), off, int(n), unix.PROT_READ, unix.MAP_SHARED) //nolint:gosec // a descriptor is an int
+	if err == nil {
+		defer func() { _ = unix.Munmap(m) }()
+		pages = make([]byte, (n+page-1)/page)
+		_, _, e := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), uintptr(unsafe.Pointer(&pages[0])))
+		if e != 0 {
+			pages = nil
+		}
+	}
+	for at := int64(0); at < n; at += window256 {
+		from, to := at/page, (min(at+window256, n)+page-1)/page
+		if pages == nil || slices.ContainsFunc(pages[from:to], func(b byte) bool { return b&1 == 0 }) {
+			windows = append(windows, (off+at)/window256)
+		}
+	}
+	return windows
+}
+
+// memory makes a file in memory that can be sealed.
+func memory() (*os.File, error) {
+	fd, err := unix.MemfdCreate("zarya-image", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "zarya-image"), nil
+}
+
+// seal lets nothing change a file in memory any more.
+func seal(f *os.File) error {
+	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+	_, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals)
+	return err
 }

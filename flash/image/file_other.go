@@ -4,7 +4,10 @@
 
 package image
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 func identify(f *os.File) (identity, error) {
 	info, err := f.Stat()
@@ -16,3 +19,16 @@ func identify(f *os.File) (identity, error) {
 }
 
 func data(_ *os.File, off, size int64) (from, to int64) { return off, size }
+
+func onlyAsked(*os.File) {}
+
+func absent(_ *os.File, off, n int64) (windows []int64) {
+	for at := off; at < off+n; at += window256 {
+		windows = append(windows, at/window256)
+	}
+	return windows
+}
+
+func memory() (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func seal(*os.File) error { return errors.ErrUnsupported }

@@ -66,8 +66,7 @@ type Image struct {
 	path    string   // as it was given
 	source  *os.File // what was given
 	id      identity // of source
-	file    *os.File // what data extents are in: source, or a prepared image
-	private bool     // file is ours: nobody writes to it
+	store   *store   // what data extents are in; nil while the source is read
 	packing string   // what the image was unpacked from; ""
 	rooted  bool     // the digest is the blocks' root
 	checker *sparse.Checker
@@ -110,7 +109,7 @@ func Open(ctx context.Context, path string, o Options) (*Image, error) {
 	if err != nil {
 		return problem(reason(err), err)
 	}
-	im := &Image{path: path, source: f, file: f, plans: map[planKey]*Pieces{}}
+	im := &Image{path: path, source: f, plans: map[planKey]*Pieces{}}
 	im.index.AsIs, im.rooted = o.AsIs, o.Root
 	if im.id, err = settle(ctx, f); err == nil {
 		err = im.prepare(ctx, o.Cache, member)
@@ -145,7 +144,7 @@ const cacheable = 4 << 20
 // prepare makes the image of its source, or finds it made.
 func (im *Image) prepare(ctx context.Context, cache *Cache, member string) error {
 	head := make([]byte, min(headSize, im.id.size))
-	if err := im.read(head, 0); err != nil {
+	if err := im.read(head, 0, nil); err != nil {
 		return err
 	}
 	kind := packed(head)
@@ -160,8 +159,8 @@ func (im *Image) prepare(ctx context.Context, cache *Cache, member string) error
 		cache = nil
 	}
 	source := fmt.Sprintf("%+v %q %v %v", im.id, member, im.index.AsIs, im.rooted)
-	if held, x := cache.find(source); held != nil {
-		im.file, im.private, im.index = held, true, *x
+	if st, x := cache.find(source, im.path); st != nil {
+		im.store, im.index = st, *x
 		return im.Unchanged()
 	}
 	if kind != plain {
@@ -208,8 +207,8 @@ func (im *Image) Extents() []Extent { return im.index.Extents }
 
 // Close ends all use of the image.
 func (im *Image) Close() error {
-	if im.file != im.source {
-		_ = im.file.Close()
+	if im.store != nil && im.store.own {
+		_ = im.store.close()
 	}
 	return im.source.Close()
 }
@@ -233,16 +232,20 @@ func (im *Image) Sums() map[Kind]Sum {
 // Written is how many image bytes are written to a partition: all but don't-care.
 func (im *Image) Written() int64 { return im.index.Size - im.Sums()[DontCare].Bytes }
 
-// Unchanged returns a *ChangedError if the open file is not what was digested.
+// Unchanged returns a *ChangedError if the open file, or its prepared copy, is not what
+// was digested.
 func (im *Image) Unchanged() error {
 	id, err := identify(im.source)
-	switch {
-	case err != nil:
-		return &FileError{Path: im.path, Problem: reason(err), Err: err}
-	case id != im.id:
+	if err == nil && id != im.id {
 		return &ChangedError{Path: im.path}
 	}
-	return nil
+	if err == nil && im.store != nil {
+		err = im.store.unchanged()
+	}
+	if err != nil && !errors.As(err, new(*ChangedError)) {
+		return &FileError{Path: im.path, Problem: reason(err), Err: err}
+	}
+	return err
 }
 
 // ReadAt reads the expanded image; don't-care reads as zeros.
@@ -250,12 +253,13 @@ func (im *Image) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("%s: read at %d", im.path, off)
 	}
-	n := 0
+	n, last := 0, lastWindow{}
+	defer last.drop()
 	for i := sort.Search(len(im.index.Extents), func(i int) bool { return im.index.Extents[i].end() > off }); n < len(p) && i < len(im.index.Extents); i++ {
 		e, at := im.index.Extents[i], off+int64(n)
 		part := p[n:min(int64(len(p)), int64(n)+e.end()-at)]
 		if e.Kind == Data {
-			if err := im.read(part, e.FileOffset+at-e.Offset); err != nil {
+			if err := im.read(part, e.FileOffset+at-e.Offset, &last); err != nil {
 				return n, err
 			}
 		} else {
@@ -270,14 +274,20 @@ func (im *Image) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // read fills p from the file or fails: what is missing is never made up.
-func (im *Image) read(p []byte, off int64) error {
-	if n, err := im.file.ReadAt(p, off); n < len(p) {
-		if changed := im.Unchanged(); changed != nil {
-			return changed
-		}
-		return &FileError{Path: im.path, Problem: fmt.Sprintf("reading at byte %d: %v", off+int64(n), reason(err)), Err: err}
+func (im *Image) read(p []byte, off int64, last *lastWindow) error {
+	var err error
+	if im.store != nil {
+		err = im.store.readAt(p, off, last)
+	} else {
+		_, err = im.source.ReadAt(p, off)
 	}
-	return nil
+	if err == nil || errors.As(err, new(*ChangedError)) {
+		return err
+	}
+	if changed := im.Unchanged(); changed != nil {
+		return changed
+	}
+	return &FileError{Path: im.path, Problem: fmt.Sprintf("reading at byte %d: %v", off, reason(err)), Err: err}
 }
 
 // repeat fills p with a value, from the phase-th byte of the pattern on.

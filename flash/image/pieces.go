@@ -293,7 +293,8 @@ func (p Piece) WriteTo(w io.Writer) (int64, error) {
 	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
 	defer buffers.Put(buf)
 	o := &out{w: w, im: p.im, buf: (*buf)[:0]}
-	if p.im.private {
+	defer o.last.drop()
+	if p.im.store.own {
 		o.files, _ = w.(FileSender)
 	}
 	if p.form == Raw {
@@ -334,6 +335,7 @@ type out struct {
 	files FileSender // nil: none
 	im    *Image
 	buf   []byte
+	last  lastWindow
 	n     int64
 	err   error
 }
@@ -369,9 +371,7 @@ func (o *out) body(e Extent) {
 		if o.flush(); o.err != nil {
 			return
 		}
-		var handled bool
-		if handled, o.err = o.files.SendFile(o.im.file, e.FileOffset, e.Length); handled || o.err != nil {
-			o.n += e.Length
+		if o.sendFile(&e); o.err != nil || e.Length == 0 {
 			return
 		}
 		o.files = nil
@@ -383,7 +383,7 @@ func (o *out) body(e Extent) {
 		used := len(o.buf)
 		b := o.buf[used:min(int64(cap(o.buf)), int64(used)+e.Length-at)]
 		if e.Kind == Data {
-			if o.err = o.im.read(b, e.FileOffset+at); o.err != nil {
+			if o.err = o.im.read(b, e.FileOffset+at, &o.last); o.err != nil {
 				return
 			}
 		} else {
@@ -391,6 +391,23 @@ func (o *out) body(e Extent) {
 		}
 		o.buf = o.buf[:used+len(b)]
 		at += int64(len(b))
+	}
+}
+
+// sendFile lets the kernel copy the data of e, a group at a time, each compared just
+// before, and shortens e by what was sent.
+func (o *out) sendFile(e *Extent) {
+	for e.Length > 0 {
+		n := min(e.Length, group-e.FileOffset%group)
+		if o.err = o.im.store.compare(e.FileOffset, n); o.err != nil {
+			return
+		}
+		handled, err := o.files.SendFile(o.im.store.file, e.FileOffset, n)
+		if o.err = err; err != nil || !handled {
+			return
+		}
+		o.n += n
+		e.Offset, e.FileOffset, e.Length = e.Offset+n, e.FileOffset+n, e.Length-n
 	}
 }
 

@@ -26,16 +26,45 @@ const (
 	windows   = 3       // one being read, one waiting, one being hashed
 )
 
-// load makes the image of its plain source, and a private copy of it on the way.
+// load makes the image of its plain source, and a private copy of it on the way. A
+// source that cannot be copied is read again for every tablet, and held to its digests.
 func (im *Image) load(ctx context.Context, cache *Cache, source string) (err error) {
 	defer im.explain(&err)
+	var copied *part
+	if im.id.size < cacheable {
+		copied = inMemoryPart()
+	} else {
+		copied, _ = cache.begin(im.id.size)
+	}
+	if copied != nil {
+		err := im.loadInto(ctx, copied, source)
+		if !errors.Is(err, errCopy) {
+			return err
+		}
+	}
+	return im.loadInto(ctx, nil, source)
+}
+
+// errCopy is a private copy that could not be written.
+var errCopy = errors.New("no copy")
+
+func (im *Image) loadInto(ctx context.Context, copied *part, source string) (err error) {
+	defer func() {
+		if err != nil {
+			im.store = nil
+			copied.discard()
+		}
+	}()
 	head := make([]byte, min(4, im.id.size))
-	if err := im.read(head, 0); err != nil {
+	if err := im.read(head, 0, nil); err != nil {
 		return err
 	}
-	s := scanner{}
+	s := scanner{copy: copied}
 	if !im.rooted { // one hash of the bytes, not two
 		s.sum = sha256.New()
+	}
+	if copied == nil {
+		s.strong = newSummer(true)
 	}
 	if sparse.IsSparse(head) {
 		if err := im.parse(im.source, im.id.size); err != nil {
@@ -45,30 +74,33 @@ func (im *Image) load(ctx context.Context, cache *Cache, source string) (err err
 	} else {
 		im.index.Format, im.index.Size, im.index.Block, s.raw = FormatRaw, im.id.size, blockSize, true
 	}
-	s.copy, _ = cache.begin(im.id.size) // without one, the source is read again and again
-	err = im.scan(ctx, &s)
+	if err := im.scan(ctx, &s); err != nil {
+		return err
+	}
+	if s.failed != nil {
+		return fmt.Errorf("%w: %w", errCopy, s.failed)
+	}
 	if s.raw {
 		im.index.Extents = s.extents
 	}
-	if err == nil && im.rooted {
+	if copied == nil {
+		im.store = &store{file: im.source, name: im.path, sums: s.strong.finish(im.id.size)}
+	} else if im.store, err = copied.store(im.path, im.index.end()); err != nil {
+		return fmt.Errorf("%w: %w", errCopy, err)
+	}
+	if im.rooted {
 		err = im.root(ctx)
-	} else if err == nil {
+	} else {
 		im.index.Digest = "sha256:" + hex.EncodeToString(s.sum.Sum(nil))
 		err = im.Unchanged()
 	}
-	if s.copy != nil {
-		if err != nil || s.failed != nil {
-			s.copy.abandon()
-			_ = s.copy.Close()
-			return err
-		}
-		if s.copy.publish(source, &im.index) == nil {
-			im.file, im.private = s.copy.File, true
-		} else {
-			_ = s.copy.Close()
-		}
+	if err != nil || copied == nil {
+		return err
 	}
-	return err
+	if err := copied.publish(source, &im.index, im.store); err != nil {
+		return fmt.Errorf("%w: %w", errCopy, err)
+	}
+	return nil
 }
 
 // unpack makes the image of a packed source, in the cache.
@@ -80,8 +112,8 @@ func (im *Image) unpack(ctx context.Context, cache *Cache, source, member string
 	}
 	defer func() {
 		if err != nil {
-			p.abandon()
-			_ = p.Close()
+			im.store = nil
+			p.discard()
 		}
 	}()
 	u := unpacker{ctx: ctx, file: im.source, size: im.id.size, member: member, asIs: im.index.AsIs, nosum: im.rooted, limit: cache.limit, to: func(r io.Reader) error { return im.receive(ctx, p, r) }}
@@ -103,19 +135,18 @@ func (im *Image) unpack(ctx context.Context, cache *Cache, source, member string
 		return &FileError{Path: im.path, Problem: reason(err) + hint, Err: err}
 	}
 	im.index.Digest = "sha256:" + hex.EncodeToString(digest)
-	im.file, im.private = p.File, true
+	if im.store, err = p.store(im.path, im.index.end()); err != nil {
+		return err
+	}
 	if im.rooted {
 		err = im.root(ctx)
 	} else {
 		err = im.Unchanged()
 	}
-	if err == nil {
-		err = p.publish(source, &im.index)
-	}
 	if err != nil {
-		im.file, im.private = im.source, false // p is closed by whoever opened it
+		return err
 	}
-	return err
+	return p.publish(source, &im.index, im.store)
 }
 
 // root makes the root of the blocks the image's digest.
@@ -274,7 +305,7 @@ func (im *Image) spans(ctx context.Context, free <-chan []byte, to chan<- span) 
 		sp := span{off: off}
 		if off >= end { // where the known data ends, ask for more
 			var from int64
-			from, end = data(im.file, off, size)
+			from, end = data(im.source, off, size)
 			end = min(size, roundUp(end, blockSize))
 			if from < size {
 				from -= from % blockSize
@@ -288,7 +319,7 @@ func (im *Image) spans(ctx context.Context, free <-chan []byte, to chan<- span) 
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			if err := im.read(sp.bytes, off); err != nil {
+			if err := im.read(sp.bytes, off, nil); err != nil {
 				return err
 			}
 			sp.n = int64(len(sp.bytes))
@@ -309,8 +340,9 @@ type scanner struct {
 	crc     *sparse.Checker // nil: nothing to check
 	raw     bool            // find extents
 	extents []Extent
-	copy    *part // nil: none
-	failed  error // of the copy
+	copy    *part   // nil: none
+	failed  error   // of the copy
+	strong  *summer // of a source that is not copied; nil: none
 }
 
 func (s *scanner) see(off int64, b []byte, hole bool) error {
@@ -321,6 +353,9 @@ func (s *scanner) see(off int64, b []byte, hole bool) error {
 		if err := s.crc.Feed(off, b); err != nil {
 			return err
 		}
+	}
+	if s.strong != nil && !hole {
+		s.strong.write(off, b)
 	}
 	if !s.raw {
 		if !hole {
@@ -360,7 +395,7 @@ func (s *scanner) keep(off int64, b []byte) {
 	if s.copy == nil || s.failed != nil {
 		return
 	}
-	_, s.failed = s.copy.WriteAt(b, off)
+	s.failed = s.copy.put(b, off)
 }
 
 // uniform tells whether a block repeats one value. A last block that is not whole
