@@ -15,6 +15,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 )
@@ -378,7 +379,7 @@ func (a *app) showBundle(b *bundle.Bundle) error {
 		if im.Mode != "fastboot" {
 			where += "@" + im.Mode
 		}
-		fmt.Fprintf(a.stdout, "  image      %-18s %10s  %s\n", where, bytesText(im.Size), im.Root)
+		fmt.Fprintf(a.stdout, "  image      %-18s %10s  %s\n", where, bytesize.Text(im.Size), im.Root)
 	}
 	return nil
 }

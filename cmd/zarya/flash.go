@@ -302,3 +302,11 @@ func (a *app) flashBundle(o flashOptions) error {
 	}
 	return a.flash(o, func(ctx context.Context) (*recipe.Direct, error) { return m.PrepareBundle(ctx, b, o.allow) })
 }
+
+// plural is "this tablet" or "these 16 tablets".
+func plural(n int) string {
+	if n == 1 {
+		return "this tablet"
+	}
+	return fmt.Sprintf("these %d tablets", n)
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 )
@@ -23,7 +24,7 @@ func newImage(a *app) *cobra.Command {
 		Example: "  zarya image inspect system.img\n  zarya image inspect --max-download 256MiB system.simg --json",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, files []string) error {
-			limit, err := parseBytes(max)
+			limit, err := bytesize.Parse(max)
 			if err != nil {
 				return problem.New(problem.Usage, "write 256MiB", "--max-download: %w", err)
 			}
@@ -55,7 +56,7 @@ longest ago goes first; nothing is lost with it but time.`,
 			if cache == nil {
 				return problem.New(problem.Station, "name a folder with ZARYA_CACHE", "there is no image cache")
 			}
-			switch limit, err := parseBytes(keep); {
+			switch limit, err := bytesize.Parse(keep); {
 			case err != nil:
 				return problem.New(problem.Usage, "write 10GiB", "--keep: %w", err)
 			case drop, cmd.Flags().Changed("keep"):
@@ -97,10 +98,10 @@ func (a *app) cacheEntries(cache *image.Cache, entries []image.Entry, state stri
 		return a.document("image-cache", items)
 	}
 	for _, it := range items {
-		fmt.Fprintf(a.stdout, "%s  %s  image %s, on the disk %s\n", it.Used.Local().Format(time.DateTime), it.Digest, bytesText(it.Size), bytesText(it.Disk))
+		fmt.Fprintf(a.stdout, "%s  %s  image %s, on the disk %s\n", it.Used.Local().Format(time.DateTime), it.Digest, bytesize.Text(it.Size), bytesize.Text(it.Disk))
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.stderr, "%s: %d images %s, %s of at most %s\n", cache.Dir(), len(items), state, bytesText(disk), bytesText(cache.Limit()))
+		fmt.Fprintf(a.stderr, "%s: %d images %s, %s of at most %s\n", cache.Dir(), len(items), state, bytesize.Text(disk), bytesize.Text(cache.Limit()))
 	}
 	return nil
 }

@@ -22,9 +22,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/ui"
 )
 
 // ledgerPath is the file that --ledger names, or "" for none.
@@ -218,7 +218,7 @@ func newLedgerList(a *app) *cobra.Command {
 				fmt.Fprintln(w, "RECORD\tSTARTED\tTABLET\tSERIAL\tMODEL\tPROFILE\tRESULT\tTIME\tWRITTEN")
 				for _, j := range jobs {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\n", j.Record, local(cmp.Or(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
-						dash(j.Model), dash(j.Profile), word(j), j.Seconds, ui.BytesText(j.Bytes))
+						dash(j.Model), dash(j.Profile), word(j), j.Seconds, bytesize.Text(j.Bytes))
 				}
 				return w.Flush()
 			})
@@ -298,12 +298,12 @@ func showJob(out io.Writer, j *ledger.JobRecord) {
 		row("ended", local(j.Ended))
 	}
 	for _, im := range j.Images {
-		row("image", fmt.Sprintf("%s: %s, %s, %s", im.Partition, im.File, ui.BytesText(im.Size), im.Digest))
+		row("image", fmt.Sprintf("%s: %s, %s, %s", im.Partition, im.File, bytesize.Text(im.Size), im.Digest))
 	}
 	for _, s := range j.Steps {
 		text := fmt.Sprintf("%s: %s, %.2fs", s.Step, s.Result, s.Seconds)
 		if s.Bytes > 0 {
-			text += ", " + ui.BytesText(s.Bytes)
+			text += ", " + bytesize.Text(s.Bytes)
 		}
 		row("step", text)
 	}

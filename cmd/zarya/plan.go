@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
-	"github.com/zarya-station/zarya/internal/ui"
 )
 
 func newPlan(a *app) *cobra.Command {
@@ -107,10 +107,10 @@ func (a *app) printPlan(r *recipe.Recipe, who []recipe.PlanFor) error {
 		for i, s := range it.Steps {
 			words := []string{}
 			if s.Bytes > 0 {
-				words = append(words, ui.BytesText(s.Bytes))
+				words = append(words, bytesize.Text(s.Bytes))
 			}
 			if s.Wire > 0 && s.Wire != s.Bytes {
-				words = append(words, "("+ui.BytesText(s.Wire)+" on the wire)")
+				words = append(words, "("+bytesize.Text(s.Wire)+" on the wire)")
 			}
 			if s.Value != "" {
 				words = append(words, s.Value)
@@ -123,7 +123,7 @@ func (a *app) printPlan(r *recipe.Recipe, who []recipe.PlanFor) error {
 		if err := w.Flush(); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "writes %s, %s on the wire; about %.0f s; nothing was written\n", ui.BytesText(it.Bytes), ui.BytesText(it.Wire), it.Estimate)
+		fmt.Fprintf(a.stdout, "writes %s, %s on the wire; about %.0f s; nothing was written\n", bytesize.Text(it.Bytes), bytesize.Text(it.Wire), it.Estimate)
 	}
 	return nil
 }

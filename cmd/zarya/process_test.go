@@ -422,21 +422,6 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestParseBytes(t *testing.T) {
-	for text, want := range map[string]int64{
-		"": 0, "1": 1, "40MB": 40e6, "64MiB": 64 << 20, "64M": 64 << 20, "64m": 64 << 20, "1.5GiB": 3 << 29, "10kB/s": 10e3, "2G": 2 << 30, " 7 B ": 7,
-	} {
-		if got, err := parseBytes(text); err != nil || got != want {
-			t.Errorf("%q: %d %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"fast", "-1", "0", "1e30", "NaN", "Inf", "1 2", "MB", "0x10"} {
-		if n, err := parseBytes(text); err == nil {
-			t.Errorf("%q is %d", text, n)
-		}
-	}
-}
-
 // TestKilledPreparing kills a process while it unpacks an image into the cache: what it
 // leaves is never taken for an image, and goes.
 func TestKilledPreparing(t *testing.T) {

@@ -27,6 +27,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -201,7 +202,7 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: image KIND FILE SIZE")
 	}
-	size, err := parseBytes(args[2])
+	size, err := bytesize.Parse(args[2])
 	ts.Check(err)
 	b := make([]byte, size)
 	switch args[0] {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -113,7 +114,7 @@ func (a *app) cachePlace() (dir string, limit int64, err error) {
 		dir = filepath.Join(dir, "zarya", "images")
 	}
 	size, source := a.config.lookup("cache-size")
-	if limit, err = parseBytes(size); err != nil {
+	if limit, err = bytesize.Parse(size); err != nil {
 		return "", 0, fmt.Errorf("%s: %w", source, err)
 	}
 	if limit == 0 {

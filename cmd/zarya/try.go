@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/virtual/imageset"
@@ -50,7 +51,7 @@ Needs e2fsprogs and android-sdk-libsparse-utils, as zarya virtual images does.`,
 }
 
 func (a *app) try(o tryOptions) (err error) {
-	size, err := parseBytes(o.size)
+	size, err := bytesize.Parse(o.size)
 	if err != nil {
 		return problem.New(problem.Usage, "write --size 64MiB", "--size: %w", err)
 	}
@@ -68,7 +69,7 @@ func (a *app) try(o tryOptions) (err error) {
 	ctx, cancel := a.untilSignal()
 	defer cancel()
 	if !a.quiet && !a.json {
-		fmt.Fprintf(a.stderr, "making images of %s and starting %d virtual tablets in %s\n", bytesText(size), o.count, dir)
+		fmt.Fprintf(a.stderr, "making images of %s and starting %d virtual tablets in %s\n", bytesize.Text(size), o.count, dir)
 	}
 	set, err := imageset.Build(ctx, filepath.Join(dir, "images"), imageset.Options{Size: size})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/internal/virtual/imageset"
@@ -95,7 +96,7 @@ android-sdk-libsparse-utils.`,
 		Example: "  zarya virtual images ./images",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			bytes, err := parseBytes(size)
+			bytes, err := bytesize.Parse(size)
 			if err != nil {
 				return problem.New(problem.Usage, "write --size 64MiB", "--size: %w", err)
 			}
@@ -255,7 +256,7 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 	}
 	var sizes [4]int64
 	for i, s := range []struct{ flag, text string }{{"--max-download", o.maxDownload}, {"--rate", o.rate}, {"--bus-rate", o.busRate}, {"--write-rate", o.writeRate}} {
-		if sizes[i], err = parseBytes(s.text); err != nil {
+		if sizes[i], err = bytesize.Parse(s.text); err != nil {
 			return nil, nil, problem.New(problem.Usage, "write 40MB, 64MiB or a number of bytes", "%s: %w", s.flag, err)
 		}
 	}

@@ -1,6 +1,5 @@
-// This file reads and writes sizes as people do.
-
-package main
+// Package bytesize reads and writes numbers of bytes as people do.
+package bytesize
 
 import (
 	"fmt"
@@ -18,9 +17,9 @@ var units = []struct {
 	{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"B", 1}, {"", 1},
 }
 
-// parseBytes reads 40MB (10^6), 64MiB or 64M (2^20), or a number of bytes; a
-// trailing /s is allowed. Empty is 0.
-func parseBytes(s string) (int64, error) {
+// Parse reads 40MB (10^6), 64MiB or 64M (2^20), or a number of bytes; a trailing /s is
+// allowed. Empty is 0.
+func Parse(s string) (int64, error) {
 	text := strings.ToUpper(strings.TrimSuffix(strings.TrimSpace(s), "/s"))
 	if text == "" {
 		return 0, nil
@@ -39,21 +38,15 @@ func parseBytes(s string) (int64, error) {
 	return 0, fmt.Errorf("%q is not a size", s)
 }
 
-// bytesText is a size for people.
-func bytesText(n int64) string {
-	if n < 1_000_000 {
+// Text writes a size in decimal units, as storage is sold and wires are rated.
+func Text(n int64) string {
+	switch {
+	case n < 1e3:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
 		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
-	}
-	if n < 1_000_000_000 {
+	case n < 1e9:
 		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
 	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
-}
-
-// plural is "this tablet" or "these 16 tablets".
-func plural(n int) string {
-	if n == 1 {
-		return "this tablet"
-	}
-	return fmt.Sprintf("these %d tablets", n)
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }

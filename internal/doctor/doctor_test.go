@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"os"
@@ -13,7 +13,7 @@ import (
 // fakeMachine is a folder like / with what doctor reads.
 func fakeMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{root: t.TempDir(), bus: &usb.Bus{}, names: usb.Names{}, tablets: 1, ledger: filepath.Join(t.TempDir(), "not/yet/ledger.db")}
+	m := &machine{root: t.TempDir(), bus: &usb.Bus{}, names: usb.Names{}, Question: Question{Tablets: 1, Ledger: filepath.Join(t.TempDir(), "not/yet/ledger.db")}}
 	for file, text := range map[string]string{usbfsFile: "16\n", pingFile: "1\t0\n", "/etc/udev/rules.d/99-other.rules": "", "/proc/7/comm": "ModemManager\n"} {
 		if err := os.MkdirAll(filepath.Dir(m.at(file)), 0o755); err != nil {
 			t.Fatal(err)
@@ -29,11 +29,11 @@ func fakeMachine(t *testing.T) *machine {
 }
 
 // says joins all findings of one subject.
-func says(list []finding, about string) string {
+func says(list []Finding, about string) string {
 	var all []string
 	for _, f := range list {
 		if f.About == about {
-			all = append(all, f.Level+" "+f.Says+" → "+f.Remedy)
+			all = append(all, string(f.Level)+" "+f.Says+" → "+f.Remedy)
 		}
 	}
 	return strings.Join(all, "\n")
@@ -52,11 +52,11 @@ func TestDoctor(t *testing.T) {
 	}
 	slow := usb.Port{Controller: first, Bus: 1, Chain: "4"}
 	m.bus.Devices = append(m.bus.Devices, usb.Device{Port: slow, Mode: usb.Normal, Speed: 12, Endpoints: 3})
-	m.tablets, m.size = 30, 4_100_000_000
+	m.Tablets, m.Size = 30, 4_100_000_000
 	list := m.examine(t.Context())
 	for about, want := range map[string]string{
-		"1-1":          "ok A1, A2, A3, A4, A5, A6, A7, A8 share one uplink (39 MB/s), 4.1 GB each: at most 34 tablets an hour → move 4 of them to another controller",
-		"1-4":          "this tablet runs at 12 Mbit/s, and the socket could do 480 → take another cable",
+		"1-1":          "ok A1, A2, A3, A4, A5, A6, A7, A8 share one uplink (39 MB/s), 4.10 GB each: at most 34 tablets an hour → move 4 of them to another controller",
+		"1-4":          "this tablet runs at 12 Mbit/s, and the port could do 480 → take another cable",
 		first:          "10 devices use 101 endpoints; many controllers stop at 96",
 		"A8":           "the kernel may put this tablet to sleep",
 		"usbfs memory": "warning 16 MB for all; 30 tablets at full speed use 40 MB",
@@ -64,7 +64,7 @@ func TestDoctor(t *testing.T) {
 		"ping":         "warning this user may not ping",
 		"locks":        "warning only one user can flash here",
 		"ModemManager": "it tries whatever is plugged in",
-		"disk":         "is free for the ledger in " + filepath.Dir(filepath.Dir(filepath.Dir(m.ledger))),
+		"disk":         "is free for the ledger in " + filepath.Dir(filepath.Dir(filepath.Dir(m.Ledger))),
 	} {
 		if got := says(list, about); !strings.Contains(got, want) {
 			t.Errorf("%s: %q does not say %q", about, got, want)
@@ -72,7 +72,7 @@ func TestDoctor(t *testing.T) {
 	}
 	// What can be mended is mended, and not found again.
 	for _, f := range list {
-		if f.fix == nil {
+		if f.Fix == "" {
 			continue
 		}
 		if f.About == "A8" { // there is no such folder here
@@ -80,7 +80,7 @@ func TestDoctor(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := f.fix(); err != nil {
+		if err := f.Mend(); err != nil {
 			t.Errorf("%s: %v", f.Fix, err)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/bytesize"
 )
 
 const (
@@ -299,7 +300,7 @@ func (r *row) text(now time.Time) (string, colour) {
 		d := *r.ended
 		word := d.Result.Word(d.Scope)
 		if d.Result == flash.Pass || d.Result == flash.Compliant {
-			text := fmt.Sprintf("%s %s in %s", word, BytesText(d.Bytes), secondsText(d.Seconds))
+			text := fmt.Sprintf("%s %s in %s", word, bytesize.Text(d.Bytes), secondsText(d.Seconds))
 			if rate := rateText(d.Bytes, d.Seconds); rate != "" && d.Scope == flash.ScopeFlash {
 				text += ", " + rate
 			}

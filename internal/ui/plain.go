@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/bytesize"
 )
 
 type plainSink struct {
@@ -38,7 +39,7 @@ func (p *plainSink) Event(e flash.Event) {
 	switch b := e.Body.(type) {
 	case flash.StepStarted:
 		if b.Bytes > 0 {
-			p.line(e, plain, "%s: %s …", b.Step, BytesText(b.Bytes))
+			p.line(e, plain, "%s: %s …", b.Step, bytesize.Text(b.Bytes))
 		} else {
 			p.line(e, plain, "%s …", b.Step)
 		}

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
@@ -98,19 +99,6 @@ func fit(s string, n int) string {
 	return string([]rune(s)[:n-1]) + "…"
 }
 
-// BytesText is a size in decimal units, as storage is sold and wires are rated.
-func BytesText(n int64) string {
-	switch {
-	case n < 1e3:
-		return fmt.Sprintf("%d B", n)
-	case n < 1e6:
-		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
-	case n < 1e9:
-		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-}
-
 // secondsText is a duration as a person says it.
 func secondsText(s float64) string {
 	d := time.Duration(s * float64(time.Second))
@@ -132,7 +120,7 @@ func rateText(n int64, seconds float64) string {
 	if n <= 0 || seconds < 0.05 {
 		return ""
 	}
-	return BytesText(int64(float64(n)/seconds)) + "/s"
+	return bytesize.Text(int64(float64(n)/seconds)) + "/s"
 }
 
 // count is "1 tablet", "2 tablets".

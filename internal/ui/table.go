@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/bytesize"
 )
 
 type tableSink struct {
@@ -91,7 +92,7 @@ func (t *tableSink) table(b *strings.Builder) {
 		}
 		written := ""
 		if done.Bytes > 0 {
-			written = BytesText(done.Bytes)
+			written = bytesize.Text(done.Bytes)
 		}
 		rate := ""
 		if done.Scope == flash.ScopeFlash { // elsewhere most of the time is not spent writing

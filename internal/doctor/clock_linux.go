@@ -1,6 +1,6 @@
 // This file is the clock of this machine.
 
-package main
+package doctor
 
 import "golang.org/x/sys/unix"
 

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package doctor
 
 // clockSynced does not know: only Linux is asked.
 func clockSynced() (synced, known bool) { return false, false }

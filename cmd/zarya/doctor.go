@@ -1,0 +1,121 @@
+// This file is zarya doctor: it prints what package doctor finds out about this machine,
+// and mends what it is told to.
+
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/doctor"
+	"github.com/zarya-station/zarya/internal/problem"
+)
+
+type doctorOptions struct {
+	tablets int
+	size    string
+	profile string
+	fix     bool
+}
+
+func newDoctor(a *app) *cobra.Command {
+	var o doctorOptions
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say whether this machine can flash tablets, and what would help",
+		Long: `Look at permissions, the kernel's settings for USB, what shares which wire, slow
+ports, over-current, other programs, disk and clock. Each finding has its remedy.
+
+--fix does what is safe, after asking for each: it installs the udev rule and changes
+settings of the kernel until the next start. Most of it needs root.
+
+The exit code is 6 if something keeps this machine from flashing.`,
+		Example: "  zarya doctor\n  zarya doctor --tablets 16 --size 4.1GB\n  sudo zarya doctor --fix",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return a.doctor(o) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.tablets, "tablets", 0, "how many are to be flashed at once (default: those that are plugged in)")
+	f.StringVar(&o.size, "size", "", "bytes that each one takes over the wire, such as 4.1GB")
+	f.StringVar(&o.profile, "profile", "", "take the size of this `PROFILE`'s images")
+	f.BoolVar(&o.fix, "fix", false, "mend what can be mended safely, after asking")
+	return cmd
+}
+
+func (a *app) doctor(o doctorOptions) error {
+	size, err := bytesize.Parse(o.size)
+	if err != nil {
+		return problem.New(problem.Usage, "write --size 4.1GB", "--size: %w", err)
+	}
+	if o.tablets < 0 || o.tablets > 1000 {
+		return problem.New(problem.Usage, "", "--tablets %d: from 1 to 1000", o.tablets)
+	}
+	if o.profile != "" {
+		if size, err = a.profileSize(o.profile); err != nil {
+			return err
+		}
+	}
+	if o.fix && !a.yes && (a.noInput || terminal(a.stdin) == nil) {
+		return problem.New(problem.Usage, "add --yes to do all of it", "--fix asks before each change, and nobody can be asked")
+	}
+	path, err := a.ledgerPath()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	findings, err := doctor.Examine(ctx, a.bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		if err := a.document("doctor", findings); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range findings {
+			fmt.Fprintf(a.stdout, "%-8s %-12s %s\n", f.Level, f.About, f.Says)
+			if f.Remedy != "" {
+				fmt.Fprintf(a.stdout, "  → %s\n", f.Remedy)
+			}
+		}
+	}
+	bad := 0
+	for _, f := range findings {
+		if o.fix && f.Fix != "" && a.agreed(f.Fix) {
+			if err := f.Mend(); err != nil {
+				fmt.Fprintf(a.stderr, "zarya: %s: %v\n", f.Fix, err)
+			} else {
+				fmt.Fprintf(a.stderr, "done: %s\n", f.Fix)
+				continue
+			}
+		}
+		if f.Level == doctor.Error {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return exitStatus(exitStation)
+	}
+	return nil
+}
+
+// profileSize is how many bytes a profile's images have.
+func (a *app) profileSize(name string) (int64, error) {
+	p, err := a.maker().LoadProfile(name)
+	if err != nil {
+		return 0, err
+	}
+	var size int64
+	for _, im := range p.Images {
+		info, err := os.Stat(im.File)
+		if err != nil {
+			return 0, problem.New(problem.Invalid, "name images that are there", "--profile: %w", err)
+		}
+		size += info.Size()
+	}
+	return size, nil
+}
