@@ -70,6 +70,11 @@ func (a *app) askDevices(typed []string) error {
 	if err != nil {
 		return err
 	}
+	for i, t := range targets {
+		if answers[i].Error != "" && a.isBooted(t) {
+			answers[i] = answer[device]{Target: t.String(), Value: &device{Mode: usb.Booted}, result: flash.JobDone{Result: flash.Pass}}
+		}
+	}
 	if a.json {
 		return printAnswers(a, "devices", answers, nil)
 	}

@@ -150,10 +150,15 @@ func newReboot(a *app) *cobra.Command {
 			more, err := eachLocked(a, targets, func(ctx context.Context, s session) (string, error) {
 				return "rebooting to " + mode, s.Reboot(ctx, mode)
 			})
-			answers = append(answers, more...)
 			if err != nil {
 				return err
 			}
+			for i, t := range targets {
+				if more[i].Error != "" && a.isBooted(t) {
+					more[i].fail("", &flash.Failure{Class: flash.ClassDevice, Message: t.String() + " is booted, and fastboot restarts only a bootloader", Hint: "zarya ssh " + t.String() + " -- reboot"})
+				}
+			}
+			answers = append(answers, more...)
 			return printAnswers(a, "reboot", answers, func(s string) []string { return []string{s} })
 		},
 	}

@@ -85,6 +85,9 @@ nothing for the others.`,
 
 // flashImages is flash --image.
 func (a *app) flashImages(o flashOptions) error {
+	if err := a.checkAll(o.jobOptions); err != nil {
+		return err
+	}
 	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, func(t string) bool { return strings.Contains(t, "*") }) {
 		return problem.New(problem.Usage, "name targets with -s: only a profile or a bundle may choose", "name every target of --image in full")
 	}
@@ -92,14 +95,14 @@ func (a *app) flashImages(o flashOptions) error {
 	if err := m.RefuseUnsigned(o.trust); err != nil {
 		return err
 	}
-	return a.flash(o, func(ctx context.Context) (*recipe.Direct, error) {
+	return a.flash(o, nil, func(ctx context.Context) (*recipe.Direct, error) {
 		return m.PrepareImages(ctx, recipe.DirectRequest{Images: o.images, Erase: o.erase, Sparse: o.sparse, Slot: o.slot, Product: o.product, Allow: o.allow})
 	})
 }
 
-// flash writes to the targets what prepare makes ready.
-func (a *app) flash(o flashOptions, prepare func(context.Context) (*recipe.Direct, error)) error {
-	targets, err := a.targets(o.targets)
+// flash writes to the targets what prepare makes ready. models are those of --all.
+func (a *app) flash(o flashOptions, models []string, prepare func(context.Context) (*recipe.Direct, error)) error {
+	targets, err := a.chosen(o.jobOptions, models)
 	if err != nil {
 		return err
 	}
@@ -294,13 +297,16 @@ func (a *app) flashBundle(o flashOptions) error {
 		}
 		return a.runProfile(o.jobOptions, flash.ScopeFlash)
 	}
+	if err := a.checkAll(o.jobOptions); err != nil {
+		return err
+	}
 	m := a.maker()
 	ctx, cancel := a.untilSignal()
 	defer cancel()
 	if b, _, err = m.OpenBundle(ctx, o.bundle, o.trust); err != nil {
 		return err
 	}
-	return a.flash(o, func(ctx context.Context) (*recipe.Direct, error) { return m.PrepareBundle(ctx, b, o.allow) })
+	return a.flash(o, slices.Concat(b.Manifest.Models, b.Manifest.Products), func(ctx context.Context) (*recipe.Direct, error) { return m.PrepareBundle(ctx, b, o.allow) })
 }
 
 // plural is "this tablet" or "these 16 tablets".

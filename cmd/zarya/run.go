@@ -22,6 +22,8 @@ type jobOptions struct {
 	dryRun      bool
 	trust       string
 	check       bool
+	all         bool // every tablet that the profile matches
+	expect      int  // how many of them; 0 is any number
 }
 
 func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
@@ -33,6 +35,8 @@ func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
 	f.StringArrayVar(&o.allow, "allow-partition", nil, "allow writing the protected `PARTITION` (bootloader, identity)")
 	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done; write nothing")
+	f.BoolVar(&o.all, "all", false, "every tablet on USB that the profile or bundle matches")
+	f.IntVar(&o.expect, "expect", 0, "with --all: fail unless at least `N` tablets match; with --wait-for-device, wait for them")
 	trustFlag(cmd, &o.trust)
 	f.StringVar(&a.junit, "junit", "", "write a JUnit report to `FILE`")
 }
@@ -84,15 +88,18 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	if a.ledger == "none" && scope != flash.ScopeFlash && !o.dryRun {
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "%s needs a ledger", scope)
 	}
+	if err := a.checkAll(o); err != nil {
+		return err
+	}
 	p, err := a.prepare(o, scope)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	if o.dryRun && len(o.targets) == 0 {
+	if o.dryRun && len(o.targets) == 0 && !o.all {
 		return a.printPlan(p, []recipe.PlanFor{{}})
 	}
-	targets, err := a.targets(o.targets)
+	targets, err := a.chosen(o, p.Models())
 	if err != nil {
 		return err
 	}

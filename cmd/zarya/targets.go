@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -73,7 +74,9 @@ func (a *app) targets(typed []string) ([]target.Target, error) {
 	if os.Getenv("ANDROID_SERIAL") != "" {
 		a.warn("ANDROID_SERIAL is not read; use -s or ZARYA_TARGET")
 	}
-	return a.bench().Resolve(typedTargets(typed))
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	return a.bench().ResolveWithin(ctx, typedTargets(typed), a.wait)
 }
 
 // lockOwner is how others see who has a tablet.
@@ -223,4 +226,27 @@ func conclude[T any](a *app, answers []answer[T]) error {
 		return exitStatus(code)
 	}
 	return nil
+}
+
+// greetFor is how long a booted tablet's server may take to greet.
+const greetFor = 2 * time.Second
+
+// isBooted reports whether a target's own port greets as an SSH server does.
+func (a *app) isBooted(t target.Target) bool {
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, greetFor)
+	defer stop()
+	conn, err := t.Dial(ctx, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }() // it was only listened to
+	deadline, _ := ctx.Deadline()
+	head := make([]byte, len("SSH-"))
+	if err := conn.SetReadDeadline(deadline); err != nil {
+		return false
+	}
+	_, err = io.ReadFull(conn, head)
+	return err == nil && string(head) == "SSH-"
 }

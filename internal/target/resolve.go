@@ -3,7 +3,12 @@
 package target
 
 import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
@@ -12,7 +17,7 @@ import (
 // Resolve finds the targets of names: tcp:, udp: or ssh:HOST[:PORT]; usb:PORT or
 // port:PORT with a port's short form, path or glob, port: also with the station's name;
 // serial:SERIAL or SERIAL alone. Without names it is the one tablet on USB. No tablet is
-// named twice.
+// named twice. One that is named and not there is a target that fails, unless all are.
 func (b *Bench) Resolve(names []string) ([]Target, error) {
 	if len(names) == 0 {
 		return b.only()
@@ -22,9 +27,14 @@ func (b *Bench) Resolve(names []string) ([]Target, error) {
 		return nil, err
 	}
 	var list []Target
+	var absent error
+	missing := 0
 	seen := map[string]string{}
 	for _, name := range names {
 		found, err := b.find(portNames, name)
+		if kind, _ := problem.KindOf(err); err != nil && kind == problem.NoDevice {
+			absent, missing, found, err = cmp.Or(absent, err), missing+1, []Target{Missing{name, err}}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +47,55 @@ func (b *Bench) Resolve(names []string) ([]Target, error) {
 			list = append(list, t)
 		}
 	}
+	if missing == len(names) {
+		return nil, absent
+	}
 	return list, nil
+}
+
+// ResolveWithin is Resolve that waits up to patience for tablets on USB that are not there
+// yet; without names, for one to be there.
+func (b *Bench) ResolveWithin(ctx context.Context, names []string, patience time.Duration) (list []Target, err error) {
+	_, werr := b.WaitUntil(ctx, patience, func() (bool, error) {
+		list, err = b.Resolve(names)
+		kind, _ := problem.KindOf(err)
+		absent := err != nil && kind == problem.NoDevice || slices.ContainsFunc(list, func(t Target) bool { _, is := t.(Missing); return is })
+		return !absent, nil
+	})
+	if werr != nil {
+		return nil, werr
+	}
+	if kind, _ := problem.KindOf(err); kind == problem.NoDevice && patience > 0 {
+		err = fmt.Errorf("%w (waited %s)", err, patience)
+	}
+	return list, err
+}
+
+// WaitUntil calls done at once and again after each change of what is plugged in, until it
+// returns true or an error. It returns false when patience has passed.
+func (b *Bench) WaitUntil(ctx context.Context, patience time.Duration, done func() (bool, error)) (bool, error) {
+	if patience == 0 {
+		return done()
+	}
+	wake, stop := b.view.subscribe()
+	defer stop()
+	tick := time.NewTicker(usb.RescanEvery) // events can be lost
+	defer tick.Stop()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return ok, err
+		}
+		select {
+		case <-wake:
+		case <-tick.C:
+		case <-deadline.C:
+			return false, nil
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
 }
 
 // only returns the one tablet that is plugged in.
@@ -65,6 +123,11 @@ func (b *Bench) find(names usb.Names, name string) ([]Target, error) {
 		n, err := ParseNetwork(name)
 		return []Target{n}, err
 	}
+	if kind, rest, found := strings.Cut(name, ":"); name == "" || found && rest == "" {
+		return nil, problem.New(problem.Usage, "write SERIAL, usb:1-1.3, port:A3, tcp:HOST or ssh:HOST", "target %q names nothing", name)
+	} else if found && kind != "usb" && kind != "port" && kind != "serial" {
+		return nil, problem.New(problem.Usage, "write serial:"+name+" if that is a serial; otherwise tcp:, udp:, ssh:, usb:, port:", "target %q: there is no kind of target %q", name, kind)
+	}
 	bus, err := b.Bus()
 	if err != nil {
 		return nil, err
@@ -84,8 +147,6 @@ func (b *Bench) find(names usb.Names, name string) ([]Target, error) {
 		ports, err = findPorts(bus, rest)
 	case "serial":
 		ports, err = findSerial(bus, rest)
-	default:
-		ports, err = findSerial(bus, name)
 	}
 	list := make([]Target, len(ports))
 	for i, p := range ports {
