@@ -49,6 +49,7 @@ const mb, mib = 1_000_000, 1 << 20
 
 var scenarios = []scenario{
 	{name: "40 MB/s each, mixed raw", image: "mixed.img", drain: spec{Rate: 40 * mb}, goal: "0.62 0.13 0.25 0.15"},
+	{name: "shared 40 MB/s bus, mixed sparse", image: "mixed.simg", drain: spec{BusRate: 40 * mb}, goal: "mean 0.60, last 1.02, CPU 0.45"},
 	{name: "shared 40 MB/s bus, mixed sparse, --concurrency 2", image: "mixed.simg", args: []string{"--concurrency", "2"}, drain: spec{BusRate: 40 * mb}, goal: "mean 0.60, last 1.02, CPU 0.45"},
 	{name: "unlimited, mixed raw", image: "mixed.img", goal: "0.45 0.40 0.30 0.15"},
 	{name: "40 MB/s each, mixed sparse", image: "mixed.simg", drain: spec{Rate: 40 * mb}, goal: "1.00 0.45 0.20 -"},

@@ -32,6 +32,13 @@ type Target interface {
 	Dial(ctx context.Context, port int) (net.Conn, error)
 }
 
+// Uplinked is a Target of which it is known which wire it shares with others, such as the
+// port of the root hub that a tablet's hub is plugged into.
+type Uplinked interface {
+	// Uplink names the wire; equal names are one wire.
+	Uplink() string
+}
+
 // Job is one attempt to bring one target through its steps.
 type Job struct {
 	ID      string
@@ -44,7 +51,6 @@ type Job struct {
 	Steps   []Step
 	System  System        // how the booted tablet is reached; nil: it is not
 	Boot    time.Duration // how long the tablet may take to boot
-	Wire    *Wire         // what downloads share with those of other jobs; nil: nothing
 	Pool    string        // of identities; "": none is needed
 	Words   string        // what the operator must do before the booted tablet lets anybody in; ""
 	Hooks   Hooks         // nil: none

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
 )
 
@@ -18,8 +19,9 @@ type Runner struct {
 	Recorder Recorder        // nil: nothing is recorded
 	Drain    <-chan struct{} // closed: finish the command under way, then stop
 
-	Concurrency int           // tablets at once; 0: all
-	Wait        time.Duration // how long a target may take to appear; 0: one attempt
+	Concurrency int                  // tablets at once; 0: all
+	Admission   *admission.Admission // of the process; nil: one of this Runner's own, with Concurrency
+	Wait        time.Duration        // how long a target may take to appear; 0: one attempt
 	Limits      fastboot.Limits
 	Trace       *fastboot.Tracer // nil: none
 	Identities  Identities       // nil: none
@@ -85,22 +87,23 @@ func (r *Runner) stopErr() error {
 // every job has ended; a context that ends makes that soon.
 func (r *Runner) Run(ctx context.Context, jobs []Job) []JobDone {
 	r.halt, r.haltOnce = make(chan struct{}), sync.Once{}
-	slots := make(chan struct{}, max(1, len(jobs)))
-	if r.Concurrency > 0 {
-		slots = make(chan struct{}, r.Concurrency)
+	if r.Admission == nil {
+		r.Admission = admission.New(admission.Options{Concurrency: r.Concurrency})
 	}
 	results := make([]JobDone, len(jobs))
 	var wg sync.WaitGroup
 	for i, job := range jobs {
-		// Admission is in the order of the jobs: the slot is taken before the
+		// Admission is in the order of the jobs: the place is taken before the
 		// worker exists.
 		s := &Session{runner: r, order: i, job: job, tablet: tablet{where: job.Target.Where()}, account: account{attempt: 1}}
-		if !r.admit(ctx, s, slots) {
+		place := r.Admission.Queue()
+		if !r.admit(ctx, s, place) {
+			place.Leave()
 			results[i] = s.skip()
 			continue
 		}
 		wg.Go(func() {
-			defer func() { <-slots }()
+			defer place.Leave()
 			results[i] = s.run(ctx)
 		})
 	}
@@ -108,26 +111,13 @@ func (r *Runner) Run(ctx context.Context, jobs []Job) []JobDone {
 	return results
 }
 
-func (r *Runner) admit(ctx context.Context, s *Session, slots chan struct{}) bool {
+// admit waits for a place at work.
+func (r *Runner) admit(ctx context.Context, s *Session, place *admission.Place) bool {
 	if ctx.Err() != nil || r.admissionErr() != nil {
 		return false
 	}
-	select {
-	case slots <- struct{}{}:
-		return true
-	default:
-		s.emit(Waiting{For: "admission"})
-	}
-	select {
-	case slots <- struct{}{}:
-		if r.imageChanged.Load() { // by the job that made room
-			<-slots
-			return false
-		}
-		return true
-	case <-ctx.Done():
-	case <-r.Drain:
-	case <-r.halt:
-	}
-	return false
+	wait, cancel := s.untilStop(ctx)
+	defer cancel()
+	err := place.Wait(wait, func() { s.emit(Waiting{For: "admission"}) })
+	return err == nil && !r.imageChanged.Load() // by the job that made room
 }

@@ -6,6 +6,7 @@ package flash
 import (
 	"time"
 
+	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -28,11 +29,12 @@ type Session struct {
 // link is the way to the tablet. It is written where the engine connects: connect.go,
 // system.go, android.go; steps only use it.
 type link struct {
-	mode      usb.Mode         // "" while the tablet is on its way
-	client    *fastboot.Client // in fastboot; nil otherwise
-	booted    Booted           // when booted; nil otherwise
-	hostKey   string           // of this boot, once seen: its fingerprints, one a line
-	oldBootID string           // the run of the system that must end, as Booted.Boot names it
+	mode      usb.Mode          // "" while the tablet is on its way
+	client    *fastboot.Client  // in fastboot; nil otherwise
+	wire      *admission.Member // of the process's admission; nil until the first download
+	booted    Booted            // when booted; nil otherwise
+	hostKey   string            // of this boot, once seen: its fingerprints, one a line
+	oldBootID string            // the run of the system that must end, as Booted.Boot names it
 }
 
 // tablet is what is known of the tablet. Who it is, is written where the engine connects;

@@ -64,6 +64,14 @@ type simTarget struct {
 	name string
 }
 
+// uplinkedTarget is a tablet of which it is known which wire it is behind, unless that is "".
+type uplinkedTarget struct {
+	simTarget
+	uplink string
+}
+
+func (t uplinkedTarget) Uplink() string { return t.uplink }
+
 func (t simTarget) Where() flash.Where { return flash.Where{Address: "mem:" + t.name} }
 
 func (t simTarget) Fastboot(ctx context.Context) (fastboot.Transport, error) {
@@ -232,12 +240,12 @@ func simulate(t *testing.T, w *world) {
 		flash.WriteImage{Partition: "system", Image: w.images["system"]}.Step(),
 		flash.Reboot{Mode: "bootloader"}.Step(),
 	}
-	var wire *flash.Wire
+	var uplink string
 	if rnd.IntN(2) == 0 {
-		wire = flash.NewWire(1 + rnd.IntN(3))
+		uplink = "1-1"
 	}
 	for i, st := range w.tablets {
-		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Steps: steps, Wire: wire})
+		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Target: uplinkedTarget{simTarget{w, st.name}, uplink}, Scope: flash.ScopeFlash, Steps: steps})
 	}
 	events := flash.NewEvents("sim", func(e flash.Event) {
 		if w.sink != nil && !w.sink(e) {

@@ -203,7 +203,7 @@ func (f *WriteImage) send(ctx context.Context, s *Session, partition string, pie
 			s.Progress(now)
 		}
 	}
-	if err := s.download(ctx, func() error { return s.link.client.Download(ctx, piece, progress) }); err != nil {
+	if err := s.download(ctx, piece, p.WireTotal-p.WireDone, progress); err != nil {
 		return err
 	}
 	return s.link.client.Flash(ctx, partition, piece.Expanded())

@@ -1,109 +1,53 @@
-// This file shares a wire: tablets behind one uplink are served in the order of their
-// jobs, a few at a time, so that the first are ready early and the last no later.
+// This file sends a piece of an image when admission says that its wire is free.
 
 package flash
 
 import (
 	"context"
-	"slices"
-	"sync"
+
+	"github.com/zarya-station/zarya/flash/admission"
+	"github.com/zarya-station/zarya/flash/image"
 )
 
-// Wire is what several jobs' downloads go through. While a tablet writes what it was
-// sent, its place on the wire is another's. The zero Wire lets nothing through; a nil
-// one is no limit.
-type Wire struct {
-	width int
-
-	mu      sync.Mutex
-	busy    int
-	waiting []*turn // in the order in which they are let through
-}
-
-// NewWire makes a wire that width downloads saturate.
-func NewWire(width int) *Wire { return &Wire{width: width} }
-
-// turn is one download that waits.
-type turn struct {
-	order int
-	comes chan struct{}
-}
-
-// acquire waits for a place. waits is called first if there is none; a lower order comes
-// first. Without an error, release must follow.
-func (w *Wire) acquire(ctx context.Context, order int, waits func(), stop func() error) error {
-	w.mu.Lock()
-	if w.busy < w.width {
-		w.busy++
-		w.mu.Unlock()
-		return nil
-	}
-	t := &turn{order, make(chan struct{})}
-	at, _ := slices.BinarySearchFunc(w.waiting, order+1, func(t *turn, order int) int { return t.order - order })
-	w.waiting = slices.Insert(w.waiting, at, t)
-	w.mu.Unlock()
-	waits()
-	select {
-	case <-t.comes:
-		return nil
-	case <-ctx.Done():
-	}
-	w.mu.Lock()
-	i := slices.Index(w.waiting, t)
-	if i >= 0 {
-		w.waiting = slices.Delete(w.waiting, i, i+1)
-	}
-	w.mu.Unlock()
-	if i < 0 { // it came at the same moment
-		w.release()
-	}
-	if err := stop(); err != nil {
-		return err
-	}
-	return context.Cause(ctx)
-}
-
-// release lets the next one through.
-func (w *Wire) release() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
-		w.busy--
-		return
-	}
-	next := w.waiting[0]
-	w.waiting = w.waiting[1:]
-	close(next.comes)
-}
-
-// download sends a piece when the wire is free.
-func (s *Session) download(ctx context.Context, send func() error) error {
-	w := s.job.Wire
-	if w == nil {
-		return send()
-	}
-	waiting, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() { // an operator's stop ends the wait
-		select {
-		case <-s.runner.Drain:
-		case <-s.runner.halt:
-		case <-ended:
-			return
-		}
-		cancel()
-	}()
-	err := w.acquire(waiting, s.order, func() {
+// download sends a piece when it is its turn. left is what the image still has on the wire,
+// the piece included.
+func (s *Session) download(ctx context.Context, piece image.Piece, left int64, progress func(n int)) error {
+	client := s.link.client
+	m := s.joinWire()
+	wait, cancel := s.untilStop(ctx)
+	err := m.Begin(wait, admission.Download{Left: left, Delivered: client.Delivered}, func() {
 		if !s.account.waited {
 			s.account.waited = true
 			s.emit(Waiting{For: "admission", Hint: "tablets before it use the same wire"})
 		}
-	}, s.Stopping)
+	})
+	cancel()
 	if err != nil {
 		return err
 	}
-	defer w.release()
-	return send()
+	defer m.End()
+	sent := func(n int) {
+		m.Sent(n)
+		progress(n)
+	}
+	return client.DownloadPaced(ctx, piece, sent, func() int64 { return m.Pace(ctx) })
+}
+
+// joinWire makes the job a member of admission, once.
+func (s *Session) joinWire() *admission.Member {
+	if s.link.wire == nil {
+		uplink := ""
+		if u, ok := s.job.Target.(Uplinked); ok {
+			uplink = u.Uplink()
+		}
+		s.link.wire = s.runner.Admission.Join(int64(s.order), s.job.Target.Where().Label(), uplink)
+	}
+	return s.link.wire
+}
+
+// leaveWire ends that.
+func (s *Session) leaveWire() {
+	if s.link.wire != nil {
+		s.link.wire.Leave()
+	}
 }

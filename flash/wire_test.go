@@ -36,12 +36,13 @@ func noiseImage(t *testing.T, size int) (im *image.Image, path string, b []byte)
 	return im, path, b
 }
 
-// TestWire flashes sixteen tablets behind one wire, with and without taking turns: the
-// mean tablet is ready in two thirds of the time, the last one no later but for its last writes.
+// TestWire flashes sixteen tablets behind one known uplink, with and without taking turns:
+// the mean tablet is ready in two thirds of the time, the last one no later but for its last
+// writes. What is learned where no uplink is known is tested in package admission.
 func TestWire(t *testing.T) {
 	im, _, _ := noiseImage(t, 600<<10)
 
-	times := func(wire *flash.Wire) (mean, last, first time.Duration, waited int) {
+	times := func(uplink string) (mean, last, first time.Duration, waited int) {
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{}
 			ctx, stop := context.WithCancel(context.Background())
@@ -56,7 +57,7 @@ func TestWire(t *testing.T) {
 				st := &simTablet{name: strconv.Itoa(i)}
 				w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 128 << 10, Bus: bus,
 					WriteRate: 2_000_000, Partitions: map[string]int64{"system": 1 << 20}})
-				jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Wire: wire,
+				jobs = append(jobs, flash.Job{ID: st.name, Target: uplinkedTarget{simTarget{w, st.name}, uplink}, Scope: flash.ScopeFlash,
 					Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}})
 			}
 			synctest.Wait()
@@ -82,8 +83,8 @@ func TestWire(t *testing.T) {
 		})
 		return mean / simTablets, last, first, waited
 	}
-	mean, last, first, _ := times(nil)
-	ourMean, ourLast, ourFirst, waited := times(flash.NewWire(2))
+	mean, last, first, _ := times("")
+	ourMean, ourLast, ourFirst, waited := times("1-1")
 	t.Logf("all at once: first %v, mean %v, last %v; in turns: first %v, mean %v, last %v", first, mean, last, ourFirst, ourMean, ourLast)
 	// The last two have the wire to themselves, and it rests while they write.
 	if float64(ourMean) > 0.67*float64(mean) || float64(ourLast) > 1.05*float64(last) || ourFirst > first/4 {

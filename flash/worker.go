@@ -24,6 +24,7 @@ func (s *Session) run(ctx context.Context) JobDone {
 	if s.account.proof != nil { // whoever waits for this tablet's proof gets an answer, whatever happened
 		s.account.proof.settle(false)
 	}
+	s.leaveWire()
 	done := s.finish(start, err)
 	s.notifyEnd(ctx, &done)
 	if err := s.recoverPanic(func() error { s.disconnect(); return nil }); err != nil {

@@ -184,9 +184,6 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recip
 	// Whoever reads the output may go; the tablets are finished and recorded still.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
-	if r.Concurrency == 0 { // else the operator has said how many
-		target.ShareWires(jobs)
-	}
 	release, err := a.lockTargets(jobs)
 	if err != nil {
 		return err

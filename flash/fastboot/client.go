@@ -148,6 +148,13 @@ func (c *Client) do(ctx context.Context, cmd string, l limit, line func(string))
 // Download puts a payload into the device's memory; progress, if not nil, is
 // told the bytes handed to the wire.
 func (c *Client) Download(ctx context.Context, p Payload, progress func(n int)) error {
+	return c.DownloadPaced(ctx, p, progress, nil)
+}
+
+// DownloadPaced is Download whose data phase can be held up: pace, if not nil, is called
+// before each write and returns how many bytes may be written next, at least one. The
+// time that it takes counts towards no limit.
+func (c *Client) DownloadPaced(ctx context.Context, p Payload, progress func(n int), pace func() int64) error {
 	size := p.Size()
 	if size <= 0 || size > 0xffffffff {
 		return &UsageError{"download", fmt.Sprintf("%d bytes cannot be sent in one download", size)}
@@ -158,11 +165,11 @@ func (c *Client) Download(ctx context.Context, p Payload, progress func(n int)) 
 	if err != nil {
 		return err
 	}
-	defer x.cancel()
+	defer func() { x.cancel() }() // a pause replaces it
 	if err := x.expectData(size); err != nil {
 		return err
 	}
-	w := &dataWriter{x: x, left: size, progress: progress}
+	w := &dataWriter{x: x, left: size, progress: progress, pace: pace}
 	if _, err := p.WriteTo(w); err != nil || w.err != nil {
 		return x.fail(cmp.Or(w.err, err)) // the device still waits for bytes that will not come
 	}

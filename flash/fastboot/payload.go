@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // Payload is what a data phase sends. It is asked once per data phase.
@@ -28,13 +29,24 @@ func (b Bytes) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
+// Delivered returns how many bytes the transport knows to have reached the device since
+// the connection began; ok is false for a transport that does not know. It may be called
+// while a command is under way.
+func (c *Client) Delivered() (n int64, ok bool) {
+	if t, has := c.t.(deliveryCounter); has {
+		return t.Delivered()
+	}
+	return 0, false
+}
+
 // dataWriter hands a payload to the transport in windows, each under the idle
 // limit.
 type dataWriter struct {
 	x        *exchange
 	left     int64
 	progress func(int)
-	err      error // the first failure; a payload that ignores it gets it again
+	pace     func() int64 // nil: as fast as it goes
+	err      error        // the first failure; a payload that ignores it gets it again
 }
 
 // SendFile is Write of n bytes of f from off on, by a transport that can: handled is
@@ -48,7 +60,7 @@ func (w *dataWriter) SendFile(f *os.File, off, n int64) (handled bool, err error
 		w.err = fmt.Errorf("%s: the image is longer than it said", w.x.cmd)
 	}
 	for w.err == nil && n > 0 {
-		part := min(n, fileWindow)
+		part := w.next(min(n, fileWindow))
 		if _, w.err = w.x.timed("data", func(ctx context.Context) (int, error) {
 			return int(part), t.SendFile(ctx, f, off, part)
 		}); w.err != nil {
@@ -62,6 +74,23 @@ func (w *dataWriter) SendFile(f *os.File, off, n int64) (handled bool, err error
 	return true, w.err
 }
 
+// next returns how much of n bytes may be written now, and moves the deadline by the time
+// that the pace took.
+func (w *dataWriter) next(n int64) int64 {
+	if w.pace == nil {
+		return n
+	}
+	start := time.Now()
+	n = min(n, w.pace())
+	if held := time.Since(start); held > time.Millisecond {
+		x := w.x
+		x.cancel()
+		x.until = x.until.Add(held)
+		x.ctx, x.cancel = context.WithDeadline(x.parent, x.until)
+	}
+	return n
+}
+
 func (w *dataWriter) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
@@ -72,7 +101,7 @@ func (w *dataWriter) Write(p []byte) (int, error) {
 	}
 	done := 0
 	for done < len(p) {
-		part := p[done:min(done+dataWindow, len(p))]
+		part := p[done : done+int(w.next(int64(min(dataWindow, len(p)-done))))]
 		if _, err := w.x.timed("data", func(ctx context.Context) (int, error) {
 			return len(part), w.x.c.t.WriteData(ctx, part)
 		}); err != nil {

@@ -148,6 +148,15 @@ func (s *Stream) header(ctx context.Context) error {
 	return nil
 }
 
+// Delivered returns how many bytes the device has acknowledged since the connection
+// began, where the connection can tell.
+func (s *Stream) Delivered() (int64, bool) {
+	if d, ok := s.conn.(interface{ Delivered() int64 }); ok {
+		return d.Delivered(), true
+	}
+	return acknowledged(s.conn)
+}
+
 // Close ends the connection.
 func (s *Stream) Close() error { return s.conn.Close() }
 

@@ -102,6 +102,14 @@ func (t *traced) packet(dir string, p []byte, err error) {
 	t.to.line(l)
 }
 
+// Delivered is what the transport below knows.
+func (t *traced) Delivered() (int64, bool) {
+	if d, ok := t.Transport.(deliveryCounter); ok {
+		return d.Delivered()
+	}
+	return 0, false
+}
+
 func (t *traced) WritePacket(ctx context.Context, p []byte) error {
 	err := t.Transport.WritePacket(ctx, p)
 	t.packet(">", p, err)

@@ -41,6 +41,12 @@ type fileSender interface {
 	SendFile(ctx context.Context, f *os.File, off, n int64) error
 }
 
+// deliveryCounter is a Transport that knows how much of what was written has reached the
+// device, which can be megabytes less. It may be asked while a call is under way.
+type deliveryCounter interface {
+	Delivered() (n int64, ok bool)
+}
+
 // fileWindow is how much of a file is sent under one idle limit.
 const fileWindow = 4 << 20
 

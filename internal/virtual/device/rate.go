@@ -20,6 +20,10 @@ type Bus struct {
 // NewBus makes a bus of so many bytes a second.
 func NewBus(bytesPerSecond int64) *Bus { return &Bus{rate: bytesPerSecond} }
 
+// forgiven is how late a user may come without the wire having been idle meanwhile: a real
+// one has buffers at its ends, and a program is never woken quite in time.
+const forgiven = 20 * time.Millisecond
+
 // wait waits until n bytes have passed.
 func (b *Bus) wait(ctx context.Context, n int64) error {
 	if b == nil || b.rate <= 0 {
@@ -27,8 +31,8 @@ func (b *Bus) wait(ctx context.Context, n int64) error {
 	}
 	b.mu.Lock()
 	now := time.Now()
-	if b.free.Before(now) {
-		b.free = now
+	if late := now.Add(-forgiven); b.free.Before(late) {
+		b.free = late
 	}
 	b.free = b.free.Add(time.Duration(float64(n) / float64(b.rate) * float64(time.Second)))
 	wait := b.free.Sub(now)

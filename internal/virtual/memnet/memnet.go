@@ -141,6 +141,7 @@ type half struct {
 	buf     []byte   // guarded by mu; what is written and not yet read
 	eof     bool     // guarded by mu; the writer closed
 	gone    bool     // guarded by mu; the reader closed
+	taken   int64    // guarded by mu; bytes that the reader has read
 	readBy  deadline // guarded by mu
 	writeBy deadline // guarded by mu
 }
@@ -199,6 +200,7 @@ func (h *half) read(p []byte) (int, error) {
 		case len(h.buf) > 0:
 			n := copy(p, h.buf)
 			h.buf = h.buf[n:]
+			h.taken += int64(n)
 			if len(h.buf) == 0 {
 				h.buf = nil
 			}
@@ -265,6 +267,14 @@ type conn struct {
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.in.read(p)
 	return n, c.wrap("read", err)
+}
+
+// Delivered returns how many of the written bytes the other end has read, as a socket
+// knows what was acknowledged.
+func (c *conn) Delivered() int64 {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.taken
 }
 
 func (c *conn) Write(p []byte) (int, error) {
