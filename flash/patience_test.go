@@ -106,7 +106,7 @@ func (t *oddTransport) answer(cmd string) []string {
 		}
 		return []string{fmt.Sprintf("DATA%08x", n)}
 	case "erase":
-		time.Sleep(d.erase)
+		<-time.After(d.erase) // of the bubble
 		if d.mute {
 			return nil
 		}

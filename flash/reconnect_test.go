@@ -46,7 +46,7 @@ func TestExchangedInMidStep(t *testing.T) {
 			var next *virtual.Tablet
 			serving.Go(func() {
 				for first.State().Mode != "unplugged" && ctx.Err() == nil {
-					time.Sleep(100 * time.Millisecond)
+					<-time.After(100 * time.Millisecond) // of the bubble
 				}
 				if ctx.Err() == nil {
 					next = plug(c.serial, c.family, "")
