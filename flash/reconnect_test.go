@@ -4,6 +4,8 @@ package flash_test
 
 import (
 	"context"
+	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/virtual/memnet"
+	"github.com/zarya-station/zarya/usb"
 )
 
 // TestExchangedInMidStep: the tablet that comes back after a cable was pulled must be the
@@ -76,6 +80,77 @@ func TestExchangedInMidStep(t *testing.T) {
 		}
 		if second.Downloads > 0 || len(second.Flashes) > 0 {
 			t.Errorf("%s: %d downloads and %d flashes went to it", c.name, second.Downloads, len(second.Flashes))
+		}
+	}
+}
+
+// bootedTablets is a system that is another tablet each time a session begins.
+type bootedTablets struct {
+	serials []string // of the sessions, in order; the last one stays
+	opened  int
+}
+
+func (b *bootedTablets) Port() int { return 22 }
+
+func (b *bootedTablets) Open(_ context.Context, conn net.Conn, _ string) (flash.Booted, error) {
+	serial := b.serials[min(b.opened, len(b.serials)-1)]
+	b.opened++
+	return bootedTablet{conn, serial}, nil
+}
+
+type bootedTablet struct {
+	net.Conn
+	serial string
+}
+
+func (bootedTablet) HostKey() string                          { return "SHA256:same" }
+func (b bootedTablet) Serial(context.Context) (string, error) { return b.serial, nil }
+func (bootedTablet) Model(context.Context) (string, error)    { return "KOB2-W09", nil }
+func (bootedTablet) Boot(context.Context) (string, error)     { return "boot", nil }
+func (bootedTablet) Bootloader(context.Context) error         { return nil }
+
+// greetingTarget is a place where a server of SSH greets.
+type greetingTarget struct{ simTarget }
+
+func (greetingTarget) Dial(context.Context, int) (net.Conn, error) {
+	near, far := memnet.Pipe("host", "tablet")
+	_, err := far.Write([]byte("SSH-2.0-sim\r\n"))
+	return near, err
+}
+
+// TestExchangedWhileBooted: a step on the booted tablet is not done again on another one.
+func TestExchangedWhileBooted(t *testing.T) {
+	for _, c := range []struct {
+		serials []string
+		pass    bool
+	}{
+		{[]string{"SN-A"}, true},
+		{[]string{"SN-A", "SN-B"}, false},
+	} {
+		system := &bootedTablets{serials: c.serials}
+		var touched []string
+		step := flash.Step{Name: "setting", Needs: usb.Booted, Traits: flash.Traits{Restartable: true}, Run: func(_ context.Context, s *flash.Session) error {
+			touched = append(touched, s.Booted().(bootedTablet).serial)
+			if len(touched) == 1 {
+				return &flash.Failure{Class: flash.ClassCable, Message: "the connection broke"}
+			}
+			return nil
+		}}
+		var done flash.JobDone
+		synctest.Test(t, func(t *testing.T) {
+			events := flash.NewEvents("sim", func(flash.Event) {})
+			done = (&flash.Runner{Events: events}).Run(t.Context(), []flash.Job{{ID: "0", Scope: flash.ScopeProvision, System: system,
+				Target: greetingTarget{simTarget{&world{}, "t"}}, Steps: []flash.Step{step}}})[0]
+			events.Close()
+		})
+		if c.pass {
+			if done.Class != "" || len(touched) != 2 {
+				t.Errorf("%q: %+v after %q", c.serials, done, touched)
+			}
+			continue
+		}
+		if done.Class != flash.ClassCable || !strings.Contains(done.Error, "another tablet") || slices.Contains(touched, "SN-B") {
+			t.Errorf("%q: %+v; touched %q", c.serials, done, touched)
 		}
 	}
 }
