@@ -81,6 +81,12 @@ type Planned struct {
 	Images []ImageInfo `redact:"never"`
 }
 
+// StateChanged says that a job is in another state. JobStarted stands for
+// StateConnecting, and JobDone for StateDone.
+type StateChanged struct {
+	State State
+}
+
 // StepStarted says that a step began.
 type StepStarted struct {
 	Step  string `redact:"never"` // such as flash:userdata
@@ -158,6 +164,9 @@ func (JobStarted) EventType() string { return "job-started" }
 
 // EventType is the value of "type".
 func (Planned) EventType() string { return "planned" }
+
+// EventType is the value of "type".
+func (StateChanged) EventType() string { return "state" }
 
 // EventType is the value of "type".
 func (StepStarted) EventType() string { return "step-started" }

@@ -15,6 +15,9 @@ import (
 // compareOnly reports for each step whether there is something for it to do. If there is,
 // the job fails with class profile.
 func (s *Session) compareOnly(ctx context.Context) error {
+	if err := s.move(onVerify); err != nil {
+		return err
+	}
 	verdicts, err := s.facts(ctx)
 	if err != nil {
 		return err

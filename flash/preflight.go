@@ -15,6 +15,9 @@ import (
 
 // preflight asks everything that can stop the job, before anything is written.
 func (s *Session) preflight(ctx context.Context) error {
+	if err := s.move(onPreflight); err != nil {
+		return err
+	}
 	verdicts, err := s.facts(ctx)
 	if err != nil {
 		return err

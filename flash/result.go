@@ -32,8 +32,18 @@ func (s *Session) finish(start time.Time, err error) JobDone {
 		}
 		done.Record = record
 	}
-	s.emit(done)
+	s.report(done)
 	return done
+}
+
+// report emits the job's one result, which is the end of its life. A second one would be a
+// bug: it is not emitted, and a warning says so.
+func (s *Session) report(done JobDone) {
+	if err := s.move(onEnd); err != nil {
+		s.Warn(err.Error(), "please report this")
+		return
+	}
+	s.emit(done)
 }
 
 // recordResult gives a result to the recorder, which may panic, and returns its name.
@@ -102,7 +112,7 @@ func (s *Session) skip() JobDone {
 		done.Hint = "nothing was written"
 	}
 	done.Result = Skipped
-	s.emit(done)
+	s.report(done)
 	return done
 }
 

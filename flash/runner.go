@@ -95,7 +95,7 @@ func (r *Runner) Run(ctx context.Context, jobs []Job) []JobDone {
 	for i, job := range jobs {
 		// Admission is in the order of the jobs: the place is taken before the
 		// worker exists.
-		s := &Session{runner: r, order: i, job: job, tablet: tablet{where: job.Target.Where()}, account: account{attempt: 1}}
+		s := &Session{runner: r, order: i, job: job, tablet: tablet{where: job.Target.Where()}, account: account{state: StateQueued, attempt: 1}}
 		place := r.Admission.Queue()
 		if !r.admit(ctx, s, place) {
 			place.Leave()

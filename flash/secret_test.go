@@ -14,7 +14,7 @@ import (
 )
 
 // bodies is one of each type of event that the engine has.
-var bodies = []Body{Device{}, JobStarted{}, Planned{}, StepStarted{}, StepDone{}, Progress{}, Waiting{}, Retry{}, Warning{}, Log{}, JobDone{}}
+var bodies = []Body{Device{}, JobStarted{}, Planned{}, StateChanged{}, StepStarted{}, StepDone{}, Progress{}, Waiting{}, Retry{}, Warning{}, Log{}, JobDone{}}
 
 // ownWords are the fields in which words of a profile or of the program stand, and which
 // a secret that is a common word must not change. A new text field is not here, so that
@@ -23,7 +23,7 @@ var ownWords = []string{
 	"Device.Change", "Device.Mode",
 	"JobStarted.Scope", "JobStarted.Profile", "JobStarted.Bundle", "JobStarted.Steps", "JobStarted.Images",
 	"Planned.Bundle", "Planned.Steps", "Planned.Images",
-	"StepStarted.Step", "StepDone.Step", "StepDone.Result", "Progress.Step", "Waiting.For",
+	"StateChanged.State", "StepStarted.Step", "StepDone.Step", "StepDone.Result", "Progress.Step", "Waiting.For",
 	"Retry.Step", "Retry.Class", "Warning.Class", "Log.Class",
 	"JobDone.Scope", "JobDone.Result", "JobDone.Verified", "JobDone.Class", "JobDone.Step", "JobDone.Record",
 }

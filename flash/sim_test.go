@@ -296,6 +296,7 @@ func (w *world) check() (wrong []error) {
 			done[e.Job]++
 		}
 	}
+	wrong = append(wrong, checkStates(w.events)...)
 	order := map[string]string{}
 	for _, r := range w.records {
 		var what, id string

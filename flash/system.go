@@ -333,6 +333,9 @@ func (s *Session) temporary() bool {
 // images are, what is left of the job is what happens on the booted tablet; if not,
 // it is sent to the bootloader.
 func (s *Session) compare(ctx context.Context) error {
+	if err := s.move(onVerify); err != nil {
+		return err
+	}
 	verdicts, err := s.facts(ctx) // a tablet that does not match is left as it is
 	if err != nil {
 		return err
@@ -359,6 +362,9 @@ func (s *Session) compare(ctx context.Context) error {
 		}
 		s.disconnect()
 		s.link.mode, s.link.hostKey = "", ""
+		if err := s.move(onLeave); err != nil {
+			return err
+		}
 		return s.verifySameTablet(before, true, s.openFastboot(ctx, bootloaderFor))
 	}
 	if err := s.assign(ctx); err != nil {

@@ -191,6 +191,7 @@ func (w *whole) check() (wrong []error) {
 	if w.broken != nil {
 		bad("the ledger: %v", w.broken)
 	}
+	wrong = append(wrong, checkStates(w.events)...)
 	recorded := map[string]*ledger.JobRecord{}
 	for _, j := range w.jobs {
 		recorded[j.Job] = j

@@ -36,6 +36,9 @@ func (s *Session) run(ctx context.Context) JobDone {
 // runSteps is all of the job but its result.
 func (s *Session) runSteps(ctx context.Context) error {
 	s.job.Steps = withArrivals(s.job.Steps)
+	if err := s.move(onAdmit); err != nil {
+		return err
+	}
 	s.emit(JobStarted{Scope: s.job.Scope, Profile: s.job.Profile, Bundle: s.job.Bundle, Steps: s.names(), Images: s.job.Images})
 	err := s.work(ctx)
 	if !s.job.Check {
@@ -81,6 +84,9 @@ func (s *Session) plan() error {
 // work brings the tablet through all phases of the job.
 func (s *Session) work(ctx context.Context) error {
 	if err := s.phase("connect", func() error { return s.connect(ctx) }); err != nil {
+		return err
+	}
+	if err := s.move(onIdentify); err != nil {
 		return err
 	}
 	if err := s.phase("plan", s.plan); err != nil {
@@ -150,6 +156,9 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 	start := time.Now()
 	retries := 0
 	if err := s.Stopping(); err != nil {
+		return err
+	}
+	if err := s.move(step.trigger()); err != nil {
 		return err
 	}
 	s.account.step, s.account.stepBytes, s.account.outcome, s.account.writing = step.Name, 0, StepOK, step.Writes

@@ -86,6 +86,8 @@ func bodyForm(body flash.Body) (any, error) {
 		return jobStartedForm(b), nil
 	case flash.Planned:
 		return plannedForm(b), nil
+	case flash.StateChanged:
+		return stateChangedForm(b), nil
 	case flash.StepStarted:
 		return stepStartedForm(b), nil
 	case flash.StepDone:
@@ -131,6 +133,10 @@ type plannedForm struct {
 	Bundle string            `json:"bundle,omitempty"`
 	Steps  []string          `json:"steps"`
 	Images []flash.ImageInfo `json:"images,omitempty"`
+}
+
+type stateChangedForm struct {
+	State flash.State `json:"state"`
 }
 
 type stepStartedForm struct {

@@ -31,7 +31,7 @@ func everyEvent() []flash.Event {
 			Retryable: true, Bytes: 1, Seconds: 2.5, Retries: 3, Record: "st-1", Inventory: "i", Facts: map[string]string{"b": "2", "a": "1"}, Unique: []string{"a"}},
 		Summary{Passed: 1, Compliant: 2, Failed: 3, Interrupted: 4, Skipped: 5, Seconds: 6.5, Retryable: 7, Exit: 8},
 		flash.Device{}, flash.JobStarted{}, flash.Planned{}, flash.StepStarted{}, flash.StepDone{}, flash.Progress{}, flash.Waiting{}, flash.Retry{},
-		flash.Warning{}, flash.Log{}, flash.JobDone{}, Summary{},
+		flash.Warning{}, flash.Log{}, flash.JobDone{}, Summary{}, flash.StateChanged{State: flash.StateFlashing}, flash.StateChanged{},
 	}
 	var events []flash.Event
 	for i, b := range bodies {
@@ -57,7 +57,7 @@ func TestJSONForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "events.jsonl", b.String())
-	if len(seen) != 12 {
+	if len(seen) != 13 {
 		t.Errorf("%d types: %v", len(seen), seen)
 	}
 }
