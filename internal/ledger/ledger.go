@@ -83,7 +83,7 @@ func Open(ctx context.Context, path, station string) (*Ledger, error) {
 // open is Open; without checkHead it takes a ledger with whatever head it has.
 func open(ctx context.Context, path, station string, checkHead bool) (_ *Ledger, err error) {
 	l := &Ledger{path: path, station: station}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { //nolint:gosec // the path that the user named
 		return nil, err
 	}
 	if l.heads, err = loadHeads(path); err != nil {

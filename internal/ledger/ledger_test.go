@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
@@ -277,6 +278,46 @@ func TestLiving(t *testing.T) {
 	}
 }
 
+// TestDeadBesideLiving closes the job of a process that is gone, while that of one that
+// lives goes on: it gets its own result, and no other.
+func TestDeadBesideLiving(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	living, dead := openLedger(t, path), openLedger(t, path)
+	jobs := map[string]flash.Job{}
+	for id, l := range map[string]*Ledger{"living": living, "dead": dead} {
+		jobs[id] = flash.Job{ID: id, Target: tablet(id)}
+		if err := l.Intent(jobs[id], jobs[id].Target.Where()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := dead.Close(); err != nil { // with a job that has no result
+		t.Fatal(err)
+	}
+	other := openLedger(t, path)
+	if n := results(t, other); n["running"] != 1 || n["interrupted"] != 1 {
+		t.Error(n)
+	}
+	if _, err := living.Result(jobs["living"], jobs["living"].Target.Where(), flash.JobDone{Result: flash.Fail}); err != nil {
+		t.Fatal(err)
+	}
+	ends := map[string]int{}
+	for e, err := range other.Entries(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == KindInterrupted || e.Kind == KindResult {
+			var b body
+			if err := json.Unmarshal(e.Body, &b); err != nil {
+				t.Fatal(err)
+			}
+			ends[e.Kind+" "+b.Job]++
+		}
+	}
+	if len(ends) != 2 || ends["interrupted dead"] != 1 || ends["result living"] != 1 {
+		t.Errorf("jobs ended as %v", ends)
+	}
+}
+
 // TestAbandoned closes the jobs of a run without a result, whatever is left of it: its
 // lock file, or not even the folder of them.
 func TestAbandoned(t *testing.T) {
@@ -359,10 +400,10 @@ func TestTampering(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := l.db.Exec("UPDATE entry SET kind = 'result' WHERE seq = 1"); err == nil || !strings.Contains(err.Error(), "never changed") {
+	if _, err := l.db.ExecContext(t.Context(), "UPDATE entry SET kind = 'result' WHERE seq = 1"); err == nil || !strings.Contains(err.Error(), "never changed") {
 		t.Errorf("an entry was changed: %v", err)
 	}
-	if _, err := l.db.Exec("DELETE FROM entry WHERE seq = 1"); err == nil || !strings.Contains(err.Error(), "never removed") {
+	if _, err := l.db.ExecContext(t.Context(), "DELETE FROM entry WHERE seq = 1"); err == nil || !strings.Contains(err.Error(), "never removed") {
 		t.Errorf("an entry was removed: %v", err)
 	}
 	if err := l.Close(); err != nil {
@@ -394,7 +435,7 @@ func TestTampering(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, stmt := range []string{"DROP TRIGGER entry_update", "DROP TRIGGER entry_delete", test.sql} {
-			if _, err := db.Exec(stmt); err != nil {
+			if _, err := db.ExecContext(t.Context(), stmt); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -418,7 +459,7 @@ func TestRefuses(t *testing.T) {
 	dir := t.TempDir()
 	newer := filepath.Join(dir, "newer.db")
 	l := openLedger(t, newer)
-	if _, err := l.db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
+	if _, err := l.db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {
@@ -537,7 +578,7 @@ func TestClashes(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		if _, err := l.db.Exec("DELETE FROM claim"); err != nil { // as if this station were alone
+		if _, err := l.db.ExecContext(t.Context(), "DELETE FROM claim"); err != nil { // as if this station were alone
 			t.Fatal(err)
 		}
 		_, err = l.Result(flash.Job{ID: job}, flash.Where{Serial: serial}, flash.JobDone{Result: flash.Pass,
@@ -613,5 +654,121 @@ func TestClaims(t *testing.T) {
 	}
 	if _, err := l.Verify(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOneFactTellsTablets apart: of two records with the same machine-id, each of the
+// identifying facts alone shows that they are of two tablets, if both have it.
+func TestOneFactTellsTabletsApart(t *testing.T) {
+	for _, test := range []struct {
+		a, b string // usb-serial, wifi-mac, imei
+		two  bool
+	}{
+		{"S1 - -", "S2 - -", true},
+		{"- m1 -", "- m2 -", true},
+		{"- - i1", "- - i2", true},
+		{"S1 m1 i1", "S2 m1 i1", true},
+		{"S1 m1 i1", "S1 m2 i1", true},
+		{"S1 m1 i1", "S1 m1 i2", true},
+		{"S1 m1 i1", "S1 m1 i1", false},
+		{"S1 - -", "- m1 -", false}, // nothing that both have differs
+		{"S1 m1 -", "S1 - i1", false},
+	} {
+		done := func(who string) flash.JobDone {
+			d := flash.JobDone{Result: flash.Pass, Facts: map[string]string{"machine-id": "same"}, Unique: []string{"machine-id"}}
+			for i, v := range strings.Fields(who) {
+				if v != "-" {
+					d.Facts[[]string{"usb-serial", "wifi-mac", "imei"}[i]] = v
+				}
+			}
+			return d
+		}
+		// At one station the second is refused.
+		l, err := OpenMemory("s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Result(flash.Job{ID: "1"}, flash.Where{}, done(test.a)); err != nil {
+			t.Fatal(err)
+		}
+		var double *flash.DoubleError
+		if _, err := l.Result(flash.Job{ID: "2"}, flash.Where{}, done(test.b)); errors.As(err, &double) != test.two || err != nil && !test.two {
+			t.Errorf("%s and %s: %v", test.a, test.b, err)
+		}
+		// Of two stations, verifying finds them.
+		if _, err := l.db.ExecContext(t.Context(), "DELETE FROM claim"); err != nil {
+			t.Fatal(err)
+		}
+		l.station = "t"
+		if _, err := l.Result(flash.Job{ID: "3"}, flash.Where{}, done(test.b)); err != nil {
+			t.Fatal(err)
+		}
+		clashes, err := l.Clashes(t.Context())
+		if err != nil || len(clashes) > 0 != test.two {
+			t.Errorf("%s and %s: %v, %v", test.a, test.b, clashes, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSince goes by the chain: a clock that is set back hides nothing.
+func TestSince(t *testing.T) {
+	at := func(hour int) string { return fmt.Sprintf("2026-11-26T%02d:00:00.000000Z", hour) }
+	jobs := []*JobRecord{{Job: "1", Station: "a", Started: at(8)}, {Job: "2", Station: "a", Ended: at(10)}, {Job: "3", Station: "a", Started: at(2)}, {Job: "4", Station: "b", Started: at(3)}}
+	for hour, want := range map[int]string{1: "1234", 8: "123", 9: "23", 11: ""} {
+		got := ""
+		for _, j := range Since(jobs, time.Date(2026, 11, 26, hour, 0, 0, 0, time.UTC)) {
+			got += j.Job
+		}
+		if got != want {
+			t.Errorf("since %d: %s, not %s", hour, got, want)
+		}
+	}
+}
+
+// TestBundles finds which versions of a bundle passed, and no others.
+func TestBundles(t *testing.T) {
+	l, err := OpenMemory("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for bundle, result := range map[string]flash.JobResult{"aurora 5.1": flash.Pass, "aurora 5.2": flash.Fail, "aurora-x 1": flash.Pass, "": flash.Pass} {
+		if _, err := l.Result(flash.Job{ID: bundle, Bundle: bundle}, flash.Where{}, flash.JobDone{Result: result}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if versions, err := l.Bundles(t.Context(), "aurora"); err != nil || len(versions) != 1 || versions[0] != "5.1" {
+		t.Errorf("%v %v", versions, err)
+	}
+}
+
+// TestClosed returns errors from a ledger that is closed, of every question.
+func TestClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l, err := Open(t.Context(), path, "st")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := record(l, "a", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, ask := range map[string]func() error{
+		"entries": func() error { _, err := l.Verify(t.Context()); return err },
+		"jobs":    func() error { _, err := l.Jobs(t.Context()); return err },
+		"bundles": func() error { _, err := l.Bundles(t.Context(), "x"); return err },
+		"clashes": func() error { _, err := l.Clashes(t.Context()); return err },
+		"claims":  func() error { _, err := l.VerifyClaims(t.Context()); return err },
+		"head":    func() error { return l.CheckHead(t.Context()) },
+		"intent":  func() error { return l.Intent(flash.Job{ID: "b"}, flash.Where{}) },
+	} {
+		if ask() == nil {
+			t.Errorf("%s: an answer", name)
+		}
 	}
 }

@@ -64,7 +64,7 @@ func (r *runLock) release() error {
 
 // withSweepLock runs do while no other process closes what dead ones left.
 func withSweepLock(path string, do func() error) error {
-	f, err := os.OpenFile(runFile(path, ".sweep"), os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // beside the ledger
+	f, err := os.OpenFile(runFile(path, ".sweep"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func withSweepLock(path string, do func() error) error {
 
 // holdsLock reports whether the process of a run still holds its lock.
 func holdsLock(path, id string) bool {
-	f, err := os.Open(runFile(path, id)) //nolint:gosec // beside the ledger
+	f, err := os.Open(runFile(path, id))
 	if err != nil {
 		return false
 	}

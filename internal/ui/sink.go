@@ -76,6 +76,7 @@ func resultColour(r flash.JobResult) colour {
 		return green
 	case flash.Fail:
 		return red
+	case flash.Interrupted, flash.Skipped:
 	}
 	return yellow
 }

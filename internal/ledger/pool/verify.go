@@ -113,7 +113,7 @@ func stateAfter(e ledger.Entry, b entryBody) rowState {
 
 // storedRow is a row of the table of identities.
 type storedRow struct {
-	rowName
+	name rowName
 	rowState
 	columns, sealed, digest, salt, proof string
 }
@@ -156,7 +156,7 @@ func readRows(ctx context.Context, l *ledger.Ledger) ([]storedRow, error) {
 		var r storedRow
 		var station string
 		var seq int64
-		if err := rows.Scan(&r.pool, &r.id, &r.state, &r.serial, &r.job, &r.note, &r.columns, &r.sealed, &r.digest,
+		if err := rows.Scan(&r.name.pool, &r.name.id, &r.state, &r.serial, &r.job, &r.note, &r.columns, &r.sealed, &r.digest,
 			&station, &seq, &r.salt, &r.proof); err != nil {
 			return nil, err
 		}
@@ -173,7 +173,7 @@ func readRows(ctx context.Context, l *ledger.Ledger) ([]storedRow, error) {
 func (r *replay) compareRows(rows []storedRow) (differences []ledger.Difference) {
 	for _, row := range rows {
 		if reason := r.compareRow(row); reason != "" {
-			differences = append(differences, ledger.Difference{Table: "identity", Row: row.rowName.String(), Reason: reason})
+			differences = append(differences, ledger.Difference{Table: "identity", Row: row.name.String(), Reason: reason})
 		}
 	}
 	return differences
@@ -181,13 +181,13 @@ func (r *replay) compareRows(rows []storedRow) (differences []ledger.Difference)
 
 func (r *replay) compareRow(row storedRow) string {
 	sum := sha256.Sum256([]byte(row.columns))
-	if hex.EncodeToString(sum[:]) != row.digest || row.proof != "" && row.proof != proveIdentity(row.salt, row.pool, row.id, row.columns, row.sealed) {
+	if hex.EncodeToString(sum[:]) != row.digest || row.proof != "" && row.proof != proveIdentity(row.salt, row.name.pool, row.name.id, row.columns, row.sealed) {
 		return "its columns are not those that were imported"
 	}
-	said := r.states[row.rowName]
+	said := r.states[row.name]
 	if len(said) == 0 { // nothing but its import
 		said = []rowState{{state: StateFree}}
-		if i := slices.IndexFunc(r.imports, func(i imported) bool { return i.has(row.rowName) }); i >= 0 {
+		if i := slices.IndexFunc(r.imports, func(i imported) bool { return i.has(row.name) }); i >= 0 {
 			said[0].record = r.imports[i].record
 		}
 	}
@@ -223,9 +223,9 @@ func (r *replay) compareImports(rows []storedRow) (differences []ledger.Differen
 	}
 	byName := map[rowName]storedRow{}
 	for _, row := range rows {
-		byName[row.rowName] = row
-		if row.id > r.counts[row.pool] {
-			differ(row.rowName.String(), "no entry says that it was imported")
+		byName[row.name] = row
+		if row.name.id > r.counts[row.name.pool] {
+			differ(row.name.String(), "no entry says that it was imported")
 		}
 	}
 	for _, pool := range slices.Sorted(maps.Keys(r.counts)) {
