@@ -1,0 +1,89 @@
+// A record that fails stops the work: nothing is written without its intent, and a job
+// whose step was not recorded does not pass.
+
+package flash_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/usb"
+)
+
+var errRecordDisk = errors.New("no space left on device")
+
+// fullRecorder fails from one kind of record on, as a full disk does.
+type fullRecorder struct{ from string }
+
+func (r *fullRecorder) reach(what string) error {
+	if r.from == what {
+		return errRecordDisk
+	}
+	return nil
+}
+
+func (r *fullRecorder) Intent(flash.Job, flash.Where) error  { return r.reach("intent") }
+func (r *fullRecorder) Step(flash.Job, flash.StepDone) error { return r.reach("step") }
+func (r *fullRecorder) Result(flash.Job, flash.Where, flash.JobDone) (string, error) {
+	return "rec", r.reach("result")
+}
+
+func TestFailedRecordStopsTheJob(t *testing.T) {
+	for from, test := range map[string]struct {
+		ran  int // steps of the first of two
+		says string
+	}{
+		"intent": {0, "the intent could not be recorded: no space left on device"},
+		"step":   {1, "the step could not be recorded: no space left on device"},
+		"result": {2, "no space left on device"},
+	} {
+		t.Run(from, func(t *testing.T) {
+			ran := 0
+			step := func() error { ran++; return nil }
+			var results []flash.JobDone
+			notDurable := false
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{}
+				ctx, stop := context.WithCancel(context.Background())
+				var serving sync.WaitGroup
+				family, err := virtual.FamilyByName("mt8768-kob2")
+				if err != nil {
+					t.Fatal(err)
+				}
+				var jobs []flash.Job
+				for _, name := range []string{"t", "u"} {
+					w.plug(ctx, t, &serving, &simTablet{name: name}, virtual.Config{Serial: "SN" + name, Family: family})
+					jobs = append(jobs, flash.Job{ID: name, Target: simTarget{w, name}, Scope: flash.ScopeFlash,
+						Steps: []flash.Step{doing(usb.Fastboot, step), doing(usb.Fastboot, step)}})
+				}
+				synctest.Wait()
+				events := flash.NewEvents("sim", func(flash.Event) {})
+				r := &flash.Runner{Events: events, Recorder: &fullRecorder{from}, Concurrency: 1}
+				results = r.Run(ctx, jobs)
+				notDurable = r.NotDurable()
+				events.Close()
+				stop()
+				serving.Wait()
+			})
+			if ran != test.ran || !notDurable {
+				t.Errorf("%d steps ran, not %d; the record is durable: %v", ran, test.ran, !notDurable)
+			}
+			said := ""
+			for _, d := range results {
+				if d.Result == flash.Pass || d.Class != flash.ClassStation {
+					t.Errorf("%+v", d)
+				}
+				said += d.Error + "\n"
+			}
+			if !strings.Contains(said, test.says) {
+				t.Errorf("nothing says %q: %s", test.says, said)
+			}
+		})
+	}
+}
