@@ -27,22 +27,42 @@ func (m *machine) locks() []Finding {
 		Remedy: "when no zarya runs, sudo rm -r " + usb.LockDir + "; the next one makes it for all"}}
 }
 
-// modemManager finds the program that tries whatever is plugged in.
-func (m *machine) modemManager() []Finding {
+// seizers are programs that open what is plugged in, by what /proc calls them (at most 15
+// bytes). A tablet that one of them holds cannot be claimed, or gets its questions.
+var seizers = []struct {
+	process, name, says, remedy string
+	ruled                       bool // our udev rule keeps it away
+}{
+	{"ModemManager", "ModemManager", "it tries whatever is plugged in", "install the udev rule, which keeps it away from tablets", true},
+	// fwupd's plugin fastboot claims the interface of every bootloader (fwupd#6437).
+	{"fwupd", "fwupd", "it opens tablets in fastboot to look for firmware of its own",
+		"write DisabledPlugins=fastboot into /etc/fwupd/fwupd.conf, or sudo systemctl mask --now fwupd", false},
+	{"gvfs-mtp-volume", "GVFS", "it opens tablets as storage (MTP) as soon as they are plugged in",
+		"systemctl --user mask --now gvfs-mtp-volume-monitor", false},
+	{"gvfsd-mtp", "GVFS", "it holds a tablet open as storage (MTP)", "systemctl --user mask --now gvfs-mtp-volume-monitor", false},
+	{"gvfs-gphoto2-vo", "GVFS", "it opens tablets as cameras (PTP) as soon as they are plugged in",
+		"systemctl --user mask --now gvfs-gphoto2-volume-monitor", false},
+}
+
+// seizers finds the programs that take tablets for themselves, each once.
+func (m *machine) seizers() (all []Finding) {
 	processes, err := filepath.Glob(m.at("/proc/[0-9]*/comm"))
 	if err != nil {
 		return nil
 	}
-	if _, err := os.Stat(m.at(rulesFile)); err == nil {
-		return nil // it keeps it away
-	}
+	running := map[string]bool{}
 	for _, file := range processes {
-		name, err := os.ReadFile(file) //nolint:gosec // of /proc
-		if err == nil && strings.TrimSpace(string(name)) == "ModemManager" {
-			return []Finding{{Level: Warning, About: "ModemManager", Says: "it tries whatever is plugged in", Remedy: "install the udev rule, which keeps it away from tablets"}}
+		if name, err := os.ReadFile(file); err == nil { //nolint:gosec // of /proc
+			running[strings.TrimSpace(string(name))] = true
 		}
 	}
-	return nil
+	_, err = os.Stat(m.at(rulesFile))
+	for _, s := range seizers {
+		if running[s.process] && !(s.ruled && err == nil) {
+			all = append(all, Finding{Level: Warning, About: s.name, Says: s.says, Remedy: s.remedy})
+		}
+	}
+	return all
 }
 
 // adbServer looks for one if tablets run Android.
