@@ -112,8 +112,9 @@ type Progress struct {
 
 // Waiting says that a job cannot go on by itself.
 type Waiting struct {
-	For  string `redact:"never"` // operator, identity, device, admission
-	Hint string
+	For     string `redact:"never"` // operator, identity, device, admission
+	Hint    string
+	Seconds float64 // how long it is waited for at most; 0 is not known
 }
 
 // Retry says that a step is begun again from its start.

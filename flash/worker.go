@@ -222,6 +222,7 @@ func (s *Session) recoverStep(ctx context.Context, step Step, err error, retries
 	s.account.attempt++
 	s.emit(Retry{Step: step.Name, Message: err.Error(), Class: class})
 	s.notifyHook(ctx, HookReplug, nil)
+	s.emit(Waiting{For: "device", Hint: "plug it back in", Seconds: reconnectFor.Seconds()})
 	if cerr := s.reconnect(ctx, reconnectFor); cerr != nil {
 		if ctx.Err() != nil || errors.Is(cerr, ErrStopped) || errors.Is(cerr, errExchanged) || isPermanent(cerr) {
 			return cerr

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func (a *app) flash(o flashOptions, models []string, prepare func(context.Contex
 	if o.dryRun {
 		return a.showPlan(targets, work)
 	}
-	if err := a.confirmWipe(targets); err != nil {
+	if err := a.confirmWipe(targets, work.Bundle); err != nil {
 		return err
 	}
 	var jobs []flash.Job
@@ -136,18 +137,33 @@ func (a *app) flash(o flashOptions, models []string, prepare func(context.Contex
 	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, nil)
 }
 
-// confirmWipe asks once for all targets. Without a terminal only --yes is a yes.
-func (a *app) confirmWipe(targets []target.Target) error {
+// confirmWipe asks once for all targets. Without a terminal only --yes is a yes. what is
+// the profile or bundle that they are wiped for.
+func (a *app) confirmWipe(targets []target.Target, what string) error {
 	if a.yes {
 		return nil
 	}
 	if a.noInput || terminal(a.stdin) == nil {
 		return problem.New(problem.Usage, "add --yes if these tablets may be wiped", "writing to %s needs a yes, and nobody can be asked", plural(len(targets)))
 	}
-	for _, t := range targets {
-		fmt.Fprintf(a.stderr, "  %s\n", t)
+	answers, err := each(a, targets, lookAt)
+	if err != nil {
+		return err
 	}
-	if a.agreed(fmt.Sprintf("Wipe %s", plural(len(targets)))) {
+	for i, t := range targets {
+		about := "it does not answer now"
+		if d := answers[i].Value; d != nil {
+			about = fmt.Sprintf("%s, serial %s", cmp.Or(d.Model, "model not reported"), cmp.Or(d.Serial, "not reported"))
+		} else if a.isBooted(t) {
+			about = "booted"
+		}
+		fmt.Fprintf(a.stderr, "  %s: %s\n", t, about)
+	}
+	question := "Wipe " + plural(len(targets))
+	if what != "" {
+		question += " for " + what
+	}
+	if a.agreed(question) {
 		return nil
 	}
 	return problem.New(problem.Usage, "", "nothing was written")

@@ -107,7 +107,7 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 		return a.planTargets(p, targets)
 	}
 	if scope != flash.ScopeProvision {
-		if err := a.confirmWipe(targets); err != nil {
+		if err := a.confirmWipe(targets, p.Title()); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,17 @@ type variant struct {
 	require flash.Requirements
 }
 
+// Title names the profile and its bundles, for a person.
+func (r *Recipe) Title() string {
+	title := "profile " + r.profile.Name
+	for _, v := range r.variants {
+		if v.bundle != nil {
+			title += ", " + v.name()
+		}
+	}
+	return title
+}
+
 // Close closes the images that were opened for the recipe.
 func (r *Recipe) Close() {
 	for _, v := range r.variants {

@@ -66,11 +66,13 @@ type row struct {
 	since    time.Time // of the step
 	retry    int
 	scope    flash.Scope
-	waiting  string
+	waiting  flash.Waiting
+	until    time.Time // when waiting ends; zero is not known
+	heard    time.Time // when the tablet last moved on
 	bar      *progressbar.ProgressBar
 	line     *lastLine
 	total    int64
-	wireDone int64
+	wire     meter
 	ended    *flash.JobDone
 }
 
@@ -129,23 +131,32 @@ func (b *board) Event(e flash.Event) {
 		b.rows = append(b.rows, r)
 	}
 	r.where = e.Where
+	if _, warns := e.Body.(flash.Warning); !warns {
+		r.heard = time.Now()
+	}
 	switch body := e.Body.(type) {
 	case flash.JobStarted:
-		r.scope, r.step, r.since, r.waiting = body.Scope, "connect", e.Time, ""
+		r.scope, r.step, r.since = body.Scope, "connect", e.Time
 	case flash.Device:
 		r.model = cmp.Or(body.Model, r.model)
 	case flash.Waiting:
-		r.waiting = body.For
+		r.waiting, r.until = body, time.Time{}
+		if body.Seconds > 0 {
+			r.until = time.Now().Add(time.Duration(body.Seconds * float64(time.Second)))
+		}
+		return
 	case flash.StepStarted:
-		r.step, r.since, r.waiting, r.bar = body.Step, e.Time, "", nil
+		r.step, r.since, r.bar, r.wire = body.Step, e.Time, nil, meter{}
 	case flash.Progress:
-		r.waiting = ""
 		r.progress(body)
 	case flash.Retry:
-		r.retry, r.bar, r.since = r.retry+1, nil, e.Time
+		r.retry, r.bar, r.since, r.wire = r.retry+1, nil, e.Time, meter{}
 	case flash.JobDone:
 		r.ended, r.scope, r.model = &body, body.Scope, cmp.Or(body.Model, r.model)
+	case flash.Warning, flash.Log:
+		return // said beside what it does
 	}
+	r.waiting = flash.Waiting{}
 }
 
 func (r *row) progress(p flash.Progress) {
@@ -153,11 +164,10 @@ func (r *row) progress(p flash.Progress) {
 		r.line, r.total = &lastLine{}, p.Total
 		r.bar = progressbar.NewOptions64(max(p.Total, 1),
 			progressbar.OptionSetWriter(r.line), progressbar.OptionSetWidth(16),
-			progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(false),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(0),
+			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionThrottle(0),
 			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}))
 	}
-	r.wireDone = p.WireDone
+	r.wire.add(time.Now(), p.WireDone, p.WireTotal)
 	_ = r.bar.Set64(p.Done) // writes to a lastLine, which never fails
 }
 
@@ -293,8 +303,13 @@ func (r *row) stepText() string {
 	return text
 }
 
-// text is what stands where the bar is; the result replaces the bar.
+// frozenAfter is how long a bar may stand still before the board says so.
+const frozenAfter = 10 * time.Second
+
+// text is what stands where the bar is; the result replaces the bar, and of a failure
+// what to do about it.
 func (r *row) text(now time.Time) (string, colour) {
+	silent := now.Sub(r.heard)
 	switch {
 	case r.ended != nil:
 		d := *r.ended
@@ -306,13 +321,24 @@ func (r *row) text(now time.Time) (string, colour) {
 			}
 			return text, resultColour(d.Result)
 		}
-		return fmt.Sprintf("%s %s: %s", word, d.Class, strings.TrimPrefix(printable(d.Error), d.Step+": ")), resultColour(d.Result)
-	case r.waiting != "":
-		return "waiting for " + printable(r.waiting), dim
+		return fmt.Sprintf("%s %s: %s", word, d.Class, cmp.Or(printable(d.Hint), strings.TrimPrefix(printable(d.Error), d.Step+": "))), resultColour(d.Result)
+	case r.waiting.For == "device" && !r.until.IsZero():
+		return fmt.Sprintf("%s: %s", printable(r.waiting.Hint), secondsLeft(r.until.Sub(now))), yellow
+	case r.waiting.For == "operator":
+		return cmp.Or(printable(r.waiting.Hint), "your turn"), yellow
+	case r.waiting.For != "":
+		return "waiting for " + printable(r.waiting.For), dim
+	case r.bar != nil && silent > frozenAfter:
+		return "no answer for " + secondsLeft(silent), yellow
 	case r.bar != nil:
-		return r.line.String(), plain
+		return strings.TrimSpace(r.line.String() + " " + r.wire.text(now)), plain
 	}
 	return secondsText(max(0, now.Sub(r.since).Seconds())), dim
+}
+
+// secondsLeft counts whole seconds.
+func secondsLeft(d time.Duration) string {
+	return fmt.Sprintf("%d s", max(0, int(d.Round(time.Second).Seconds())))
 }
 
 // sum is the last line.
@@ -328,7 +354,21 @@ func (b *board) sum() string {
 			words["working"]++
 		}
 	}
-	return fmt.Sprintf("%s, %s: %s", count(len(b.rows)), secondsText(time.Since(b.begun).Seconds()), tally(words))
+	text := fmt.Sprintf("%s, %s", count(len(b.rows)), secondsText(time.Since(b.begun).Seconds()))
+	if rate := b.rate(time.Now()); rate > 0 {
+		text += ", " + bytesize.Text(int64(rate)) + "/s"
+	}
+	return text + ": " + tally(words)
+}
+
+// rate is what all tablets together take from the wire, in bytes a second.
+func (b *board) rate(now time.Time) (sum float64) {
+	for _, r := range b.rows {
+		if r.ended == nil {
+			sum += r.wire.rate(now)
+		}
+	}
+	return sum
 }
 
 // compareWhere puts tablets in the order of their names, numbers by value.

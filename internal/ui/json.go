@@ -160,8 +160,9 @@ type progressForm struct {
 }
 
 type waitingForm struct {
-	For  string `json:"for"`
-	Hint string `json:"hint,omitempty"`
+	For     string  `json:"for"`
+	Hint    string  `json:"hint,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"`
 }
 
 type retryForm struct {

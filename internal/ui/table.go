@@ -20,16 +20,53 @@ type tableSink struct {
 	rows     []flash.Event       // job-done
 	warnings []string            // in the order of their first appearance
 	warned   map[string][]string // message → who
+	touched  map[string]*touched // job → what was done to its partitions
 	summary  *Summary
+}
+
+// touched is what a job did to partitions, by their names.
+type touched struct{ erased, unknown []string }
+
+func (t *touched) step(s flash.StepDone) {
+	verb, partition, _ := strings.Cut(s.Step, ":")
+	switch {
+	case verb != "flash" && verb != "erase" || s.Result == flash.StepSkipped:
+	case s.Result == flash.StepFail:
+		t.unknown = append(t.unknown, partition)
+	case verb == "erase":
+		t.erased = append(t.erased, partition)
+	default: // what is written afterwards is no longer empty
+		t.erased = slices.DeleteFunc(t.erased, func(p string) bool { return p == partition })
+	}
+}
+
+// text is what stands under WRITTEN.
+func (t *touched) text(bytes int64) string {
+	var parts []string
+	if bytes > 0 {
+		parts = append(parts, bytesize.Text(bytes))
+	}
+	if t != nil && len(t.erased) > 0 {
+		parts = append(parts, "erased "+strings.Join(t.erased, ", "))
+	}
+	if t != nil && len(t.unknown) > 0 {
+		parts = append(parts, "unknown: "+strings.Join(t.unknown, ", "))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // NewTable gathers results and writes the table at Close.
 func NewTable(w io.Writer, o Options) Sink {
-	return &tableSink{w: w, o: o, warned: map[string][]string{}}
+	return &tableSink{w: w, o: o, warned: map[string][]string{}, touched: map[string]*touched{}}
 }
 
 func (t *tableSink) Event(e flash.Event) {
 	switch b := e.Body.(type) {
+	case flash.StepDone:
+		if t.touched[e.Job] == nil {
+			t.touched[e.Job] = &touched{}
+		}
+		t.touched[e.Job].step(b)
 	case flash.JobDone:
 		t.rows = append(t.rows, e)
 	case flash.Warning:
@@ -51,6 +88,7 @@ func (t *tableSink) Close() error {
 	}
 	var b strings.Builder
 	t.table(&b)
+	t.failures(&b)
 	if !t.o.Quiet {
 		for _, w := range t.warnings {
 			who := count(len(t.warned[w]))
@@ -60,19 +98,51 @@ func (t *tableSink) Close() error {
 			fmt.Fprintf(&b, "%s %s (%s)\n", t.o.paint(yellow, "warning:"), printable(w), printable(who))
 		}
 	}
+	t.sum(&b)
+	_, err := io.WriteString(t.w, b.String())
+	return err
+}
+
+// tableWidth is the width of a terminal that has no more.
+const tableWidth = 80
+
+// widths cleans the cells and returns the width of each column.
+func widths(rows [][]string) []int {
+	width := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i := range row {
+			row[i] = printable(row[i])
+			width[i] = max(width[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	return width
+}
+
+// failures writes what went wrong, each cause once with the tablets that it stopped, and
+// what to do about it.
+func (t *tableSink) failures(b *strings.Builder) {
+	type cause struct{ reason, hint string }
+	var order []cause
+	tablets := map[cause][]string{}
+	colours := map[cause]colour{}
 	for _, e := range t.rows {
 		done := e.Body.(flash.JobDone)
 		if done.Result == flash.Pass || done.Result == flash.Compliant {
 			continue
 		}
-		fmt.Fprintf(&b, "%s %s\n", t.o.paint(resultColour(done.Result), printable(e.Label())+":"), reason(done))
-		if done.Hint != "" {
-			fmt.Fprintf(&b, "  → %s\n", printable(done.Hint))
+		c := cause{strings.ReplaceAll(reason(done), e.Label(), "it"), printable(done.Hint)}
+		if tablets[c] == nil {
+			order, colours[c] = append(order, c), resultColour(done.Result)
+		}
+		tablets[c] = append(tablets[c], printable(e.Label()))
+	}
+	slices.SortStableFunc(order, func(x, y cause) int { return len(tablets[y]) - len(tablets[x]) })
+	for _, c := range order {
+		fmt.Fprintf(b, "%s %s\n", t.o.paint(colours[c], strings.Join(tablets[c], ", ")+":"), c.reason)
+		if c.hint != "" {
+			fmt.Fprintf(b, "  → %s\n", c.hint)
 		}
 	}
-	t.sum(&b)
-	_, err := io.WriteString(t.w, b.String())
-	return err
 }
 
 // table writes the rows in the order of the tablets' names, so that a technician
@@ -90,10 +160,7 @@ func (t *tableSink) table(b *strings.Builder) {
 		if done.Retries > 0 {
 			word += fmt.Sprintf(", try %d", done.Retries+1)
 		}
-		written := ""
-		if done.Bytes > 0 {
-			written = bytesize.Text(done.Bytes)
-		}
+		written := t.touched[e.Job].text(done.Bytes)
 		rate := ""
 		if done.Scope == flash.ScopeFlash { // elsewhere most of the time is not spent writing
 			rate = rateText(done.Bytes, done.Seconds)
@@ -101,16 +168,14 @@ func (t *tableSink) table(b *strings.Builder) {
 		rows = append(rows, []string{e.Label(), dash(done.Model), dash(e.Serial), word, secondsText(done.Seconds), dash(written), dash(rate)})
 		results = append(results, done.Result)
 	}
-	if !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[6] != dash("") }) {
-		for i := range rows {
-			rows[i] = rows[i][:6]
-		}
+	width := widths(rows)
+	total := -2
+	for _, w := range width {
+		total += w + 2
 	}
-	var width [7]int
-	for _, row := range rows {
-		for i := range row {
-			row[i] = printable(row[i])
-			width[i] = max(width[i], utf8.RuneCountInString(row[i]))
+	if total > tableWidth || !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[6] != dash("") }) {
+		for i := range rows {
+			rows[i] = rows[i][:6] // the rate is what can be done without
 		}
 	}
 	for n, row := range rows {
