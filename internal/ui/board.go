@@ -60,20 +60,20 @@ type board struct {
 
 // row is one tablet.
 type row struct {
-	where    flash.Where
-	model    string
-	step     string
-	since    time.Time // of the step
-	retry    int
-	scope    flash.Scope
-	waiting  flash.Waiting
-	until    time.Time // when waiting ends; zero is not known
-	heard    time.Time // when the tablet last moved on
-	bar      *progressbar.ProgressBar
-	line     *lastLine
-	total    int64
-	wire     meter
-	ended    *flash.JobDone
+	where   flash.Where
+	model   string
+	step    string
+	since   time.Time // of the step
+	retry   int
+	scope   flash.Scope
+	waiting flash.Waiting
+	until   time.Time // when waiting ends; zero is not known
+	heard   time.Time // when the tablet last moved on
+	bar     *progressbar.ProgressBar
+	line    *lastLine
+	total   int64
+	wire    meter
+	ended   *flash.JobDone
 }
 
 // lastLine is the locked writer of one bar: it keeps what was drawn last.
