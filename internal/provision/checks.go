@@ -16,30 +16,27 @@ import (
 	"github.com/zarya-station/zarya/usb"
 )
 
-// Fact reads a fact of the booted system by its name in checks; "" is not told.
-func (c *Client) Fact(ctx context.Context, name string) (string, error) { return c.fact(ctx, name) }
-
 // maxFactFile is more than any file that holds a fact has, in bytes.
 const maxFactFile = 64 << 10
 
 // fact reads one fact; "" is not told. The names are those of the profile language. What
 // cannot be seen is marked, so that a fact which holds it equals none that does not.
-func (c *Client) fact(ctx context.Context, name string) (string, error) {
+func (c tablet) fact(ctx context.Context, name string) (string, error) {
 	text, err := c.readFact(ctx, name)
 	return untrusted.Marked(text, untrusted.Word), err
 }
 
 // readFact reads a fact as the tablet says it.
-func (c *Client) readFact(ctx context.Context, name string) (string, error) {
+func (c tablet) readFact(ctx context.Context, name string) (string, error) {
 	text := func(file string) (string, error) {
-		f, err := c.readAtMost(ctx, file, maxFactFile, false)
+		f, err := c.ReadFile(ctx, file, maxFactFile, false)
 		if errors.Is(err, errNoFile) {
 			return "", nil
 		}
 		if err != nil {
 			return "", err
 		}
-		return strings.TrimSpace(string(f.data)), nil
+		return strings.TrimSpace(string(f.Data)), nil
 	}
 	switch base, key, _ := strings.Cut(name, "."); {
 	case key != "" && (base == "os-release" || base == "hw-release"):
@@ -54,7 +51,7 @@ func (c *Client) readFact(ctx context.Context, name string) (string, error) {
 	case name == "boot-id":
 		return text("/proc/sys/kernel/random/boot_id")
 	case name == "host-key":
-		return c.hostKey, nil
+		return c.HostKey(), nil
 	case name == "wifi-mac":
 		v, err := text("/sys/class/net/wlan0/address")
 		return strings.ToLower(v), err
@@ -85,7 +82,7 @@ func (c *Client) readFact(ctx context.Context, name string) (string, error) {
 		}
 		return v, nil
 	case name == "timezone":
-		target, err := c.readLink(ctx, localtime)
+		target, err := c.ReadLink(ctx, localtime)
 		if errors.Is(err, errNoFile) {
 			return "", nil
 		}
@@ -95,16 +92,16 @@ func (c *Client) readFact(ctx context.Context, name string) (string, error) {
 }
 
 // storage is the size of the tablet's storage in bytes.
-func (c *Client) storage(ctx context.Context) (string, error) {
+func (c tablet) storage(ctx context.Context) (string, error) {
 	for _, disk := range []string{"mmcblk0", "sda"} {
-		f, err := c.readAtMost(ctx, "/sys/block/"+disk+"/size", maxFactFile, false)
+		f, err := c.ReadFile(ctx, "/sys/block/"+disk+"/size", maxFactFile, false)
 		if errors.Is(err, errNoFile) {
 			continue
 		}
 		if err != nil {
 			return "", err
 		}
-		if n, err := strconv.ParseInt(strings.TrimSpace(string(f.data)), 10, 54); err == nil {
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(f.Data)), 10, 54); err == nil {
 			return strconv.FormatInt(n*512, 10), nil
 		}
 	}
@@ -115,7 +112,7 @@ func (c *Client) storage(ctx context.Context) (string, error) {
 var modemSerial = regexp.MustCompile(`'Serial': <'([0-9]{14,16})'>`)
 
 // imei is that of the first modem; "" if there is none.
-func (c *Client) imei(ctx context.Context) (string, error) {
+func (c tablet) imei(ctx context.Context) (string, error) {
 	out, _, status, err := c.run(ctx, commandModem(), commandTimeout)
 	if err != nil || status != 0 {
 		return "", err
@@ -163,7 +160,7 @@ func (d *Digest) already(ctx context.Context, s *flash.Session) (bool, error) {
 
 func (d *Digest) read(ctx context.Context, s *flash.Session) (string, error) {
 	limit := commandTimeout + timeFor(int(d.Size/100)) // at least 10 MB/s
-	out, errs, status, err := client(s).run(ctx, commandDigest(d.Partition, d.Size), limit)
+	out, errs, status, err := tabletOf(s).run(ctx, commandDigest(d.Partition, d.Size), limit)
 	if err != nil {
 		return "", err
 	}

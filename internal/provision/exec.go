@@ -37,7 +37,7 @@ func (e *Exec) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, er
 func (e *Exec) argv(ctx context.Context, s *flash.Session) ([]string, error) {
 	argv := make([]string, len(e.Argv))
 	for i, v := range e.Argv {
-		text, err := v.of(ctx, s)
+		text, err := v.resolve(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ func (e *Exec) argv(ctx context.Context, s *flash.Session) ([]string, error) {
 // result is there.
 func (e *Exec) already(ctx context.Context, s *flash.Session) (bool, error) {
 	if e.Creates != "" {
-		return client(s).exists(ctx, e.Creates, e.Root)
+		return tabletOf(s).Exists(ctx, e.Creates, e.Root)
 	}
 	if e.Changes {
 		return false, nil
@@ -64,7 +64,7 @@ func (e *Exec) once(ctx context.Context, s *flash.Session) (int, string, error) 
 	if err != nil {
 		return 0, "", err
 	}
-	out, errs, status, err := client(s).run(ctx, commandExec(argv, e.Root), e.Timeout)
+	out, errs, status, err := tabletOf(s).run(ctx, commandExec(argv, e.Root), e.Timeout)
 	if errs == "" {
 		errs = clean(out)
 	}

@@ -36,7 +36,7 @@ func (f *Fact) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, er
 		if v == nil {
 			continue
 		}
-		if _, err := v.of(ctx, s); later(err) != nil {
+		if _, err := v.resolve(ctx, s); later(err) != nil {
 			return nil, err
 		}
 	}
@@ -45,7 +45,7 @@ func (f *Fact) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, er
 
 // wrong says what does not hold; "" is nothing.
 func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
-	got, err := client(s).fact(ctx, f.Fact)
+	got, err := tabletOf(s).fact(ctx, f.Fact)
 	if err != nil {
 		return "", err
 	}
@@ -54,7 +54,7 @@ func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
 	}
 	s.Found(f.Fact, got, f.Unique)
 	if f.Is != nil {
-		want, err := f.Is.of(ctx, s)
+		want, err := f.Is.resolve(ctx, s)
 		if err != nil {
 			return "", err
 		}
@@ -63,7 +63,7 @@ func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
 		}
 	}
 	if f.IsNot != nil {
-		not, err := f.IsNot.of(ctx, s)
+		not, err := f.IsNot.resolve(ctx, s)
 		if err != nil {
 			return "", err
 		}
@@ -165,7 +165,7 @@ func hasSelf(ctx context.Context, s *flash.Session) (bool, error) {
 // readSelf reads them.
 func readSelf(ctx context.Context, s *flash.Session) error {
 	for _, fact := range []string{"usb-serial", "machine-id", "host-key", "wifi-mac"} {
-		got, err := client(s).fact(ctx, fact)
+		got, err := tabletOf(s).fact(ctx, fact)
 		switch {
 		case err != nil:
 			return err

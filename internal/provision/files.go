@@ -71,28 +71,16 @@ func (c *Client) sftp(ctx context.Context, root bool) (*sftp.Client, error) {
 	return c.files[i], err
 }
 
-// file is a file's content and what is known of it.
-type file struct {
-	data []byte
-	mode fs.FileMode // permissions
-	uid  uint32
-}
-
 // errNoFile is a file that is not there.
 var errNoFile = fs.ErrNotExist
 
-// read reads a whole file; errNoFile if there is none.
-func (c *Client) read(ctx context.Context, name string, root bool) (*file, error) {
-	return c.readAtMost(ctx, name, maxFile, root)
-}
-
-// readAtMost reads a whole file of at most limit bytes; errNoFile if there is none.
-func (c *Client) readAtMost(ctx context.Context, name string, limit int64, root bool) (*file, error) {
+// ReadFile reads over SFTP.
+func (c *Client) ReadFile(ctx context.Context, name string, limit int64, root bool) (*Content, error) {
 	s, err := c.sftp(ctx, root)
 	if err != nil {
 		return nil, err
 	}
-	f := &file{}
+	f := &Content{}
 	err = c.within(ctx, commandTimeout, func() error {
 		r, err := s.Open(name)
 		if err != nil {
@@ -103,12 +91,12 @@ func (c *Client) readAtMost(ctx context.Context, name string, limit int64, root 
 		if err != nil {
 			return err
 		}
-		f.mode = info.Mode().Perm()
+		f.Mode = info.Mode().Perm()
 		if st, ok := info.Sys().(*sftp.FileStat); ok {
-			f.uid = st.UID
+			f.Root = st.UID == 0
 		}
-		f.data, err = io.ReadAll(io.LimitReader(r, limit+1))
-		if err == nil && int64(len(f.data)) > limit {
+		f.Data, err = io.ReadAll(io.LimitReader(r, limit+1))
+		if err == nil && int64(len(f.Data)) > limit {
 			err = failf(flash.ClassDevice, "look at the tablet: no such file is that long", "%s has more than %d bytes", name, limit)
 		}
 		return err
@@ -124,27 +112,27 @@ func temporary(name string) string {
 	return path.Join(path.Dir(name), "."+path.Base(name)+".zarya-new")
 }
 
-// write puts a file in its place in one step.
-func (c *Client) write(ctx context.Context, name string, data []byte, mode fs.FileMode, root bool) error {
+// WriteFile writes beside the file, then renames.
+func (c *Client) WriteFile(ctx context.Context, name string, data []byte, mode fs.FileMode, root bool) error {
 	s, err := c.sftp(ctx, root)
 	if err != nil {
 		return err
 	}
 	return c.within(ctx, commandTimeout+timeFor(len(data)), func() error {
 		if err := s.MkdirAll(path.Dir(name)); err != nil {
-			return fmt.Errorf("folder of %s: %w", name, c.full(s, name, err))
+			return fmt.Errorf("folder of %s: %w", name, c.explainNoSpace(s, name, err))
 		}
 		next := temporary(name)
 		w, err := s.Create(next)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, c.full(s, name, err))
+			return fmt.Errorf("%s: %w", name, c.explainNoSpace(s, name, err))
 		}
 		if err := w.Chmod(0o600); err != nil { // whatever it holds is nobody else's before it is whole
 			return errors.Join(err, w.Close())
 		}
 		if _, err := w.ReadFrom(bytes.NewReader(data)); err != nil {
-			err = errors.Join(c.full(s, name, err), w.Close())
-			if !lost(err) {
+			err = errors.Join(c.explainNoSpace(s, name, err), w.Close())
+			if !isDisconnect(err) {
 				_ = s.Remove(next) // it would only take room
 			}
 			return err
@@ -163,10 +151,28 @@ func (c *Client) write(ctx context.Context, name string, data []byte, mode fs.Fi
 	})
 }
 
-// full explains an error by a storage that has no room left, where the server can tell:
+// Upload streams a file to its place.
+func (c *Client) Upload(ctx context.Context, name string, r io.Reader, size int64) error {
+	s, err := c.sftp(ctx, false)
+	if err != nil {
+		return err
+	}
+	return c.within(ctx, commandTimeout+timeFor(int(size)), func() error {
+		w, err := s.Create(name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if _, err := w.ReadFrom(r); err != nil {
+			return errors.Join(c.explainNoSpace(s, name, err), w.Close())
+		}
+		return w.Close()
+	})
+}
+
+// explainNoSpace explains an error by a storage that has no room left, where the server can tell:
 // over SFTP every failure looks the same.
-func (c *Client) full(s *sftp.Client, name string, err error) error {
-	if lost(err) {
+func (c *Client) explainNoSpace(s *sftp.Client, name string, err error) error {
+	if isDisconnect(err) {
 		return err
 	}
 	for dir := path.Dir(name); ; dir = path.Dir(dir) {
@@ -181,8 +187,8 @@ func (c *Client) full(s *sftp.Client, name string, err error) error {
 	}
 }
 
-// remove removes a file; errNoFile if there is none.
-func (c *Client) remove(ctx context.Context, name string, root bool) error {
+// Remove removes a file.
+func (c *Client) Remove(ctx context.Context, name string, root bool) error {
 	s, err := c.sftp(ctx, root)
 	if err != nil {
 		return err
@@ -193,8 +199,8 @@ func (c *Client) remove(ctx context.Context, name string, root bool) error {
 // maxNames is more than any folder here has.
 const maxNames = 10_000
 
-// list gives the names in a folder; none if there is no such folder.
-func (c *Client) list(ctx context.Context, name string) (names []string, err error) {
+// List gives the names in a folder.
+func (c *Client) List(ctx context.Context, name string) (names []string, err error) {
 	s, err := c.sftp(ctx, false)
 	if err != nil {
 		return nil, err
@@ -215,8 +221,8 @@ func (c *Client) list(ctx context.Context, name string) (names []string, err err
 	return names, err
 }
 
-// link makes name a symbolic link to target in one step.
-func (c *Client) link(ctx context.Context, target, name string) error {
+// Link makes the link beside name, then renames it.
+func (c *Client) Link(ctx context.Context, target, name string) error {
 	s, err := c.sftp(ctx, true)
 	if err != nil {
 		return err
@@ -233,8 +239,8 @@ func (c *Client) link(ctx context.Context, target, name string) error {
 	})
 }
 
-// readLink gives what a symbolic link points to; errNoFile if there is none.
-func (c *Client) readLink(ctx context.Context, name string) (target string, err error) {
+// ReadLink gives what a symbolic link points to.
+func (c *Client) ReadLink(ctx context.Context, name string) (target string, err error) {
 	s, err := c.sftp(ctx, false)
 	if err != nil {
 		return "", err
@@ -246,8 +252,8 @@ func (c *Client) readLink(ctx context.Context, name string) (target string, err 
 	return target, err
 }
 
-// exists reports whether there is something at name.
-func (c *Client) exists(ctx context.Context, name string, root bool) (bool, error) {
+// Exists reports whether there is something at name.
+func (c *Client) Exists(ctx context.Context, name string, root bool) (bool, error) {
 	s, err := c.sftp(ctx, root)
 	if err != nil {
 		return false, err

@@ -46,7 +46,7 @@ func (f Finish) Step() flash.Step {
 // That developer mode is off is shown by the tablet's own refusal, while it is on; that
 // the power is off, by any end of its answers.
 func (f *Finish) run(ctx context.Context, s *flash.Session) error {
-	c := client(s)
+	c := tabletOf(s)
 	deadline := time.Now().Add(closedFor)
 	if f.Power {
 		after := powerAfter
@@ -84,7 +84,7 @@ func (f *Finish) run(ctx context.Context, s *flash.Session) error {
 }
 
 // disable turns developer mode off.
-func (f *Finish) disable(ctx context.Context, c *Client) error {
+func (f *Finish) disable(ctx context.Context, c tablet) error {
 	for _, argv := range f.Disable {
 		_, said, status, err := c.run(ctx, commandExec(argv, true), commandTimeout)
 		var failure *flash.Failure

@@ -73,7 +73,7 @@ func TestHostileFacts(t *testing.T) {
 		localeFile:                                 "LANG=" + evil,
 	}})
 	for _, fact := range []string{"machine-id", "hostname", "os-release.VERSION", "serial", "wifi-mac", "boot-id", "battery", "locale"} {
-		got, err := c.Fact(t.Context(), fact)
+		got, err := (tablet{c}).fact(t.Context(), fact)
 		if err != nil {
 			t.Errorf("%s: %v", fact, err)
 		}
@@ -84,7 +84,7 @@ func TestHostileFacts(t *testing.T) {
 			t.Errorf("%s does not show that something was taken out: %q", fact, got)
 		}
 	}
-	if id, _ := c.Fact(t.Context(), "machine-id"); !placeholder("machine-id", id) {
+	if id, _ := (tablet{c}).fact(t.Context(), "machine-id"); !placeholder("machine-id", id) {
 		t.Errorf("%q passes as a tablet's own machine-id", id)
 	}
 }
@@ -92,7 +92,7 @@ func TestHostileFacts(t *testing.T) {
 // TestEndlessFact: a file that is longer than any that holds a fact is no fact.
 func TestEndlessFact(t *testing.T) {
 	c := hostileClient(t, hostileFiles{content: map[string]string{"/etc/machine-id": strings.Repeat("0a", 4<<20)}})
-	got, err := c.Fact(t.Context(), "machine-id")
+	got, err := (tablet{c}).fact(t.Context(), "machine-id")
 	var failure *flash.Failure
 	if !errors.As(err, &failure) || failure.Class != flash.ClassDevice || got != "" {
 		t.Errorf("an 8 MB machine-id: %.40q, %v", got, err)
@@ -102,7 +102,7 @@ func TestEndlessFact(t *testing.T) {
 // TestHostileError: the text of a server's refusal is bounded and clean wherever it ends.
 func TestHostileError(t *testing.T) {
 	c := hostileClient(t, hostileFiles{errors: map[string]error{"/etc/machine-id": errors.New("\x1b[2J\u202e" + strings.Repeat("no ", 1<<16))}})
-	_, err := c.Fact(t.Context(), "machine-id")
+	_, err := (tablet{c}).fact(t.Context(), "machine-id")
 	if err == nil {
 		t.Fatal("no error")
 	}

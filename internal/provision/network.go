@@ -58,7 +58,7 @@ func (w *WiFi) Step() flash.Step {
 }
 
 func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
-	ssid, err := w.SSID.of(ctx, s)
+	ssid, err := w.SSID.resolve(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
 		if v == nil || err != nil {
 			return ""
 		}
-		if text, err = v.of(ctx, s); err != nil {
+		if text, err = v.resolve(ctx, s); err != nil {
 			return ""
 		}
 		if text == "" || strings.ContainsAny(text, "\n\r\x00") || strings.TrimSpace(text) != text {
@@ -121,7 +121,7 @@ func Remove(name string, paths []string) flash.Step {
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
 			left := ""
 			for _, p := range paths {
-				there, err := client(s).exists(ctx, p, true)
+				there, err := tabletOf(s).Exists(ctx, p, true)
 				if err != nil {
 					return "", err
 				}
@@ -133,7 +133,7 @@ func Remove(name string, paths []string) flash.Step {
 		},
 		set: func(ctx context.Context, s *flash.Session) error {
 			for _, p := range paths {
-				if err := client(s).remove(ctx, p, true); err != nil && !errors.Is(err, errNoFile) {
+				if err := tabletOf(s).Remove(ctx, p, true); err != nil && !errors.Is(err, errNoFile) {
 					return fmt.Errorf("%s: %w", p, err)
 				}
 			}
@@ -156,19 +156,19 @@ func CA(certificates []Certificate) flash.Step {
 	}
 	base := files("ca", func(context.Context, *flash.Session) ([]wanted, error) { return all, nil },
 		func(ctx context.Context, s *flash.Session) error {
-			_, err := client(s).do(ctx, commandTrust())
+			_, err := tabletOf(s).do(ctx, commandTrust())
 			return err
 		})
 	// That the files are there is not enough: they must have been taken in.
 	taken := func(ctx context.Context, s *flash.Session) (bool, error) {
-		f, err := client(s).read(ctx, extracted, false)
+		f, err := tabletOf(s).read(ctx, extracted, false)
 		if errors.Is(err, errNoFile) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		bundle := unwrapped(f.data)
+		bundle := unwrapped(f.Data)
 		for _, c := range certificates {
 			if block, _ := pem.Decode(c.PEM); block == nil || !bytes.Contains(bundle, unwrapped(pem.EncodeToMemory(block))) {
 				return false, nil
@@ -199,7 +199,7 @@ func AuthorizedKeys(login string, keys []Value) flash.Step {
 	parse := func(ctx context.Context, s *flash.Session) ([]string, error) {
 		var lines []string
 		for _, k := range keys {
-			text, err := k.of(ctx, s)
+			text, err := k.resolve(ctx, s)
 			if err != nil {
 				return nil, err
 			}
@@ -216,20 +216,20 @@ func AuthorizedKeys(login string, keys []Value) flash.Step {
 		if err != nil {
 			return "", nil, err
 		}
-		f, err := client(s).read(ctx, file, login == "root")
+		f, err := tabletOf(s).read(ctx, file, login == "root")
 		if errors.Is(err, errNoFile) {
 			return "", want, nil
 		}
 		if err != nil {
 			return "", nil, err
 		}
-		lines := strings.Split(string(f.data), "\n")
+		lines := strings.Split(string(f.Data), "\n")
 		for _, w := range want {
 			if !slices.Contains(lines, w) {
 				lack = append(lack, w)
 			}
 		}
-		return string(f.data), lack, nil
+		return string(f.Data), lack, nil
 	}
 	return (&setting{
 		name: "authorized-keys:" + login,
@@ -249,7 +249,7 @@ func AuthorizedKeys(login string, keys []Value) flash.Step {
 			if have != "" && !strings.HasSuffix(have, "\n") {
 				have += "\n"
 			}
-			return client(s).write(ctx, file, []byte(have+strings.Join(lack, "\n")+"\n"), 0o600, login == "root")
+			return tabletOf(s).WriteFile(ctx, file, []byte(have+strings.Join(lack, "\n")+"\n"), 0o600, login == "root")
 		},
 	}).Step()
 }
@@ -259,14 +259,14 @@ func AuthorizedKeys(login string, keys []Value) flash.Step {
 func RemoveKeys(login string, names []string) flash.Step {
 	file := home(login) + "/.ssh/authorized_keys"
 	split := func(ctx context.Context, s *flash.Session) (keep, gone []string, err error) {
-		f, err := client(s).read(ctx, file, login == "root")
+		f, err := tabletOf(s).read(ctx, file, login == "root")
 		if errors.Is(err, errNoFile) {
 			return nil, nil, nil
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		for line := range strings.Lines(string(f.data)) {
+		for line := range strings.Lines(string(f.Data)) {
 			key, comment, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
 			if err == nil && (slices.Contains(names, comment) || slices.Contains(names, ssh.FingerprintSHA256(key))) {
 				gone = append(gone, line)
@@ -288,7 +288,7 @@ func RemoveKeys(login string, names []string) flash.Step {
 			if err != nil {
 				return err
 			}
-			return client(s).write(ctx, file, []byte(strings.Join(keep, "")), 0o600, login == "root")
+			return tabletOf(s).WriteFile(ctx, file, []byte(strings.Join(keep, "")), 0o600, login == "root")
 		},
 	}).Step()
 }

@@ -163,15 +163,15 @@ func TestOpenSSH(t *testing.T) {
 	}
 	ctx := t.Context()
 	name := filepath.Join(t.TempDir(), "new folder", "it's a file")
-	if _, err := c.read(ctx, name, false); !errors.Is(err, errNoFile) {
+	if _, err := (tablet{c}).read(ctx, name, false); !errors.Is(err, errNoFile) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	for _, data := range [][]byte{[]byte("first"), bytes.Repeat([]byte("0123456789"), 300_000), {}} {
-		if err := c.write(ctx, name, data, 0o640, false); err != nil {
+		if err := c.WriteFile(ctx, name, data, 0o640, false); err != nil {
 			t.Fatal(err)
 		}
-		f, err := c.read(ctx, name, false)
-		if err != nil || !bytes.Equal(f.data, data) || f.mode != fs.FileMode(0o640) || int(f.uid) != os.Getuid() {
+		f, err := (tablet{c}).read(ctx, name, false)
+		if err != nil || !bytes.Equal(f.Data, data) || f.Mode != fs.FileMode(0o640) || f.Root != (os.Getuid() == 0) {
 			t.Errorf("%d bytes came back as %v, %v", len(data), f, err)
 		}
 	}
@@ -179,34 +179,34 @@ func TestOpenSSH(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	out, _, status, err := c.run(ctx, commandExec([]string{"printf", "%s|", "it's", "$HOME", "a  b", ""}, false), time.Minute)
+	out, _, status, err := (tablet{c}).run(ctx, commandExec([]string{"printf", "%s|", "it's", "$HOME", "a  b", ""}, false), time.Minute)
 	if err != nil || status != 0 || out != "it's|$HOME|a  b||" {
 		t.Errorf("%q, %d, %v", out, status, err)
 	}
-	_, said, status, err := c.run(ctx, commandExec([]string{"sh", "-c", "printf '\\033[31mno\\n' >&2; exit 3"}, false), time.Minute)
+	_, said, status, err := (tablet{c}).run(ctx, commandExec([]string{"sh", "-c", "printf '\\033[31mno\\n' >&2; exit 3"}, false), time.Minute)
 	if err != nil || status != 3 || said != "[31mno" {
 		t.Errorf("%q, %d, %v", said, status, err)
 	}
-	if there, err := c.exists(ctx, name, false); !there || err != nil {
+	if there, err := c.Exists(ctx, name, false); !there || err != nil {
 		t.Error(there, err)
 	}
 	want, err := os.ReadFile("/etc/hostname")
-	got, gerr := c.fact(ctx, "hostname")
+	got, gerr := (tablet{c}).fact(ctx, "hostname")
 	if err == nil && (gerr != nil || got != strings.TrimSpace(string(want))) {
 		t.Errorf("hostname %q, %v", got, gerr)
 	}
 
 	// A command that waits for input gets the end of it; one that never ends is given
 	// up, and so is its connection.
-	if _, _, _, err := c.run(ctx, commandExec([]string{"cat"}, false), time.Minute); err != nil {
+	if _, _, _, err := (tablet{c}).run(ctx, commandExec([]string{"cat"}, false), time.Minute); err != nil {
 		t.Error(err)
 	}
-	_, _, _, err = c.run(ctx, commandExec([]string{"sleep", "1000"}, false), 100*time.Millisecond)
+	_, _, _, err = (tablet{c}).run(ctx, commandExec([]string{"sleep", "1000"}, false), 100*time.Millisecond)
 	var failure *flash.Failure
 	if !errors.As(err, &failure) || failure.Class != flash.ClassTimeout {
 		t.Errorf("a command that never ends: %v", err)
 	}
-	if _, err := c.read(ctx, name, false); err == nil {
+	if _, err := (tablet{c}).read(ctx, name, false); err == nil {
 		t.Error("the connection is still there")
 	}
 }
@@ -232,7 +232,7 @@ func TestOpenSSHRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, _, err := c.run(ctx, commandExec([]string{"true"}, false), time.Minute); !errors.Is(err, context.Canceled) {
+	if _, _, _, err := (tablet{c}).run(ctx, commandExec([]string{"true"}, false), time.Minute); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 }

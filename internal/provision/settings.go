@@ -20,16 +20,16 @@ var hostnameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9
 
 // Hostname is the tablet's name, in /etc/hostname: RFC 1123's form of one label.
 func Hostname(value Value) flash.Step {
-	want := value.valid(form(hostnameForm.MatchString, "a hostname has up to 63 letters, digits and dashes", "a hostname"))
+	want := value.valid(requireForm(hostnameForm.MatchString, "a hostname has up to 63 letters, digits and dashes", "a hostname"))
 	return (&setting{
 		name: "hostname", want: want,
-		get: in(func(ctx context.Context, c *Client) (string, error) { return c.fact(ctx, "hostname") }),
+		get: readTablet(func(ctx context.Context, c tablet) (string, error) { return c.fact(ctx, "hostname") }),
 		set: func(ctx context.Context, s *flash.Session) error {
 			v, err := want(ctx, s)
 			if err != nil {
 				return err
 			}
-			return client(s).write(ctx, "/etc/hostname", []byte(v+"\n"), 0o644, true)
+			return tabletOf(s).WriteFile(ctx, "/etc/hostname", []byte(v+"\n"), 0o644, true)
 		},
 	}).Step()
 }
@@ -43,23 +43,23 @@ var zoneForm = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
 
 // Timezone is the tablet's time zone, by its name in the zone database.
 func Timezone(value Value) flash.Step {
-	want := value.valid(form(zoneForm.MatchString, "write a zone as Europe/Moscow", "a time zone"))
+	want := value.valid(requireForm(zoneForm.MatchString, "write a zone as Europe/Moscow", "a time zone"))
 	return (&setting{
 		name: "timezone", want: want,
-		get: in(func(ctx context.Context, c *Client) (string, error) { return c.fact(ctx, "timezone") }),
+		get: readTablet(func(ctx context.Context, c tablet) (string, error) { return c.fact(ctx, "timezone") }),
 		set: func(ctx context.Context, s *flash.Session) error {
 			v, err := want(ctx, s)
 			if err != nil {
 				return err
 			}
-			there, err := client(s).exists(ctx, zoneinfo+v, false)
+			there, err := tabletOf(s).Exists(ctx, zoneinfo+v, false)
 			if err != nil {
 				return err
 			}
 			if !there {
 				return failf(flash.ClassProfile, "write a zone that the system has, such as Europe/Moscow", "the tablet has no time zone %q", v)
 			}
-			return client(s).link(ctx, zoneinfo+v, localtime)
+			return tabletOf(s).Link(ctx, zoneinfo+v, localtime)
 		},
 	}).Step()
 }
@@ -72,28 +72,28 @@ var localeForm = regexp.MustCompile(`^[A-Za-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)
 // Locale is the system's language, such as ru_RU.UTF-8: LANG in locale.conf, whose other
 // lines stay.
 func Locale(value Value) flash.Step {
-	want := value.valid(form(localeForm.MatchString, "write a locale as ru_RU.UTF-8", "a locale"))
+	want := value.valid(requireForm(localeForm.MatchString, "write a locale as ru_RU.UTF-8", "a locale"))
 	return (&setting{
 		name: "locale", want: want,
-		get: in(func(ctx context.Context, c *Client) (string, error) { return c.fact(ctx, "locale") }),
+		get: readTablet(func(ctx context.Context, c tablet) (string, error) { return c.fact(ctx, "locale") }),
 		set: func(ctx context.Context, s *flash.Session) error {
 			v, err := want(ctx, s)
 			if err != nil {
 				return err
 			}
 			text := "LANG=" + v + "\n"
-			f, err := client(s).read(ctx, localeFile, true)
+			f, err := tabletOf(s).read(ctx, localeFile, true)
 			if err != nil && !errors.Is(err, errNoFile) {
 				return err
 			}
 			if err == nil {
-				for line := range strings.Lines(string(f.data)) {
+				for line := range strings.Lines(string(f.Data)) {
 					if !strings.HasPrefix(line, "LANG=") {
 						text += strings.TrimSuffix(line, "\n") + "\n"
 					}
 				}
 			}
-			return client(s).write(ctx, localeFile, []byte(text), 0o644, true)
+			return tabletOf(s).WriteFile(ctx, localeFile, []byte(text), 0o644, true)
 		},
 	}).Step()
 }
@@ -113,7 +113,7 @@ func File(o FileOptions) flash.Step {
 		o.Name = "file:" + o.To
 	}
 	return files(o.Name, func(ctx context.Context, s *flash.Session) ([]wanted, error) {
-		v, err := o.Content.of(ctx, s)
+		v, err := o.Content.resolve(ctx, s)
 		return []wanted{{o.To, []byte(v), o.Mode, o.Root}}, err
 	}, nil).Step()
 }
@@ -146,14 +146,14 @@ func files(name string, want func(context.Context, *flash.Session) ([]wanted, er
 			all, err := want(ctx, s)
 			text := ""
 			for _, w := range all {
-				f, err := client(s).read(ctx, w.to, w.root)
+				f, err := tabletOf(s).read(ctx, w.to, w.root)
 				if errors.Is(err, errNoFile) {
 					return "", nil
 				}
 				if err != nil {
 					return "", explain(name, err)
 				}
-				text += show(f.data, f.mode, f.uid == 0)
+				text += show(f.Data, f.Mode, f.Root)
 			}
 			return text, err
 		},
@@ -163,7 +163,7 @@ func files(name string, want func(context.Context, *flash.Session) ([]wanted, er
 				return err
 			}
 			for _, w := range all {
-				if err := client(s).write(ctx, w.to, w.data, w.mode, w.root); err != nil {
+				if err := tabletOf(s).WriteFile(ctx, w.to, w.data, w.mode, w.root); err != nil {
 					return err
 				}
 			}
@@ -183,11 +183,11 @@ const stampPath = "/var/lib/zarya/stamp"
 func Stamp(text string) flash.Step {
 	step := File(FileOptions{Name: "stamp", To: stampPath, Content: Literal(text), Mode: 0o644, Root: true})
 	step.Flashed = func(ctx context.Context, s *flash.Session) (bool, error) {
-		f, err := client(s).read(ctx, stampPath, false)
+		f, err := tabletOf(s).read(ctx, stampPath, false)
 		if errors.Is(err, errNoFile) || errors.Is(err, fs.ErrPermission) {
 			return false, nil
 		}
-		return err == nil && bytes.Equal(f.data, []byte(text)), err
+		return err == nil && bytes.Equal(f.Data, []byte(text)), err
 	}
 	return step
 }

@@ -94,7 +94,7 @@ func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted
 	return c, nil
 }
 
-// Client is the session with one booted tablet: a flash.Booted.
+// Client is the session with one booted tablet: a Device.
 type Client struct {
 	login   *SSH
 	conn    net.Conn
@@ -135,15 +135,15 @@ func (c *Client) within(ctx context.Context, limit time.Duration, do func() erro
 		return err
 	}
 	err = &saidError{err}
-	if lost(err) {
+	if isDisconnect(err) {
 		return &flash.Failure{Class: flash.ClassCable, Err: err, Message: "the connection to the booted tablet broke: " + err.Error(),
 			Hint: "check the cable and the socket, then try again"}
 	}
 	return err
 }
 
-// lost reports whether an error means that the connection is gone.
-func lost(err error) bool {
+// isDisconnect reports whether an error means that the connection is gone.
+func isDisconnect(err error) bool {
 	var missing *ssh.ExitMissingError
 	var network net.Error
 	return err != nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
@@ -164,15 +164,16 @@ func (w *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// errAuth is what devel-su and sudo say to a wrong password.
+// rootRefused is the failure for a wrong password of root.
 func (c *Client) rootRefused() error {
 	return failf(flash.ClassProfile, "put the right root-password under ssh in the profile", "the tablet refuses %s with this root password", c.login.Root)
 }
 
-// run runs one command and gives its output and exit status.
-func (c *Client) run(ctx context.Context, cmd command, limit time.Duration) (stdout, stderr string, status int, err error) {
+// Exec runs a program through the login's shell.
+func (c *Client) Exec(ctx context.Context, argv []string, root bool, limit time.Duration) (Output, error) {
 	var out, errs bounded
-	err = c.within(ctx, limit, func() error {
+	cmd, status := command{argv, root}, 0
+	err := c.within(ctx, limit, func() error {
 		s, err := c.ssh.NewSession()
 		if err != nil {
 			return err
@@ -191,7 +192,7 @@ func (c *Client) run(ctx context.Context, cmd command, limit time.Duration) (std
 			err = c.rootRefused()
 		}
 	}
-	return out.b.String(), clean(errs.b.String()), status, err
+	return Output{out.b.String(), clean(errs.b.String()), status}, err
 }
 
 // clean makes a device's words fit for screens and records.
@@ -205,20 +206,20 @@ func (e *saidError) Error() string { return clean(e.err.Error()) }
 func (e *saidError) Unwrap() error { return e.err }
 
 // Serial is what the kernel was told by the bootloader.
-func (c *Client) Serial(ctx context.Context) (string, error) { return c.fact(ctx, "serial") }
+func (c *Client) Serial(ctx context.Context) (string, error) { return tablet{c}.fact(ctx, "serial") }
 
 // Model is what the device information service says.
-func (c *Client) Model(ctx context.Context) (string, error) { return c.fact(ctx, "model") }
+func (c *Client) Model(ctx context.Context) (string, error) { return tablet{c}.fact(ctx, "model") }
 
 // Boot is the kernel's name for this run of the system.
-func (c *Client) Boot(ctx context.Context) (string, error) { return c.fact(ctx, "boot-id") }
+func (c *Client) Boot(ctx context.Context) (string, error) { return tablet{c}.fact(ctx, "boot-id") }
 
 // Bootloader sends the tablet to fastboot; the connection ends with it.
 func (c *Client) Bootloader(ctx context.Context) error {
 	if c.login.Root == RootNone && c.login.User != "root" {
 		return errors.New("that needs root: give ssh.root in the profile")
 	}
-	_, stderr, status, err := c.run(ctx, commandBootloader(), commandTimeout)
+	_, stderr, status, err := tablet{c}.run(ctx, commandBootloader(), commandTimeout)
 	var failure *flash.Failure
 	if errors.As(err, &failure) && failure.Class == flash.ClassCable {
 		return nil // it went before it answered

@@ -43,14 +43,14 @@ func Install(p Package) flash.Step {
 		name: "package:" + p.Name,
 		want: func(context.Context, *flash.Session) (string, error) { return p.Version, nil },
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
-			return client(s).version(ctx, p.Name)
+			return tabletOf(s).version(ctx, p.Name)
 		},
-		set: func(ctx context.Context, s *flash.Session) error { return p.install(ctx, client(s)) },
+		set: func(ctx context.Context, s *flash.Session) error { return p.install(ctx, tabletOf(s)) },
 	}).Step()
 }
 
 // version is that of an installed package; "" is none.
-func (c *Client) version(ctx context.Context, name string) (string, error) {
+func (c tablet) version(ctx context.Context, name string) (string, error) {
 	out, said, status, err := c.run(ctx, commandVersion(name), commandTimeout)
 	if err != nil {
 		return "", err
@@ -64,12 +64,12 @@ func (c *Client) version(ctx context.Context, name string) (string, error) {
 	return untrusted.Marked(out, untrusted.Word), nil
 }
 
-func (p Package) install(ctx context.Context, c *Client) error {
+func (p Package) install(ctx context.Context, c tablet) error {
 	file := "/tmp/zarya-" + p.SHA256[:16] + ".rpm"
 	if err := p.upload(ctx, c, file); err != nil {
 		return err
 	}
-	defer func() { _ = c.remove(context.WithoutCancel(ctx), file, false) }() // it is only a copy
+	defer func() { _ = c.Remove(context.WithoutCancel(ctx), file, false) }() // it is only a copy
 	out, err := c.do(ctx, commandSum(file))
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (p Package) install(ctx context.Context, c *Client) error {
 }
 
 // poll waits until the package manager knows the package in its version.
-func (p Package) poll(ctx context.Context, c *Client) error {
+func (p Package) poll(ctx context.Context, c tablet) error {
 	limited, cancel := context.WithTimeout(ctx, installFor)
 	defer cancel()
 	for {
@@ -128,37 +128,24 @@ func (p Package) poll(ctx context.Context, c *Client) error {
 }
 
 // upload streams the file.
-func (p Package) upload(ctx context.Context, c *Client, to string) error {
+func (p Package) upload(ctx context.Context, c tablet, to string) error {
 	r, err := p.Open()
 	if err != nil {
 		return failf(flash.ClassStation, "put the file back", "%v", err)
 	}
 	defer func() { _ = r.Close() }() // it was only read
-	s, err := c.sftp(ctx, false)
-	if err != nil {
-		return err
-	}
-	return c.within(ctx, commandTimeout+timeFor(int(p.Size)), func() error {
-		w, err := s.Create(to)
-		if err != nil {
-			return fmt.Errorf("%s: %w", to, err)
-		}
-		if _, err := w.ReadFrom(r); err != nil {
-			return errors.Join(c.full(s, to, err), w.Close())
-		}
-		return w.Close()
-	})
+	return c.Upload(ctx, to, r, p.Size)
 }
 
 // sessionBus is the address of the login's own bus.
-func (c *Client) sessionBus(ctx context.Context) (string, error) {
+func (c tablet) sessionBus(ctx context.Context) (string, error) {
 	out, err := c.do(ctx, commandID())
 	if err != nil {
 		return "", err
 	}
 	folder := "/run/user/" + strings.TrimSpace(out)
 	for _, socket := range []string{folder + "/dbus/user_bus_socket", folder + "/bus"} {
-		there, err := c.exists(ctx, socket, false)
+		there, err := c.Exists(ctx, socket, false)
 		if err != nil {
 			return "", err
 		}
@@ -172,25 +159,25 @@ func (c *Client) sessionBus(ctx context.Context) (string, error) {
 // Dconf is one key of the user's settings. The value is in GVariant's text form.
 func Dconf(key string, value Value) flash.Step {
 	return (&setting{
-		name: "dconf:" + key, want: value.of,
+		name: "dconf:" + key, want: value.resolve,
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
-			bus, err := client(s).sessionBus(ctx)
+			bus, err := tabletOf(s).sessionBus(ctx)
 			if err != nil {
 				return "", err
 			}
-			out, err := client(s).do(ctx, commandDconfRead(bus, key))
+			out, err := tabletOf(s).do(ctx, commandDconfRead(bus, key))
 			return strings.TrimSpace(out), err
 		},
 		set: func(ctx context.Context, s *flash.Session) error {
-			bus, err := client(s).sessionBus(ctx)
+			bus, err := tabletOf(s).sessionBus(ctx)
 			if err != nil {
 				return err
 			}
-			v, err := value.of(ctx, s)
+			v, err := value.resolve(ctx, s)
 			if err != nil {
 				return err
 			}
-			_, err = client(s).do(ctx, commandDconfWrite(bus, key, v))
+			_, err = tabletOf(s).do(ctx, commandDconfWrite(bus, key, v))
 			return err
 		},
 	}).Step()
@@ -219,14 +206,14 @@ func (b *Bus) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, err
 
 func (b *Bus) made(ctx context.Context, s *flash.Session) (args []string, is string, err error) {
 	for _, a := range b.Args {
-		v, err := a.of(ctx, s)
+		v, err := a.resolve(ctx, s)
 		if err != nil {
 			return nil, "", err
 		}
 		args = append(args, v)
 	}
 	if b.Is != nil {
-		is, err = b.Is.of(ctx, s)
+		is, err = b.Is.resolve(ctx, s)
 	}
 	return args, is, err
 }
@@ -251,11 +238,11 @@ func (b *Bus) call(ctx context.Context, s *flash.Session) error {
 	}
 	bus := ""
 	if b.Session {
-		if bus, err = client(s).sessionBus(ctx); err != nil {
+		if bus, err = tabletOf(s).sessionBus(ctx); err != nil {
 			return err
 		}
 	}
-	out, err := client(s).do(ctx, commandBus(bus, b.Destination, b.Path, b.Method, args, b.Root))
+	out, err := tabletOf(s).do(ctx, commandBus(bus, b.Destination, b.Path, b.Method, args, b.Root))
 	if got := strings.TrimSpace(out); err == nil && b.Is != nil && got != is {
 		err = failf(flash.ClassDevice, "look at the tablet, and at the call in the profile", "%s answers %s, and must answer %s", b.Method, clean(got), is)
 	}
@@ -281,7 +268,7 @@ func Unit(unit, state string) flash.Step {
 		name: "unit:" + unit,
 		want: func(context.Context, *flash.Session) (string, error) { return state, nil },
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
-			out, said, status, err := client(s).run(ctx, commandUnit("is-enabled", unit), commandTimeout)
+			out, said, status, err := tabletOf(s).run(ctx, commandUnit("is-enabled", unit), commandTimeout)
 			if err != nil {
 				return "", err
 			}
@@ -292,15 +279,15 @@ func Unit(unit, state string) flash.Step {
 		},
 		set: func(ctx context.Context, s *flash.Session) error {
 			if state != "masked" {
-				if out, _, _, err := client(s).run(ctx, commandUnit("is-enabled", unit), commandTimeout); err != nil {
+				if out, _, _, err := tabletOf(s).run(ctx, commandUnit("is-enabled", unit), commandTimeout); err != nil {
 					return err
 				} else if clean(out) == "masked" {
-					if _, err := client(s).do(ctx, commandUnit("unmask", unit)); err != nil {
+					if _, err := tabletOf(s).do(ctx, commandUnit("unmask", unit)); err != nil {
 						return err
 					}
 				}
 			}
-			_, err := client(s).do(ctx, commandUnit(verb, unit))
+			_, err := tabletOf(s).do(ctx, commandUnit(verb, unit))
 			return err
 		},
 	}).Step()
@@ -324,7 +311,7 @@ const (
 // Done once; what was made is kept on the tablet, and compared.
 func Regenerate(what []string) flash.Step {
 	id, keys := slices.Contains(what, "machine-id"), slices.Contains(what, "ssh-host-keys")
-	state := func(ctx context.Context, c *Client) (now, was made, err error) {
+	state := func(ctx context.Context, c tablet) (now, was made, err error) {
 		if id {
 			if now.MachineID, err = c.fact(ctx, "machine-id"); err != nil {
 				return now, was, err
@@ -340,7 +327,7 @@ func Regenerate(what []string) flash.Step {
 			return now, was, nil
 		}
 		if err == nil {
-			_ = json.Unmarshal(f.data, &was) // a damaged one is none
+			_ = json.Unmarshal(f.Data, &was) // a damaged one is none
 		}
 		return now, was, err
 	}
@@ -352,7 +339,7 @@ func Regenerate(what []string) flash.Step {
 		name: "regenerate",
 		want: func(context.Context, *flash.Session) (string, error) { return "as made", nil },
 		get: func(ctx context.Context, s *flash.Session) (string, error) {
-			now, was, err := state(ctx, client(s))
+			now, was, err := state(ctx, tabletOf(s))
 			if err != nil {
 				return "", err
 			}
@@ -362,22 +349,22 @@ func Regenerate(what []string) flash.Step {
 			return "as made", nil
 		},
 		set: func(ctx context.Context, s *flash.Session) error {
-			now, was, err := state(ctx, client(s))
+			now, was, err := state(ctx, tabletOf(s))
 			if err != nil {
 				return err
 			}
 			if id && (now.MachineID == "" || now.MachineID != was.MachineID) {
-				if now.MachineID, err = client(s).newMachineID(ctx); err != nil {
+				if now.MachineID, err = tabletOf(s).newMachineID(ctx); err != nil {
 					return err
 				}
 			}
 			renew := keys && (len(now.HostKeys) == 0 || !slices.Equal(now.HostKeys, was.HostKeys))
 			if renew {
-				if now.HostKeys, err = client(s).newHostKeys(ctx); err != nil {
+				if now.HostKeys, err = tabletOf(s).newHostKeys(ctx); err != nil {
 					return err
 				}
 			}
-			if err := client(s).write(ctx, madePath, []byte(text(now)), 0o644, true); err != nil {
+			if err := tabletOf(s).WriteFile(ctx, madePath, []byte(text(now)), 0o644, true); err != nil {
 				return err
 			}
 			if !renew {
@@ -390,18 +377,18 @@ func Regenerate(what []string) flash.Step {
 	}).Step()
 }
 
-func (c *Client) newMachineID(ctx context.Context) (string, error) {
+func (c tablet) newMachineID(ctx context.Context) (string, error) {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	// machine-id(5): a version 4 UUID without its dashes.
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	id := hex.EncodeToString(b[:])
-	return id, c.write(ctx, machineID, []byte(id+"\n"), 0o444, true)
+	return id, c.WriteFile(ctx, machineID, []byte(id+"\n"), 0o444, true)
 }
 
 // hostKeys are the fingerprints of the server's keys, sorted.
-func (c *Client) hostKeys(ctx context.Context) ([]string, error) {
-	names, err := c.list(ctx, hostKeys)
+func (c tablet) hostKeys(ctx context.Context) ([]string, error) {
+	names, err := c.List(ctx, hostKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -414,7 +401,7 @@ func (c *Client) hostKeys(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		key, _, _, _, err := ssh.ParseAuthorizedKey(f.data)
+		key, _, _, _, err := ssh.ParseAuthorizedKey(f.Data)
 		if err != nil {
 			return nil, failf(flash.ClassDevice, "look at the tablet", "%s is no public key", hostKeys+name)
 		}
@@ -424,18 +411,18 @@ func (c *Client) hostKeys(ctx context.Context) ([]string, error) {
 	return prints, nil
 }
 
-func (c *Client) newHostKeys(ctx context.Context) ([]string, error) {
+func (c tablet) newHostKeys(ctx context.Context) ([]string, error) {
 	before, err := c.hostKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	names, err := c.list(ctx, hostKeys)
+	names, err := c.List(ctx, hostKeys)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
 		if strings.HasPrefix(name, "ssh_host_") {
-			if err := c.remove(ctx, hostKeys+name, true); err != nil {
+			if err := c.Remove(ctx, hostKeys+name, true); err != nil {
 				return nil, fmt.Errorf("%s: %w", hostKeys+name, err)
 			}
 		}
@@ -489,11 +476,11 @@ func (r *Reboot) run(ctx context.Context, s *flash.Session) error {
 		s.Result(flash.StepAlready)
 		return nil
 	}
-	boot, err := client(s).Boot(ctx)
+	boot, err := tabletOf(s).Boot(ctx)
 	if err != nil {
 		return err
 	}
-	_, said, status, err := client(s).run(ctx, commandReboot(), commandTimeout)
+	_, said, status, err := tabletOf(s).run(ctx, commandReboot(), commandTimeout)
 	var failure *flash.Failure
 	if errors.As(err, &failure) && failure.Class == flash.ClassCable {
 		err = nil // it went before it answered

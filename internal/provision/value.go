@@ -21,10 +21,10 @@ func Literal(text string) Value {
 	return func(context.Context, *flash.Session) (string, error) { return text, nil }
 }
 
-func (v Value) of(ctx context.Context, s *flash.Session) (string, error) {
+func (v Value) resolve(ctx context.Context, s *flash.Session) (string, error) {
 	text, err := v(ctx, s)
 	var failure *flash.Failure
-	if err != nil && !errors.Is(err, flash.ErrLater) && !errors.As(err, &failure) && !lost(err) {
+	if err != nil && !errors.Is(err, flash.ErrLater) && !errors.As(err, &failure) && !isDisconnect(err) {
 		return "", failf(flash.ClassProfile, "mend the profile for this tablet, then try again", "%v", err)
 	}
 	return text, err
@@ -102,7 +102,7 @@ func (t *setting) run(ctx context.Context, s *flash.Session) error {
 // explain makes a tablet's refusal a failure of its own class.
 func explain(name string, err error) error {
 	var failure *flash.Failure
-	if errors.As(err, &failure) || lost(err) || errors.Is(err, flash.ErrStopped) || errors.Is(err, context.Canceled) {
+	if errors.As(err, &failure) || isDisconnect(err) || errors.Is(err, flash.ErrStopped) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return failf(flash.ClassDevice, "look at the path, and at who may write there", "%s: %v", name, clean(err.Error()))
@@ -116,32 +116,15 @@ func refused(what string, status int, said string) error {
 	return failf(flash.ClassDevice, "the tablet's own words are all it tells", "%s ended with status %d%s", what, status, said)
 }
 
-// do runs a command that must succeed, and gives its output.
-func (c *Client) do(ctx context.Context, cmd command) (string, error) {
-	out, said, status, err := c.run(ctx, cmd, commandTimeout)
-	if err != nil {
-		return "", err
-	}
-	if status != 0 {
-		if said == "" {
-			said = clean(out)
-		}
-		return "", refused(cmd.argv[0], status, said)
-	}
-	return out, nil
-}
-
-func client(s *flash.Session) *Client { return s.Booted().(*Client) }
-
-// in makes of a reader of the tablet one of the session.
-func in(get func(context.Context, *Client) (string, error)) func(context.Context, *flash.Session) (string, error) {
-	return func(ctx context.Context, s *flash.Session) (string, error) { return get(ctx, client(s)) }
+// readTablet makes a reader of the tablet one of the session.
+func readTablet(get func(context.Context, tablet) (string, error)) func(context.Context, *flash.Session) (string, error) {
+	return func(ctx context.Context, s *flash.Session) (string, error) { return get(ctx, tabletOf(s)) }
 }
 
 // valid is a value in a form that is checked.
 func (v Value) valid(check func(string) error) func(context.Context, *flash.Session) (string, error) {
 	return func(ctx context.Context, s *flash.Session) (string, error) {
-		text, err := v.of(ctx, s)
+		text, err := v.resolve(ctx, s)
 		if err == nil {
 			err = check(text)
 		}
@@ -149,8 +132,8 @@ func (v Value) valid(check func(string) error) func(context.Context, *flash.Sess
 	}
 }
 
-// form holds a value to an expression.
-func form(matches func(string) bool, hint, what string) func(string) error {
+// requireForm holds a value to an expression.
+func requireForm(matches func(string) bool, hint, what string) func(string) error {
 	return func(text string) error {
 		if matches(text) {
 			return nil

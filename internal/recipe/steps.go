@@ -144,11 +144,7 @@ func (r *Recipe) guard(step flash.Step, o profiles.Options) flash.Step {
 func look(ctx context.Context, s *flash.Session) profiles.Lookup {
 	return func(name string) (string, error) {
 		if fact, ok := strings.CutPrefix(name, "fact."); ok {
-			c, booted := s.Booted().(*provision.Client)
-			if !booted {
-				return "", flash.ErrLater
-			}
-			return c.Fact(ctx, fact)
+			return provision.ReadFact(ctx, s, fact)
 		}
 		return s.Fact(name)
 	}
