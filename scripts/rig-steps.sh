@@ -5,7 +5,7 @@ sed 's/^/rig: /' /tmp/devices
 for p in 1-1 1-2 1-3 1-4 1-5.1 1-5.2 1-5.3.1 1-5.3.2; do
   grep -q "^ *usb:$p *- *fastboot .*" /tmp/devices || fail "zarya devices does not show $p"
 done
-grep -q '^pci-0000:00:0.*, bus 1, 480 Mbit/s$' /tmp/devices && grep -q '^    usb:1-5.3 .*hub .*8 sockets .*full$' /tmp/devices || fail "zarya devices does not show the hubs"
+grep -q '^pci-0000:00:0.*, bus 1, 480 Mbit/s$' /tmp/devices && grep -q '^    usb:1-5.3 .*hub .*8 ports .*full$' /tmp/devices || fail "zarya devices does not show the hubs"
 
 # A tablet in Android is asked through an adb server; without one, its keys are told.
 grep -q '^  usb:1-6 .*adb .*AGS3-L09 .*VT0009' /tmp/devices && grep -q 'start an adb server' /tmp/devices || fail "zarya devices does not show the tablet in Android"

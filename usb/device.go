@@ -54,7 +54,7 @@ type Device struct {
 	Name            string // the product string
 	Speed           Speed
 	Hub             bool
-	Sockets         int  // of a hub
+	HubPorts        int  // of a hub: how many things can be plugged into it
 	Suspends        bool // the kernel may put it to sleep when nobody uses it
 	Endpoints       int  // in use, the control endpoint among them
 	Mode            Mode

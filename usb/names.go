@@ -1,4 +1,4 @@
-// This file keeps the station's names for sockets, against their stable form.
+// This file keeps the station's names for ports, against their stable form.
 
 package usb
 
@@ -12,9 +12,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/google/renameio/v2/maybe"
 )
 
-// Names are sockets' names by their stable form (Port.Path).
+// Names are ports' names by their stable form (Port.Path).
 type Names map[string]string
 
 var nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,15}$`)
@@ -50,15 +52,15 @@ func parseNames(file, text string) (Names, error) {
 	return names, nil
 }
 
-// ValidName says why a text cannot be a socket's name, or nil.
+// ValidName says why a text cannot be a port's name, or nil.
 func ValidName(name string) error {
 	if !nameForm.MatchString(name) {
-		return fmt.Errorf("%q is no name for a socket: a letter, then up to 15 letters, digits, _ and -", name)
+		return fmt.Errorf("%q is no name for a port: a letter, then up to 15 letters, digits, _ and -", name)
 	}
 	return nil
 }
 
-// Set names a socket; "" takes its name away. A name is of one socket.
+// Set names a port; "" takes its name away. A name is of one port.
 func (n Names) Set(path, name string) error {
 	if name == "" {
 		delete(n, path)
@@ -68,7 +70,7 @@ func (n Names) Set(path, name string) error {
 		return err
 	}
 	if !strings.Contains(path, "-usb-0:") || strings.ContainsAny(path, " \t\n") {
-		return fmt.Errorf("%q is no socket's path, such as pci-0000:00:14.0-usb-0:1.3", path)
+		return fmt.Errorf("%q is no port's path, such as pci-0000:00:14.0-usb-0:1.3", path)
 	}
 	for p, other := range n {
 		if strings.EqualFold(other, name) && p != path {
@@ -89,19 +91,15 @@ func (n Names) Find(name string) string {
 	return ""
 }
 
-// Save replaces the file in one step.
+// Save replaces the file in one step, durably.
 func (n Names) Save(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // configuration is no secret
 		return err
 	}
 	var b strings.Builder
-	b.WriteString("# The station's names for sockets: zarya ports name.\n")
+	b.WriteString("# The station's names for ports: zarya ports name.\n")
 	for _, path := range slices.SortedFunc(maps.Keys(n), func(x, y string) int { return strings.Compare(n[x], n[y]) }) {
 		fmt.Fprintf(&b, "%s %s\n", n[path], path)
 	}
-	next := file + ".new"
-	if err := os.WriteFile(next, []byte(b.String()), 0o644); err != nil { //nolint:gosec // as above
-		return err
-	}
-	return os.Rename(next, file)
+	return maybe.WriteFile(file, []byte(b.String()), 0o644)
 }

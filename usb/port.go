@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// Port is a socket of a USB hub. It is comparable: two devices that were in the same
-// socket, at whatever speed and one after the other, have equal ports.
+// Port is one port of a USB hub. It is comparable: two devices that were in the same
+// port, at whatever speed and one after the other, have equal ports.
 type Port struct {
 	Controller string // as udev's ID_PATH has it, such as pci-0000:00:14.0
-	Bus        int    // this boot's number of the bus; of the USB 2 half where a socket has two
-	Chain      string // the sockets from the root hub on, such as 1.3.2
+	Bus        int    // this boot's number of the bus; of the USB 2 half where a port has two
+	Chain      string // the ports from the root hub on, such as 1.3.2
 }
 
 // Path is the stable form, udev's ID_PATH of a device in the port:
@@ -36,16 +36,16 @@ func (p Port) Short() string {
 	return strconv.Itoa(p.Bus) + "-" + p.Chain
 }
 
-// Uplink is the socket of the root hub that the port is behind: all behind it share its
+// Uplink is the port of the root hub that the port is behind: all behind it share its
 // wire.
 func (p Port) Uplink() Port {
 	first, _, _ := strings.Cut(p.Chain, ".")
 	return Port{Controller: p.Controller, Bus: p.Bus, Chain: first}
 }
 
-// Socket is the n-th socket, from 1, of the hub that is in the port; of a Port without
+// Child is the n-th port, from 1, of the hub that is in the port; of a Port without
 // a chain, of the bus's root hub.
-func (p Port) Socket(n int) Port {
+func (p Port) Child(n int) Port {
 	chain := strconv.Itoa(n)
 	if p.Chain != "" {
 		chain = p.Chain + "." + chain
@@ -55,7 +55,7 @@ func (p Port) Socket(n int) Port {
 
 func (p Port) String() string { return p.Short() }
 
-// Compare orders ports as a person counts sockets: 1-2 before 1-10.
+// Compare orders ports as a person counts ports: 1-2 before 1-10.
 func (p Port) Compare(q Port) int {
 	if c := cmp.Or(cmp.Compare(p.Bus, q.Bus), cmp.Compare(p.Controller, q.Controller)); c != 0 {
 		return c
@@ -93,7 +93,7 @@ func validChain(s string) bool {
 func ParseShort(s string) (bus int, chain string, err error) {
 	b, chain, ok := strings.Cut(strings.TrimPrefix(s, "usb:"), "-")
 	n, nerr := strconv.ParseUint(b, 10, 16)
-	if !ok || nerr != nil || n == 0 || !validChain(chain) {
+	if !ok || nerr != nil || b[0] == '0' || !validChain(chain) {
 		return 0, "", fmt.Errorf("%q is not a port: write it as 1-1.3", s)
 	}
 	return int(n), chain, nil

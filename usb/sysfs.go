@@ -26,7 +26,7 @@ type Root struct {
 	Controller string
 	Bus        int
 	Speed      Speed
-	Sockets    int
+	HubPorts   int
 }
 
 // Tablets are the devices that are in a mode that is known.
@@ -34,7 +34,7 @@ func (b *Bus) Tablets() []Device {
 	return slices.DeleteFunc(slices.Clone(b.Devices), func(d Device) bool { return d.Mode == "" || d.Hub })
 }
 
-// Port finds a socket by its short or its stable form, whether something is in it or
+// Port finds a port by its short or its stable form, whether something is in it or
 // not.
 func (b *Bus) Port(form string) (Port, bool) {
 	if bus, chain, err := ParseShort(form); err == nil {
@@ -107,7 +107,7 @@ func readRoot(link string) (Root, bool) {
 	if !ok || err != nil || perr != nil {
 		return Root{}, false
 	}
-	return Root{Controller: controller(filepath.Dir(path)), Bus: bus, Speed: Speed(number(path, "speed", 10, 32)), Sockets: int(number(path, "maxchild", 10, 8))}, true
+	return Root{Controller: controller(filepath.Dir(path)), Bus: bus, Speed: Speed(number[int](path, "speed", 10)), HubPorts: number[int](path, "maxchild", 10)}, true
 }
 
 // attribute reads one file of a device; "" if it is not there.
@@ -124,27 +124,28 @@ func attribute(path, name string) string {
 	return strings.TrimSuffix(string(b[:n]), "\n")
 }
 
-func number(path, name string, base, bits int) uint64 {
-	n, err := strconv.ParseUint(strings.TrimSpace(attribute(path, name)), base, bits)
-	if err != nil {
-		return 0
+// number reads an attribute that is a number of a type; 0 if it is none, or too large.
+func number[T int | uint8 | uint16](path, name string, base int) T {
+	n, err := strconv.ParseUint(strings.TrimSpace(attribute(path, name)), base, 31)
+	if t := T(n); err == nil && uint64(t) == n {
+		return t
 	}
-	return n
+	return 0
 }
 
 func readDevice(path string, bus int, chain string) (Device, bool) {
 	speed, err := strconv.ParseFloat(attribute(path, "speed"), 64)
 	d := Device{
-		Bus: bus, Kernel: filepath.Base(path), Address: int(number(path, "devnum", 10, 16)),
-		Vendor: uint16(number(path, "idVendor", 16, 16)), Product: uint16(number(path, "idProduct", 16, 16)),
+		Bus: bus, Kernel: filepath.Base(path), Address: number[int](path, "devnum", 10),
+		Vendor: number[uint16](path, "idVendor", 16), Product: number[uint16](path, "idProduct", 16),
 		Serial: clean(attribute(path, "serial")), Manufacturer: clean(attribute(path, "manufacturer")), Name: clean(attribute(path, "product")),
-		Hub: number(path, "bDeviceClass", 16, 8) == 9, Sockets: int(number(path, "maxchild", 10, 8)), Speed: Speed(speed),
+		Hub: number[uint8](path, "bDeviceClass", 16) == 9, HubPorts: number[int](path, "maxchild", 10), Speed: Speed(speed),
 		Suspends: attribute(path, "power/control") == "auto", Endpoints: 1,
 	}
 	if err != nil || d.Address == 0 {
 		return d, false // gone
 	}
-	d.Port = socket(path, bus, chain)
+	d.Port = portOf(path, bus, chain)
 	interfaces, err := filepath.Glob(filepath.Join(path, filepath.Base(path)+":*"))
 	if err != nil {
 		return d, false
@@ -162,9 +163,9 @@ func readDevice(path string, bus int, chain string) (Device, bool) {
 
 func readInterface(path string) Interface {
 	i := Interface{
-		Number: int(number(path, "bInterfaceNumber", 16, 8)), Class: uint8(number(path, "bInterfaceClass", 16, 8)),
-		SubClass: uint8(number(path, "bInterfaceSubClass", 16, 8)), Protocol: uint8(number(path, "bInterfaceProtocol", 16, 8)),
-		Name: clean(attribute(path, "interface")), Endpoints: int(number(path, "bNumEndpoints", 16, 8)),
+		Number: number[int](path, "bInterfaceNumber", 16), Class: number[uint8](path, "bInterfaceClass", 16),
+		SubClass: number[uint8](path, "bInterfaceSubClass", 16), Protocol: number[uint8](path, "bInterfaceProtocol", 16),
+		Name: clean(attribute(path, "interface")), Endpoints: number[int](path, "bNumEndpoints", 16),
 	}
 	if driver, err := os.Readlink(filepath.Join(path, "driver")); err == nil {
 		i.Driver = filepath.Base(driver)
@@ -175,9 +176,9 @@ func readInterface(path string) Interface {
 	return i
 }
 
-// socket finds the port of a device: of the two halves of a USB 3 socket, the USB 2
+// portOf finds the port of a device: of the two halves of a USB 3 port, the USB 2
 // half (the kernel's peer links).
-func socket(path string, bus int, chain string) Port {
+func portOf(path string, bus int, chain string) Port {
 	p := Port{Bus: bus, Chain: chain}
 	// The device's folder is …/0000:00:14.0/usb1/1-1/1-1.3: the controller stands
 	// before the root hub.
@@ -194,12 +195,12 @@ func socket(path string, bus int, chain string) Port {
 	}
 	last := chain[strings.LastIndexByte(chain, '.')+1:]
 	peer, err := filepath.EvalSymlinks(filepath.Join(parent, hub, name+last, "peer"))
-	if err != nil || number(root, "speed", 10, 32) < uint64(SuperSpeed) {
+	if err != nil || Speed(number[int](root, "speed", 10)) < SuperSpeed {
 		return p
 	}
-	// …/usb1/1-1/1-1:1.0/1-1-port3 is socket 3 of the hub 1-1; …/usb1/1-0:1.0/usb1-port3
-	// is socket 3 of the root hub.
-	hubName, socket, ok := strings.Cut(filepath.Base(peer), "-port")
+	// …/usb1/1-1/1-1:1.0/1-1-port3 is port 3 of the hub 1-1; …/usb1/1-0:1.0/usb1-port3
+	// is port 3 of the root hub.
+	hubName, port, ok := strings.Cut(filepath.Base(peer), "-port")
 	if !ok {
 		return p
 	}
@@ -208,17 +209,17 @@ func socket(path string, bus int, chain string) Port {
 	} else {
 		hubName += "."
 	}
-	if b, c, err := ParseShort(hubName + socket); err == nil {
+	if b, c, err := ParseShort(hubName + port); err == nil {
 		p.Bus, p.Chain = b, c
 	}
 	return p
 }
 
-// OverCurrent is a socket that switched its power off because too much of it was drawn.
+// OverCurrent is a port that switched its power off because too much of it was drawn.
 type OverCurrent struct {
-	Hub    string // the kernel's name of the hub: 1-1.3, or usb1 for a root hub
-	Socket int
-	Count  int // since the machine started
+	Hub   string // the kernel's name of the hub: 1-1.3, or usb1 for a root hub
+	Port  int    // from 1
+	Count int    // since the machine started
 }
 
 // OverCurrents reads the counts that are not zero.
@@ -233,9 +234,9 @@ func OverCurrents(sys string) ([]OverCurrent, error) {
 	slices.Sort(files)
 	for _, file := range slices.Compact(files) {
 		dir := filepath.Dir(file)
-		hub, socket, _ := strings.Cut(filepath.Base(dir), "-port")
-		n, err := strconv.Atoi(socket)
-		if count := int(number(dir, "over_current_count", 10, 32)); err == nil && count > 0 {
+		hub, port, _ := strings.Cut(filepath.Base(dir), "-port")
+		n, err := strconv.Atoi(port)
+		if count := number[int](dir, "over_current_count", 10); err == nil && count > 0 {
 			list = append(list, OverCurrent{hub, n, count})
 		}
 	}

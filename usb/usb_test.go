@@ -103,8 +103,8 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// TestEmptySocket finds a socket with nothing in it, by both of its forms.
-func TestEmptySocket(t *testing.T) {
+// TestEmptyPort finds a port with nothing in it, by both of its forms.
+func TestEmptyPort(t *testing.T) {
 	b := &Bus{Roots: []Root{{Controller: "pci-0000:00:14.0", Bus: 1}, {Controller: "pci-0000:00:14.0", Bus: 2}}}
 	want := Port{Controller: "pci-0000:00:14.0", Bus: 1, Chain: "3.2"}
 	for _, form := range []string{"1-3.2", "usb:1-3.2", "pci-0000:00:14.0-usb-0:3.2"} {
@@ -119,7 +119,7 @@ func TestEmptySocket(t *testing.T) {
 	}
 }
 
-// TestPeers finds the one socket behind two buses.
+// TestPeers finds the one port behind two buses.
 func TestPeers(t *testing.T) {
 	s := newSysfs(t)
 	s.put(xhci+"usb1", "speed=480")
@@ -135,12 +135,12 @@ func TestPeers(t *testing.T) {
 	s.device(xhci+"usb1/1-5", "bDeviceClass=09")
 	s.device(xhci + "usb1/1-5/1-5.4")
 	b := s.scan()
-	sockets := map[Port]int{}
+	ports := map[Port]int{}
 	for _, d := range b.Devices {
-		sockets[d.Port]++
+		ports[d.Port]++
 	}
 	want := map[Port]int{{"pci-0000:00:14.0", 1, "5"}: 2, {"pci-0000:00:14.0", 1, "5.4"}: 2}
-	if d := cmp.Diff(want, sockets); d != "" {
+	if d := cmp.Diff(want, ports); d != "" {
 		t.Error(d)
 	}
 }
@@ -193,7 +193,7 @@ func TestMatches(t *testing.T) {
 }
 
 func FuzzParseShort(f *testing.F) {
-	for _, s := range []string{"1-1.3.2", "usb:2-4", "1-0", "1-1..2", "0-1", "1-256", "1-+1", "01-1"} {
+	for _, s := range []string{"1-1.3.2", "usb:2-4", "1-0", "1-1..2", "0-1", "1-256", "1-+1", "01-1", "000001-1", "-1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -277,7 +277,7 @@ func TestOverCurrents(t *testing.T) {
 	if diff := cmp.Diff([]OverCurrent{{"usb1", 2, 3}, {"1-1", 7, 1}}, list); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	if roots := s.scan().Roots; len(roots) != 1 || roots[0] != (Root{Controller: "pci-0000:00:14.0", Bus: 1, Speed: HighSpeed, Sockets: 4}) {
+	if roots := s.scan().Roots; len(roots) != 1 || roots[0] != (Root{Controller: "pci-0000:00:14.0", Bus: 1, Speed: HighSpeed, HubPorts: 4}) {
 		t.Errorf("%+v", roots)
 	}
 }

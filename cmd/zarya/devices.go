@@ -187,7 +187,7 @@ func drawTree(w io.Writer, bus *usb.Bus, names usb.Names, android map[usb.Port]t
 			continue
 		}
 		t.rows = append(t.rows, row{port: fmt.Sprintf("%s, bus %d, %d Mbit/s", r.Controller, r.Bus, int(r.Speed))})
-		t.sockets(usb.Port{Controller: r.Controller, Bus: r.Bus}, r.Sockets, "  ")
+		t.sockets(usb.Port{Controller: r.Controller, Bus: r.Bus}, r.HubPorts, "  ")
 	}
 	if len(t.rows) == 0 {
 		return
@@ -234,7 +234,7 @@ func (t *tree) sockets(hub usb.Port, count int, indent string) {
 		if empty == 0 {
 			return
 		}
-		text := indent + "usb:" + hub.Socket(empty).Short()
+		text := indent + "usb:" + hub.Child(empty).Short()
 		if last > empty {
 			text += fmt.Sprintf(" to %d", last)
 		}
@@ -242,7 +242,7 @@ func (t *tree) sockets(hub usb.Port, count int, indent string) {
 		empty = 0
 	}
 	for n := 1; n <= count; n++ {
-		p := hub.Socket(n)
+		p := hub.Child(n)
 		d, plugged := t.at[p]
 		name := t.names[p.Path()]
 		if !plugged && name == "" {
@@ -257,7 +257,7 @@ func (t *tree) sockets(hub usb.Port, count int, indent string) {
 		case !plugged:
 			r.kind = "empty"
 		case d.Hub:
-			r.kind, r.model, r.speed = "hub", fmt.Sprintf("%d sockets", d.Sockets), d.Speed.String()
+			r.kind, r.model, r.speed = "hub", fmt.Sprintf("%d ports", d.HubPorts), d.Speed.String()
 		case d.Mode == "":
 			r.kind, r.model, r.speed = "other", strings.TrimSpace(d.Manufacturer+" "+d.Name), d.Speed.String()
 		default:
@@ -271,7 +271,7 @@ func (t *tree) sockets(hub usb.Port, count int, indent string) {
 		}
 		t.rows = append(t.rows, r)
 		if d.Hub {
-			t.sockets(p, d.Sockets, indent+"  ")
+			t.sockets(p, d.HubPorts, indent+"  ")
 		}
 	}
 	flush(count)

@@ -17,10 +17,10 @@ func TestTree(t *testing.T) {
 	const first, second = "pci-0000:00:14.0", "pci-0000:05:00.0"
 	at := func(c string, bus int, chain string) usb.Port { return usb.Port{Controller: c, Bus: bus, Chain: chain} }
 	bus := &usb.Bus{
-		Roots: []usb.Root{{Controller: first, Bus: 1, Speed: 480, Sockets: 6}, {Controller: first, Bus: 2, Speed: 5000, Sockets: 6}, {Controller: second, Bus: 3, Speed: 480, Sockets: 1}},
+		Roots: []usb.Root{{Controller: first, Bus: 1, Speed: 480, HubPorts: 6}, {Controller: first, Bus: 2, Speed: 5000, HubPorts: 6}, {Controller: second, Bus: 3, Speed: 480, HubPorts: 1}},
 		Devices: []usb.Device{
-			{Port: at(first, 1, "2"), Hub: true, Sockets: 4, Speed: 480, Bus: 1, Address: 2},
-			{Port: at(first, 1, "2"), Hub: true, Sockets: 4, Speed: 5000, Bus: 2, Address: 2},
+			{Port: at(first, 1, "2"), Hub: true, HubPorts: 4, Speed: 480, Bus: 1, Address: 2},
+			{Port: at(first, 1, "2"), Hub: true, HubPorts: 4, Speed: 5000, Bus: 2, Address: 2},
 			{Port: at(first, 1, "2.1"), Mode: usb.Booted, Serial: "VT0001", Speed: 480, Bus: 1, Address: 3},
 			{Port: at(first, 1, "2.3"), Mode: usb.Service, Vendor: 0x05c6, Product: 0x9008, Speed: 480, Bus: 1, Address: 4},
 			{Port: at(first, 1, "4"), Name: "Keyboard", Manufacturer: "Cherry", Speed: 1, Bus: 1, Address: 5},
@@ -34,7 +34,7 @@ func TestTree(t *testing.T) {
 TARGET       NAME     MODE       MODEL      SERIAL             SPEED
 pci-0000:00:14.0, bus 1, 480 Mbit/s
   usb:1-1    -        empty
-  usb:1-2    -        hub        4 sockets                     super
+  usb:1-2    -        hub        4 ports                       super
     usb:1-2.1  A1       booted     -          VT0001             high
     usb:1-2.2  A2       empty
     usb:1-2.3  -        service    -          -                  high

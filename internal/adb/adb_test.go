@@ -5,12 +5,14 @@ package adb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -149,6 +151,102 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
+// says is a server that answers anything with one text, and then is silent or gone.
+func says(t *testing.T, text string, gone bool) Server {
+	t.Helper()
+	var c net.ListenConfig
+	l, err := c.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, text)
+			if gone {
+				_ = conn.(*net.TCPConn).CloseWrite()
+			}
+			_, _ = io.Copy(io.Discard, conn)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-ended })
+	return Server(l.Addr().String())
+}
+
+// TestHostileServer: whatever a server says ends a call with a short, clean error.
+func TestHostileServer(t *testing.T) {
+	for answer, want := range map[string]string{
+		"":                                       "EOF",
+		"OK":                                     "EOF",
+		"WHAT":                                   `it answers "WHAT"`,
+		"\x1b[2J":                                `it answers "\x1b[2J"`,
+		"FAIL":                                   "EOF",
+		"FAILzzzz":                               `it says "zzzz" for a length`,
+		"FAIL-001x":                              `it says "-001" for a length`,
+		"FAIL0010no":                             "EOF",
+		"FAIL000d\x1b[2Jno\u202e way":            "adb server: host:devices-l: [2Jno way",
+		"OKAY":                                   "EOF",
+		"OKAYffff" + strings.Repeat("x", 9):      "EOF",
+		"FAILffff" + strings.Repeat("x", 0xffff): "…",
+	} {
+		_, err := says(t, answer, true).Devices(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 300 || strings.ContainsAny(err.Error(), "\x1b\u202e") {
+			t.Errorf("%.20q: %v, want %q", answer, err, want)
+		}
+	}
+}
+
+// TestSilentServer: a call ends with its context, and says so.
+func TestSilentServer(t *testing.T) {
+	why := errors.New("the operator stopped it")
+	for _, answer := range []string{"", "OKAY", "OKAY0010half"} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		s := says(t, answer, false)
+		done := make(chan error)
+		go func() {
+			_, err := s.Devices(ctx)
+			done <- err
+		}()
+		cancel(why)
+		if err := <-done; !errors.Is(err, why) {
+			t.Errorf("%q: %v", answer, err)
+		}
+		if _, err := s.Devices(ctx); !errors.Is(err, why) {
+			t.Errorf("an ended context: %v", err)
+		}
+	}
+}
+
+func TestAt(t *testing.T) {
+	const list = "VT0001\tdevice usb:1-1.3 transport_id:4\n"
+	d, err := says(t, fmt.Sprintf("OKAY%04x%s", len(list), list), true).At(t.Context(), "1-1.3")
+	if err != nil || d.Transport != 4 || d.Serial != "VT0001" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if err := Server("127.0.0.1:1").Bootloader(t.Context(), Device{State: "recovery"}); !errors.Is(err, ErrNoServer) {
+		t.Error(err)
+	}
+}
+
+func TestDefault(t *testing.T) {
+	for _, c := range []struct {
+		host, port string
+		want       Server
+	}{{"", "", "127.0.0.1:5037"}, {"bench", "", "bench:5037"}, {"", "5038", "127.0.0.1:5038"}, {"::1", "1", "[::1]:1"}} {
+		t.Setenv("ANDROID_ADB_SERVER_ADDRESS", c.host)
+		t.Setenv("ANDROID_ADB_SERVER_PORT", c.port)
+		if got := Default(); got != c.want {
+			t.Errorf("%q %q: %s", c.host, c.port, got)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	got := parseDevices("TWIN                   device usb:1-5.3.1 product:x model:AGS3_L09 device:y transport_id:3\nTWIN unauthorized usb:1-2 transport_id:x\nemulator-5554 offline\n\nbad\n")
 	want := []Device{{"TWIN", "device", "1-5.3.1", 3}, {"TWIN", "unauthorized", "1-2", 0}, {"emulator-5554", "offline", "", 0}}
@@ -174,11 +272,17 @@ func FuzzAnswer(f *testing.F) {
 		}{strings.NewReader(string(answer)), io.Discard}, []string{"host:devices-l"}, counted)
 		if err == nil {
 			for _, d := range parseDevices(text) {
-				if strings.ContainsAny(d.Serial+d.State+d.Port, "\x1b\n\x00") {
-					t.Errorf("%+v", d)
+				for _, word := range []string{d.Serial, d.State, d.Port} {
+					if len(word) > maxText || strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }) {
+						t.Errorf("%+v", d)
+					}
 				}
 			}
-			batteryLevel(text)
+			if n := batteryLevel(text); n < -1 || n > 100 {
+				t.Errorf("%d %%", n)
+			}
+		} else if len(err.Error()) > 2*maxText || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q", err)
 		}
 	})
 }

@@ -42,11 +42,11 @@ func says(list []Finding, about string) string {
 func TestDoctor(t *testing.T) {
 	m := fakeMachine(t)
 	const first, second = "pci-0000:00:14.0", "pci-0000:05:00.0"
-	m.bus.Roots = []usb.Root{{Controller: first, Bus: 1, Speed: 480, Sockets: 6}, {Controller: second, Bus: 3, Speed: 480, Sockets: 4}}
+	m.bus.Roots = []usb.Root{{Controller: first, Bus: 1, Speed: 480, HubPorts: 6}, {Controller: second, Bus: 3, Speed: 480, HubPorts: 4}}
 	hub := usb.Port{Controller: first, Bus: 1, Chain: "1"}
-	m.bus.Devices = []usb.Device{{Port: hub, Hub: true, Sockets: 8, Speed: 480, Endpoints: 2, Kernel: "1-1"}}
+	m.bus.Devices = []usb.Device{{Port: hub, Hub: true, HubPorts: 8, Speed: 480, Endpoints: 2, Kernel: "1-1"}}
 	for n := 1; n <= 8; n++ {
-		p := hub.Socket(n)
+		p := hub.Child(n)
 		m.names[p.Path()] = "A" + p.Chain[2:]
 		m.bus.Devices = append(m.bus.Devices, usb.Device{Port: p, Mode: usb.Normal, Speed: 480, Endpoints: 12, Suspends: n == 8, Kernel: "1-1." + p.Chain[2:]})
 	}

@@ -178,7 +178,7 @@ func (m *machine) overCurrent() []Finding {
 	}
 	var all []Finding
 	for _, o := range list {
-		all = append(all, Finding{Level: Warning, About: o.Hub, Says: fmt.Sprintf("port %d switched off %d times: too much power was drawn", o.Socket, o.Count),
+		all = append(all, Finding{Level: Warning, About: o.Hub, Says: fmt.Sprintf("port %d switched off %d times: too much power was drawn", o.Port, o.Count),
 			Remedy: "give the hub its own power supply, or use another"})
 	}
 	return all

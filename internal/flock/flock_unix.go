@@ -16,7 +16,7 @@ func lockDescriptor(fd uintptr, shared, wait bool) error {
 		how |= syscall.LOCK_NB
 	}
 	for {
-		err := syscall.Flock(int(fd), how) //nolint:gosec // a descriptor is an int
+		err := syscall.Flock(int(fd), how)
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EWOULDBLOCK):

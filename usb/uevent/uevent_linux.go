@@ -32,13 +32,21 @@ func Listen(ctx context.Context) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("kernel events: %w", err), unix.Close(fd))
 	}
+	return listen(ctx, func(buf []byte) (int, error) {
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		return n, err
+	}, func() { _ = unix.Close(fd) }), nil // nothing is kept in it
+}
+
+// listen is Listen for messages that receive gives; it ends with end.
+func listen(ctx context.Context, receive func([]byte) (int, error), end func()) <-chan struct{} {
 	wake := make(chan struct{}, 1)
 	go func() {
 		defer close(wake)
-		defer func() { _ = unix.Close(fd) }() // nothing is kept in it
+		defer end()
 		buf := make([]byte, 64<<10)
 		for ctx.Err() == nil {
-			n, _, err := unix.Recvfrom(fd, buf, 0)
+			n, err := receive(buf)
 			switch {
 			case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 				continue
@@ -54,7 +62,7 @@ func Listen(ctx context.Context) (<-chan struct{}, error) {
 			}
 		}
 	}()
-	return wake, nil
+	return wake
 }
 
 // concerns reports whether a kernel message is about USB or a network interface. The
