@@ -18,7 +18,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -240,7 +239,7 @@ func (b *board) lines(width, height int) []string {
 	shown, hidden := choose(rows, height-3) // the header, the sum, and the line the cursor rests on
 	port := portWidth
 	for _, r := range rows {
-		port = max(port, utf8.RuneCountInString(label[r]))
+		port = max(port, textWidth(label[r]))
 	}
 	// The terminal's last column stays empty where there is one to spare.
 	bar := max(10, min(width-(port+modelWidth+stepWidth+3), 72))
@@ -420,7 +419,7 @@ func shortLabels(rows []*row, n int) map[*row]string {
 		label := printable(r.where.Label())
 		host, port := hostPort(label)
 		switch {
-		case utf8.RuneCountInString(label) <= n || host == "":
+		case textWidth(label) <= n || host == "":
 		case len(hosts) == 1:
 			label = ":" + port
 		case len(ports) == 1:
@@ -428,18 +427,16 @@ func shortLabels(rows []*row, n int) map[*row]string {
 		default:
 			label = host + ":" + port
 		}
-		if over := utf8.RuneCountInString(label) - n; over > 0 {
-			label = "…" + string([]rune(label)[over+1:]) // the end tells tablets apart
-		}
-		labels[r] = label
+		labels[r] = cutStart(label, n) // the end tells tablets apart
 	}
 	return labels
 }
 
-// hostPort takes tcp:HOST:PORT apart; "" if it is no network target.
+// hostPort takes tcp:HOST:PORT apart, and udp: and ssh: likewise; "" if it is no network
+// target.
 func hostPort(label string) (host, port string) {
 	proto, address, _ := strings.Cut(label, ":")
-	if proto != "tcp" && proto != "udp" {
+	if proto != "tcp" && proto != "udp" && proto != "ssh" {
 		return "", ""
 	}
 	host, port, err := net.SplitHostPort(address)

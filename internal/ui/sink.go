@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/bytesize"
@@ -87,18 +86,6 @@ func printable(s string) string { return untrusted.Marked(s, maxText) }
 
 // maxText is what one text of an event may take on a screen, in bytes.
 const maxText = 4 << 10
-
-// fit makes s exactly n columns wide: padded, or cut with an ellipsis.
-func fit(s string, n int) string {
-	have := utf8.RuneCountInString(s)
-	switch {
-	case n <= 0:
-		return ""
-	case have <= n:
-		return s + strings.Repeat(" ", n-have)
-	}
-	return string([]rune(s)[:n-1]) + "…"
-}
 
 // secondsText is a duration as a person says it.
 func secondsText(s float64) string {

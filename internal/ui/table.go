@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/bytesize"
@@ -112,7 +111,7 @@ func widths(rows [][]string) []int {
 	for _, row := range rows {
 		for i := range row {
 			row[i] = printable(row[i])
-			width[i] = max(width[i], utf8.RuneCountInString(row[i]))
+			width[i] = max(width[i], textWidth(row[i]))
 		}
 	}
 	return width

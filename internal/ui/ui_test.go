@@ -35,10 +35,10 @@ func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
 	if update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
+		if err := os.MkdirAll("testdata", 0o750); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,6 +157,50 @@ func TestJSON(t *testing.T) {
 			t.Errorf("the last line is %v", last)
 		}
 	})
+}
+
+// TestJUnit holds the report to its picture: a failure by the tablet, an error by the bench,
+// and a verb that ended before any tablet.
+func TestJUnit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		sink := NewJUnit(&b)
+		story(6, sink.Event, func(string) {})
+		where := flash.Where{Address: "ssh:10.0.0.9:22"}
+		sink.Event(flash.Event{Time: time.Now(), Job: "s", Where: where, Body: flash.JobStarted{Scope: flash.ScopeRun, Profile: "kiosk"}})
+		sink.Event(flash.Event{Time: time.Now(), Job: "s", Where: where, Body: flash.JobDone{Scope: flash.ScopeRun, Result: flash.Skipped, Class: flash.ClassStation, Error: "never begun", Record: "st-1"}})
+		if err := sink.Close(); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "junit.xml", b.String())
+	})
+	var b bytes.Buffer
+	sink := NewJUnit(&b)
+	sink.Event(flash.Event{Body: Summary{Exit: 3, Error: &SummaryError{Class: "invalid", Message: "p.yaml:3: no \x1b such key", Hint: "mend it"}}})
+	if err := sink.Close(); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "junit-error.xml", b.String())
+	sink = NewJUnit(broken{})
+	if err := sink.Close(); !errors.Is(err, errDisk) {
+		t.Error(err)
+	}
+}
+
+func TestSummarize(t *testing.T) {
+	got := Summarize([]flash.JobDone{{Result: flash.Pass}, {Result: flash.Pass, Retryable: true}, {Result: flash.Compliant}, {Result: flash.Fail},
+		{Result: flash.Fail, Retryable: true}, {Result: flash.Interrupted, Retryable: true}, {Result: flash.Skipped}})
+	if want := (Summary{Passed: 2, Compliant: 1, Failed: 2, Interrupted: 1, Skipped: 1, Retryable: 2}); got != want {
+		t.Errorf("%+v, not %+v", got, want)
+	}
+}
+
+func TestSecondsText(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "0.0 s", 9.94: "9.9 s", 10: "10 s", 119: "119 s", 120: "2 min 00 s", 3599.7: "1 h 00 min", 7380: "2 h 03 min"} {
+		if got := secondsText(seconds); got != want {
+			t.Errorf("%v: %s, not %s", seconds, got, want)
+		}
+	}
 }
 
 var errDisk = errors.New("no space left on device")
@@ -369,10 +413,12 @@ func TestShortLabels(t *testing.T) {
 		{"tcp:10.0.0.7:5554 tcp:10.0.0.8:5554", "…0.0.7 …0.0.8"},
 		{"tcp:10.0.0.7:5554 tcp:10.0.1.7:5600", "…:5554 …:5600"},
 		{"A3 A12", "A3 A12"},
+		{"ssh:10.0.0.7:2201 ssh:10.0.0.7:2202", ":2201 :2202"},
+		{"udp:10.0.0.7:5554 ssh:10.0.0.7:2202", ":5554 :2202"},
 	} {
 		var rows []*row
 		for _, w := range strings.Fields(test.in) {
-			if strings.HasPrefix(w, "tcp") {
+			if strings.Contains(w, ":") {
 				rows = append(rows, &row{where: flash.Where{Address: w}})
 			} else {
 				rows = append(rows, &row{where: flash.Where{PortName: w}})
