@@ -22,6 +22,8 @@ const ConnectTimeout = 10 * time.Second
 
 // connect waits for the target as long as the run allows, then learns who it is.
 func (s *Session) connect(ctx context.Context) error {
+	s.link.awaited = true
+	defer func() { s.link.awaited = false }()
 	var err error
 	switch s.job.Scope {
 	case ScopeProvision:
@@ -61,7 +63,7 @@ func (s *Session) untilStop(ctx context.Context) (context.Context, context.Cance
 func (s *Session) openFastboot(ctx context.Context, patience time.Duration) error {
 	wait, cancel := s.untilStop(ctx)
 	defer cancel()
-	t, err := Open(wait, s.job.Target, patience)
+	t, err := open(wait, s.job.Target, patience, s.reportAbsent)
 	if err != nil {
 		return err
 	}
@@ -84,6 +86,11 @@ func (s *Session) inFastboot(ctx context.Context, t fastboot.Transport) error {
 
 // Open tries to reach a tablet's fastboot for a while, at least once.
 func Open(ctx context.Context, target Target, patience time.Duration) (fastboot.Transport, error) {
+	return open(ctx, target, patience, func(time.Time) {})
+}
+
+// open is Open; absent is called after each attempt that another one follows.
+func open(ctx context.Context, target Target, patience time.Duration, absent func(deadline time.Time)) (fastboot.Transport, error) {
 	deadline := time.Now().Add(patience)
 	for {
 		try, cancel := context.WithTimeout(ctx, ConnectTimeout)
@@ -92,10 +99,23 @@ func Open(ctx context.Context, target Target, patience time.Duration) (fastboot.
 		if err == nil {
 			return t, nil
 		}
+		if ctx.Err() == nil && !isPermanent(err) {
+			absent(deadline)
+		}
 		if again, rerr := pause(ctx, deadline, target, patience, err); !again {
 			return nil, rerr
 		}
 	}
+}
+
+// reportAbsent tells once that the job's tablet is not there yet, if there is time for
+// another attempt.
+func (s *Session) reportAbsent(deadline time.Time) {
+	if !s.link.awaited || time.Now().Add(reconnectEvery).After(deadline) {
+		return
+	}
+	s.emit(Waiting{For: "device", Hint: "it is not there: plug it in, and bring it into fastboot", Seconds: time.Until(deadline).Seconds()})
+	s.link.awaited = false
 }
 
 // pause waits between two attempts; without another one it gives the reason.

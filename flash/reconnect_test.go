@@ -57,10 +57,18 @@ func TestExchangedInMidStep(t *testing.T) {
 				}
 			})
 			synctest.Wait()
-			events := flash.NewEvents("sim", func(flash.Event) {})
+			var told []string
+			events := flash.NewEvents("sim", func(e flash.Event) {
+				if w, ok := e.Body.(flash.Waiting); ok && w.For == "device" {
+					told = append(told, w.Hint)
+				}
+			})
 			done = (&flash.Runner{Events: events}).Run(ctx, []flash.Job{{ID: "0", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
 				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}}})[0]
 			events.Close()
+			if want := []string{"plug mem:t back in: it is waited for, up to 30 s"}; !slices.Equal(told, want) {
+				t.Errorf("%s: told %q, want %q", c.name, told, want)
+			}
 			stop()
 			serving.Wait()
 			if next == nil {
@@ -151,6 +159,37 @@ func TestExchangedWhileBooted(t *testing.T) {
 		}
 		if done.Class != flash.ClassCable || !strings.Contains(done.Error, "another tablet") || slices.Contains(touched, "SN-B") {
 			t.Errorf("%q: %+v; touched %q", c.serials, done, touched)
+		}
+	}
+}
+
+// TestWaitingForTheFirstTime: that a tablet is not there yet is told once, if it is waited
+// for.
+func TestWaitingForTheFirstTime(t *testing.T) {
+	for _, c := range []struct {
+		wait time.Duration
+		told []string
+	}{
+		{0, nil},
+		{90 * time.Second, []string{"mem:t is not there: it is waited for, up to 90 s"}},
+	} {
+		var told []string
+		var done flash.JobDone
+		synctest.Test(t, func(t *testing.T) {
+			events := flash.NewEvents("sim", func(e flash.Event) {
+				if w, ok := e.Body.(flash.Waiting); ok {
+					told = append(told, w.For+" "+w.Hint)
+				}
+			})
+			done = (&flash.Runner{Events: events, Wait: c.wait}).Run(t.Context(), []flash.Job{{ID: "0", Target: simTarget{&world{}, "t"}, Scope: flash.ScopeFlash}})[0]
+			events.Close()
+		})
+		var want []string
+		for _, hint := range c.told {
+			want = append(want, "device "+hint)
+		}
+		if !slices.Equal(told, want) || done.Result != flash.Fail || done.Step != "connect" {
+			t.Errorf("%s: told %q, want %q; %+v", c.wait, told, want, done)
 		}
 	}
 }

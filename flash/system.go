@@ -256,6 +256,7 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 		if isPermanent(err) {
 			return err
 		}
+		s.reportAbsent(deadline)
 		if time.Now().Add(bootEvery).After(deadline) {
 			where := s.tablet.where.Label()
 			if s.link.mode == "" && s.account.step == "boot" {
@@ -317,6 +318,9 @@ func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
 		if errors.As(err, &not) && strings.HasPrefix(not.Greeted, sshGreeting) && listen < greetTimeout {
 			listen = greetTimeout // it was slow to greet
 			continue
+		}
+		if wait.Err() == nil && !isPermanent(err) {
+			s.reportAbsent(deadline)
 		}
 		if again, rerr := pause(wait, deadline, s.job.Target, patience, err); !again {
 			return rerr
