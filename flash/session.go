@@ -34,7 +34,7 @@ type link struct {
 	wire      *admission.Member // of the process's admission; nil until the first download
 	booted    Booted            // when booted; nil otherwise
 	hostKey   string            // of this boot, once seen: its fingerprints, one a line
-	absent    string            // what a person is told once if the tablet is not there; "": nothing
+	awaited   bool              // for the first time, and this was not told yet
 	oldBootID string            // the run of the system that must end, as Booted.Boot names it
 }
 
