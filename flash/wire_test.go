@@ -87,7 +87,7 @@ func TestWire(t *testing.T) {
 	ourMean, ourLast, ourFirst, waited := times("1-1")
 	t.Logf("all at once: first %v, mean %v, last %v; in turns: first %v, mean %v, last %v", first, mean, last, ourFirst, ourMean, ourLast)
 	// The last two have the wire to themselves, and it rests while they write.
-	if float64(ourMean) > 0.67*float64(mean) || float64(ourLast) > 1.05*float64(last) || ourFirst > first/4 {
+	if float64(ourMean) > 0.67*float64(mean) || float64(ourLast) > 1.05*float64(last) || ourFirst > mean/4 {
 		t.Error("turns do not help")
 	}
 	if waited < simTablets-2 || waited > simTablets {
