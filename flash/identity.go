@@ -16,6 +16,7 @@ type Identity struct {
 	Pool    string
 	ID      int64 // within the pool
 	Columns map[string]string
+	Secret  []string // the columns that are kept encrypted
 }
 
 // Identities is the supply of identities. An identity is never given to two tablets.

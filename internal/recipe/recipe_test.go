@@ -408,7 +408,11 @@ func TestSecretsAndCodesThatAreSealed(t *testing.T) {
 	k.refuses(request, problem.Invalid, "S1")
 	seal("codes.age", "usb-serial,code\nS1,with a space\n")
 	k.refuses(request, problem.Invalid, "that is no code")
-	seal("codes.age", "usb-serial,code\nS1,0123456789ABCDEF\nS2,\n")
+	seal("codes.age", "usb-serial;code\r\n;\r\nS1;0123456789ABCDEF\r\nS1;0123456789ABCDEE\r\n")
+	k.refuses(request, problem.Invalid, "S1 has one code in line 3 and another in line 4")
+	seal("codes.age", "usb-serial,code\nS1\n")
+	k.refuses(request, problem.Invalid, "line 2: wrong number of fields")
+	seal("codes.age", "\xef\xbb\xbfusb-serial;code\r\nS1;0123456789ABCDEF\r\nS1;0123456789ABCDEF\r\n;\r\nS2;\r\n")
 	k.prepare(request)
 	if got := k.Secrets.Clean("login-of-the-file 0123456789ABCDEF"); got != "*** ***" {
 		t.Errorf("shown: %q", got)
@@ -428,7 +432,8 @@ func TestSecretsAndCodesThatAreSealed(t *testing.T) {
 type supply struct{ flash.Identities }
 
 func (supply) Assign(context.Context, string, string, string) (*flash.Identity, error) {
-	return &flash.Identity{Pool: "census", ID: 7, Columns: map[string]string{"hostname": "tab-7", "eap_password": "secret-of-seven"}}, nil
+	return &flash.Identity{Pool: "census", ID: 7, Columns: map[string]string{"hostname": "tab-7", "eap_password": "secret-of-seven", "note": "note-of-seven"},
+		Secret: []string{"note"}}, nil
 }
 
 func (supply) Held(context.Context, string, string) (*flash.Identity, error) { return nil, nil }
@@ -449,7 +454,7 @@ func TestIdentitiesAreHidden(t *testing.T) {
 	if id, err := ids.Assign(t.Context(), "census", "S", "x"); err != nil || id.ID != 7 {
 		t.Errorf("%+v %v", id, err)
 	}
-	if got := k.Secrets.Clean("tab-7 secret-of-seven"); got != "tab-7 ***" {
+	if got := k.Secrets.Clean("tab-7 secret-of-seven note-of-seven"); got != "tab-7 *** ***" {
 		t.Errorf("shown: %q", got)
 	}
 	if id, err := ids.Held(t.Context(), "census", "S"); id != nil || err != nil {

@@ -125,7 +125,7 @@ func (h *redactingIdentities) Held(ctx context.Context, pool, serial string) (*f
 
 func (h *redactingIdentities) redact(id *flash.Identity) error {
 	for column, v := range id.Columns {
-		if profiles.SecretColumn(column) || slices.Contains(h.profile.Identity.Secret, column) {
+		if profiles.SecretColumn(column) || slices.Contains(h.profile.Identity.Secret, column) || slices.Contains(id.Secret, column) {
 			h.secrets.Add(v)
 		}
 	}

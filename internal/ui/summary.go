@@ -44,6 +44,8 @@ func Summarize(results []flash.JobDone) Summary {
 			sum.Interrupted++
 		case flash.Skipped:
 			sum.Skipped++
+		case flash.Fail:
+			fallthrough
 		default:
 			sum.Failed++
 		}

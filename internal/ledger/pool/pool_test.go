@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,7 +190,7 @@ func TestLife(t *testing.T) {
 		t.Errorf("%+v %v", id, err)
 	}
 	one, err := ids.Assign(ctx, "p", "A", "job1")
-	if err != nil || one.ID != 1 || one.Columns["pin"] != "1001" || one.Columns["hostname"] != "t-1" {
+	if err != nil || one.ID != 1 || one.Columns["pin"] != "1001" || one.Columns["hostname"] != "t-1" || !slices.Equal(one.Secret, []string{"pin"}) {
 		t.Fatalf("%+v %v", one, err)
 	}
 	if held, err := ids.Held(ctx, "p", "A"); err != nil || held.ID != 1 || held.Columns["pin"] != "1001" {

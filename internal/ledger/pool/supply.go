@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
@@ -105,6 +106,7 @@ func (s *Supply) fillIn(id *flash.Identity, columns, sealed string) error {
 		return err
 	}
 	maps.Copy(id.Columns, secrets)
+	id.Secret = slices.Sorted(maps.Keys(secrets))
 	return nil
 }
 
