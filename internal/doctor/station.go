@@ -58,7 +58,7 @@ func (m *machine) seizers() (all []Finding) {
 	}
 	_, err = os.Stat(m.at(rulesFile))
 	for _, s := range seizers {
-		if running[s.process] && !(s.ruled && err == nil) {
+		if running[s.process] && (!s.ruled || err != nil) {
 			all = append(all, Finding{Level: Warning, About: s.name, Says: s.says, Remedy: s.remedy})
 		}
 	}
