@@ -79,7 +79,7 @@ func TestFromAndroid(t *testing.T) {
 				synctest.Wait()
 				target := &androidTarget{simTarget: simTarget{w, "t"}, running: c.running, missing: c.missing}
 				events := flash.NewEvents("android", func(flash.Event) {})
-				r := &flash.Runner{Events: events}
+				r := flash.NewEngine(flash.EngineOptions{Events: events})
 				results := r.Run(t.Context(), []flash.Job{{ID: "1", Target: target, Scope: flash.ScopeFlash, Profile: "p",
 					Require: flash.Requirements{Products: []string{"AGS3-L09"}, MinBattery: 40, Battery: flash.SilenceStops},
 					Steps:   []flash.Step{flash.WriteImage{Partition: "boot", Image: images["boot"]}.Step()}}})

@@ -27,11 +27,11 @@ func (s *Session) connect(ctx context.Context) error {
 	var err error
 	switch s.job.Scope {
 	case ScopeProvision:
-		err = s.openBooted(ctx, s.runner.Wait)
+		err = s.openBooted(ctx, s.engine.o.Wait)
 	case ScopeRun:
-		err = s.openAny(ctx, s.runner.Wait)
+		err = s.openAny(ctx, s.engine.o.Wait)
 	default:
-		err = s.openFastboot(ctx, s.runner.Wait)
+		err = s.openFastboot(ctx, s.engine.o.Wait)
 	}
 	if errors.Is(err, ErrAndroid) {
 		err = s.fromAndroid(ctx, err)
@@ -41,21 +41,6 @@ func (s *Session) connect(ctx context.Context) error {
 	}
 	s.emit(Device{Change: "present", Mode: s.link.mode, Model: s.tablet.key.Product})
 	return nil
-}
-
-// untilStop is ctx until the run is asked to stop.
-func (s *Session) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-s.runner.Drain:
-			cancel(ErrStopped)
-		case <-s.runner.halt:
-			cancel(errNotDurable)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
 }
 
 // openFastboot reaches the tablet in fastboot and asks who it is. Being asked to
@@ -76,10 +61,10 @@ func (s *Session) inFastboot(ctx context.Context, t fastboot.Transport) error {
 	if d, ok := t.(interface{ SerialNumber() string }); ok {
 		descriptor = d.SerialNumber()
 	}
-	if s.runner.Trace != nil {
-		t = s.runner.Trace.Wrap(s.tablet.where.Label(), t)
+	if s.engine.o.Trace != nil {
+		t = s.engine.o.Trace.Wrap(s.tablet.where.Label(), t)
 	}
-	s.link.client = fastboot.NewClient(t, fastboot.Options{Limits: s.runner.Limits, Line: s.Log, Silent: s.silent})
+	s.link.client = fastboot.NewClient(t, fastboot.Options{Limits: s.engine.o.Limits, Line: s.Log, Silent: s.silent})
 	s.link.mode = usb.Fastboot
 	return s.identify(ctx, descriptor)
 }
@@ -93,6 +78,7 @@ func Open(ctx context.Context, target Target, patience time.Duration) (fastboot.
 func open(ctx context.Context, target Target, patience time.Duration, absent func(deadline time.Time)) (fastboot.Transport, error) {
 	deadline := time.Now().Add(patience)
 	for {
+		changed := changes(target)
 		try, cancel := context.WithTimeout(ctx, ConnectTimeout)
 		t, err := target.Fastboot(try)
 		cancel()
@@ -102,7 +88,7 @@ func open(ctx context.Context, target Target, patience time.Duration, absent fun
 		if ctx.Err() == nil && !isPermanent(err) {
 			absent(deadline)
 		}
-		if again, rerr := pause(ctx, deadline, target, patience, err); !again {
+		if again, rerr := pause(ctx, deadline, target, patience, changed, err); !again {
 			return nil, rerr
 		}
 	}
@@ -118,27 +104,47 @@ func (s *Session) reportAbsent(deadline time.Time) {
 	s.link.awaited = false
 }
 
-// pause waits between two attempts; without another one it gives the reason.
-func pause(ctx context.Context, deadline time.Time, target Target, patience time.Duration, err error) (bool, error) {
+// changes is closed when something changes in the target's place from now on; nil, which
+// never is, for a target that does not hear of it.
+func changes(target Target) <-chan struct{} {
+	if c, ok := target.(Changing); ok {
+		return c.Changed()
+	}
+	return nil
+}
+
+// waitChange waits for a change, and no longer than d.
+func waitChange(ctx context.Context, d time.Duration, changed <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-changed:
+	case <-ctx.Done():
+	}
+}
+
+// pause waits between two attempts, until something has changed or some time has passed;
+// without another one it gives the reason.
+func pause(ctx context.Context, deadline time.Time, target Target, patience time.Duration, changed <-chan struct{}, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
 	if isPermanent(err) {
 		return false, err
 	}
-	if time.Now().Add(reconnectEvery).After(deadline) {
+	left := time.Until(deadline)
+	if left < reconnectEvery && (changed == nil || left <= 0) {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return false, failf(ClassTimeout, "check the address, and that the tablet is on and in the right mode",
 				"%s does not answer (waited %s)", target.Where().Label(), max(patience, ConnectTimeout))
 		}
 		return false, err
 	}
-	select {
-	case <-time.After(reconnectEvery):
-		return true, nil
-	case <-ctx.Done():
+	if waitChange(ctx, min(reconnectEvery, left), changed); ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
+	return true, nil
 }
 
 // identify asks who the tablet is. Its USB descriptor's serial counts before what the

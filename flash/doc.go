@@ -2,7 +2,7 @@
 // of each other, through the steps of their jobs.
 //
 // A [Job] is one attempt to bring one [Target] through a list of [Step] values.
-// The [Runner] gives each job one worker that owns the target from first to
+// The [Engine] gives each job one worker that owns the target from first to
 // last. The worker connects, learns who the tablet is, lets every step check
 // itself against it (nothing is written yet), records the intent, runs the
 // steps, records the result, and only then says so. All sequencing is here: a
@@ -16,7 +16,11 @@
 // with the class of its failure, the step, the device's own words and what to
 // do, even if a step panics.
 //
-// Stopping has two stages: after Drain is closed a worker lets the command under
-// way end and then stops; when the context ends, it stops at once. Both leave a
-// job INTERRUPTED.
+// Jobs are submitted one at a time and have a [Handle] each. Stopping has three stages,
+// of one job or of all: no further job begins ([Engine.Refuse]); a worker lets the command
+// under way end and then stops ([Handle.Stop], [Engine.Drain]); a job stops at once
+// ([Handle.Cancel], or its context ends). The last two leave a job INTERRUPTED.
+//
+// What must wait for a tablet looks at its place again and again; where the target hears of
+// arrivals ([Changing]), at once when there is one.
 package flash

@@ -20,6 +20,8 @@ type Event struct {
 	Where
 	Attempt int // 1 for the first; 0 outside jobs
 	Body    Body
+
+	watch func(Event) // the job's own; nil: none
 }
 
 // Where says which tablet an event is about.
@@ -155,6 +157,9 @@ type JobDone struct {
 	Inventory string            // the identity's inventory number
 	Facts     map[string]string // that were read from the tablet and checked
 	Unique    []string          // the facts that no other tablet may have
+
+	NotDurable bool // the record failed, of this job or of another under way: it stopped for that
+	Exhausted  bool // its pool had no identity
 }
 
 // EventType is the value of "type".

@@ -82,7 +82,7 @@ func TestFinish(t *testing.T) {
 				end := &atomic.Bool{}
 				begin := doing(usb.Booted, func() error { end.Store(true); return nil })
 				events := flash.NewEvents("sim", func(flash.Event) {})
-				done = (&flash.Runner{Events: events}).Run(ctx, []flash.Job{{ID: "0", Scope: flash.ScopeRun, Boot: time.Minute,
+				done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, []flash.Job{{ID: "0", Scope: flash.ScopeRun, Boot: time.Minute,
 					Target: finishTarget{simTarget{w, "t"}, end, c.after}, Steps: append(steps, flash.Reboot{Mode: "system"}.Step(), begin, c.finish.Step()),
 					System: &provision.SSH{User: virtual.DefaultLogin.User, Password: virtual.DefaultLogin.Password, Root: provision.RootDevelSu, RootPassword: virtual.DefaultLogin.RootPassword}}})[0]
 				events.Close()

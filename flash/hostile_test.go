@@ -79,7 +79,7 @@ func withoutBug(t *testing.T, im *image.Image, connect func(context.Context) (fa
 			flash.WriteImage{Partition: "system", Image: im, Policy: image.Always}.Step(), flash.Relock{Batch: &flash.Batch{}}.Step(), flash.Reboot{Mode: "bootloader"}.Step()}
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 24*time.Hour, errors.New("the job has no end"))
 		defer cancel()
-		r := (&flash.Runner{Events: e}).Run(ctx, []flash.Job{{ID: "0", Scope: flash.ScopeFlash, Target: hostileTarget{connect}, Steps: steps}})[0]
+		r := flash.NewEngine(flash.EngineOptions{Events: e}).Run(ctx, []flash.Job{{ID: "0", Scope: flash.ScopeFlash, Target: hostileTarget{connect}, Steps: steps}})[0]
 		if r.Class == flash.ClassBug || r.Result == flash.Interrupted || ctx.Err() != nil {
 			t.Errorf("%+v", r)
 		}

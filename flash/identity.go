@@ -44,17 +44,17 @@ func (s *Session) assign(ctx context.Context) error {
 	if s.job.Pool == "" || s.tablet.identity != nil {
 		return nil
 	}
-	if s.runner.Identities == nil {
+	if s.engine.o.Identities == nil {
 		return failf(ClassStation, "give a ledger", "there is no supply of identities")
 	}
-	id, err := s.runner.Identities.Assign(ctx, s.job.Pool, s.uniqueSerial(), s.job.ID)
+	id, err := s.engine.o.Identities.Assign(ctx, s.job.Pool, s.uniqueSerial(), s.job.ID)
 	var empty *PoolError
 	if errors.As(err, &empty) {
-		s.runner.exhausted.Store(true)
+		s.account.exhausted = true
 		return &Failure{Class: ClassIdentity, Err: err, Message: err.Error() + "; nothing was written", Hint: empty.Hint}
 	}
 	if err != nil {
-		return s.runner.unrecorded("identity", err)
+		return s.unrecorded("identity", err)
 	}
 	s.tablet.identity = id
 	for _, step := range s.job.Steps {
@@ -85,11 +85,11 @@ func (s *Session) settle(ctx context.Context, err error) error {
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case err == nil:
-		if berr := s.runner.Identities.Bind(ctx, s.tablet.identity, s.job.ID); berr != nil {
-			return s.runner.unrecorded("identity", berr)
+		if berr := s.engine.o.Identities.Bind(ctx, s.tablet.identity, s.job.ID); berr != nil {
+			return s.unrecorded("identity", berr)
 		}
 	case s.account.begun && s.uniqueSerial() == "":
-		if berr := s.runner.Identities.Burn(ctx, s.tablet.identity, "the job failed, and its tablet has no serial to know it by"); berr != nil {
+		if berr := s.engine.o.Identities.Burn(ctx, s.tablet.identity, "the job failed, and its tablet has no serial to know it by"); berr != nil {
 			s.Warn("the identity could not be taken out of use: "+berr.Error(), "take it out with zarya identity burn")
 		}
 	}

@@ -24,7 +24,7 @@ type Key struct {
 type Target interface {
 	// Where says how events name the tablet. Serial may be empty.
 	Where() Where
-	// Fastboot opens the tablet's fastboot interface. It tries once; the Runner
+	// Fastboot opens the tablet's fastboot interface. It tries once; the engine
 	// tries again.
 	Fastboot(ctx context.Context) (fastboot.Transport, error)
 	// Dial opens a TCP connection to the booted tablet; port 0 is the target's own
@@ -37,6 +37,13 @@ type Target interface {
 type Uplinked interface {
 	// Uplink names the wire; equal names are one wire.
 	Uplink() string
+}
+
+// Changing is a Target that hears of what comes and goes in its place.
+type Changing interface {
+	// Changed returns a channel that is closed at the next change. Who takes it before
+	// looking misses nothing.
+	Changed() <-chan struct{}
 }
 
 // Job is one attempt to bring one target through its steps.
@@ -54,6 +61,7 @@ type Job struct {
 	Pool    string        // of identities; "": none is needed
 	Words   string        // what the operator must do before the booted tablet lets anybody in; ""
 	Hooks   Hooks         // nil: none
+	Watch   func(Event)   // called with each of its events, after all others were told; nil: not
 	Check   bool          // compare a booted tablet with the steps, and change nothing
 	// Plan chooses what is done once it is known what the tablet is; nil: the fields
 	// above say it. A *Failure means that there is nothing for this tablet.

@@ -72,7 +72,7 @@ func (u *Unlock) run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if err := u.Codes.Trying(ctx, s, code); err != nil {
-		return s.runner.unrecorded("unlock code", err)
+		return s.unrecorded("unlock code", err)
 	}
 	if _, err := s.link.client.OEM(ctx, "unlock "+code); err != nil {
 		var remote *fastboot.RemoteError
@@ -103,7 +103,7 @@ func (u *Unlock) run(ctx context.Context, s *Session) error {
 	s.seen(state)
 	s.Result(StepChanged)
 	if err := u.Codes.Worked(ctx, s, code); err != nil {
-		return s.runner.unrecorded("unlock code", err)
+		return s.unrecorded("unlock code", err)
 	}
 	return nil
 }

@@ -27,8 +27,8 @@ func (s *Session) compareOnly(ctx context.Context) error {
 			return v.Fail
 		}
 	}
-	if s.job.Pool != "" && s.runner.Identities != nil {
-		if s.tablet.identity, err = s.runner.Identities.Held(ctx, s.job.Pool, s.uniqueSerial()); err != nil {
+	if s.job.Pool != "" && s.engine.o.Identities != nil {
+		if s.tablet.identity, err = s.engine.o.Identities.Held(ctx, s.job.Pool, s.uniqueSerial()); err != nil {
 			return err
 		}
 	}

@@ -90,7 +90,7 @@ func TestPanicIsOneResult(t *testing.T) {
 						said = append(said, b.Message)
 					}
 				})
-				results = (&flash.Runner{Events: events, Recorder: recorder}).Run(ctx, []flash.Job{{ID: "1", Target: simTarget{w, "t"},
+				results = flash.NewEngine(flash.EngineOptions{Events: events, Recorder: recorder}).Run(ctx, []flash.Job{{ID: "1", Target: simTarget{w, "t"},
 					Scope: flash.ScopeFlash, Steps: []flash.Step{doing(usb.Fastboot, c.step)}, Hooks: panickingHooks{c.hook}}})
 				events.Close()
 				stop()

@@ -92,7 +92,7 @@ func (s *Session) MaxDownload(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	known, _ := usb.Known(s.tablet.key.Product)
-	learned, ok := s.runner.taken.of(s.family())
+	learned, ok := s.engine.taken.of(s.family())
 	switch {
 	case ok:
 		if n < leastMaxDownload || learned < n {
@@ -121,7 +121,7 @@ func (s *Session) sendLess(refused *fastboot.RemoteError) bool {
 		return false
 	}
 	s.tablet.maxDownload = n
-	s.runner.taken.remember(s.family(), n)
+	s.engine.taken.remember(s.family(), n)
 	s.Warn(fmt.Sprintf("the tablet refuses a download of %s bytes (%q): pieces of at most %d KiB are sent", decimal(size), refused.Message, n>>10), "")
 	return true
 }

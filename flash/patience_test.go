@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
 )
 
@@ -163,7 +164,7 @@ func runOdd(t *testing.T, steps []flash.Step, devices ...*oddDevice) (results []
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		e := flash.NewEvents("odd", func(e flash.Event) { events = append(events, e) })
-		r := &flash.Runner{Events: e, Concurrency: 1}
+		r := flash.NewEngine(flash.EngineOptions{Events: e, Admission: admission.New(admission.Options{Concurrency: 1})})
 		var jobs []flash.Job
 		for i, d := range devices {
 			jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Scope: flash.ScopeFlash, Target: oddTarget{d, strconv.Itoa(i)}, Steps: steps})

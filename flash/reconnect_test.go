@@ -58,7 +58,7 @@ func TestExchangedInMidStep(t *testing.T) {
 			})
 			synctest.Wait()
 			events := flash.NewEvents("sim", func(flash.Event) {})
-			done = (&flash.Runner{Events: events}).Run(ctx, []flash.Job{{ID: "0", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
+			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, []flash.Job{{ID: "0", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
 				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}}})[0]
 			events.Close()
 			stop()
@@ -139,7 +139,7 @@ func TestExchangedWhileBooted(t *testing.T) {
 		var done flash.JobDone
 		synctest.Test(t, func(t *testing.T) {
 			events := flash.NewEvents("sim", func(flash.Event) {})
-			done = (&flash.Runner{Events: events}).Run(t.Context(), []flash.Job{{ID: "0", Scope: flash.ScopeProvision, System: system,
+			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{ID: "0", Scope: flash.ScopeProvision, System: system,
 				Target: greetingTarget{simTarget{&world{}, "t"}}, Steps: []flash.Step{step}}})[0]
 			events.Close()
 		})
@@ -167,7 +167,7 @@ func TestWaitingForTheFirstTime(t *testing.T) {
 					told = append(told, w.Seconds)
 				}
 			})
-			done = (&flash.Runner{Events: events, Wait: wait}).Run(t.Context(), []flash.Job{{ID: "0", Target: simTarget{&world{}, "t"}, Scope: flash.ScopeFlash}})[0]
+			done = flash.NewEngine(flash.EngineOptions{Events: events, Wait: wait}).Run(t.Context(), []flash.Job{{ID: "0", Target: simTarget{&world{}, "t"}, Scope: flash.ScopeFlash}})[0]
 			events.Close()
 		})
 		if !slices.Equal(told, want) || done.Result != flash.Fail || done.Step != "connect" {

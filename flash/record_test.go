@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -64,9 +65,9 @@ func TestFailedRecordStopsTheJob(t *testing.T) {
 				}
 				synctest.Wait()
 				events := flash.NewEvents("sim", func(flash.Event) {})
-				r := &flash.Runner{Events: events, Recorder: &fullRecorder{from}, Concurrency: 1}
+				r := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: &fullRecorder{from}, Admission: admission.New(admission.Options{Concurrency: 1})})
 				results = r.Run(ctx, jobs)
-				notDurable = r.NotDurable()
+				notDurable = !r.Durable()
 				events.Close()
 				stop()
 				serving.Wait()

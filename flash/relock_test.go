@@ -57,7 +57,7 @@ func TestRelockBatch(t *testing.T) {
 						logged.WriteString(l.Message)
 					}
 				})
-				results = (&flash.Runner{Events: events}).Run(ctx, jobs)
+				results = flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, jobs)
 				events.Close()
 				for _, st := range w.tablets {
 					locked = append(locked, st.device.State().Locked)

@@ -20,7 +20,7 @@ func (d *JobDone) SetFailure(step string, err error) {
 // finish records the result, then reports it.
 func (s *Session) finish(start time.Time, err error) JobDone {
 	done := s.result(start, err)
-	if s.runner.Recorder != nil {
+	if s.engine.o.Recorder != nil {
 		record, err := s.recordResult(done)
 		var double *DoubleError
 		if errors.As(err, &double) {
@@ -28,7 +28,8 @@ func (s *Session) finish(start time.Time, err error) JobDone {
 			record, err = s.recordResult(done)
 		}
 		if err != nil {
-			done.SetFailure(done.Step, s.runner.unrecorded("result", err))
+			done.SetFailure(done.Step, s.unrecorded("result", err))
+			done.NotDurable = true
 		}
 		done.Record = record
 	}
@@ -49,7 +50,7 @@ func (s *Session) report(done JobDone) {
 // recordResult gives a result to the recorder, which may panic, and returns its name.
 func (s *Session) recordResult(done JobDone) (record string, err error) {
 	err = s.recoverPanic(func() (err error) {
-		record, err = s.runner.Recorder.Result(s.job, s.tablet.where, clean(s.runner.Secrets, done))
+		record, err = s.engine.o.Recorder.Result(s.job, s.tablet.where, clean(s.engine.o.Secrets, done))
 		return err
 	})
 	return record, err
@@ -62,6 +63,8 @@ func (s *Session) result(start time.Time, err error) JobDone {
 	switch {
 	case err != nil:
 		done.SetFailure(s.account.step, err)
+		done.NotDurable = s.account.notDurable || isNotDurable(err)
+		done.Exhausted = s.account.exhausted
 		if stopped(err) {
 			done.Result = Interrupted
 			switch {
@@ -101,15 +104,16 @@ func (s *Session) addFacts(done *JobDone) {
 // skip is the result of a job that was never begun.
 func (s *Session) skip() JobDone {
 	done := JobDone{Scope: s.job.Scope}
-	switch {
-	case s.runner.NotDurable():
-		done.SetFailure("", errNotDurable)
-		done.Hint = "nothing was written"
-	case s.runner.imageChanged.Load():
-		done.SetFailure("", errImageChanged)
-	default:
+	switch err := s.admissionErr(); {
+	case err == nil: // the context ended
 		done.SetFailure("", ErrStopped)
 		done.Hint = "nothing was written"
+	case errors.Is(err, errImageChanged):
+		done.SetFailure("", err)
+	default:
+		done.SetFailure("", err)
+		done.Hint = "nothing was written"
+		done.NotDurable = isNotDurable(err)
 	}
 	done.Result = Skipped
 	s.report(done)

@@ -4,6 +4,7 @@
 package flash
 
 import (
+	"context"
 	"time"
 
 	"github.com/zarya-station/zarya/flash/admission"
@@ -17,9 +18,11 @@ const progressEvery = 250 * time.Millisecond
 // Session is one job under way. Only the job's worker uses it. What is known while the
 // job runs stands in three groups, by who writes it.
 type Session struct {
-	runner *Runner
-	order  int // among the jobs of the run
-	job    Job // its plan is filled in once the tablet is identified
+	engine   *Engine
+	order    int             // among the engine's jobs
+	durable  context.Context // ends when something could not be recorded
+	stopping context.Context // ends when the job is to stop after its command
+	job      Job             // its plan is filled in once the tablet is identified
 
 	link    link
 	tablet  tablet
@@ -73,6 +76,9 @@ type account struct {
 	changed   bool // a step changed something
 	compliant bool // nothing had to be done
 
+	notDurable bool // it could not be recorded
+	exhausted  bool // the pool had no identity
+
 	waited       bool      // for the wire; reported once
 	lastProgress time.Time // when progress was reported last
 	proof        *Batch    // for which this tablet goes first; nil: none
@@ -112,10 +118,6 @@ func (s *Session) Progress(p Progress) {
 	s.emit(p)
 }
 
-// Stopping returns why no further command should begin: ErrStopped once the
-// operator asked to stop. A step calls it between commands.
-func (s *Session) Stopping() error { return s.runner.stopErr() }
-
 func (s *Session) emit(b Body) {
-	s.runner.Events.Emit(Event{Job: s.job.ID, Where: s.tablet.where, Attempt: s.account.attempt, Body: b})
+	s.engine.o.Events.Emit(Event{Job: s.job.ID, Where: s.tablet.where, Attempt: s.account.attempt, Body: b, watch: s.job.Watch})
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/virtual"
@@ -213,6 +214,20 @@ func (w *world) operator(rnd *rand.Rand, oneIn int, within time.Duration) (drain
 	}
 }
 
+// runUntil runs jobs, and drains the engine when drain is closed.
+func runUntil(ctx context.Context, e *flash.Engine, jobs []flash.Job, drain <-chan struct{}) []flash.JobDone {
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-drain:
+			e.Drain()
+		case <-ended:
+		}
+	}()
+	return e.Run(ctx, jobs)
+}
+
 // simulate runs the schedule of a seed inside a bubble.
 func simulate(t *testing.T, w *world) {
 	rnd := rand.New(rand.NewPCG(w.seed, 0))
@@ -258,11 +273,11 @@ func simulate(t *testing.T, w *world) {
 		}
 		w.events = append(w.events, e)
 	})
-	r := &flash.Runner{Events: events, Recorder: simRecorder{w}, Drain: drain}
+	o := flash.EngineOptions{Events: events, Recorder: simRecorder{w}}
 	if rnd.IntN(3) == 0 {
-		r.Concurrency = 1 + rnd.IntN(simTablets)
+		o.Admission = admission.New(admission.Options{Concurrency: 1 + rnd.IntN(simTablets)})
 	}
-	w.results = r.Run(hard, jobs)
+	w.results = runUntil(hard, flash.NewEngine(o), jobs, drain)
 	cancel()
 	events.Close()
 	stopTablets()

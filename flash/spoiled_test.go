@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/virtual"
 )
@@ -55,7 +56,7 @@ func TestSpoiledImage(t *testing.T) {
 		}
 		synctest.Wait()
 		events := flash.NewEvents("sim", func(flash.Event) {})
-		results = (&flash.Runner{Events: events, Concurrency: 1}).Run(ctx, jobs)
+		results = flash.NewEngine(flash.EngineOptions{Events: events, Admission: admission.New(admission.Options{Concurrency: 1})}).Run(ctx, jobs)
 		events.Close()
 		stop()
 		serving.Wait()

@@ -117,7 +117,7 @@ func TestStateOfSteps(t *testing.T) {
 func session(state State) (s *Session, reported func() []Body) {
 	var all []Body
 	events := NewEvents("r", func(e Event) { all = append(all, e.Body) })
-	s = &Session{runner: &Runner{Events: events}, account: account{state: state}}
+	s = &Session{engine: NewEngine(EngineOptions{Events: events}), account: account{state: state}}
 	return s, func() []Body { events.Close(); return all }
 }
 

@@ -80,6 +80,9 @@ func (e *Events) deliver() {
 		}
 		for _, ev := range batch {
 			e.sink(ev)
+			if ev.watch != nil {
+				ev.watch(ev)
+			}
 		}
 	}
 }

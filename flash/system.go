@@ -246,6 +246,7 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 	defer cancel()
 	deadline := time.Now().Add(window)
 	for {
+		changed := changes(s.job.Target)
 		err := s.tryBooted(wait, greetTimeout)
 		if err == nil {
 			return nil
@@ -266,10 +267,7 @@ func (s *Session) openBooted(ctx context.Context, window time.Duration) error {
 			return failf(ClassTimeout, "check that the tablet is on, booted and connected, with developer mode on",
 				"no system answers at %s (%v)", where, err)
 		}
-		select {
-		case <-time.After(bootEvery):
-		case <-wait.Done():
-		}
+		waitChange(wait, bootEvery, changed)
 	}
 }
 
@@ -304,6 +302,7 @@ func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
 	defer cancel()
 	deadline := time.Now().Add(patience)
 	for listen := listenFor; ; {
+		changed := changes(s.job.Target)
 		err := s.tryBooted(wait, listen)
 		if err == nil || isPermanent(err) {
 			return err
@@ -322,7 +321,7 @@ func (s *Session) openAny(ctx context.Context, patience time.Duration) error {
 		if wait.Err() == nil && !isPermanent(err) {
 			s.reportAbsent(deadline)
 		}
-		if again, rerr := pause(wait, deadline, s.job.Target, patience, err); !again {
+		if again, rerr := pause(wait, deadline, s.job.Target, patience, changed, err); !again {
 			return rerr
 		}
 	}

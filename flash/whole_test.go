@@ -153,13 +153,13 @@ func (w *whole) simulate(t *testing.T) {
 		defer w.mu.Unlock()
 		w.events = append(w.events, e)
 	})
-	w.results = (&flash.Runner{Events: events, Recorder: w.ledger, Drain: drain}).Run(hard, jobs)
+	w.results = runUntil(hard, flash.NewEngine(flash.EngineOptions{Events: events, Recorder: w.ledger}), jobs, drain)
 	for i, st := range w.tablets {
 		w.flashed = append(w.flashed, len(st.device.State().Flashes))
 		jobs[i].ID = "again-" + jobs[i].ID
 	}
 	if !w.stopped {
-		w.again = (&flash.Runner{Events: events, Recorder: w.ledger}).Run(hard, passed(jobs, w.results))
+		w.again = flash.NewEngine(flash.EngineOptions{Events: events, Recorder: w.ledger}).Run(hard, passed(jobs, w.results))
 	}
 	cancel()
 	events.Close()

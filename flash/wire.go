@@ -40,7 +40,7 @@ func (s *Session) joinWire() *admission.Member {
 		if u, ok := s.job.Target.(Uplinked); ok {
 			uplink = u.Uplink()
 		}
-		s.link.wire = s.runner.Admission.Join(int64(s.order), s.job.Target.Where().Label(), uplink)
+		s.link.wire = s.engine.o.Admission.Join(int64(s.order), s.job.Target.Where().Label(), uplink)
 	}
 	return s.link.wire
 }

@@ -76,7 +76,7 @@ func TestWire(t *testing.T) {
 					waited++
 				}
 			})
-			(&flash.Runner{Events: events}).Run(ctx, jobs)
+			flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, jobs)
 			events.Close()
 			stop()
 			serving.Wait()

@@ -103,8 +103,8 @@ func (s *Session) work(ctx context.Context) error {
 	if err := s.phase("preflight", func() error { return s.preflight(ctx) }); err != nil {
 		return err
 	}
-	if s.runner.imageChanged.Load() {
-		return errImageChanged
+	if err := s.imageErr(); err != nil {
+		return err
 	}
 	if err := s.phase("identity", func() error { return s.assign(ctx) }); err != nil {
 		return err
@@ -113,9 +113,9 @@ func (s *Session) work(ctx context.Context) error {
 		return err
 	}
 	s.account.begun = true
-	if s.runner.Recorder != nil {
-		if err := s.runner.Recorder.Intent(s.job, s.tablet.where); err != nil {
-			return s.runner.unrecorded("intent", err)
+	if s.engine.o.Recorder != nil {
+		if err := s.engine.o.Recorder.Intent(s.job, s.tablet.where); err != nil {
+			return s.unrecorded("intent", err)
 		}
 	}
 	for _, step := range s.job.Steps {
@@ -174,7 +174,7 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 				err = Classify(still)
 			}
 			if errors.As(err, new(*image.ChangedError)) {
-				s.runner.imageChanged.Store(true)
+				s.imageChanged(step)
 			}
 		}
 		done := StepDone{Step: s.account.step, Seconds: time.Since(start).Seconds(), Result: s.account.outcome}
@@ -187,9 +187,9 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 			}
 			s.account.bytes += done.Bytes
 		}
-		if s.runner.Recorder != nil {
-			if rerr := s.runner.Recorder.Step(s.job, clean(s.runner.Secrets, done)); rerr != nil && err == nil {
-				err = s.runner.unrecorded("step", rerr)
+		if s.engine.o.Recorder != nil {
+			if rerr := s.engine.o.Recorder.Step(s.job, clean(s.engine.o.Secrets, done)); rerr != nil && err == nil {
+				err = s.unrecorded("step", rerr)
 			}
 		}
 		s.emit(done)

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -134,7 +135,7 @@ func (a *app) flash(o flashOptions, models []string, prepare func(context.Contex
 	for i, t := range targets {
 		jobs = append(jobs, work.Job(fmt.Sprintf("%s-%d", run, i+1), t))
 	}
-	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, nil)
+	return a.runJobs(run, jobs, a.engineOptions(o.concurrency), nil)
 }
 
 // confirmWipe asks once for all targets. Without a terminal only --yes is a yes. what is
@@ -194,9 +195,14 @@ func (a *app) agreed(question string) bool {
 	}
 }
 
+// engineOptions are those that flags say.
+func (a *app) engineOptions(concurrency int) flash.EngineOptions {
+	return flash.EngineOptions{Admission: admission.New(admission.Options{Concurrency: concurrency}), Wait: a.wait}
+}
+
 // runJobs runs jobs with the chosen outputs and turns their results into the
 // program's. from is what they were made of, or nil.
-func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recipe.Recipe) (err error) {
+func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from *recipe.Recipe) (err error) {
 	// Whoever reads the output may go; the tablets are finished and recorded still.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
@@ -211,10 +217,10 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recip
 	}
 	if record != nil {
 		if a.codes.Ledger = record; !a.unrecorded {
-			r.Recorder = record
+			o.Recorder = record
 		}
 		if from != nil && from.Profile().Identity != nil {
-			r.Identities = from.HideIdentities(pool.NewSupply(record, a.stationKey()), a.secrets)
+			o.Identities = from.HideIdentities(pool.NewSupply(record, a.stationKey()), a.secrets)
 		}
 		defer func() {
 			if cerr := record.Close(); cerr != nil && err == nil {
@@ -230,35 +236,40 @@ func (a *app) runJobs(run string, jobs []flash.Job, r *flash.Runner, from *recip
 	if err != nil {
 		return err
 	}
-	r.Events = flash.NewEvents(run, sink.Event)
-	r.Events.Hide(a.secrets)
-	r.Drain, r.Trace, r.Secrets = a.drain, trace, a.secrets
+	o.Events = flash.NewEvents(run, sink.Event)
+	o.Events.Hide(a.secrets)
+	o.Trace, o.Secrets = trace, a.secrets
+	engine := flash.NewEngine(o)
+	if a.signalCode() != 0 {
+		engine.Drain()
+	}
 	start := time.Now()
 	ended, told := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(told)
 		select {
 		case <-a.drain:
-			r.Events.Emit(flash.Event{Body: flash.Warning{Message: "stopping when the commands under way end; ^C again stops at once", Class: flash.ClassOperator}})
+			engine.Drain()
+			o.Events.Emit(flash.Event{Body: flash.Warning{Message: "stopping when the commands under way end; ^C again stops at once", Class: flash.ClassOperator}})
 		case <-ended:
 		}
 	}()
-	results := r.Run(a.ctx, jobs)
+	results := engine.Run(a.ctx, jobs)
 	close(ended)
 	<-told
 	sum := ui.Summarize(results)
 	sum.Seconds = time.Since(start).Seconds()
 	if sum.Exit = a.signalCode(); sum.Exit == 0 {
 		sum.Exit = exitOf(results)
-		if r.Exhausted() && sum.Exit != exitInternal {
+		if slices.ContainsFunc(results, func(d flash.JobDone) bool { return d.Exhausted }) && sum.Exit != exitInternal {
 			sum.Exit = exitIdentity
 		}
-		if r.NotDurable() && sum.Exit != exitInternal {
+		if slices.ContainsFunc(results, func(d flash.JobDone) bool { return d.NotDurable }) && sum.Exit != exitInternal {
 			sum.Exit = exitNotDurable
 		}
 	}
-	r.Events.Emit(flash.Event{Body: sum})
-	r.Events.Close()
+	o.Events.Emit(flash.Event{Body: sum})
+	o.Events.Close()
 	if err := errors.Join(sink.Close(), endTrace()); err != nil && sum.Exit == exitOK {
 		return problem.New(problem.Station, "the tablets are as the events say; only the output is incomplete", "output: %w", err)
 	}

@@ -278,16 +278,16 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 		fmt.Fprintf(&lines, "%s\n", b)
 	})
 	events.Hide(a.secrets)
-	r := &flash.Runner{Events: events, Recorder: l, Drain: a.drain, Secrets: a.secrets}
+	o := flash.EngineOptions{Events: events, Recorder: l, Secrets: a.secrets}
 	if p.Profile().Identity != nil {
-		r.Identities = p.HideIdentities(pool.NewSupply(l, a.stationKey()), a.secrets)
+		o.Identities = p.HideIdentities(pool.NewSupply(l, a.stationKey()), a.secrets)
 	}
 	var jobs []flash.Job
 	for i, t := range list {
 		jobs = append(jobs, p.Job(fmt.Sprintf("%s-%d", run, i+1), t))
 	}
 	start := time.Now()
-	results = r.Run(t.Context(), jobs)
+	results = flash.NewEngine(o).Run(t.Context(), jobs)
 	took = time.Since(start)
 	events.Close()
 	return results, lines.String(), took

@@ -121,7 +121,7 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	if a.unrecorded = o.check; !o.check {
 		a.noteRun(run, o, scope, targets)
 	}
-	return a.runJobs(run, jobs, &flash.Runner{Concurrency: o.concurrency, Wait: a.wait}, p)
+	return a.runJobs(run, jobs, a.engineOptions(o.concurrency), p)
 }
 
 // prepare makes the recipe that the flags ask for.

@@ -159,7 +159,7 @@ func provision(t *testing.T, booted flash.Booted, check bool, steps ...flash.Ste
 			results = append(results, d.Result)
 		}
 	})
-	done := (&flash.Runner{Events: events}).Run(t.Context(), []flash.Job{{ID: "1", Target: greetingTarget{}, Scope: flash.ScopeProvision,
+	done := flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{ID: "1", Target: greetingTarget{}, Scope: flash.ScopeProvision,
 		Steps: steps, System: oneSystem{booted}, Check: check}})[0]
 	events.Close()
 	return done, results

@@ -57,7 +57,7 @@ func TestReadBack(t *testing.T) {
 		var done flash.JobDone
 		synctest.Test(t, func(t *testing.T) {
 			events := flash.NewEvents("sim", func(flash.Event) {})
-			done = (&flash.Runner{Events: events}).Run(t.Context(), []flash.Job{{ID: "0", Scope: flash.ScopeProvision, Target: tablet, System: tablet,
+			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{ID: "0", Scope: flash.ScopeProvision, Target: tablet, System: tablet,
 				Steps: []flash.Step{made.Step()}}})[0]
 			events.Close()
 		})

@@ -199,4 +199,7 @@ type jobDoneForm struct {
 	Inventory string            `json:"inventory,omitempty"`
 	Facts     map[string]string `json:"facts,omitempty"`
 	Unique    []string          `json:"-"` // for the ledger
+
+	NotDurable bool `json:"-"` // it is the exit code's
+	Exhausted  bool `json:"-"`
 }
