@@ -31,6 +31,14 @@ for t in VT0001 VT0006 usb:1-5.3.1; do
 done
 echo "rig: AOSP fastboot flashed three tablets"
 
+# The transport's own test, on a bus of high speed and behind a hub of full speed.
+for p in 1-1 1-5.2; do
+  at=/sys/bus/usb/devices/$p
+  tech "ZARYA_TEST_USB=$(cat $at/busnum):$(cat $at/devnum) libusb.test -test.run=TestOnBus -test.v" >/tmp/out 2>&1 || { cat /tmp/out; fail "libusb on the bus at $p"; }
+  grep -q '^--- PASS: TestOnBus' /tmp/out || { cat /tmp/out; fail "libusb was not tested at $p"; }
+done
+echo "rig: libusb passed its test on the bus, at high and at full speed"
+
 # Four at once where the host has next to no memory for USB.
 echo 1 >/sys/module/usbcore/parameters/usbfs_memory_mb
 tech "zarya flash --yes --image cache=/mnt/boot.img -s usb:1-1 -s usb:1-5.2 -s usb:1-5.3.1 -s usb:1-5.3.2" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "flashing with little memory"; }

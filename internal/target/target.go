@@ -11,6 +11,7 @@ import (
 	"github.com/zarya-station/zarya/internal/adb"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
+	"github.com/zarya-station/zarya/usb/libusb"
 )
 
 // Target is a place where a tablet is reached. Its String is how a person names it,
@@ -35,6 +36,7 @@ type Bench struct {
 	lockDir string
 	adb     adb.Server
 	view    *view
+	wires   libusb.Host // the kernel's memory for USB is shared by all tablets
 }
 
 // NewBench makes a bench. Nothing is read before something is asked.

@@ -66,7 +66,7 @@ func (t USB) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", t.port.Short(), d.Mode),
 			Hint: cmp.Or(Usability(d), "zarya run sends it to its bootloader; by hand: "+Keys(d))}
 	}
-	c, err := libusb.Open(ctx, d.Bus, d.Address)
+	c, err := t.bench.wires.Open(ctx, d.Bus, d.Address)
 	if err != nil {
 		if e := (*libusb.Error)(nil); errors.As(err, &e) && e.Kind == libusb.Gone {
 			t.bench.view.outdate()
@@ -122,7 +122,7 @@ func (t USB) Dial(ctx context.Context, port int) (net.Conn, error) {
 	return conn, err
 }
 
-// usbWire gives libusb's errors the meanings that the engine knows.
+// usbWire is a tablet on USB and what its descriptors say of it.
 type usbWire struct {
 	*libusb.Conn
 	serial string
@@ -130,15 +130,6 @@ type usbWire struct {
 
 // SerialNumber is the device descriptor's serial, "" for none.
 func (w usbWire) SerialNumber() string { return w.serial }
-
-// ReadPacket marks what is too long.
-func (w usbWire) ReadPacket(ctx context.Context, p []byte) (int, error) {
-	n, err := w.Conn.ReadPacket(ctx, p)
-	if errors.Is(err, libusb.ErrOversize) {
-		err = fmt.Errorf("%w: %w", fastboot.ErrOversize, err)
-	}
-	return n, err
-}
 
 const checkCable = "check the cable and the port, then try again"
 
