@@ -41,7 +41,10 @@ type Bench struct {
 
 // NewBench makes a bench. Nothing is read before something is asked.
 func NewBench(o Options) *Bench {
-	return &Bench{names: o.Names, lockDir: cmp.Or(o.LockDir, usb.LockDir), adb: cmp.Or(o.ADB, adb.Default()), view: newView(cmp.Or(o.Sysfs, usb.Sysfs))}
+	return &Bench{
+		names: o.Names, lockDir: cmp.Or(o.LockDir, usb.LockDir), adb: cmp.Or(o.ADB, adb.Default()),
+		view: newView(cmp.Or(o.Sysfs, usb.Sysfs)),
+	}
 }
 
 // Close ends what keeps the bench up to date. Its targets can still be used: then each

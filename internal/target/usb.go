@@ -63,8 +63,9 @@ func (t USB) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 			Message: fmt.Sprintf("the tablet in port %s runs Android", t.port.Short())}
 	}
 	if !d.Mode.Flashing() {
-		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", t.port.Short(), d.Mode),
-			Hint: cmp.Or(Usability(d), "zarya run sends it to its bootloader; by hand: "+Keys(d))}
+		return nil, &flash.Failure{Class: flash.ClassCable,
+			Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", t.port.Short(), d.Mode),
+			Hint:    cmp.Or(Usability(d), "zarya run sends it to its bootloader; by hand: "+Keys(d))}
 	}
 	c, err := t.bench.wires.Open(ctx, d.Bus, d.Address)
 	if err != nil {
@@ -104,8 +105,9 @@ func (t USB) Dial(ctx context.Context, port int) (net.Conn, error) {
 		return nil, err
 	}
 	if d.Net() == "" {
-		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, without a network interface",
-			t.port.Short(), d.Mode), Hint: "boot it, with developer mode and the USB network on"}
+		return nil, &flash.Failure{Class: flash.ClassCable,
+			Message: fmt.Sprintf("the tablet in port %s is in mode %s, without a network interface", t.port.Short(), d.Mode),
+			Hint:    "boot it, with developer mode and the USB network on"}
 	}
 	if port == 0 {
 		port = sshPort
@@ -117,7 +119,8 @@ func (t USB) Dial(ctx context.Context, port int) (net.Conn, error) {
 			Hint: "install the files of packaging/ that bring tablets' interfaces up, or: ip link set " + down.Interface + " up"}
 	}
 	if err != nil && ctx.Err() == nil {
-		return nil, &flash.Failure{Class: flash.ClassCable, Err: err, Message: err.Error(), Hint: "check that the tablet has booted, with developer mode on"}
+		return nil, &flash.Failure{Class: flash.ClassCable, Err: err, Message: err.Error(),
+			Hint: "check that the tablet has booted, with developer mode on"}
 	}
 	return conn, err
 }
