@@ -1,11 +1,16 @@
 package target
 
 import (
+	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/usb"
 )
 
 // TestResolve names tablets in every way there is, and in those that are refused.
@@ -35,7 +40,10 @@ func TestResolve(t *testing.T) {
 		{"NOSUCH", `no-device: no tablet on USB has the serial "NOSUCH"`},
 		{"STICK", `no-device: no tablet on USB has the serial "STICK"`},
 		{"serial", `no-device: no tablet on USB has the serial "serial"`},
-		{"what:SN1", `no-device: no tablet on USB has the serial "what:SN1"`},
+		{"what:SN1", `usage: target "what:SN1": there is no kind of target "what"`},
+		{"serial:", `usage: target "serial:" names nothing`},
+		{"NOSUCH SN1", "NOSUCH, usb:1-1.1"}, // it fails beside the other
+		{"NOSUCH usb:9-1", `no-device: no tablet on USB has the serial "NOSUCH"`},
 		{"SAME", `usage: these 2 tablets have the serial "SAME": usb:1-2, usb:1-3`},
 		{"usb:A1", `no-device: no tablet is in the port "A1"`}, // a name is of port:
 		{"port:A9", `no-device: no tablet is in the port "A9"`},
@@ -53,7 +61,16 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%q: %q, not %q", test.names, got, test.want)
 		}
 	}
-	list, err := b.Resolve([]string{"port:A1"})
+	list, err := b.Resolve([]string{"NOSUCH", "SN1"})
+	must(t, err)
+	const missing = `cable: no tablet on USB has the serial "NOSUCH" → plug it in, or wait for it with --wait-for-device 60s`
+	if _, err := list[0].Fastboot(t.Context()); outcome(err) != missing {
+		t.Errorf("%q", outcome(err))
+	}
+	if _, err := list[0].Dial(t.Context(), 0); outcome(err) != missing || list[0].Where().Label() != "NOSUCH" {
+		t.Errorf("%q, %+v", outcome(err), list[0].Where())
+	}
+	list, err = b.Resolve([]string{"port:A1"})
 	must(t, err)
 	if where := list[0].Where(); where.Port != "1-1.1" || where.PortName != "A1" || where.Label() != "A1" {
 		t.Errorf("%+v", where)
@@ -104,5 +121,59 @@ func TestUnreadable(t *testing.T) {
 		if kind, _ := problem.KindOf(try()); kind != problem.Station {
 			t.Errorf("%s: %v", name, kind)
 		}
+	}
+}
+
+// TestResolveWithin waits for a tablet until it is there, and no longer than it may.
+func TestResolveWithin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, bus, events := watched(t, nil)
+		resolve := func(patience time.Duration, names ...string) string {
+			list, err := b.ResolveWithin(t.Context(), names, patience)
+			if err != nil {
+				return outcome(err)
+			}
+			return Join(list)
+		}
+		start := time.Now()
+		if got := resolve(0, "SN1"); got != `no-device: no tablet on USB has the serial "SN1"` || time.Since(start) > 0 {
+			t.Errorf("%q after %s", got, time.Since(start))
+		}
+		if got := resolve(time.Minute, "SN1"); !strings.HasSuffix(got, `has the serial "SN1" (waited 1m0s)`) || time.Since(start) != time.Minute {
+			t.Errorf("%q after %s", got, time.Since(start))
+		}
+		start = time.Now()
+		time.AfterFunc(5*time.Second+time.Millisecond, func() {
+			one := inPort("1", 5, usb.Fastboot)
+			one.Serial = "SN1"
+			bus.set(nil, one)
+			events <- struct{}{}
+		})
+		if got := resolve(time.Minute, "SN1", "tcp:h"); got != "usb:1-1, tcp:h:5554" || time.Since(start) != 5*time.Second+time.Millisecond {
+			t.Errorf("%q after %s", got, time.Since(start))
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone := errors.New("gone")
+		time.AfterFunc(time.Second, func() { cancel(gone) })
+		if list, err := b.ResolveWithin(ctx, []string{"SN2"}, time.Hour); !errors.Is(err, gone) {
+			t.Error(list, err)
+		}
+	})
+}
+
+// TestModel asks the descriptors first, then the system or the bootloader.
+func TestModel(t *testing.T) {
+	b, bus, _ := watched(t, nil)
+	b.adb = (&adbServer{list: "X device usb:1-2 transport_id:7\n"}).start(t)
+	known, android, normal := inPort("1", 5, usb.Normal), inPort("2", 6, usb.ADB), inPort("3", 7, usb.Normal)
+	known.Name, android.Kernel = "AGS2-W09", "1-2"
+	bus.set(nil, known, android, normal)
+	for chain, want := range map[string]string{"1": "AGS2-W09", "2": "AGS3-L09", "3": ""} {
+		if got, err := b.At(port(chain), nil).Model(t.Context()); got != want || err != nil {
+			t.Errorf("port %s: %q, %v", chain, got, err)
+		}
+	}
+	if got, err := b.At(port("4"), nil).Model(t.Context()); got != "" || err == nil {
+		t.Errorf("an empty port: %q", got)
 	}
 }

@@ -85,27 +85,19 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestShareWires gives tablets behind one uplink one wire, and others none.
-func TestShareWires(t *testing.T) {
+// TestUplink names one wire for all behind one port of the root hub, and another for
+// those of another bus; a network target does not know its wire.
+func TestUplink(t *testing.T) {
 	b := NewBench(Options{})
-	jobs := []flash.Job{
-		{Target: b.At(port("1.1"), nil)}, {Target: b.At(port("1.2.3"), nil)}, {Target: b.At(port("2"), nil)},
-		{Target: b.At(usb.Port{Controller: "pci-0000:05:00.0", Bus: 3, Chain: "1.1"}, nil)}, {Target: Network{"tcp", "h:1"}},
+	var got []string
+	for _, p := range []usb.Port{port("1.1"), port("1.2.3"), port("1"), port("2"), {Controller: "pci-0000:05:00.0", Bus: 3, Chain: "1.1"}} {
+		got = append(got, b.At(p, nil).Uplink())
 	}
-	ShareWires(jobs)
-	groups := map[*flash.Wire]int{}
-	var got []int
-	for _, j := range jobs {
-		if _, ok := groups[j.Wire]; !ok && j.Wire != nil {
-			groups[j.Wire] = len(groups) + 1
-		}
-		got = append(got, groups[j.Wire])
-	}
-	if d := cmp.Diff([]int{1, 1, 2, 3, 0}, got); d != "" {
+	if d := cmp.Diff([]string{"1-1", "1-1", "1-1", "1-2", "3-1"}, got); d != "" {
 		t.Error(d)
 	}
-	if p, ok := Uplink(jobs[1].Target); !ok || p != port("1") {
-		t.Errorf("%v, %v", p, ok)
+	if _, ok := Target(Network{}).(interface{ Uplink() string }); ok {
+		t.Error("a network target names a wire")
 	}
 }
 
