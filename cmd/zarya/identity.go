@@ -116,7 +116,8 @@ func tableProblem(file string, err error) error {
 }
 
 // importIdentities imports a table into a pool, with what the pool declares.
-func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file string, table *sheet.Sheet, declared pool.Declaration) error {
+func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file string,
+	table *sheet.Sheet, declared pool.Declaration) error {
 	was, err := pool.Declared(ctx, l, name)
 	if err != nil {
 		return err
@@ -131,7 +132,8 @@ func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file
 	var other *pool.DeclarationError
 	switch {
 	case errors.As(err, &taken):
-		return problem.New(problem.Invalid, "give it another "+taken.Column+", or take the line out", "%s:%d: %s %q is identity %d of the pool %s already",
+		return problem.New(problem.Invalid, "give it another "+taken.Column+", or take the line out",
+			"%s:%d: %s %q is identity %d of the pool %s already",
 			file, taken.Line, taken.Column, taken.Value, taken.ID, taken.Pool)
 	case errors.As(err, &other):
 		return problem.New(problem.Usage, "choose another --key, or leave it out", "--key: %w", err)
@@ -181,7 +183,8 @@ func identityRows(file string, table *sheet.Sheet, declared pool.Declaration, se
 			plain += c + "\x00" + v + "\x00"
 		}
 		if first, twice := seen[plain]; twice {
-			return nil, problem.New(problem.Invalid, "take one of them out", "%s: the lines %d and %d are the same, secrets aside", file, first, r.Line)
+			return nil, problem.New(problem.Invalid, "take one of them out",
+				"%s: the lines %d and %d are the same, secrets aside", file, first, r.Line)
 		}
 		seen[plain] = r.Line
 		rows = append(rows, r)

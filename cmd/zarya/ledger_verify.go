@@ -16,7 +16,8 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
-const hintRolledBack = "put the right file back; to go on with this one: zarya ledger verify --accept-head, then burn the identities that were given since"
+const hintRolledBack = "put the right file back; to go on with this one: zarya ledger verify --accept-head, " +
+	"then burn the identities that were given since"
 
 func newLedgerVerify(a *app) *cobra.Command {
 	var head string
@@ -159,7 +160,8 @@ func (a *app) acceptHead() error {
 	var broken *ledger.BrokenError
 	switch {
 	case errors.As(err, &broken):
-		return problem.New(problem.Invalid, "a broken chain cannot be accepted: use a backup, or begin a new ledger", "the ledger is broken: %w", err)
+		return problem.New(problem.Invalid, "a broken chain cannot be accepted: use a backup, or begin a new ledger",
+			"the ledger is broken: %w", err)
 	case err != nil:
 		return ledgerTrouble(path, err)
 	}

@@ -184,7 +184,11 @@ func (l *Ledger) CheckHead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.CompareHeads(ctx, slices.SortedFunc(maps.Values(heads), func(a, b Head) int { return strings.Compare(a.Station, b.Station) }), headPath(l.path))
+	var list []Head
+	for _, station := range slices.Sorted(maps.Keys(heads)) {
+		list = append(list, heads[station])
+	}
+	return l.CompareHeads(ctx, list, headPath(l.path))
 }
 
 // AcceptRollback makes a ledger usable again whose chain has not the heads that it had:

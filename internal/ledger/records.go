@@ -88,7 +88,8 @@ func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
 
 // Bundles returns the versions of a bundle that passed on a tablet, in no order.
 func (l *Ledger) Bundles(ctx context.Context, name string) (versions []string, err error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT DISTINCT json_extract(body, '$.bundle') FROM entry WHERE kind = ? AND json_extract(body, '$.result') = ?
+	rows, err := l.db.QueryContext(ctx, `SELECT DISTINCT json_extract(body, '$.bundle') FROM entry
+		WHERE kind = ? AND json_extract(body, '$.result') = ?
 		AND substr(json_extract(body, '$.bundle'), 1, ?) = ?`, KindResult, string(flash.Pass), len(name)+1, name+" ")
 	if err != nil {
 		return nil, err

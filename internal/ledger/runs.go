@@ -114,7 +114,8 @@ func (l *Ledger) closeAbandoned(ctx context.Context) error {
 		if n := len(j.Steps); n < len(j.planned) {
 			step = j.planned[n]
 		}
-		if _, err := l.Append(KindInterrupted, body{Job: j.Job, Result: string(flash.Interrupted), Class: flash.ClassStation, Step: step, Error: cutOff}, nil); err != nil {
+		b := body{Job: j.Job, Result: string(flash.Interrupted), Class: flash.ClassStation, Step: step, Error: cutOff}
+		if _, err := l.Append(KindInterrupted, b, nil); err != nil {
 			return err
 		}
 	}

@@ -132,7 +132,8 @@ func (s *Sheet) readRows(text []byte, skipped int) error {
 			}
 			return nil
 		case errors.As(err, &bad):
-			return &Error{Line: bad.Line + skipped, Reason: bad.Err.Error(), Hint: "a cell with a quote or a line end in it is in quotes, its own quotes doubled"}
+			return &Error{Line: bad.Line + skipped, Reason: bad.Err.Error(),
+				Hint: "a cell with a quote or a line end in it is in quotes, its own quotes doubled"}
 		case err != nil:
 			return err
 		}
@@ -193,7 +194,8 @@ func (s *Sheet) Key(name string) error {
 	for _, row := range s.Rows { // in their order
 		value := row.Cells[column]
 		if same := lines[value]; len(same) > 1 {
-			return &Error{Line: same[1], Reason: fmt.Sprintf("%s %q is in the lines %s", name, value, joinLines(same)), Hint: "every row has its own " + name}
+			return &Error{Line: same[1], Reason: fmt.Sprintf("%s %q is in the lines %s", name, value, joinLines(same)),
+				Hint: "every row has its own " + name}
 		}
 	}
 	return nil

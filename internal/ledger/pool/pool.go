@@ -70,7 +70,8 @@ func List(ctx context.Context, l *ledger.Ledger, pool string) ([]Identity, error
 	if l.Form() < formOfPools {
 		return nil, nil
 	}
-	rows, err := l.Query(ctx, "SELECT pool, id, columns, state, serial, job, ts, note FROM identity WHERE ? IN ('', pool) ORDER BY pool, id", pool)
+	rows, err := l.Query(ctx, `SELECT pool, id, columns, state, serial, job, ts, note FROM identity
+		WHERE ? IN ('', pool) ORDER BY pool, id`, pool)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,8 @@ func (s *Supply) Assign(_ context.Context, pool, serial, job string) (*flash.Ide
 			return err
 		}
 		body.ID = id.ID
-		_, err = tx.Exec("UPDATE identity SET state = 'assigned', serial = ?, job = ?, note = '', ts = ?, station = ?, seq = ? WHERE pool = ? AND id = ?",
+		_, err = tx.Exec(`UPDATE identity SET state = 'assigned', serial = ?, job = ?, note = '', ts = ?, station = ?, seq = ?
+			WHERE pool = ? AND id = ?`,
 			serial, job, tx.TS, tx.Station, tx.Seq, pool, id.ID)
 		return err
 	})
@@ -64,10 +65,11 @@ func explainEmpty(tx *ledger.Tx, pool string) error {
 	if err := tx.QueryRow("SELECT COUNT(*) FROM identity WHERE pool = ?", pool).Scan(&all); err != nil {
 		return err
 	}
+	command := "zarya identity import --pool " + pool + " FILE.csv"
 	if all == 0 {
-		return &flash.PoolError{Pool: pool, Problem: "there is no such pool", Hint: "import it: zarya identity import --pool " + pool + " FILE.csv"}
+		return &flash.PoolError{Pool: pool, Problem: "there is no such pool", Hint: "import it: " + command}
 	}
-	return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("none of %d is free", all), Hint: "import more: zarya identity import --pool " + pool + " FILE.csv"}
+	return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("none of %d is free", all), Hint: "import more: " + command}
 }
 
 // Held returns the identity that a tablet has, or nil.

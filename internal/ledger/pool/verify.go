@@ -181,7 +181,8 @@ func (r *replay) compareRows(rows []storedRow) (differences []ledger.Difference)
 
 func (r *replay) compareRow(row storedRow) string {
 	sum := sha256.Sum256([]byte(row.columns))
-	if hex.EncodeToString(sum[:]) != row.digest || row.proof != "" && row.proof != proveIdentity(row.salt, row.name.pool, row.name.id, row.columns, row.sealed) {
+	proof := proveIdentity(row.salt, row.name.pool, row.name.id, row.columns, row.sealed)
+	if hex.EncodeToString(sum[:]) != row.digest || row.proof != "" && row.proof != proof {
 		return "its columns are not those that were imported"
 	}
 	said := r.states[row.name]
