@@ -4,6 +4,7 @@ package bootloader_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -115,7 +116,33 @@ func TestCommands(t *testing.T) {
 		{"fastbootd", "resize-logical-partition:system_a:8192,getvar:partition-size:system_a", "OKAY|OKAY0x2000"},
 		{"fastbootd", "fetch:nothing", "FAILNo such file or directory: partition does not exist"},
 		{"fastbootd", "fetch:system:0:0x2000000", "FAILlarger than max-fetch-size"},
+		{"qualcomm", "oem device-info", "INFODevice tampered: false|INFODevice unlocked: true|OKAY"},
+		{"qualcomm", "oem dance", "FAILinvalid command"},
+		{"qualcomm", "flashing dance", "FAILunknown command"},
+		{"qualcomm", "flash:cache", "FAILno data downloaded"},
+		{"qualcomm", "erase:nothing", "FAILInvalid partition name"},
+		{"qualcomm", "set_active:b,getvar:current-slot", "OKAY|OKAYb"},
+		{"fastbootd", "create-logical-partition:spare", "FAILinvalid arguments"},
+		{"fastbootd", "create-logical-partition:spare:-1", "FAILinvalid size"},
+		{"fastbootd", "delete-logical-partition:spare", "FAILpartition exists or does not exist"},
+		{"fastbootd", "update-super:super", "FAILno data downloaded"},
+		{"fastbootd", "download:00000010," + block + ",update-super:super", "DATA00000010|OKAY|OKAY"},
+		{"fastbootd", "snapshot-update:cancel", "OKAY"},
+		{"fastbootd", "snapshot-update:dance", "FAILinvalid arguments"},
+		{"fastbootd", "dance", "FAILunknown command"},
+		{"fastbootd", "fetch:cache:zz", "FAILinvalid offset"},
+		{"fastbootd", "fetch:cache:0:65537", "FAILinvalid size"},
+		{"mt8768-kob2", "download:00010000," + strings.Repeat("z", 1<<16) + ",download:00010001," + strings.Repeat("z", 1<<16+1) + ",flash:cache", "DATA00010000|OKAY|DATA00010001|OKAY|FAILsize too large"},
+		{"mt8768-kob2", "download:0000001c,\x3a\xff\x26\xed" + strings.Repeat("\x00", 24) + ",flash:cache", "DATA0000001c|OKAY|FAILinvalid sparse image"},
+		// With parallel-download-flash a failure comes at the next command.
+		{"qualcomm", "download:0000001c,\x3a\xff\x26\xed" + strings.Repeat("\x00", 24) + ",flash:cache,getvar:product,getvar:product", "DATA0000001c|OKAY|OKAY|FAILinvalid sparse image|OKAYKOB-L09"},
+		// It leaves, with OKAY as its last word.
+		{"mt8768-kob2", "reboot,getvar:product", "OKAY|gone"},
+		{"mt8768-kob2", "powerdown,getvar:product", "OKAY|gone"},
+		{"qualcomm", "reboot-fastboot,getvar:product", "OKAY|gone"},
+		{"mt8768-kob2", "download:00000010," + block + ",boot,getvar:product", "DATA00000010|OKAY|OKAY|gone"},
 		// The lock and what it stops.
+		{"mt8768-kob2", "flashing lock,oem unlock 4321,oem unlock 1234,getvar:unlocked", "OKAY|FAILcheck password failed!|OKAY|OKAYyes"},
 		{"mt8768-kob2", "flashing lock,erase:cache,getvar:unlocked", "OKAY|FAILdownload for partition is not allowed: Flashing is not allowed in Lock State|OKAYno"},
 		{"kirin659-ags2", "download:00000010," + block + ",flash:nothing", "DATA00000010|OKAY|FAILpartition length get error"},
 		{"mt8768-kob2", "download:00000010," + block + ",flash:cache", "DATA00000010|OKAY|OKAY"},
@@ -203,4 +230,37 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestFetch reads back what was flashed.
+func TestFetch(t *testing.T) {
+	bubble(t, "fastbootd", nil, func(w bootloadertest.Host, _ *device.Device) {
+		if got := w.Say("download:00000010", "0123456789abcdef", "flash:cache", "fetch:cache:0x2:5"); got != "DATA00000010|OKAY|OKAY|DATA00000005" {
+			t.Fatal(got)
+		}
+		if got, err := w.Receive(); err != nil || got != "23456" {
+			t.Errorf("fetched %q (%v)", got, err)
+		}
+		if got, err := w.Receive(); err != nil || got != "OKAY" {
+			t.Errorf("then %q (%v)", got, err)
+		}
+	})
+}
+
+// TestAllVariables reads every variable in one answer.
+func TestAllVariables(t *testing.T) {
+	for family, want := range map[string][]string{
+		"qualcomm":    {"INFOproduct: KOB-L09", "INFOslot-count: 2", "INFOhas-slot:cache: no", "INFOpartition-size:cache: 0x10000"},
+		"fastbootd":   {"INFOis-userspace: yes", "INFOis-logical:system_a: yes"},
+		"mt8768-kob2": {"INFOmax-download-size: \t0x8000000"},
+	} {
+		bubble(t, family, nil, func(w bootloadertest.Host, _ *device.Device) {
+			lines := strings.Split(w.Say("getvar:all"), "|")
+			for _, line := range append(want, "OKAY") {
+				if !slices.Contains(lines, line) {
+					t.Errorf("%s: no %q in %q", family, line, lines)
+				}
+			}
+		})
+	}
 }
