@@ -1,4 +1,4 @@
-// This file is the way of a tablet that still runs Android: what it tells there, and
+// This file is the way of a tablet that still runs Android: what it reports there, and
 // into the bootloader.
 
 package flash
@@ -32,7 +32,7 @@ var ErrAndroid = errors.New("the tablet runs Android")
 const androidFrom = "adb"
 
 // fromAndroid brings a tablet that runs Android into its bootloader, if it is one that
-// the job is for. why is what is told if nobody can.
+// the job is for. why is the error if no one can.
 func (s *Session) fromAndroid(ctx context.Context, why error) error {
 	target, ok := s.job.Target.(Android)
 	if !ok {
@@ -61,9 +61,9 @@ func (s *Session) fromAndroid(ctx context.Context, why error) error {
 	for {
 		err := s.openFastboot(ctx, time.Until(deadline))
 		if !errors.Is(err, ErrAndroid) || time.Now().Add(bootEvery).After(deadline) {
-			told := s.tablet.key.Product
+			reported := s.tablet.key.Product
 			err = s.verifySameTablet(before, true, err)
-			if told == "" {
+			if reported == "" {
 				s.tablet.productFrom = androidFrom
 			}
 			return err

@@ -94,7 +94,7 @@ func open(ctx context.Context, target Target, patience time.Duration, absent fun
 	}
 }
 
-// reportAbsent tells once that the job's tablet is not there yet, if there is time for
+// reportAbsent reports once that the job's tablet is not there yet, if there is time for
 // another attempt.
 func (s *Session) reportAbsent(deadline time.Time) {
 	if !s.link.awaited || time.Now().Add(reconnectEvery).After(deadline) {

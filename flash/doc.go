@@ -8,13 +8,17 @@
 // steps, records the result, and only then says so. All sequencing is here: a
 // step never waits for a reboot, never retries, never asks for another tablet.
 //
-// What happens is told as a stream of [Event] values, in order, through
+// What happens is reported as a stream of [Event] values, in order, through
 // [Events]; screens, logs, JSON and reports are made of them elsewhere.
 //
 // One tablet's fault never changes another's outcome: workers share nothing but
 // immutable images and the event queue. Every job ends in exactly one [JobDone],
 // with the class of its failure, the step, the device's own words and what to
-// do, even if a step panics.
+// do, even if a step panics. A job's life is the table of states in state.go; its worker moves
+// along it and nowhere else.
+//
+// A [Session] is what a step sees of its job. What is known there stands in three groups, by
+// who writes it: the way to the tablet, the tablet, and the account of the job.
 //
 // Jobs are submitted one at a time and have a [Handle] each. Stopping has three stages,
 // of one job or of all: no further job begins ([Engine.Refuse]); a worker lets the command

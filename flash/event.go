@@ -29,7 +29,7 @@ type Where struct {
 	Port     string // this boot's short form, such as 1-2.3
 	PortName string // the station's name for the port, such as A3
 	Address  string // network targets: tcp:HOST:PORT
-	Serial   string // as the device tells it, cleaned
+	Serial   string // as the device reports it, cleaned
 }
 
 // Label is the shortest name a person knows the tablet by: the port's name, the
@@ -61,7 +61,7 @@ type Device struct {
 	Mode    usb.Mode
 	Model   string
 	Speed   string
-	Lock    string // locked, unlocked; left out when not told
+	Lock    string // locked, unlocked; left out when not reported
 	Problem string
 	Hint    string
 }

@@ -17,7 +17,7 @@ var ErrLater = errors.New("not known yet")
 
 // Fact gives what is known by a name: tablet.serial, tablet.model, tablet.place,
 // tablet.lock (locked, unlocked), tablet.battery (percent), port.name, port.path,
-// bundle.name, bundle.version, identity.COLUMN. "" is not told. ErrLater is for what
+// bundle.name, bundle.version, identity.COLUMN. "" is not reported. ErrLater is for what
 // the job has not come to.
 func (s *Session) Fact(name string) (string, error) {
 	if column, ok := strings.CutPrefix(name, "identity."); ok {
@@ -75,7 +75,7 @@ func Placeholder(serial string) bool { return fastboot.PlaceholderSerial(serial)
 // Changed reports whether a step of this job changed something on the booted tablet.
 func (s *Session) Changed() bool { return s.account.changed }
 
-// Restarting says that the system was told to restart; boot is what Booted.Boot said.
+// Restarting says that the system was asked to restart; boot is what Booted.Boot said.
 func (s *Session) Restarting(boot string) { s.link.oldBootID = boot }
 
 // Rekeyed says which host keys the tablet has from now on, by their fingerprints.

@@ -15,7 +15,7 @@ const (
 	HookReplug Moment = "replug" // before a tablet that was lost is looked for again
 )
 
-// Hooks are what a station or a signed bundle wants to be told by.
+// Hooks are programs of the station or of a signed bundle that are called as jobs go on.
 type Hooks interface {
 	// Call runs the hook of a moment, if there is one. done is nil but after the job.
 	Call(ctx context.Context, m Moment, s *Session, done *JobDone) error

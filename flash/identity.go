@@ -11,7 +11,7 @@ import (
 	"github.com/zarya-station/zarya/usb"
 )
 
-// Identity makes a tablet somebody's: one row of a pool, its columns by name.
+// Identity makes a tablet one person's: one row of a pool, its columns by name.
 type Identity struct {
 	Pool    string
 	ID      int64 // within the pool

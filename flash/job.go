@@ -15,8 +15,8 @@ import (
 // give every unit the same.
 type Key struct {
 	Place   string // the port or the network address; does not change within a job
-	Serial  string // "" when not told or a placeholder
-	Product string // "" when not told
+	Serial  string // "" when not reported or a placeholder
+	Product string // "" when not reported
 }
 
 // Target is one tablet in one place, through all its modes. One worker uses a
@@ -91,7 +91,7 @@ type Requirements struct {
 	ProductFrom string   // the only question that counts, as fastboot.Fact has it; "": any
 	Lock        Silence  // when the tablet does not tell its lock state
 	Battery     Silence  // when it does not tell its charge
-	MinBattery  int      // percent, where it tells a number
+	MinBattery  int      // percent, where it reports a number
 }
 
 // Silence is what to do about a fact that the tablet does not tell.

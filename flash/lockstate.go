@@ -112,7 +112,7 @@ func (u *Unlock) run(ctx context.Context, s *Session) error {
 // The zero Batch is ready.
 type Batch struct {
 	mu    sync.Mutex
-	first bool          // somebody goes first
+	first bool          // one tablet goes first
 	known chan struct{} // closed when the outcome is known
 	good  bool
 }

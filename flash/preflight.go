@@ -35,7 +35,7 @@ func (s *Session) preflight(ctx context.Context) error {
 		case fastboot.No:
 			return v.Fail
 		case fastboot.NotTold:
-			if v.Fail != nil { // a fact that must be told
+			if v.Fail != nil { // a fact that must be reported
 				return v.Fail
 			}
 			silent = append(silent, v.Fact)
@@ -133,7 +133,7 @@ func (s *Session) battery(ctx context.Context) (Verdict, error) {
 	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilencePasses:
 		v.Answer = fastboot.Yes
 	case v.Answer == fastboot.NotTold && s.job.Profile == "":
-		v.Answer = fastboot.Yes // explicit images: nobody asked
+		v.Answer = fastboot.Yes // explicit images: no one asked
 	}
 	return v, nil
 }

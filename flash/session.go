@@ -37,7 +37,7 @@ type link struct {
 	wire      *admission.Member // of the process's admission; nil until the first download
 	booted    Booted            // when booted; nil otherwise
 	hostKey   string            // of this boot, once seen: its fingerprints, one a line
-	awaited   bool              // for the first time, and this was not told yet
+	awaited   bool              // for the first time, and this was not reported yet
 	oldBootID string            // the run of the system that must end, as Booted.Boot names it
 }
 
@@ -93,19 +93,19 @@ func (s *Session) Booted() Booted { return s.link.booted }
 // Key is what is known of the tablet.
 func (s *Session) Key() Key { return s.tablet.key }
 
-// Result tells how a step that succeeds ended: StepChanged or StepAlready.
+// Result says how a step that succeeds ended: StepChanged or StepAlready.
 func (s *Session) Result(r StepResult) { s.account.outcome = r }
 
 // Where names the tablet.
 func (s *Session) Where() Where { return s.tablet.where }
 
-// Log tells a line.
+// Log reports a line.
 func (s *Session) Log(message string) { s.emit(Log{Message: message}) }
 
-// Warn tells something that stops nothing.
+// Warn reports something that stops nothing.
 func (s *Session) Warn(message, hint string) { s.emit(Warning{Message: message, Hint: hint}) }
 
-// Progress tells how far the step is, at most four times a second, the end
+// Progress reports how far the step is, at most four times a second, the end
 // included.
 func (s *Session) Progress(p Progress) {
 	now := time.Now()

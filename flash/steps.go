@@ -191,7 +191,7 @@ func (f *WriteImage) arrived(ctx context.Context, s *Session) error {
 	return err
 }
 
-// send moves one piece; raw bytes are told in proportion to those on the wire.
+// send moves one piece; raw bytes are reported in proportion to those on the wire.
 func (f *WriteImage) send(ctx context.Context, s *Session, partition string, piece image.Piece, p Progress) error {
 	var sent int64
 	progress := func(n int) {

@@ -32,10 +32,10 @@ type System interface {
 type Booted interface {
 	// HostKey is the fingerprint of the key that it showed.
 	HostKey() string
-	// Serial and Model are what the system says it runs on; "" is not told.
+	// Serial and Model are what the system says it runs on; "" is not reported.
 	Serial(ctx context.Context) (string, error)
 	Model(ctx context.Context) (string, error)
-	// Boot names this run of the system; "" is not told.
+	// Boot names this run of the system; "" is not reported.
 	Boot(ctx context.Context) (string, error)
 	// Bootloader sends the tablet to fastboot.
 	Bootloader(ctx context.Context) error
@@ -116,7 +116,7 @@ func (st Step) modeIndependent() bool { return st.Needs == "" && !st.arrival }
 // errExchanged is another tablet in the place of the job's.
 var errExchanged = errors.New("another tablet came back")
 
-// sighting is what a key tells of a tablet, placeholders left out.
+// sighting is what a key says of a tablet, placeholders left out.
 func (k Key) sighting() usb.Sighting {
 	s := usb.Sighting{Serial: k.Serial, Model: k.Product}
 	if fastboot.PlaceholderSerial(k.Serial) {
