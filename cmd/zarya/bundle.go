@@ -46,6 +46,7 @@ func (o *bundleOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.about.Access, "access", "none", "`HOW` one gets into the booted tablet: ssh, manual, none")
 	f.BoolVar(&o.about.Relockable, "relockable", false, "the tablet may be locked again with these images")
 	f.BoolVar(&o.build.DisableVerity, "disable-verity", false, "set the flags of vbmeta images so that a changed system starts")
+	f.BoolVar(&o.build.Raw, "raw", false, rawHelp)
 	f.BoolVar(&o.build.Folder, "folder", false, "make a folder, not a file")
 	f.StringVar(&o.key, "sign", "", "sign with the SSH key in `FILE`")
 	f.StringVar(&o.profile, "profile", "", "pack the `PROFILE` and every file that it names")

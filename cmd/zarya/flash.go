@@ -35,6 +35,7 @@ type flashOptions struct {
 	product string
 	sparse  string
 	slot    string
+	raw     bool
 }
 
 func newFlash(a *app) *cobra.Command {
@@ -54,7 +55,7 @@ nothing for the others.`,
   zarya flash --image userdata=userdata.simg --erase cache --json --yes -s tcp:10.0.0.5:5554`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			what, not := "", []string{"image", "erase", "product", "sparse", "slot"}
+			what, not := "", []string{"image", "erase", "product", "sparse", "slot", "raw"}
 			switch {
 			case o.profile != "":
 				what, not = "profile", append(not, "reboot")
@@ -81,6 +82,7 @@ nothing for the others.`,
 	f.StringVar(&o.reboot, "reboot", "", "afterwards reboot to `MODE`: "+strings.Join(fastboot.RebootModes, ", "))
 	f.StringVar(&o.product, "product", "", "write only if the tablet says it is `NAME`")
 	f.StringVar(&o.sparse, "sparse", "auto", "send as sparse images: auto, always, never")
+	f.BoolVar(&o.raw, "raw", false, rawHelp)
 	f.StringVar(&o.slot, "slot", "", "slot for images without one: "+strings.Join(flash.Slots, ", "))
 	return cmd
 }
@@ -98,7 +100,7 @@ func (a *app) flashImages(o flashOptions) error {
 		return err
 	}
 	return a.flash(o, nil, func(ctx context.Context) (*recipe.Direct, error) {
-		return m.PrepareImages(ctx, recipe.DirectRequest{Images: o.images, Erase: o.erase, Sparse: o.sparse, Slot: o.slot, Product: o.product, Allow: o.allow})
+		return m.PrepareImages(ctx, recipe.DirectRequest{Images: o.images, Erase: o.erase, Sparse: o.sparse, Slot: o.slot, Product: o.product, Allow: o.allow, Raw: o.raw})
 	})
 }
 

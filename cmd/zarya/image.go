@@ -15,7 +15,11 @@ import (
 	"github.com/zarya-station/zarya/internal/recipe"
 )
 
+// rawHelp is --raw of the verbs that take images.
+const rawHelp = "take the images as they are: unpack nothing, and refuse nothing for what it looks like"
+
 func newImage(a *app) *cobra.Command {
+	var raw bool
 	cmd := &cobra.Command{Use: "image", Short: "Look at image files, convert them"}
 	var max string
 	inspect := &cobra.Command{
@@ -28,10 +32,11 @@ func newImage(a *app) *cobra.Command {
 			if err != nil {
 				return problem.New(problem.Usage, "write 256MiB", "--max-download: %w", err)
 			}
-			return a.inspect(files, limit)
+			return a.inspect(files, limit, raw)
 		},
 	}
 	inspect.Flags().StringVar(&max, "max-download", "", "also say how many pieces a tablet with this max-download-size gets")
+	inspect.Flags().BoolVar(&raw, "raw", false, rawHelp)
 	cmd.AddCommand(inspect, newImageConvert(a), newImageCache(a))
 	return cmd
 }
@@ -110,7 +115,7 @@ func (a *app) cacheEntries(cache *image.Cache, entries []image.Entry, state stri
 type imageItem struct {
 	File     string `json:"file"`
 	Format   string `json:"format"`
-	Packing  string `json:"packing,omitempty"` // zstd, xz, gzip, lz4, zip, tar
+	Packing  string `json:"packing,omitempty"` // zstd, xz, gzip, lz4, zip, tar, UPDATE.APP, payload.bin
 	FileSize int64  `json:"file_size"`
 	Size     int64  `json:"size"`
 	Digest   string `json:"digest"`
@@ -122,10 +127,10 @@ type imageItem struct {
 	Wire     int64  `json:"wire,omitempty"`
 }
 
-func (a *app) inspect(files []string, limit int64) error {
+func (a *app) inspect(files []string, limit int64, raw bool) error {
 	var uses []recipe.ImageUse
 	for _, file := range files {
-		uses = append(uses, recipe.ImageUse{File: file})
+		uses = append(uses, recipe.ImageUse{File: file, Raw: raw})
 	}
 	opened, err := a.openImages(uses...)
 	if err != nil {
@@ -134,7 +139,7 @@ func (a *app) inspect(files []string, limit int64) error {
 	defer opened.Close()
 	var items []imageItem
 	for _, file := range files {
-		im := opened.Of(recipe.ImageUse{File: file})
+		im := opened.Of(recipe.ImageUse{File: file, Raw: raw})
 		it := imageItem{File: file, Format: string(im.Format()), Packing: im.Packing(), FileSize: im.FileSize(), Size: im.Size(), Digest: im.Digest(), Extents: len(im.Extents())}
 		for _, e := range im.Extents() {
 			switch e.Kind {

@@ -377,7 +377,7 @@ func TestMembers(t *testing.T) {
 			archive:                    "has 2 members: name one",
 			archive + "/system.img":    `has no member "system.img"; it has boot.img, images/system.img`,
 			"boot.img/x":               "is in a file that is not an archive",
-			archive + "/boot.img/deep": "has no member",
+			archive + "/boot.img/deep": "is not an archive, so there is no deep in it",
 		} {
 			if _, err := Open(t.Context(), filepath.Join(dir, path), Options{Cache: c}); err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s: %v", path, err)
@@ -443,13 +443,13 @@ func TestUnpackRefuses(t *testing.T) {
 		}
 		return path
 	}
-	member := "def tar(*names):\n t=tarfile.open(out,'w')\n for n in names:\n  i=tarfile.TarInfo(n); i.size=5; t.addfile(i,io.BytesIO(b'image'))\n t.close()\n"
+	member := "def tar(*names):\n t=tarfile.open(out,'w')\n for n in names:\n  i=tarfile.TarInfo(n); i.size=5; t.addfile(i,io.BytesIO(b'\\0mage'))\n t.close()\n"
 	for name, c := range map[string]struct{ path, says string }{
 		"zstd, cut":          {cutOff(".zst"), "unexpected EOF"},
 		"xz, cut":            {cutOff(".xz"), "xz: "},
 		"gzip, cut":          {cutOff(".gz"), "unexpected EOF"},
 		"lz4, cut":           {cutOff(".lz4"), "EOF"},
-		"zip, cut":           {cutOff(".zip"), "not a valid zip file"},
+		"zip, cut":           {cutOff(".zip"), "not a whole zip file"},
 		"tar, cut":           {cutOff(".tar"), "unexpected EOF"},
 		"gzip and more":      {more(".gz"), "gzip"},
 		"xz and more":        {more(".xz"), "xz"},
@@ -503,40 +503,4 @@ func TestOwnXZ(t *testing.T) {
 	t.Setenv("PATH", "")
 	im := openWith(t, packed, Options{Cache: cacheIn(t, filepath.Join(t.TempDir(), "cache"))})
 	sameImage(t, im, openWith(t, in, Options{}))
-}
-
-func FuzzUnpack(f *testing.F) {
-	in := write(f, append(bytes.Repeat([]byte("zarya567"), 512), 1, 2, 3))
-	for kind := range packers {
-		b, err := os.ReadFile(pack(f, kind, in))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) == 0 {
-			return
-		}
-		if xzDictionary(b[:min(len(b), headSize)]) > 1<<20 {
-			return // allowed, but not a gigabyte for each worker
-		}
-		file, err := os.Create(filepath.Join(t.TempDir(), "x"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		if _, err := file.Write(b); err != nil {
-			t.Fatal(err)
-		}
-		took := int64(0)
-		u := unpacker{ctx: t.Context(), file: file, size: int64(len(b)), limit: 1 << 20, to: func(r io.Reader) error {
-			n, err := io.Copy(io.Discard, r)
-			took += n
-			return err
-		}}
-		if _, err := u.run(); err == nil && packed(b) == plain && took != int64(len(b)) || took > 2<<20 {
-			t.Fatalf("%d bytes of %d, %v", took, len(b), err)
-		}
-	})
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash/image/sparse"
+	"github.com/zarya-station/zarya/flash/image/unpack"
 )
 
 // Format is what a file is, whatever its name.
@@ -66,9 +67,11 @@ type Image struct {
 	path    string   // as it was given
 	source  *os.File // what was given
 	id      identity // of source
+	more    []piece  // further files that the image is in
 	store   *store   // what data extents are in; nil while the source is read
 	packing string   // what the image was unpacked from; ""
 	rooted  bool     // the digest is the blocks' root
+	raw     bool     // nothing is unpacked or refused
 	checker *sparse.Checker
 	index   index
 
@@ -80,16 +83,51 @@ type Image struct {
 type Options struct {
 	Cache *Cache // nil: none; then nothing can be unpacked
 	AsIs  bool   // do not unpack what is compressed (AsIs tells when)
+	Raw   bool   // the file, or the member that is named, is the image, whatever it looks like
 	Root  bool   // the digest is the root of the image's blocks (Root), whatever file they come in
 }
 
 // Open reads the file at path once, from its first byte to its last, unless the cache
-// has it. The file is a raw or sparse image, compressed (zstd, xz, gzip, lz4) or in a
-// zip or tar, whichever its first bytes say; FILE.zip/MEMBER names one of an archive's
-// members. The digest is of the file, or of the member that was named.
+// has it. The file is a raw or sparse image, or packed in what package unpack knows,
+// whichever its first bytes say; FILE.zip/MEMBER names one of an archive's members. The
+// digest is of the file, or of the member that was named.
 func Open(ctx context.Context, path string, o Options) (*Image, error) {
-	problem := func(what string, err error) (*Image, error) {
-		return nil, &FileError{Path: path, Problem: what, Err: err}
+	return OpenPieces(ctx, []string{path}, o)
+}
+
+// OpenPieces opens an image that comes in several files, in their order: raw pieces are
+// one after the other, sparse ones each say where they belong (as simg2simg makes them).
+// Its path is the first one's; its digest is of all of them, one after the other.
+func OpenPieces(ctx context.Context, paths []string, o Options) (_ *Image, err error) {
+	im := &Image{path: paths[0], plans: map[planKey]*Pieces{}}
+	im.index.AsIs, im.rooted, im.raw = o.AsIs, o.Root, o.Raw
+	defer func() {
+		if err != nil {
+			_ = im.Close()
+		}
+	}()
+	var first piece
+	if first, err = openSettled(ctx, paths[0]); err != nil {
+		return nil, err
+	}
+	im.source, im.id = first.file, first.id
+	for _, path := range paths[1:] {
+		p, err := openSettled(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		im.more = append(im.more, p)
+	}
+	if err := im.prepare(ctx, o.Cache, first.member); err != nil {
+		return nil, err
+	}
+	return im, nil
+}
+
+// openSettled opens a file whose last change lies far enough back.
+func openSettled(ctx context.Context, path string) (piece, error) {
+	problem := func(what string, err error) (piece, error) {
+		return piece{}, &FileError{Path: path, Problem: what, Err: err}
 	}
 	// Stat before Open: to open a pipe would wait for its writer.
 	name, member, info, err := locate(path)
@@ -109,16 +147,11 @@ func Open(ctx context.Context, path string, o Options) (*Image, error) {
 	if err != nil {
 		return problem(reason(err), err)
 	}
-	im := &Image{path: path, source: f, plans: map[planKey]*Pieces{}}
-	im.index.AsIs, im.rooted = o.AsIs, o.Root
-	if im.id, err = settle(ctx, f); err == nil {
-		err = im.prepare(ctx, o.Cache, member)
-	}
+	id, err := settle(ctx, f)
 	if err != nil {
-		_ = im.Close()
-		return nil, err
+		_ = f.Close()
 	}
-	return im, nil
+	return piece{path, f, member, id}, err
 }
 
 // locate finds the file that a path is, or is in: FILE.zip/MEMBER.
@@ -143,30 +176,44 @@ const cacheable = 4 << 20
 
 // prepare makes the image of its source, or finds it made.
 func (im *Image) prepare(ctx context.Context, cache *Cache, member string) error {
-	head := make([]byte, min(headSize, im.id.size))
-	if err := im.read(head, 0, nil); err != nil {
+	kind, err := im.packedIn(member)
+	if err != nil {
 		return err
 	}
-	kind := packed(head)
-	if im.index.AsIs && member == "" && !kind.archive() {
-		kind = plain
-	}
-	if kind == plain && member != "" {
-		return &FileError{Path: im.path, Problem: "is in a file that is not an archive"}
-	}
 	im.packing = string(kind)
-	if kind == plain && im.id.size < cacheable {
+	if kind == unpack.Plain && im.id.size < cacheable && len(im.more) == 0 {
 		cache = nil
 	}
-	source := fmt.Sprintf("%+v %q %v %v", im.id, member, im.index.AsIs, im.rooted)
+	source := fmt.Sprintf("%+v %q %v %v %v %+v", im.id, member, im.index.AsIs, im.rooted, im.raw, im.more)
 	if st, x := cache.find(source, im.path); st != nil {
 		im.store, im.index = st, *x
 		return im.Unchanged()
 	}
-	if kind != plain {
+	if kind != unpack.Plain || len(im.more) > 0 {
 		return im.unpack(ctx, cache, source, member)
 	}
 	return im.load(ctx, cache, source)
+}
+
+// packedIn looks at the first bytes of the source, and refuses what is no image.
+func (im *Image) packedIn(member string) (unpack.Packing, error) {
+	head := make([]byte, min(unpack.HeadSize, im.id.size))
+	if err := im.read(head, 0, nil); err != nil {
+		return "", err
+	}
+	kind := unpack.Of(head)
+	if member == "" && (im.raw || im.index.AsIs && !kind.Archive()) {
+		kind = unpack.Plain
+	}
+	if kind == unpack.Plain && member != "" {
+		return "", &FileError{Path: im.path, Problem: "is in a file that is not an archive"}
+	}
+	if kind == unpack.Plain && !im.raw && len(im.more) == 0 {
+		if err := unpack.Refuse(head, im.id.size <= unpack.HeadSize, im.path); err != nil {
+			return "", &FileError{Path: im.path, Problem: err.Error(), Err: err}
+		}
+	}
+	return kind, nil
 }
 
 // reason is err without the path, which the reader knows already.
@@ -193,13 +240,12 @@ func (im *Image) FileSize() int64 { return im.id.size }
 // an archive that was named; with Options.Root, the root of the image's blocks.
 func (im *Image) Digest() string { return im.index.Digest }
 
-// Packing is what the image was unpacked from: zstd, xz, gzip, lz4, zip, tar; "" if it
-// was not.
+// Packing is what the image was unpacked from, such as zstd or zip; "" if it was not.
 func (im *Image) Packing() string { return im.packing }
 
 // Plain reports whether the digest is of the very bytes that the image expands to.
 func (im *Image) Plain() bool {
-	return im.index.Format == FormatRaw && im.packing == "" && !im.rooted
+	return im.index.Format == FormatRaw && im.packing == "" && !im.rooted && len(im.more) == 0
 }
 
 // Extents cover [0, Size), sorted, without gaps; they are shared: do not change them.
@@ -209,6 +255,12 @@ func (im *Image) Extents() []Extent { return im.index.Extents }
 func (im *Image) Close() error {
 	if im.store != nil && im.store.own {
 		_ = im.store.close()
+	}
+	for _, p := range im.more {
+		_ = p.file.Close()
+	}
+	if im.source == nil {
+		return nil
 	}
 	return im.source.Close()
 }
@@ -238,6 +290,11 @@ func (im *Image) Unchanged() error {
 	id, err := identify(im.source)
 	if err == nil && id != im.id {
 		return &ChangedError{Path: im.path}
+	}
+	for _, p := range im.more {
+		if id, perr := identify(p.file); perr == nil && id != p.id {
+			return &ChangedError{Path: p.path}
+		}
 	}
 	if err == nil && im.store != nil {
 		err = im.store.unchanged()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/zarya-station/zarya/flash/image/unpack"
 )
 
 // Policy is what the operator or a profile says about sparse; "" is Auto.
@@ -68,3 +70,10 @@ func Choose(policy Policy, partition string, im *Image, max int64, takesSparse b
 
 // hinted appends what to do to an error about the form.
 func hinted(err error, hint string) error { return fmt.Errorf("%w; %s", err, hint) }
+
+// AsIs tells that a file goes to a partition without being unpacked: a kernel or a RAM
+// disk is often compressed, and is flashed so. Only a name that says it too, such as
+// boot.img.gz, is unpacked. Archives always are.
+func AsIs(partition, file string) bool {
+	return inBootChain(partition) && !unpack.SaysPacked(file)
+}

@@ -11,9 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"os"
-	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -103,52 +101,6 @@ func (im *Image) loadInto(ctx context.Context, copied *part, source string) (err
 	return nil
 }
 
-// unpack makes the image of a packed source, in the cache.
-func (im *Image) unpack(ctx context.Context, cache *Cache, source, member string) (err error) {
-	defer im.explain(&err)
-	p, err := cache.begin(im.id.size)
-	if err != nil {
-		return &FileError{Path: im.path, Problem: fmt.Sprintf("is packed (%s), and there is nowhere to unpack it: %v; or unpack it by hand", im.packing, err), Err: err}
-	}
-	defer func() {
-		if err != nil {
-			im.store = nil
-			p.discard()
-		}
-	}()
-	u := unpacker{ctx: ctx, file: im.source, size: im.id.size, member: member, asIs: im.index.AsIs, nosum: im.rooted, limit: cache.limit, to: func(r io.Reader) error { return im.receive(ctx, p, r) }}
-	digest, err := u.run()
-	if err != nil {
-		if changed := im.Unchanged(); changed != nil {
-			return changed
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if bad := (*sparse.FormatError)(nil); errors.As(err, &bad) {
-			return err
-		}
-		hint := "; copy or download it again"
-		if errors.Is(err, syscall.ENOSPC) {
-			hint = "; free some, or name a folder on a larger one with ZARYA_CACHE"
-		}
-		return &FileError{Path: im.path, Problem: reason(err) + hint, Err: err}
-	}
-	im.index.Digest = "sha256:" + hex.EncodeToString(digest)
-	if im.store, err = p.store(im.path, im.index.end()); err != nil {
-		return err
-	}
-	if im.rooted {
-		err = im.root(ctx)
-	} else {
-		err = im.Unchanged()
-	}
-	if err != nil {
-		return err
-	}
-	return p.publish(source, &im.index, im.store)
-}
-
 // root makes the root of the blocks the image's digest.
 func (im *Image) root(ctx context.Context) error {
 	blocks, err := im.Blocks(ctx)
@@ -156,54 +108,6 @@ func (im *Image) root(ctx context.Context) error {
 		im.index.Digest = Root(im.Size(), im.Map(), blocks)
 	}
 	return err
-}
-
-// receive writes an unpacked image to p and finds its extents.
-func (im *Image) receive(ctx context.Context, p *part, r io.Reader) error {
-	s := scanner{raw: true, copy: p}
-	buf, size := make([]byte, window), int64(0)
-	for {
-		n, err := io.ReadFull(r, buf)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return err
-		}
-		if size == 0 && sparse.IsSparse(buf[:n]) {
-			s.raw = false
-		}
-		if serr := s.see(size, buf[:n], false); serr != nil {
-			return serr
-		}
-		if size += int64(n); n < len(buf) {
-			break
-		}
-	}
-	if s.failed != nil {
-		return s.failed
-	}
-	if size == 0 {
-		return errors.New("the image in it is empty")
-	}
-	if s.raw {
-		im.index.Format, im.index.Size, im.index.Block, im.index.Extents = FormatRaw, size, blockSize, s.extents
-		return nil
-	}
-	if err := im.parse(p.File, size); err != nil || im.checker == nil {
-		return err
-	}
-	check := scanner{crc: im.checker}
-	for off := int64(0); off < size; off += int64(len(buf)) {
-		buf = buf[:min(window, size-off)]
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if _, err := p.ReadAt(buf, off); err != nil {
-			return err
-		}
-		if err := check.see(off, buf, false); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // parse finds the extents of a sparse file.
@@ -339,6 +243,7 @@ type scanner struct {
 	sum     hash.Hash       // nil: no digest
 	crc     *sparse.Checker // nil: nothing to check
 	raw     bool            // find extents
+	base    int64           // where in the copy the first byte is
 	extents []Extent
 	copy    *part   // nil: none
 	failed  error   // of the copy
@@ -395,7 +300,7 @@ func (s *scanner) keep(off int64, b []byte) {
 	if s.copy == nil || s.failed != nil {
 		return
 	}
-	s.failed = s.copy.put(b, off)
+	s.failed = s.copy.put(b, s.base+off)
 }
 
 // uniform tells whether a block repeats one value. A last block that is not whole

@@ -56,7 +56,7 @@ func (r *Recipe) checkStep(v *variant, c profiles.Check) (plannedStep, error) {
 // image is the open image for a partition.
 func (v *variant) image(p *profiles.Profile, partition string) *image.Image {
 	if v.bundle == nil {
-		return v.images.Of(ImageUse{partition, p.Images[partition].File})
+		return v.images.Of(ImageUse{Partition: partition, File: p.Images[partition].File})
 	}
 	for _, m := range v.bundle.Manifest.Images {
 		if m.Partition == partition {

@@ -44,6 +44,7 @@ type DirectRequest struct {
 	Slot          string   // for images without one; "" is the current
 	Product       string   // that the tablet must report; "" is not checked
 	Allow         []string // protected partitions that may be written
+	Raw           bool     // images are taken as they are, whatever they look like
 }
 
 // PrepareImages checks what was typed, then opens the images: what is wrong with either
@@ -86,7 +87,7 @@ func (m *Maker) PrepareImages(ctx context.Context, q DirectRequest) (*Direct, er
 			return nil, problem.New(problem.Usage, "give one image for each partition", "--image: %s is written twice", part)
 		}
 		written[part] = true
-		files = append(files, ImageUse{Partition: name, File: file})
+		files = append(files, ImageUse{Partition: name, File: file, Raw: q.Raw})
 		writes = append(writes, flash.WriteImage{Partition: name, Slot: cmp.Or(slot, q.Slot), Policy: policy})
 	}
 	if d.images, err = m.OpenImages(ctx, files); err != nil {

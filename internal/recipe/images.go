@@ -14,16 +14,21 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
-// ImageUse is a file for a partition. "" is no partition.
-type ImageUse struct{ Partition, File string }
+// ImageUse is a file for a partition. "" is no partition. Raw is for files that are taken
+// as they are, whatever they look like.
+type ImageUse struct {
+	Partition, File string
+	Raw             bool
+}
 
 // imageKey is a file and how it is read.
 type imageKey struct {
 	file string
 	asIs bool
+	raw  bool
 }
 
-func (u ImageUse) key() imageKey { return imageKey{u.File, image.AsIs(u.Partition, u.File)} }
+func (u ImageUse) key() imageKey { return imageKey{u.File, image.AsIs(u.Partition, u.File), u.Raw} }
 
 // Images are open images; one file is one image.
 type Images map[imageKey]*image.Image
@@ -57,7 +62,7 @@ func (m *Maker) OpenImages(ctx context.Context, uses []ImageUse) (Images, error)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, key := range keys {
 		g.Go(func() error {
-			opened[i], failed[i] = image.Open(ctx, key.file, image.Options{Cache: cache, AsIs: key.asIs})
+			opened[i], failed[i] = image.Open(ctx, key.file, image.Options{Cache: cache, AsIs: key.asIs, Raw: key.raw})
 			return nil
 		})
 	}

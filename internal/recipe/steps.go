@@ -58,7 +58,7 @@ func (m *Maker) verifyImages(ctx context.Context, r *Recipe, v *variant) error {
 		if r.profile.Images[name].File == "" {
 			return problem.New(problem.Invalid, "name an image for it, or a bundle", "the profile %s has no image for %s", r.profile.Name, name)
 		}
-		uses = append(uses, ImageUse{name, r.profile.Images[name].File})
+		uses = append(uses, ImageUse{Partition: name, File: r.profile.Images[name].File})
 	}
 	slices.SortFunc(uses, func(a, b ImageUse) int { return strings.Compare(a.File, b.File) })
 	var err error
@@ -67,7 +67,7 @@ func (m *Maker) verifyImages(ctx context.Context, r *Recipe, v *variant) error {
 	}
 	var wrong []error
 	for name, im := range r.profile.Images {
-		if read := v.images.Of(ImageUse{name, im.File}); read != nil && read.Digest() != "sha256:"+im.SHA256 {
+		if read := v.images.Of(ImageUse{Partition: name, File: im.File}); read != nil && read.Digest() != "sha256:"+im.SHA256 {
 			wrong = append(wrong, fmt.Errorf("%s: %s has %s, the profile says sha256:%s", name, im.File, read.Digest(), im.SHA256))
 		}
 	}
@@ -216,7 +216,7 @@ func (r *Recipe) writeSteps(v *variant, s profiles.FlashStep) (steps []flash.Ste
 		if err != nil {
 			return nil, err
 		}
-		steps = append(steps, flash.WriteImage{Partition: part, Slot: im.Slot, Image: v.images.Of(ImageUse{part, im.File}), Policy: policy}.Step())
+		steps = append(steps, flash.WriteImage{Partition: part, Slot: im.Slot, Image: v.images.Of(ImageUse{Partition: part, File: im.File}), Policy: policy}.Step())
 	}
 	return steps, nil
 }

@@ -89,7 +89,7 @@ func (m *Maker) validateSecrets(p *profiles.Profile, demand bool, v *Validation)
 func (m *Maker) validateImages(ctx context.Context, p *profiles.Profile, v *Validation) {
 	for _, part := range slices.Sorted(maps.Keys(p.Images)) {
 		at := "/images/" + part
-		use := ImageUse{part, p.Images[part].File}
+		use := ImageUse{Partition: part, File: p.Images[part].File}
 		opened, err := m.OpenImages(ctx, []ImageUse{use})
 		if err != nil {
 			v.Errors = append(v.Errors, p.ErrorAt(at+"/file", "%v", errors.Join(apart(err)...)))

@@ -22,15 +22,21 @@ import (
 // Source is an image to put into a bundle.
 type Source struct {
 	Partition string
-	Slot      string // "", current, other, all, a, b
-	Mode      string // "" is fastboot
-	Path      string // whatever image.Open reads
+	Slot      string   // "", current, other, all, a, b
+	Mode      string   // "" is fastboot
+	Path      string   // whatever image.Open reads
+	More      []string // further files, if the image comes in pieces
+}
+
+func (s *Source) open(ctx context.Context, o Options, root bool) (*image.Image, error) {
+	return image.OpenPieces(ctx, append([]string{s.Path}, s.More...), image.Options{Cache: o.Cache, AsIs: image.AsIs(s.Partition, s.Path), Raw: o.Raw, Root: root})
 }
 
 // Options say how a bundle is built.
 type Options struct {
 	Cache         *image.Cache
 	Folder        bool   // a folder, not a zip
+	Raw           bool   // images are taken as they are, whatever they look like
 	DisableVerity bool   // change the flags of vbmeta images, so that a changed system starts
 	Profile       string // one of the files; "" is none
 	Files         []Extra
@@ -99,7 +105,7 @@ func Build(ctx context.Context, out string, m Manifest, sources []Source, o Opti
 		}
 	}
 	for _, s := range sources {
-		im, err := image.Open(ctx, s.Path, image.Options{Cache: o.Cache, AsIs: image.AsIs(s.Partition, s.Path), Root: true})
+		im, err := s.open(ctx, o, true)
 		if err != nil {
 			return err
 		}
@@ -201,7 +207,7 @@ func disableVerity(ctx context.Context, sources []Source, o Options, dir string)
 		if err != nil {
 			return nil, err
 		}
-		sources[i].Path, changed = path, true
+		sources[i].Path, sources[i].More, changed = path, nil, true
 	}
 	if !changed {
 		return nil, problem.New(problem.Invalid, "add --image vbmeta=FILE, or leave --disable-verity out",
@@ -213,7 +219,7 @@ func disableVerity(ctx context.Context, sources []Source, o Options, dir string)
 // withoutVerity copies a vbmeta image to a file with its flags set to 3: hashtrees and
 // verification off (AVB's vbmeta header: magic AVB0, flags at byte 120, big-endian).
 func withoutVerity(ctx context.Context, s Source, o Options, dir string) (string, error) {
-	im, err := image.Open(ctx, s.Path, image.Options{Cache: o.Cache, AsIs: image.AsIs(s.Partition, s.Path)})
+	im, err := s.open(ctx, o, false)
 	if err != nil {
 		return "", err
 	}

@@ -156,7 +156,7 @@ func (b *Bundle) Text() []byte { return b.text }
 // written. Close is the caller's.
 func (b *Bundle) Image(ctx context.Context, i int, cache *image.Cache) (*image.Image, error) {
 	want := b.Manifest.Images[i]
-	im, err := image.Open(ctx, filepath.Join(b.Path, filepath.FromSlash(want.File)), image.Options{Cache: cache, Root: true, AsIs: true})
+	im, err := image.Open(ctx, filepath.Join(b.Path, filepath.FromSlash(want.File)), image.Options{Cache: cache, Root: true, Raw: true})
 	if err != nil {
 		return nil, err
 	}
