@@ -95,6 +95,11 @@ func (m *machine) disk() []Finding {
 	if err != nil {
 		return []Finding{{Level: Error, About: "disk", Says: fmt.Sprintf("%s: %v", dir, err), Remedy: "name another place with --ledger"}}
 	}
+	return []Finding{room(free, dir)}
+}
+
+// room judges how many bytes are free for the ledger.
+func room(free int64, dir string) Finding {
 	f := Finding{Level: OK, About: "disk", Says: fmt.Sprintf("%s is free for the ledger in %s", bytesize.Text(free), dir)}
 	if free < littleDisk {
 		f.Level, f.Remedy = Warning, "make room: flashing stops when the ledger cannot be written"
@@ -102,7 +107,7 @@ func (m *machine) disk() []Finding {
 	if free < noDisk {
 		f.Level = Error
 	}
-	return []Finding{f}
+	return f
 }
 
 // firstDay is before any clock can be right.
@@ -110,13 +115,18 @@ var firstDay = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // clock looks whether the time is right.
 func (m *machine) clock() []Finding {
-	now := time.Now()
-	switch synced, known := clockSynced(); {
+	synced, known := clockSynced()
+	return []Finding{timeIs(time.Now(), synced, known)}
+}
+
+// timeIs judges the machine's time, and whether something keeps it right, if that is known.
+func timeIs(now time.Time, synced, known bool) Finding {
+	switch {
 	case now.Before(firstDay):
-		return []Finding{{Level: Error, About: "clock", Says: "it is not " + now.Format(time.DateOnly) + ": records would have a wrong time",
-			Remedy: "set the clock: timedatectl set-ntp true"}}
+		return Finding{Level: Error, About: "clock", Says: "it is not " + now.Format(time.DateOnly) + ": records would have a wrong time",
+			Remedy: "set the clock: timedatectl set-ntp true"}
 	case known && !synced:
-		return []Finding{{Level: Warning, About: "clock", Says: "nothing keeps the clock right", Remedy: "timedatectl set-ntp true"}}
+		return Finding{Level: Warning, About: "clock", Says: "nothing keeps the clock right", Remedy: "timedatectl set-ntp true"}
 	}
-	return []Finding{{Level: OK, About: "clock", Says: now.UTC().Format(time.RFC3339)}}
+	return Finding{Level: OK, About: "clock", Says: now.UTC().Format(time.RFC3339)}
 }
