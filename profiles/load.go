@@ -235,17 +235,19 @@ func (t *tree) decode() *Profile {
 	}
 	if m, ok := root["ssh"].(map[string]any); ok {
 		p.SSH = &SSH{}
+		var legacy string // true or false, which the schema holds it to
 		for _, key := range []struct {
 			name string
 			to   any
 		}{
 			{"user", &p.SSH.User}, {"password", &p.SSH.Password}, {"key", &p.SSH.Key}, {"port", &p.SSH.Port},
-			{"root", &p.SSH.Root}, {"root-password", &p.SSH.RootPassword}, {"host-key", &p.SSH.HostKey},
+			{"root", &p.SSH.Root}, {"root-password", &p.SSH.RootPassword}, {"host-key", &p.SSH.HostKey}, {"legacy", &legacy},
 		} {
 			if v, ok := m[key.name]; ok {
 				one("/ssh/"+key.name, v, key.to)
 			}
 		}
+		p.SSH.Legacy = legacy == "true"
 	}
 	if m, ok := root["vars"].(map[string]any); ok {
 		p.Vars = map[string]Var{}

@@ -242,6 +242,7 @@ type SSH struct {
 	Root         string `json:"root"`          // devel-su, sudo, none
 	RootPassword Secret `json:"root-password,omitzero"`
 	HostKey      string `json:"host-key,omitempty"`
+	Legacy       bool   `json:"legacy,string,omitempty"` // insecure algorithms are allowed
 }
 
 // HasRoot reports whether the login is root, or can become it.

@@ -69,6 +69,8 @@ echo 'passwd: files' >"$initramfs/etc/nsswitch.conf"
 add "$(command -v fastboot)" /bin/fastboot
 add "$(command -v adb)" /bin/adb
 add "$zarya" /bin/zarya
+go test -c -o "$tree/libusb.test" ./usb/libusb
+add "$tree/libusb.test" /bin/libusb.test
 add "$(command -v ip)" /bin/ip # its network namespaces
 sshd=$root/.tools/openssh/usr/sbin/sshd
 [ -x "$sshd" ] || sshd=$(command -v sshd)

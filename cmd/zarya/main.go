@@ -6,13 +6,18 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/zarya-station/zarya/flash"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	limitMemory()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is the whole program but for the process: it returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -32,4 +37,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		a.places.Close()
 	}
 	return code
+}
+
+// limitMemory makes the garbage collector keep the process to half of the machine's memory,
+// where GOMEMLIMIT says nothing: a station shares its mini-PC with a desktop.
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return // not Linux
+	}
+	var kib int64
+	if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kib); err == nil && kib > 0 {
+		debug.SetMemoryLimit(max(kib<<10/2, 512<<20))
+	}
 }

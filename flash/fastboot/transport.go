@@ -9,8 +9,8 @@ import (
 )
 
 // Transport carries fastboot packets to and from one device. It knows framing,
-// not meaning. tcp.go and udp.go implement it here; package usb/libusb does over
-// bulk endpoints, without importing this package.
+// not meaning. stream.go and udp.go implement it here; package usb/libusb does over
+// bulk endpoints. Each passes the suite in fastboottest.
 //
 // One goroutine uses a Transport at a time; Close may come from any goroutine
 // and unblocks a call under way. Every call ends when its context does. After

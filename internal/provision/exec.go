@@ -3,6 +3,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -82,6 +83,9 @@ func (e *Exec) run(ctx context.Context, s *flash.Session) error {
 	status, said, err := e.once(ctx, s)
 	if err != nil {
 		return err
+	}
+	if status == 127 || status == 126 && said != "" {
+		return failf(flash.ClassProfile, "correct the program's name in the profile, or take the image that has it", "the tablet cannot run %s: %s", e.Program, cmp.Or(said, "there is no such program"))
 	}
 	if status != 0 {
 		what := ""

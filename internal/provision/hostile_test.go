@@ -34,7 +34,21 @@ func (h hostileFiles) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 	return strings.NewReader(text), nil
 }
 
+// endless is a folder whose listing never ends.
+type endless struct{}
+
+func (endless) ListAt(list []os.FileInfo, _ int64) (int, error) {
+	info, err := os.Stat("/")
+	for i := range list {
+		list[i] = info
+	}
+	return len(list), err
+}
+
 func (h hostileFiles) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
+	if r.Filepath == "/endless" {
+		return endless{}, nil
+	}
 	return sftp.InMemHandler().FileList.Filelist(&sftp.Request{Method: r.Method, Filepath: "/"})
 }
 
@@ -46,7 +60,8 @@ func hostileClient(t *testing.T, files hostileFiles) *Client {
 	server := sftp.NewRequestServer(theirs, sftp.Handlers{FileGet: files, FilePut: none.FilePut, FileCmd: none.FileCmd, FileList: files})
 	done := make(chan error, 1)
 	go func() { done <- server.Serve() }()
-	client, err := sftp.NewClientPipe(ours, ours)
+	conn := &budgetConn{Conn: ours}
+	client, err := sftp.NewClientPipe(conn, conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +70,9 @@ func hostileClient(t *testing.T, files hostileFiles) *Client {
 		_ = theirs.Close()
 		<-done
 	})
-	return &Client{login: &SSH{User: "defaultuser"}, conn: ours, files: [2]*sftp.Client{client, nil}}
+	c := &Client{login: &SSH{User: "defaultuser"}, conn: conn}
+	c.files[0] = &sftpFiles{c, client}
+	return c
 }
 
 // TestHostileFacts: every fact that is read is one bounded line, and one with hidden
@@ -96,6 +113,20 @@ func TestEndlessFact(t *testing.T) {
 	var failure *flash.Failure
 	if !errors.As(err, &failure) || failure.Class != flash.ClassDevice || got != "" {
 		t.Errorf("an 8 MB machine-id: %.40q, %v", got, err)
+	}
+}
+
+// TestEndlessListing: a listing without end costs a bounded amount of memory, and is the
+// tablet's own failure.
+func TestEndlessListing(t *testing.T) {
+	c := hostileClient(t, hostileFiles{})
+	_, err := c.List(t.Context(), "/endless")
+	var failure *flash.Failure
+	if !errors.As(err, &failure) || failure.Class != flash.ClassDevice || !strings.Contains(failure.Message, "in one answer") {
+		t.Errorf("%v", err)
+	}
+	if got := c.conn.got.Load(); got > callBudget+1<<20 {
+		t.Errorf("%d bytes were taken", got)
 	}
 }
 

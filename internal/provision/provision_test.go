@@ -18,6 +18,8 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +74,7 @@ func keyFile(t *testing.T, path string) ssh.Signer {
 	return signer
 }
 
-func startSSHD(t *testing.T) *sshd {
+func startSSHD(t *testing.T, options ...string) *sshd {
 	t.Helper()
 	unpacked, err := filepath.Abs("../../.tools/openssh") // by scripts/setup.sh
 	if err != nil {
@@ -100,6 +102,13 @@ func startSSHD(t *testing.T) *sshd {
 	_ = l.Close()
 	config := filepath.Join(dir, "config")
 	text := fmt.Sprintf("Port %s\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n", port, dir, dir)
+	for _, o := range options {
+		if o == "no-sftp" {
+			text = strings.Replace(text, "Subsystem sftp internal-sftp\n", "", 1)
+		} else {
+			text += o + "\n"
+		}
+	}
 	for option, file := range map[string]string{"SshdSessionPath": "sshd-session", "SshdAuthPath": "sshd-auth"} { // since 9.8 and 10.0
 		if at := filepath.Join(unpacked, "usr/lib/openssh", file); path != "/usr/sbin/sshd" && fileThere(at) {
 			text += option + " " + at + "\n"
@@ -154,9 +163,12 @@ func (s *sshd) open(t *testing.T, login SSH, pin string) (*Client, error) {
 	return b.(*Client), nil
 }
 
-// TestOpenSSH reads, writes, links and runs through OpenSSH.
-func TestOpenSSH(t *testing.T) {
-	server := startSSHD(t)
+// TestOpenSSH reads, writes, links and runs through OpenSSH, and TestWithoutSFTP does the
+// same where the tablet has no server of files.
+func TestOpenSSH(t *testing.T)     { testFiles(t, startSSHD(t)) }
+func TestWithoutSFTP(t *testing.T) { testFiles(t, startSSHD(t, "no-sftp")) }
+
+func testFiles(t *testing.T, server *sshd) {
 	c, err := server.open(t, server.login, "")
 	if err != nil {
 		t.Fatal(err)
@@ -189,6 +201,36 @@ func TestOpenSSH(t *testing.T) {
 	}
 	if there, err := c.Exists(ctx, name, false); !there || err != nil {
 		t.Error(there, err)
+	}
+	if there, err := c.Exists(ctx, name+"x", false); there || err != nil {
+		t.Error(there, err)
+	}
+	if _, err := c.ReadFile(ctx, "/etc/passwd", 3, false); err == nil || !strings.Contains(err.Error(), "more than 3 bytes") {
+		t.Errorf("a file that is too long: %v", err)
+	}
+	to := filepath.Join(filepath.Dir(name), "to")
+	for _, target := range []string{"/etc/passwd", "/etc/hostname"} {
+		if err := c.Link(ctx, target, to); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.ReadLink(ctx, to); got != target || err != nil {
+			t.Errorf("%q %v", got, err)
+		}
+	}
+	if _, err := c.ReadLink(ctx, to+"x"); !errors.Is(err, errNoFile) {
+		t.Errorf("a link that is not there: %v", err)
+	}
+	if names, err := c.List(ctx, filepath.Dir(name)); err != nil || !slices.Equal(slices.Sorted(slices.Values(names)), []string{"it's a file", "to"}) {
+		t.Errorf("%q %v", names, err)
+	}
+	if names, err := c.List(ctx, "/nowhere"); err != nil || names != nil {
+		t.Errorf("%q %v", names, err)
+	}
+	if err := c.Remove(ctx, to, false); err != nil {
+		t.Error(err)
+	}
+	if err := c.Remove(ctx, to, false); !errors.Is(err, errNoFile) {
+		t.Errorf("removed twice: %v", err)
 	}
 	want, err := os.ReadFile("/etc/hostname")
 	got, gerr := (tablet{c}).fact(ctx, "hostname")
@@ -234,6 +276,26 @@ func TestOpenSSHRefuses(t *testing.T) {
 	cancel()
 	if _, _, _, err := (tablet{c}).run(ctx, commandExec([]string{"true"}, false), time.Minute); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
+	}
+}
+
+// A server with old algorithms only is a failure that names them, at once; with legacy it
+// is reached.
+func TestOldAlgorithms(t *testing.T) {
+	server := startSSHD(t, "KexAlgorithms diffie-hellman-group14-sha1", "Ciphers aes128-cbc", "MACs hmac-sha1")
+	_, err := server.open(t, server.login, "")
+	var failure *flash.Failure
+	if !errors.As(err, &failure) || failure.Class != flash.ClassDevice || !strings.Contains(failure.Message, "aes128-cbc") || !strings.Contains(failure.Hint, "legacy: true") {
+		t.Errorf("%v", err)
+	}
+	login := server.login
+	login.Legacy = true
+	c, err := server.open(t, login, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, _, _, err := (tablet{c}).run(t.Context(), commandID(), time.Minute); err != nil || strings.TrimSpace(out) != strconv.Itoa(os.Getuid()) {
+		t.Errorf("%q %v", out, err)
 	}
 }
 

@@ -5,6 +5,7 @@ package provision
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type SSH struct {
 	RootPassword string
 	TCPPort      int    // 0 is the target's own number
 	Fingerprint  string // SHA256:… of the host key; "": the first one of a job counts
+	Legacy       bool   // algorithms that count as insecure are taken, too
 }
 
 // Limits of what a tablet may take and say.
@@ -51,7 +53,9 @@ func failf(c flash.Class, hint, format string, args ...any) *flash.Failure {
 // Open logs in. A refused login and an unexpected host key are a *flash.Failure.
 func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	c := &Client{login: s, conn: conn}
+	budget := &budgetConn{Conn: conn}
+	conn = budget
+	c := &Client{login: s, conn: budget}
 	var changed *flash.Failure
 	config := &ssh.ClientConfig{
 		User:          s.User,
@@ -67,6 +71,9 @@ func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted
 			}
 			return nil
 		},
+	}
+	if s.Legacy {
+		allowInsecure(config)
 	}
 	if s.Signer != nil {
 		config.Auth = append(config.Auth, ssh.PublicKeys(s.Signer))
@@ -84,7 +91,7 @@ func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted
 	case err != nil && strings.Contains(err.Error(), "unable to authenticate"):
 		err = failf(flash.ClassProfile, "put the right user and password or key under ssh in the profile", "the tablet refuses the login of %s", s.User)
 	case err != nil:
-		err = &saidError{err}
+		err = cmp.Or(s.oldAlgorithms(err), error(&saidError{err}))
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -94,13 +101,44 @@ func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted
 	return c, nil
 }
 
+// allowInsecure adds the algorithms that x/crypto marks insecure to those that it prefers.
+func allowInsecure(config *ssh.ClientConfig) {
+	good, old := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	config.KeyExchanges = append(good.KeyExchanges, old.KeyExchanges...)
+	config.Ciphers = append(good.Ciphers, old.Ciphers...)
+	config.MACs = append(good.MACs, old.MACs...)
+	config.HostKeyAlgorithms = append(good.HostKeys, old.HostKeys...)
+}
+
+// oldAlgorithms explains a server with which no algorithm is in common; nil is another
+// error. Another try does not help, so it is a failure of the tablet.
+func (s *SSH) oldAlgorithms(err error) error {
+	var none *ssh.AlgorithmNegotiationError
+	if !errors.As(err, &none) {
+		return nil
+	}
+	f := failf(flash.ClassDevice, "take an image with a newer SSH server; or, knowing that these algorithms can be broken, write ssh: {legacy: true} in the profile",
+		"the tablet's SSH server has only old algorithms: %s", clean(offered(none)))
+	if s.Legacy {
+		f.Hint = "take an image with a newer SSH server: what it offers is not known here"
+	}
+	return f
+}
+
+// offered says for what there is no algorithm, and which ones the tablet has.
+func offered(e *ssh.AlgorithmNegotiationError) string {
+	what, _, _ := strings.Cut(strings.TrimPrefix(e.Error(), "ssh: "), ";")
+	_, theirs, _ := strings.Cut(e.Error(), "peer offered: ")
+	return what + "; it has " + theirs
+}
+
 // Client is the session with one booted tablet: a Device.
 type Client struct {
 	login   *SSH
-	conn    net.Conn
+	conn    *budgetConn
 	ssh     *ssh.Client
 	hostKey string
-	files   [2]*sftp.Client // as the login, as root; opened at first use
+	files   [2]fileServer // as the login, as root; opened at first use
 }
 
 // HostKey is the fingerprint of the key that the tablet showed.
@@ -110,7 +148,7 @@ func (c *Client) HostKey() string { return c.hostKey }
 func (c *Client) Close() error {
 	err := c.ssh.Close()
 	for _, f := range c.files {
-		if f != nil {
+		if f, ok := f.(io.Closer); ok {
 			_ = f.Close() // with its connection gone
 		}
 	}
@@ -122,9 +160,14 @@ func (c *Client) Close() error {
 func (c *Client) within(ctx context.Context, limit time.Duration, do func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	c.conn.begin()
 	stop := context.AfterFunc(ctx, func() { _ = c.conn.Close() })
 	err := do()
-	if !stop() && err != nil {
+	inTime := stop()
+	if c.conn.spent.Load() && err != nil {
+		return errTooMuch
+	}
+	if !inTime && err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return failf(flash.ClassTimeout, "look at the tablet; restart it, then try again", "the tablet did not answer within %s", limit)
 		}
@@ -153,6 +196,8 @@ func isDisconnect(err error) bool {
 
 // bounded keeps the first bytes and drops the rest.
 type bounded struct {
+	most int // bytes; 0 is maxOutput
+
 	mu sync.Mutex
 	b  bytes.Buffer // guarded by mu
 }
@@ -160,8 +205,14 @@ type bounded struct {
 func (w *bounded) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.b.Write(p[:min(len(p), max(0, maxOutput-w.b.Len()))])
+	w.b.Write(p[:min(len(p), max(0, cmp.Or(w.most, maxOutput)-w.b.Len()))])
 	return len(p), nil
+}
+
+func (w *bounded) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
 }
 
 // rootRefused is the failure for a wrong password of root.
@@ -188,11 +239,11 @@ func (c *Client) Exec(ctx context.Context, argv []string, root bool, limit time.
 	var exit *ssh.ExitError
 	if errors.As(err, &exit) {
 		status, err = exit.ExitStatus(), nil
-		if cmd.root && (strings.Contains(errs.b.String(), "Auth failed") || strings.Contains(errs.b.String(), "incorrect password")) {
+		if cmd.root && (strings.Contains(errs.text(), "Auth failed") || strings.Contains(errs.text(), "incorrect password")) {
 			err = c.rootRefused()
 		}
 	}
-	return Output{out.b.String(), clean(errs.b.String()), status}, err
+	return Output{out.text(), clean(errs.text()), status}, err
 }
 
 // clean makes a device's words fit for screens and records.

@@ -177,7 +177,7 @@ func (r *Recipe) access() error {
 // system is how the profile reaches booted tablets.
 func system(p *profiles.Profile) (flash.System, error) {
 	s := p.SSH
-	out := &provision.SSH{User: s.User, Root: s.Root, TCPPort: s.PortNumber(), Fingerprint: s.HostKey}
+	out := &provision.SSH{User: s.User, Root: s.Root, TCPPort: s.PortNumber(), Fingerprint: s.HostKey, Legacy: s.Legacy}
 	var err error
 	if out.Password, err = p.Reveal(s.Password); err == nil {
 		out.RootPassword, err = p.Reveal(s.RootPassword)

@@ -52,7 +52,8 @@ func (b *Bench) Lock(ctx context.Context, t flash.Target, owner string, patience
 // targets that it returns are those to work with: one that another process uses is
 // replaced by one that cannot be opened and says why. Only if that is all of them it is
 // an error.
-func (b *Bench) LockAll(ctx context.Context, targets []flash.Target, owner string, patience time.Duration) (ours []flash.Target, release func(), err error) {
+func (b *Bench) LockAll(ctx context.Context, targets []flash.Target, owner string, patience time.Duration) (
+	ours []flash.Target, release func(), err error) {
 	var held []func()
 	release = func() {
 		for _, r := range held {

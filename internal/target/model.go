@@ -11,8 +11,8 @@ import (
 
 // Model returns what the tablet in the port says it is: by its USB descriptors, through
 // adb, or by its bootloader. "" is not reported.
-func (u USB) Model(ctx context.Context) (string, error) {
-	d, err := u.Device()
+func (t USB) Model(ctx context.Context) (string, error) {
+	d, err := t.Device()
 	if err != nil {
 		return "", err
 	}
@@ -20,12 +20,12 @@ func (u USB) Model(ctx context.Context) (string, error) {
 	case model != "":
 		return model, nil
 	case d.Mode == usb.ADB:
-		running, err := u.Android(ctx)
+		running, err := t.Android(ctx)
 		return running.Model, err
 	case !d.Mode.Flashing():
 		return "", nil
 	}
-	wire, err := u.Fastboot(ctx)
+	wire, err := t.Fastboot(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,87 @@
 package target
 
-import "testing"
+import (
+	"net"
+	"strconv"
+	"testing"
+)
+
+func TestParseNetwork(t *testing.T) {
+	for _, test := range []struct{ name, want string }{
+		{"tcp:10.0.0.5", "tcp:10.0.0.5:5554"},
+		{"udp:10.0.0.5:7", "udp:10.0.0.5:7"},
+		{"ssh:tablet.local", "ssh:tablet.local:22"},
+		{"tcp:LOCALHOST:1", "tcp:127.0.0.1:1"},
+		{"tcp:Tablet-7", "tcp:tablet-7:5554"},
+		{"tcp:[::1]", "tcp:[::1]:5554"},
+		{"tcp:[0:0::1]:7", "tcp:[::1]:7"},
+		{"tcp:fe80::1%eth0", "tcp:[fe80::1%eth0]:5554"},
+		{"usb:1-1", `usage: target "usb:1-1" is not on the network`},
+		{"tcp", `usage: target "tcp" is not on the network`},
+		{"tcp:", `usage: target "tcp:" has no valid host`},
+		{"tcp::5", `usage: target "tcp::5" has no valid host`},
+		{"tcp:a b", `usage: target "tcp:a b" has no valid host`},
+		{"tcp:h:0", `usage: target "tcp:h:0": "0" is not a port`},
+		{"tcp:h:65536", `usage: target "tcp:h:65536": "65536" is not a port`},
+		{"tcp:h:ssh", `usage: target "tcp:h:ssh": "ssh" is not a port`},
+	} {
+		n, err := ParseNetwork(test.name)
+		got := n.String()
+		if err != nil {
+			got = outcome(err)
+		}
+		if got != test.want {
+			t.Errorf("%q: %q, not %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestNetworkDial reaches the system on the same host: at the port that is asked for, or
+// at that of the name.
+func TestNetworkDial(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	_, text, _ := net.SplitHostPort(l.Addr().String())
+	port, _ := strconv.Atoi(text)
+	for _, test := range []struct {
+		name string
+		port int
+	}{
+		{"tcp:127.0.0.1:9", port},
+		{"tcp:127.0.0.1:" + text, 0},
+		{"ssh:127.0.0.1:" + text, 0},
+		{"ssh:127.0.0.1:" + text, 9}, // the name says where its SSH is
+	} {
+		n, err := ParseNetwork(test.name)
+		must(t, err)
+		conn, err := n.Dial(t.Context(), test.port)
+		if err != nil {
+			t.Errorf("%s, port %d: %v", test.name, test.port, err)
+			continue
+		}
+		_ = conn.Close()
+	}
+}
+
+// TestNetworkFastboot finds nothing where nothing listens, and asks no booted tablet.
+func TestNetworkFastboot(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	closed := l.Addr().String()
+	must(t, l.Close())
+	if _, err := (Network{"tcp", closed}).Fastboot(t.Context()); err == nil {
+		t.Error("a closed port speaks fastboot")
+	}
+	udp, err := (Network{"udp", closed}).Fastboot(t.Context())
+	if err == nil {
+		t.Error("a closed port speaks fastboot", udp.Close())
+	}
+	_, err = Network{"ssh", "h:22"}.Fastboot(t.Context())
+	if want := "device: ssh:h:22 names a booted tablet, which does not speak fastboot → name it as tcp: or udp: to flash it"; outcome(err) != want {
+		t.Errorf("%q", outcome(err))
+	}
+}
 
 func FuzzParseNetwork(f *testing.F) {
 	for _, s := range []string{"tcp:10.0.0.5", "udp:[::1]:5554", "tcp:LOCALHOST:1", "usb:1-1.3", "VT0001", "tcp::5", "tcp:a b", "tcp:[::1", "port:A3", ""} {

@@ -11,6 +11,7 @@ import (
 	"github.com/zarya-station/zarya/internal/adb"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
+	"github.com/zarya-station/zarya/usb/libusb"
 )
 
 // Target is a place where a tablet is reached. Its String is how a person names it,
@@ -35,11 +36,15 @@ type Bench struct {
 	lockDir string
 	adb     adb.Server
 	view    *view
+	wires   libusb.Host // the kernel's memory for USB is shared by all tablets
 }
 
 // NewBench makes a bench. Nothing is read before something is asked.
 func NewBench(o Options) *Bench {
-	return &Bench{names: o.Names, lockDir: cmp.Or(o.LockDir, usb.LockDir), adb: cmp.Or(o.ADB, adb.Default()), view: newView(cmp.Or(o.Sysfs, usb.Sysfs))}
+	return &Bench{
+		names: o.Names, lockDir: cmp.Or(o.LockDir, usb.LockDir), adb: cmp.Or(o.ADB, adb.Default()),
+		view: newView(cmp.Or(o.Sysfs, usb.Sysfs)),
+	}
 }
 
 // Close ends what keeps the bench up to date. Its targets can still be used: then each

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
 )
@@ -53,7 +51,7 @@ func access(root string, d usb.Device) (obstacle, remedy string) {
 			return "another program uses it" + holders(root, d.Node()), endOther
 		}
 	}
-	if err := unix.Access(filepath.Join(root, d.Node()), unix.R_OK|unix.W_OK); err != nil {
+	if err := mayUse(filepath.Join(root, d.Node())); err != nil {
 		return fmt.Sprintf("%s: %v", d.Node(), err), udevRule
 	}
 	return "", ""

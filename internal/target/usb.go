@@ -63,10 +63,11 @@ func (t USB) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 			Message: fmt.Sprintf("the tablet in port %s runs Android", t.port.Short())}
 	}
 	if !d.Mode.Flashing() {
-		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", t.port.Short(), d.Mode),
-			Hint: cmp.Or(Usability(d), "zarya run sends it to its bootloader; by hand: "+Keys(d))}
+		return nil, &flash.Failure{Class: flash.ClassCable,
+			Message: fmt.Sprintf("the tablet in port %s is in mode %s, not in fastboot", t.port.Short(), d.Mode),
+			Hint:    cmp.Or(Usability(d), "zarya run sends it to its bootloader; by hand: "+Keys(d))}
 	}
-	c, err := libusb.Open(ctx, d.Bus, d.Address)
+	c, err := t.bench.wires.Open(ctx, d.Bus, d.Address)
 	if err != nil {
 		if e := (*libusb.Error)(nil); errors.As(err, &e) && e.Kind == libusb.Gone {
 			t.bench.view.outdate()
@@ -104,8 +105,9 @@ func (t USB) Dial(ctx context.Context, port int) (net.Conn, error) {
 		return nil, err
 	}
 	if d.Net() == "" {
-		return nil, &flash.Failure{Class: flash.ClassCable, Message: fmt.Sprintf("the tablet in port %s is in mode %s, without a network interface",
-			t.port.Short(), d.Mode), Hint: "boot it, with developer mode and the USB network on"}
+		return nil, &flash.Failure{Class: flash.ClassCable,
+			Message: fmt.Sprintf("the tablet in port %s is in mode %s, without a network interface", t.port.Short(), d.Mode),
+			Hint:    "boot it, with developer mode and the USB network on"}
 	}
 	if port == 0 {
 		port = sshPort
@@ -117,12 +119,13 @@ func (t USB) Dial(ctx context.Context, port int) (net.Conn, error) {
 			Hint: "install the files of packaging/ that bring tablets' interfaces up, or: ip link set " + down.Interface + " up"}
 	}
 	if err != nil && ctx.Err() == nil {
-		return nil, &flash.Failure{Class: flash.ClassCable, Err: err, Message: err.Error(), Hint: "check that the tablet has booted, with developer mode on"}
+		return nil, &flash.Failure{Class: flash.ClassCable, Err: err, Message: err.Error(),
+			Hint: "check that the tablet has booted, with developer mode on"}
 	}
 	return conn, err
 }
 
-// usbWire gives libusb's errors the meanings that the engine knows.
+// usbWire is a tablet on USB and what its descriptors say of it.
 type usbWire struct {
 	*libusb.Conn
 	serial string
@@ -130,15 +133,6 @@ type usbWire struct {
 
 // SerialNumber is the device descriptor's serial, "" for none.
 func (w usbWire) SerialNumber() string { return w.serial }
-
-// ReadPacket marks what is too long.
-func (w usbWire) ReadPacket(ctx context.Context, p []byte) (int, error) {
-	n, err := w.Conn.ReadPacket(ctx, p)
-	if errors.Is(err, libusb.ErrOversize) {
-		err = fmt.Errorf("%w: %w", fastboot.ErrOversize, err)
-	}
-	return n, err
-}
 
 const checkCable = "check the cable and the port, then try again"
 

@@ -55,7 +55,7 @@ type Conn struct {
 var _ fastboot.Transport = (*Conn)(nil)
 
 // Host is what the tablets that one process has open share: the kernel's memory for
-// transfers.
+// transfers. A process has one; its zero value is ready.
 type Host struct {
 	open     atomic.Int32 // tablets
 	throttle throttle
@@ -167,7 +167,7 @@ func (c *Conn) receive(ctx context.Context, p []byte, size int) (int, error) {
 		return 0, err
 	}
 	if len(got) > len(p) {
-		return 0, fmt.Errorf("%w (%d bytes where %d were due)", ErrOversize, len(got), len(p))
+		return 0, fmt.Errorf("%w (%d bytes where %d were due)", fastboot.ErrOversize, len(got), len(p))
 	}
 	return copy(p, got), nil
 }

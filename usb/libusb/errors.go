@@ -2,12 +2,7 @@
 // gousb. Without cgo it builds, and says that it cannot.
 package libusb
 
-import (
-	"context"
-	"fmt"
-
-	"github.com/zarya-station/zarya/flash/fastboot"
-)
+import "fmt"
 
 // Kind is what kept a device from being used.
 type Kind int
@@ -45,19 +40,6 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// ErrOversize is a transfer that is longer than the room for it: the device's fault, and
-// none of the cable's.
-var ErrOversize = fastboot.ErrOversize
-
-// process is the Host of this process: the kernel counts its memory for all of it.
-var process Host
-
-// Open claims the fastboot interface of the device with this boot's bus and address, for
-// a process that has one [Host].
-func Open(ctx context.Context, bus, address int) (*Conn, error) {
-	return process.Open(ctx, bus, address)
-}
 
 // node is the device's file.
 func node(bus, address int) string { return fmt.Sprintf("/dev/bus/usb/%03d/%03d", bus, address) }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
 )
 
 // bus is a device's two bulk endpoints, seen from both ends. Data moves in packets: a
@@ -124,7 +126,7 @@ func (b *bus) read(ctx context.Context, p []byte) (n int, err error) {
 			return n, err
 		}
 		if len(packet) > len(p)-n {
-			return n, fmt.Errorf("%w: overflow", ErrOversize)
+			return n, fmt.Errorf("%w: overflow", fastboot.ErrOversize)
 		}
 		n += copy(p[n:], packet)
 		if len(packet) < b.packet || n == len(p) {

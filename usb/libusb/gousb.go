@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/gousb"
+
+	"github.com/zarya-station/zarya/flash/fastboot"
 )
 
 // Available says that this program can use USB devices.
@@ -206,7 +208,7 @@ func (c *claimed) explain(err error) error {
 	case code == gousb.ErrorNoMem:
 		return fmt.Errorf("%w: %w", errNoMemory, err)
 	case code == gousb.ErrorOverflow, status == gousb.TransferOverflow:
-		return fmt.Errorf("%w: %w", ErrOversize, err)
+		return fmt.Errorf("%w: %w", fastboot.ErrOversize, err)
 	case code == gousb.ErrorAccess:
 		kind = Permission
 	case code == gousb.ErrorBusy:

@@ -38,7 +38,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestNothingThere(t *testing.T) {
-	_, err := Open(t.Context(), 99, 99)
+	_, err := (&Host{}).Open(t.Context(), 99, 99)
 	var e *Error
 	if !errors.As(err, &e) || e.Kind != Gone && e.Kind != Unavailable || !Available && !strings.Contains(err.Error(), "without cgo") {
 		t.Error(err)

@@ -14,7 +14,7 @@ import (
 
 func TestLeft(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestLeft(t *testing.T) {
 	var there atomic.Bool
 	connect := func() (ours net.Conn, theirs net.Conn) {
 		there.Store(true)
-		tcp, err := net.Dial("tcp", l.Addr().String())
+		tcp, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
