@@ -158,8 +158,9 @@ type JobDone struct {
 	Facts     map[string]string // that were read from the tablet and checked
 	Unique    []string          // the facts that no other tablet may have
 
-	NotDurable bool // the record failed, of this job or of another under way: it stopped for that
-	Exhausted  bool // its pool had no identity
+	NotDurable  bool   // the record failed, of this job or of another under way: it stopped for that
+	Exhausted   bool   // its pool had no identity
+	OtherSerial string // of another tablet that was found in the place of the job's
 }
 
 // EventType is the value of "type".

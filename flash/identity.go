@@ -23,7 +23,8 @@ type Identity struct {
 type Identities interface {
 	// Assign gives the tablet with this serial the identity that it has, or a free one.
 	// "" is a tablet without a serial: it always gets a free one. A *PoolError means that
-	// there is none.
+	// there is none, or that another job is giving that of this serial to its tablet: of two
+	// tablets with one serial, the second gets none.
 	Assign(ctx context.Context, pool, serial, job string) (*Identity, error)
 	// Held is the identity that the tablet has; nil is none.
 	Held(ctx context.Context, pool, serial string) (*Identity, error)
@@ -31,6 +32,8 @@ type Identities interface {
 	Bind(ctx context.Context, id *Identity, job string) error
 	// Burn says that the identity must never be given to another tablet.
 	Burn(ctx context.Context, id *Identity, why string) error
+	// Release says that a job has ended: the serial of its tablet may be another job's.
+	Release(job string)
 }
 
 // PoolError says that a pool cannot give an identity.
@@ -66,6 +69,13 @@ func (s *Session) assign(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// releaseIdentity ends the job's claim to its tablet's serial in the pool.
+func (s *Session) releaseIdentity() {
+	if s.job.Pool != "" && s.engine.o.Identities != nil {
+		s.engine.o.Identities.Release(s.job.ID)
+	}
 }
 
 // uniqueSerial is the tablet's serial; "" if it is one that other tablets have too.

@@ -177,6 +177,8 @@ func (p *pool) Assign(_ context.Context, pool, serial, _ string) (*flash.Identit
 	return &flash.Identity{Pool: pool, ID: 7, Columns: map[string]string{"inventory": "C-7", "name": "kiosk-7"}}, nil
 }
 
+func (p *pool) Release(string) { p.calls = append(p.calls, "release") }
+
 func (p *pool) Held(context.Context, string, string) (*flash.Identity, error) { return nil, p.err }
 func (p *pool) Bind(context.Context, *flash.Identity, string) error {
 	p.calls = append(p.calls, "bind")
@@ -198,13 +200,13 @@ func TestIdentityOfAJob(t *testing.T) {
 		says   string
 		calls  string
 	}{
-		"bound":             {pool: &pool{}, calls: "assign SN1,bind"},
-		"kept":              {pool: &pool{}, step: func() error { return disk }, class: flash.ClassBug, calls: "assign SN1"},
-		"burned":            {pool: &pool{}, serial: "0123456789ABCDEF", step: func() error { return disk }, class: flash.ClassBug, calls: "assign ,burn"},
-		"not burned":        {pool: &pool{burnErr: disk}, serial: "0123456789ABCDEF", step: func() error { return disk }, class: flash.ClassBug, says: "could not be taken out of use", calls: "assign ,burn"},
-		"empty":             {pool: &pool{err: &flash.PoolError{Pool: "p", Problem: "none is left", Hint: "import more"}}, class: flash.ClassIdentity, says: "identities of p: none is left; nothing was written", calls: "assign SN1"},
-		"not recorded":      {pool: &pool{err: disk}, class: flash.ClassStation, says: "the identity could not be recorded", calls: "assign SN1"},
-		"bind not recorded": {pool: &pool{bindErr: disk}, class: flash.ClassStation, says: "the identity could not be recorded", calls: "assign SN1,bind"},
+		"bound":             {pool: &pool{}, calls: "assign SN1,bind,release"},
+		"kept":              {pool: &pool{}, step: func() error { return disk }, class: flash.ClassBug, calls: "assign SN1,release"},
+		"burned":            {pool: &pool{}, serial: "0123456789ABCDEF", step: func() error { return disk }, class: flash.ClassBug, calls: "assign ,burn,release"},
+		"not burned":        {pool: &pool{burnErr: disk}, serial: "0123456789ABCDEF", step: func() error { return disk }, class: flash.ClassBug, says: "could not be taken out of use", calls: "assign ,burn,release"},
+		"empty":             {pool: &pool{err: &flash.PoolError{Pool: "p", Problem: "none is left", Hint: "import more"}}, class: flash.ClassIdentity, says: "identities of p: none is left; nothing was written", calls: "assign SN1,release"},
+		"not recorded":      {pool: &pool{err: disk}, class: flash.ClassStation, says: "the identity could not be recorded", calls: "assign SN1,release"},
+		"bind not recorded": {pool: &pool{bindErr: disk}, class: flash.ClassStation, says: "the identity could not be recorded", calls: "assign SN1,bind,release"},
 		"no supply":         {class: flash.ClassStation, says: "there is no supply of identities"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,13 +25,15 @@ func TestExchangedInMidStep(t *testing.T) {
 	for _, c := range []struct {
 		name, family, serial string
 		pass                 bool
+		other                string // that is recorded beside the first
 	}{
-		{"the same one", "mt8768-kob2", "SN-A", true},
-		{"another of the same model", "mt8768-kob2", "SN-B", false},
-		{"one without a serial", "mt8768-kob2", "0123456789ABCDEF", false},
-		{"another model with the same serial", "qualcomm", "SN-A", false},
+		{"the same one", "mt8768-kob2", "SN-A", true, ""},
+		{"another of the same model", "mt8768-kob2", "SN-B", false, "SN-B"},
+		{"one without a serial", "mt8768-kob2", "0123456789ABCDEF", false, ""},
+		{"another model with the same serial", "qualcomm", "SN-A", false, ""},
 	} {
 		var done flash.JobDone
+		var ended flash.Event
 		var second virtual.State
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{}
@@ -57,7 +59,7 @@ func TestExchangedInMidStep(t *testing.T) {
 				}
 			})
 			synctest.Wait()
-			events := flash.NewEvents("sim", func(flash.Event) {})
+			events := flash.NewEvents("sim", func(e flash.Event) { ended = e })
 			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, []flash.Job{{ID: "0", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
 				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}}})[0]
 			events.Close()
@@ -77,6 +79,9 @@ func TestExchangedInMidStep(t *testing.T) {
 		}
 		if done.Result != flash.Fail || done.Class != flash.ClassCable || !strings.Contains(done.Error, "another tablet") {
 			t.Errorf("%s: %+v", c.name, done)
+		}
+		if done.OtherSerial != c.other || ended.Serial != "SN-A" {
+			t.Errorf("%s: recorded under %q, with %q in its place", c.name, ended.Serial, done.OtherSerial)
 		}
 		if second.Downloads > 0 || len(second.Flashes) > 0 {
 			t.Errorf("%s: %d downloads and %d flashes went to it", c.name, second.Downloads, len(second.Flashes))

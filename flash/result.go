@@ -96,6 +96,7 @@ func (s *Session) addFacts(done *JobDone) {
 	for fact := range s.tablet.unique {
 		done.Unique = append(done.Unique, fact)
 	}
+	done.OtherSerial = s.tablet.otherSerial
 	if s.tablet.identity != nil {
 		done.Inventory = s.tablet.identity.Columns["inventory"]
 	}

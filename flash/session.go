@@ -58,6 +58,8 @@ type tablet struct {
 	noFill      bool  // this bootloader does not know FILL chunks
 
 	identity *Identity // nil until it is assigned
+
+	otherSerial string // of another tablet that came back in its place; "": none did, or it has no serial
 }
 
 // account is what the job did so far. The worker writes it (worker.go, result.go), and the

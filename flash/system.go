@@ -131,10 +131,13 @@ func (s *Session) verifySameTablet(before Key, commanded bool, err error) error 
 		return err
 	}
 	now := s.tablet.key
-	s.tablet.key = before
+	s.tablet.key, s.tablet.where.Serial = before, before.Serial
 	sure, why := usb.Follow(before.sighting(), now.sighting(), commanded)
 	switch sure {
 	case usb.Another:
+		if now.Serial != before.Serial {
+			s.tablet.otherSerial = now.Serial
+		}
 		return &Failure{Class: ClassCable, Err: errExchanged, Hint: "the tablet in this place was exchanged in mid-job: flash both again",
 			Message: fmt.Sprintf("%v: %v", errExchanged, why)}
 	case usb.Unproven:

@@ -20,6 +20,7 @@ const maxRetries = 2
 // run is the whole job. It returns the job's one result, whatever panics.
 func (s *Session) run(ctx context.Context) JobDone {
 	start := time.Now()
+	defer s.releaseIdentity()
 	err := s.recoverPanic(func() error { return s.runSteps(ctx) })
 	if s.account.proof != nil { // whoever waits for this tablet's proof gets an answer, whatever happened
 		s.account.proof.settle(false)

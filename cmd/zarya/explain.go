@@ -80,7 +80,7 @@ func (a *app) recorded(subject string) (e explain.Explanation, found bool, err e
 	err = a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
 		jobs, err := l.Jobs(ctx)
 		for _, j := range slices.Backward(jobs) {
-			if j.Record == subject || j.Job == subject || j.Serial == subject {
+			if j.Record == subject || j.Job == subject || j.Concerns(subject) {
 				e, found = explain.Job(j), true
 				break
 			}

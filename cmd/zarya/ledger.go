@@ -180,7 +180,7 @@ func (s *selection) jobs(ctx context.Context, l *ledger.Ledger) ([]*ledger.JobRe
 		all = ledger.Since(all, time.Now().Add(-s.since))
 	}
 	return slices.DeleteFunc(all, func(j *ledger.JobRecord) bool {
-		return s.result != "" && j.Result != s.result || s.serial != "" && j.Serial != s.serial
+		return s.result != "" && j.Result != s.result || s.serial != "" && !j.Concerns(s.serial)
 	}), nil
 }
 
@@ -262,7 +262,7 @@ func newLedgerShow(a *app) *cobra.Command {
 					return err
 				}
 				jobs = slices.DeleteFunc(jobs, func(j *ledger.JobRecord) bool {
-					return j.Record != args[0] && j.Job != args[0] && j.Serial != args[0]
+					return j.Record != args[0] && j.Job != args[0] && !j.Concerns(args[0])
 				})
 				if len(jobs) == 0 {
 					return problem.New(problem.Usage, "zarya ledger list shows what there is", "no record, job or serial %q is in the ledger", args[0])
@@ -292,6 +292,9 @@ func showJob(out io.Writer, j *ledger.JobRecord) {
 	row("record", j.Record)
 	row("job", j.Job+", "+string(j.Scope))
 	row("tablet", strings.TrimSpace(fmt.Sprintf("%s, serial %s, model %s", j.Tablet, dash(j.Serial), dash(j.Model))))
+	if j.OtherSerial != "" {
+		row("exchanged", "the serial "+j.OtherSerial+" was found in its place")
+	}
 	row("profile", j.Profile)
 	row("started", local(j.Started))
 	if j.Ended != "" {

@@ -42,6 +42,8 @@ type body struct {
 	Inventory string            `json:"inventory,omitempty"`
 	Facts     map[string]string `json:"facts,omitempty"`
 	Unique    []string          `json:"unique,omitempty"` // the facts that no other tablet may have
+
+	OtherSerial string `json:"other_serial,omitempty"` // of the tablet that was found in its place
 }
 
 func millis(seconds float64) int64 { return int64(math.Round(seconds * 1000)) }
@@ -78,7 +80,7 @@ func (l *Ledger) Result(job flash.Job, where flash.Where, d flash.JobDone) (stri
 		Address: where.Address, Port: where.Port, PortName: where.PortName, Serial: where.Serial,
 		Result: string(d.Result), Verified: d.Verified, Class: d.Class, Step: d.Step, Error: d.Error,
 		Bytes: d.Bytes, Millis: millis(d.Seconds), Retries: d.Retries, Inventory: d.Inventory,
-		Facts: d.Facts, Unique: slices.Sorted(slices.Values(d.Unique))}
+		Facts: d.Facts, Unique: slices.Sorted(slices.Values(d.Unique)), OtherSerial: d.OtherSerial}
 	var claim func(*Tx) error
 	if len(d.Unique) > 0 {
 		claim = func(tx *Tx) error { return claimUnique(tx, b) }

@@ -64,6 +64,8 @@ type Ledger struct {
 	form    int64    // of the database: the number of its last migration
 	run     *runLock // nil in memory and for readers
 
+	reserved reservations
+
 	// Only the caller that commits uses these.
 	heads   map[string]Head // as they are in the head file
 	headErr error           // the first failure to write it

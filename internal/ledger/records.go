@@ -36,9 +36,17 @@ type JobRecord struct {
 	Images    []flash.ImageInfo `json:"images,omitempty"`
 	Steps     []StepRecord      `json:"steps,omitempty"`
 
+	OtherSerial string `json:"other_serial,omitempty"` // of another tablet that was found in its place
+
 	run     string
 	planned []string
 	open    bool
+}
+
+// Concerns reports whether the job is about the tablet with this serial: it is the job's,
+// or it was found in the place of the job's.
+func (j *JobRecord) Concerns(serial string) bool {
+	return serial != "" && (j.Serial == serial || j.OtherSerial == serial)
 }
 
 // StepRecord is how one step ended.
@@ -120,6 +128,7 @@ func (j *JobRecord) apply(e Entry, b body) {
 		if e.Kind == KindResult {
 			j.Scope, j.Profile, j.Model, j.Serial, j.Inventory, j.Facts = b.Scope, b.Profile, b.Model, b.Serial, b.Inventory, b.Facts
 			j.Tablet = flash.Where{Port: b.Port, PortName: b.PortName, Address: b.Address}.Label()
+			j.OtherSerial = b.OtherSerial
 		}
 	}
 }

@@ -200,6 +200,7 @@ type jobDoneForm struct {
 	Facts     map[string]string `json:"facts,omitempty"`
 	Unique    []string          `json:"-"` // for the ledger
 
-	NotDurable bool `json:"-"` // it is the exit code's
-	Exhausted  bool `json:"-"`
+	NotDurable  bool   `json:"-"` // it is the exit code's
+	Exhausted   bool   `json:"-"`
+	OtherSerial string `json:"other_serial,omitempty"`
 }

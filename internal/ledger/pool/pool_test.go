@@ -218,6 +218,11 @@ func TestLife(t *testing.T) {
 	if err := Burn(l, "p", 9, ""); !errors.As(err, &wrong) || wrong.State != "" {
 		t.Errorf("burned what is not there: %v", err)
 	}
+	var inUse *flash.PoolError
+	if _, err := NewSupply(l, seal).Assign(ctx, "p", "A", "job2"); !errors.As(err, &inUse) || !strings.Contains(err.Error(), "(job job1, under way)") {
+		t.Errorf("given to the second tablet with this serial: %v", err)
+	}
+	ids.Release("job1")
 	two, err := ids.Assign(ctx, "p", "A", "job2")
 	if err != nil || two.ID != 2 {
 		t.Fatalf("%+v %v", two, err)

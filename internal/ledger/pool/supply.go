@@ -24,8 +24,26 @@ type Supply struct {
 	seal   Seal
 }
 
+// claimSerial keeps a serial for a job, unless another job under way has it.
+func (s *Supply) claimSerial(pool, serial, job string) error {
+	if serial == "" {
+		return nil
+	}
+	if other := s.ledger.Reserve("serial "+pool+" "+serial, job); other != job {
+		return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("another tablet with the serial %s has that of this serial (job %s, under way)", serial, other),
+			Hint: "two tablets say that they are the same one: put both side by side, find out which is which, and run one of them at a time"}
+	}
+	return nil
+}
+
+// Release lets go of the serial that a job has claimed.
+func (s *Supply) Release(job string) { s.ledger.EndReservations(job) }
+
 // Assign gives a tablet the identity that it has, or else the first free one.
 func (s *Supply) Assign(_ context.Context, pool, serial, job string) (*flash.Identity, error) {
+	if err := s.claimSerial(pool, serial, job); err != nil {
+		return nil, err
+	}
 	id := &flash.Identity{Pool: pool}
 	body := &entryBody{Pool: pool, Job: job, Serial: serial}
 	var columns, sealed string
