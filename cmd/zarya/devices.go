@@ -1,4 +1,4 @@
-// This file is zarya devices: the tree of hubs and sockets that a technician has in
+// This file is zarya devices: the tree of hubs and ports that a technician has in
 // front of him, what is in each, and what keeps it from being used.
 
 package main
@@ -36,7 +36,7 @@ func newDevices(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "devices",
 		Short: "Show what is plugged in where, or what the targets are",
-		Long: `Show the sockets of every hub and what is in them: name, mode, model, serial, speed,
+		Long: `Show the ports of every hub and what is in them: name, mode, model, serial, speed,
 and for what cannot be used, why and what to do. With targets, ask each of them.
 
 --watch goes on: on a terminal the tree is drawn again at every change; otherwise each
@@ -173,11 +173,11 @@ type row struct {
 	hint                             string
 }
 
-// drawTree shows hub by hub, socket by socket.
+// drawTree shows hub by hub, port by port.
 func drawTree(w io.Writer, bus *usb.Bus, names usb.Names, android map[usb.Port]target.InAndroid) {
 	t := tree{names: names, android: android, at: map[usb.Port]usb.Device{}}
 	for _, d := range bus.Devices {
-		// The USB 3 half of a hub is in the same socket: the faster one tells more.
+		// The USB 3 half of a hub is in the same port: the faster one tells more.
 		if other, ok := t.at[d.Port]; !ok || !d.Hub || other.Speed < d.Speed {
 			t.at[d.Port] = d
 		}
@@ -187,7 +187,7 @@ func drawTree(w io.Writer, bus *usb.Bus, names usb.Names, android map[usb.Port]t
 			continue
 		}
 		t.rows = append(t.rows, row{port: fmt.Sprintf("%s, bus %d, %d Mbit/s", r.Controller, r.Bus, int(r.Speed))})
-		t.sockets(usb.Port{Controller: r.Controller, Bus: r.Bus}, r.HubPorts, "  ")
+		t.ports(usb.Port{Controller: r.Controller, Bus: r.Bus}, r.HubPorts, "  ")
 	}
 	if len(t.rows) == 0 {
 		return
@@ -218,7 +218,7 @@ type tree struct {
 	rows    []row
 }
 
-// redundant is the USB 3 half of a controller, whose sockets are those of the other
+// redundant is the USB 3 half of a controller, whose ports are those of the other
 // half, unless something is shown there.
 func (t *tree) redundant(bus *usb.Bus, r usb.Root) bool {
 	other := slices.ContainsFunc(bus.Roots, func(o usb.Root) bool {
@@ -227,8 +227,8 @@ func (t *tree) redundant(bus *usb.Bus, r usb.Root) bool {
 	return r.Speed >= usb.SuperSpeed && other && !slices.ContainsFunc(bus.Devices, func(d usb.Device) bool { return d.Port.Bus == r.Bus })
 }
 
-// sockets shows those of one hub. Empty ones that have no name share a line.
-func (t *tree) sockets(hub usb.Port, count int, indent string) {
+// ports shows those of one hub. Empty ones that have no name share a line.
+func (t *tree) ports(hub usb.Port, count int, indent string) {
 	empty := 0 // the first of those not shown yet
 	flush := func(last int) {
 		if empty == 0 {
@@ -271,7 +271,7 @@ func (t *tree) sockets(hub usb.Port, count int, indent string) {
 		}
 		t.rows = append(t.rows, r)
 		if d.Hub {
-			t.sockets(p, d.HubPorts, indent+"  ")
+			t.ports(p, d.HubPorts, indent+"  ")
 		}
 	}
 	flush(count)

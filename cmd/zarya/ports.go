@@ -1,4 +1,4 @@
-// This file is zarya ports: the station's names for hub sockets.
+// This file is zarya ports: the station's names for hub ports.
 
 package main
 
@@ -20,24 +20,24 @@ import (
 func namesFile() string { return filepath.Join(configFolder(), "ports") }
 
 func newPorts(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "ports", Short: "List and name the sockets of hubs", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "ports", Short: "List and name the ports of hubs", Args: cobra.NoArgs}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "learn NAME...", Short: "Name sockets by plugging something into each in turn", Args: cobra.MinimumNArgs(1),
-			Long: `Name sockets one after the other: for each NAME, plug anything (a tablet, a memory stick)
-into the socket that is to have it. A1..A8 stands for eight names. What was learnt is
+			Use: "learn NAME...", Short: "Name ports by plugging something into each in turn", Args: cobra.MinimumNArgs(1),
+			Long: `Name ports one after the other: for each NAME, plug anything (a tablet, a memory stick)
+into the port that is to have it. A1..A8 stands for eight names. What was learnt is
 kept at once; ^C ends.`,
 			Example: "  zarya ports learn A1..A8",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.learnPorts(args) },
 		},
 		&cobra.Command{
-			Use: "list", Short: "List sockets that have a name or a tablet", Args: cobra.NoArgs,
+			Use: "list", Short: "List ports that have a name or a tablet", Args: cobra.NoArgs,
 			Example: "  zarya ports list --json",
 			RunE:    func(*cobra.Command, []string) error { return a.listPorts() },
 		},
 		&cobra.Command{
-			Use: "name PORT [NAME]", Short: "Name a socket; without NAME, take its name away", Args: cobra.RangeArgs(1, 2),
-			Long: `Name a socket, as usb:1-1.3 or by its path. The name is kept against the path, which
+			Use: "name PORT [NAME]", Short: "Name a port; without NAME, take its name away", Args: cobra.RangeArgs(1, 2),
+			Long: `Name a port, as usb:1-1.3 or by its path. The name is kept against the path, which
 stays the same when the machine is started again, and can be used wherever a port is
 named: -s port:A3.`,
 			Example: "  zarya ports name usb:1-1.3 A3\n  zarya ports name pci-0000:00:14.0-usb-0:1.3 A3\n  zarya ports name A3",
@@ -94,7 +94,7 @@ func (a *app) namePort(args []string) error {
 	return a.bench().NamePort(path, name)
 }
 
-// learnPorts names the sockets into which things are plugged, in the order of names.
+// learnPorts names the ports into which things are plugged, in the order of names.
 func (a *app) learnPorts(args []string) error {
 	if a.noInput {
 		return problem.New(problem.Usage, "use zarya ports name PORT NAME", "somebody has to plug something in, and --no-input is set")
@@ -109,7 +109,7 @@ func (a *app) learnPorts(args []string) error {
 		a.warn("%v; the ports are looked at every second", err)
 	}
 	learnt := map[string]string{} // path → name
-	ask := func() { fmt.Fprintf(a.stderr, "plug something into the socket that is to be %s\n", wanted[0]) }
+	ask := func() { fmt.Fprintf(a.stderr, "plug something into the port that is to be %s\n", wanted[0]) }
 	asked := false
 	report := func(changes []target.Change) error {
 		if !asked { // what is there now is known, so that whatever comes next is new
@@ -122,7 +122,7 @@ func (a *app) learnPorts(args []string) error {
 				continue
 			}
 			if name := learnt[path]; name != "" {
-				fmt.Fprintf(a.stderr, "that socket is %s already\n", name)
+				fmt.Fprintf(a.stderr, "that port is %s already\n", name)
 				continue
 			}
 			if err := a.bench().MoveName(path, wanted[0]); err != nil {
@@ -143,4 +143,4 @@ func (a *app) learnPorts(args []string) error {
 	return nil
 }
 
-var errLearnt = errors.New("every name has its socket")
+var errLearnt = errors.New("every name has its port")
