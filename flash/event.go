@@ -244,14 +244,16 @@ func (r JobResult) Word(s Scope) string {
 			return "FLASHED"
 		case ScopeProvision:
 			return "PROVISIONED"
+		default:
+			return "PASS"
 		}
-		return "PASS"
 	case Compliant:
 		return "COMPLIANT"
 	case Interrupted:
 		return "INTERRUPTED"
 	case Skipped:
 		return "SKIPPED"
+	default:
+		return "FAIL"
 	}
-	return "FAIL"
 }

@@ -39,6 +39,7 @@ func (s *Session) preflight(ctx context.Context) error {
 				return v.Fail
 			}
 			silent = append(silent, v.Fact)
+		case fastboot.Yes:
 		}
 	}
 	if len(silent) > 0 {
@@ -135,7 +136,7 @@ func (s *Session) battery(ctx context.Context) (Verdict, error) {
 	case v.Answer == fastboot.NotTold && s.job.Profile == "":
 		v.Answer = fastboot.Yes // explicit images: no one asked
 	}
-	return v, nil
+	return v, nil //nolint:nilerr // a charge that is no number is not reported
 }
 
 // writes reports whether any step changes the tablet's storage.

@@ -131,8 +131,9 @@ func (f *WriteImage) adapts(ctx context.Context, s *Session, err error) bool {
 		}
 		_, err := f.pieces(ctx, s)
 		return err == nil
+	default:
+		return false
 	}
-	return false
 }
 
 func (f *WriteImage) write(ctx context.Context, s *Session) error {

@@ -146,6 +146,7 @@ func (s *Session) verifySameTablet(before Key, commanded bool, err error) error 
 		if now.sighting().Serial != "" {
 			s.tablet.key.Serial, s.tablet.where.Serial = now.Serial, now.Serial
 		}
+	case usb.Same:
 	}
 	if before.Product == "" {
 		s.tablet.key.Product = now.Product

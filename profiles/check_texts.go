@@ -98,7 +98,7 @@ func visit(v reflect.Value, pointer string, do func(string, any)) {
 		do(pointer, x.text)
 		return
 	}
-	switch v.Kind() { //nolint:exhaustive // nothing else holds any
+	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
 			visit(v.Elem(), pointer, do)

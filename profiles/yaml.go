@@ -149,9 +149,10 @@ func (t *tree) value(n *yaml.Node, pointer string, depth int) any {
 			object[key.Value] = t.value(v, p, depth+1)
 		}
 		return object
+	default:
+		t.fail(t.file, n, "cannot be read")
+		return nil
 	}
-	t.fail(t.file, n, "cannot be read")
-	return nil
 }
 
 // flowed is what stood between the inner braces of an unquoted template.

@@ -233,7 +233,7 @@ var errNotOpen = errors.New("is not an open file descriptor")
 func openOutput(name string) (*os.File, error) {
 	number, ok := strings.CutPrefix(name, "fd:")
 	if !ok {
-		return os.Create(name)
+		return os.Create(name) //nolint:gosec // the file that the user names
 	}
 	fd, err := strconv.ParseUint(number, 10, 16)
 	if err != nil {

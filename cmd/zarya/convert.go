@@ -89,7 +89,7 @@ func writeWhole(out string, write func(*os.File) error) error {
 		return err
 	}
 	if err = write(f); err == nil {
-		err = f.Chmod(0o644) //nolint:gosec // an image is no secret
+		err = f.Chmod(0o644)
 	}
 	if err == nil {
 		err = f.Sync()

@@ -142,7 +142,7 @@ func (a *app) ssh(name, user string, command []string) error {
 	proxy := fmt.Sprintf("%s connect --wait-for-device %s %s", shellQuote(self), a.wait, shellQuote(t.String()))
 	args := []string{"-o", "ProxyCommand=" + strings.ReplaceAll(proxy, "%", "%%"), "-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no",
 		"-o", "LogLevel=ERROR", "-o", "ServerAliveInterval=15", "-l", user, "--", "tablet"}
-	cmd := exec.Command(program, append(args, command...)...) //nolint:gosec // OpenSSH, with what was typed
+	cmd := exec.Command(program, append(args, command...)...) //nolint:gosec,noctx // OpenSSH, with what was typed; it ends by its own signals
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
 	err = cmd.Run()
 	var exit *exec.ExitError

@@ -237,7 +237,7 @@ func holdAll(proto, host string, port, count int) (held []*virtual.Held, err err
 		return try(port)
 	}
 	for range 10 {
-		if held, err = try(10000 + rand.IntN(20000)); err == nil {
+		if held, err = try(10000 + rand.IntN(20000)); err == nil { //nolint:gosec // any port will do
 			return held, nil
 		}
 	}
@@ -403,7 +403,7 @@ func (s *sockets) path(port int) string { return filepath.Join(s.dir, fmt.Sprint
 
 // Listen makes the socket of a port.
 func (s *sockets) Listen(port int) (net.Listener, error) {
-	l, err := net.Listen("unix", s.path(port))
+	l, err := net.Listen("unix", s.path(port)) //nolint:noctx // a socket of this machine: it does not wait
 	if err == nil {
 		select {
 		case s.listening <- struct{}{}:

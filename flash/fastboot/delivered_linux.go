@@ -22,7 +22,7 @@ func acknowledged(conn net.Conn) (int64, bool) {
 	}
 	var info *unix.TCPInfo
 	cerr := raw.Control(func(fd uintptr) {
-		info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) //nolint:gosec // a descriptor is an int
+		info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	})
 	if cerr != nil || err != nil {
 		return 0, false

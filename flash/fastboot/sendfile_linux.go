@@ -43,7 +43,7 @@ func (s *Stream) SendFile(ctx context.Context, f *os.File, off, n int64) error {
 		for n > 0 {
 			var sent int
 			if cerr := from.Control(func(file uintptr) {
-				sent, failed = unix.Sendfile(int(socket), int(file), &off, int(n)) //nolint:gosec // descriptors are ints
+				sent, failed = unix.Sendfile(int(socket), int(file), &off, int(n))
 			}); cerr != nil {
 				failed = cerr
 			}
@@ -79,5 +79,5 @@ const lowWater = 512 << 10
 // setLowWater says when a socket counts as writable (tcp(7), TCP_NOTSENT_LOWAT); 0 is the
 // kernel's own rule. Where there is none, nothing is lost but the saving.
 func setLowWater(socket uintptr, n int) {
-	_ = unix.SetsockoptInt(int(socket), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, n) //nolint:gosec // a descriptor is an int
+	_ = unix.SetsockoptInt(int(socket), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, n)
 }

@@ -93,7 +93,7 @@ func newDatagram(ctx context.Context, conn net.Conn, again time.Duration) (*Data
 // exchange sends one packet until it is answered, and returns the answer's bytes
 // (valid until the next call) and whether more follow.
 func (u *Datagram) exchange(ctx context.Context, id, flags byte, payload []byte) ([]byte, bool, error) {
-	packet := append(u.out[:0], id, flags, byte(u.seq>>8), byte(u.seq))
+	packet := append(u.out[:0], id, flags, byte(u.seq>>8), byte(u.seq)) //nolint:gosec // the two bytes of a sequence number
 	packet = append(packet, payload...)
 	defer endReads(ctx, u.conn)()
 	for {

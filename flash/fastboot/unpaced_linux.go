@@ -14,6 +14,6 @@ import (
 // where the tablet is one hop away. A kernel that refuses keeps its own.
 func unpaced(_, _ string, c syscall.RawConn) error {
 	return c.Control(func(fd uintptr) {
-		_ = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno") //nolint:gosec // a descriptor is an int
+		_ = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
 	})
 }

@@ -74,7 +74,7 @@ func TestKilled(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "lock")
 	f := open(t, path)
-	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$") //nolint:gosec // this test itself
+	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
 	other.Env = append(os.Environ(), "ZARYA_TEST_LOCK="+path)
 	in, err := other.StdinPipe()
 	if err != nil {

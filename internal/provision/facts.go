@@ -74,9 +74,9 @@ func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
 	n, nerr := strconv.Atoi(got)
 	switch {
 	case f.Min != nil && (nerr != nil || n < *f.Min):
-		return fmt.Sprintf("%s is %q, and must be at least %d", f.Fact, got, *f.Min), nil
+		return fmt.Sprintf("%s is %q, and must be at least %d", f.Fact, got, *f.Min), nil //nolint:nilerr // the words are the answer
 	case f.Max != nil && (nerr != nil || n > *f.Max):
-		return fmt.Sprintf("%s is %q, and must be at most %d", f.Fact, got, *f.Max), nil
+		return fmt.Sprintf("%s is %q, and must be at most %d", f.Fact, got, *f.Max), nil //nolint:nilerr // the words are the answer
 	case f.Luhn && !luhn(got):
 		return fmt.Sprintf("%s is %q, whose last digit is not right", f.Fact, got), nil
 	case f.Unique && placeholder(f.Fact, got):

@@ -25,8 +25,9 @@ func Usability(d usb.Device) string {
 		return ""
 	case usb.Service:
 		return d.Service() + ": hold the power button until the tablet restarts; nothing is written in this mode"
+	default:
+		return "not in fastboot mode: " + Keys(d)
 	}
-	return "not in fastboot mode: " + Keys(d)
 }
 
 // Keys returns how a person brings the tablet into fastboot.

@@ -58,7 +58,7 @@ func (h *Held) Addr() string { return h.address }
 // longer: a process that is just being started has a copy of it until its exec.
 func (h *Held) Listen(string) (net.Listener, error) {
 	for deadline := time.Now().Add(listenFor); ; {
-		l, err := net.Listen("tcp", h.address)
+		l, err := net.Listen("tcp", h.address) //nolint:noctx // an address of this machine: it does not wait
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
 			h.report(err)
 			return l, err

@@ -48,7 +48,7 @@ func TestExplain(t *testing.T) {
 // TestFastbootInterface finds the interface in the active configuration, by its class.
 func TestFastbootInterface(t *testing.T) {
 	endpoint := func(number int, direction gousb.EndpointDirection, kind gousb.TransferType, packet int) gousb.EndpointDesc {
-		address := gousb.EndpointAddress(number) //nolint:gosec // a few
+		address := gousb.EndpointAddress(number)
 		if direction == gousb.EndpointDirectionIn {
 			address |= 0x80
 		}

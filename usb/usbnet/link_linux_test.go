@@ -41,7 +41,7 @@ func namespace(t *testing.T) {
 
 func ip(t *testing.T, line string) {
 	t.Helper()
-	cmd := exec.CommandContext(context.Background(), "ip", strings.Fields(line)...) //nolint:gosec // a test's own
+	cmd := exec.CommandContext(context.Background(), "ip", strings.Fields(line)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("ip %s: %v %s", line, err, out)
 	}
@@ -82,7 +82,7 @@ func plugIn(t *testing.T, link string, listens bool, addresses ...string) tablet
 		made <- unix.Gettid()
 		<-moved
 		for _, line := range append([]string{"link set lo up", "link set far addrgenmode none", "link set far up"}, addresses...) {
-			out, err := exec.CommandContext(context.Background(), "ip", strings.Fields(line)...).CombinedOutput() //nolint:gosec // a test's own
+			out, err := exec.CommandContext(context.Background(), "ip", strings.Fields(line)...).CombinedOutput()
 			if err != nil {
 				errs = append(errs, fmt.Errorf("tablet: ip %s: %w %s", line, err, out))
 			}

@@ -220,11 +220,11 @@ func settleChanges(ctx context.Context, path, root string) error {
 func zones(root string) error {
 	out, err := exec.Command("go", "env", "GOROOT").Output() //nolint:noctx // answers at once
 	if err != nil {
-		return nil //nolint:nilerr // a system without Go: the image has no zones
+		return nil
 	}
 	z, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(out)), "lib", "time", "zoneinfo.zip"))
 	if err != nil {
-		return nil //nolint:nilerr // as above
+		return nil
 	}
 	defer func() { _ = z.Close() }()
 	for _, f := range z.File {
@@ -305,7 +305,7 @@ func stage(ctx context.Context, from, to string, budget *int64) error {
 func duplicate(from, to string) (bool, error) {
 	r, err := os.Open(from) //nolint:gosec // the caller's own files
 	if err != nil {
-		return false, nil //nolint:nilerr // left out
+		return false, nil
 	}
 	defer func() { _ = r.Close() }()
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { //nolint:gosec // a system's own files
@@ -386,7 +386,7 @@ func userdata(path string, d *device.VBMetaDigests) error {
 func vbmeta(made *Set, opt Options, userdata device.VBMetaDigests) error {
 	v := device.VBMeta{Version: opt.Version}
 	for _, im := range []struct{ name, path string }{{"system", made.System}, {"boot", made.Boot}} {
-		f, err := os.Open(im.path) //nolint:gosec // our own folder
+		f, err := os.Open(im.path)
 		if err != nil {
 			return err
 		}

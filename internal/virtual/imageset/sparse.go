@@ -44,7 +44,7 @@ func (w *Writer) Raw(b []byte) {
 		w.err = fmt.Errorf("sparse: %d bytes are not whole blocks of %d", len(b), w.block)
 	}
 	if w.err == nil {
-		w.chunk(chunkRaw, uint32(len(b)/w.block), b) //nolint:gosec // our own images are small
+		w.chunk(chunkRaw, uint32(len(b)/w.block), b)
 		w.crc = crc32.Update(w.crc, crc32.IEEETable, b)
 	}
 }
@@ -78,7 +78,7 @@ func (w *Writer) Close() error {
 	}
 	le := binary.LittleEndian
 	h := le.AppendUint32(nil, 0xed26ff3a)
-	for _, v := range []uint32{1, 28 | 12<<16, uint32(w.block), w.blocks, w.chunks, 0} { //nolint:gosec // a small positive number
+	for _, v := range []uint32{1, 28 | 12<<16, uint32(w.block), w.blocks, w.chunks, 0} {
 		h = le.AppendUint32(h, v)
 	}
 	_, w.err = w.to.Write(h)
@@ -89,7 +89,7 @@ func (w *Writer) chunk(kind, blocks uint32, body []byte) {
 	le := binary.LittleEndian
 	b := le.AppendUint32(nil, kind)
 	b = le.AppendUint32(b, blocks)
-	w.put(le.AppendUint32(b, uint32(12+len(body)))) //nolint:gosec // our own images are small
+	w.put(le.AppendUint32(b, uint32(12+len(body))))
 	w.put(body)
 	w.blocks += blocks
 	w.chunks++

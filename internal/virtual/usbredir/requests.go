@@ -119,8 +119,8 @@ func (c *Connection) sendDescription(usb *Function) error {
 	info := make([]byte, 4+4*32)
 	binary.LittleEndian.PutUint32(info, uint32(len(usb.interfaces)))
 	for n, class := range usb.interfaces {
-		info[4+n] = byte(n)
-		info[4+32+n], info[4+64+n], info[4+96+n] = class[0], class[1], class[2]
+		info[4+n] = byte(n)                                                     //nolint:gosec // a function has at most 32 interfaces
+		info[4+32+n], info[4+64+n], info[4+96+n] = class[0], class[1], class[2] //nolint:gosec // a function has at most 32 interfaces
 	}
 	kinds := bytes.Repeat([]byte{255}, 32) // 255 is none, 0 control, 2 bulk, 3 interrupt
 	intervals, interfaces, sizes := make([]byte, 32), make([]byte, 32), make([]byte, 64)
