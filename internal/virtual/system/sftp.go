@@ -31,13 +31,13 @@ func (h *sftpFiles) mayChange(name string) error {
 	if name = path.Clean(name); h.uid == 0 || name == home || strings.HasPrefix(name, home+"/") || strings.HasPrefix(name, "/tmp/") {
 		return nil
 	}
-	return os.ErrPermission
+	return sftp.ErrSSHFxPermissionDenied
 }
 
 // Fileread opens a file for reading.
 func (h *sftpFiles) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 	if at, n, err := h.system.root.walk(r.Filepath, true); err == nil && h.uid != 0 && n.UID == 0 && n.Mode.Perm()&0o004 == 0 && at != "" {
-		return nil, os.ErrPermission
+		return nil, sftp.ErrSSHFxPermissionDenied
 	}
 	if b, ok := h.system.synthetic(path.Clean(r.Filepath)); ok {
 		return bytes.NewReader(b), nil
