@@ -221,7 +221,7 @@ func TestWaits(t *testing.T) {
 		for what, wait := range map[string]func(context.Context, int64) error{"wire 11s": d.WaitWire, "storage 2s": d.WaitStorage} {
 			_, want, _ := strings.Cut(what, " ")
 			start := time.Now()
-			if err := wait(t.Context(), 1000); err != nil || time.Since(start).String() != want {
+			if err := wait(t.Context(), 1000); err != nil || time.Since(start).Round(100*time.Millisecond).String() != want { // of the bubble; a little is forgiven
 				t.Errorf("%s: %v %v", what, time.Since(start), err)
 			}
 		}
