@@ -15,6 +15,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/flash/image/release"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
@@ -135,7 +136,7 @@ names them; flashing them needs --allow-partition all the same.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			ctx, cancel := a.untilSignal()
 			defer cancel()
-			im, err := bundle.Import(ctx, args[1:], only, flash.Protected)
+			im, err := release.Read(ctx, args[1:], only, flash.Protected)
 			if err != nil {
 				return problem.New(problem.Invalid, "nothing was made", "%w", err)
 			}

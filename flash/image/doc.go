@@ -13,8 +13,9 @@
 // it is written: headers on the fly, data through a small pooled window over the
 // page cache. No image is ever held or mapped, so sixteen tablets cost a few MiB.
 //
-// What was digested is what is sent: an image keeps its file open, and every
-// piece checks before its first byte and after its last that the file still has
-// the same inode, size and times ([Image.Unchanged]). File times move in ticks,
-// so Open first lets a file that changed just now grow a tick old.
+// What was digested is what is sent: all bytes go through a store (held.go), which
+// compares them with sums that were taken in the pass that made the digest. An image
+// keeps its file open, too, and every piece checks before its first byte and after its
+// last that the file still has the same inode, size and times ([Image.Unchanged]). File
+// times move in ticks, so Open first lets a file that changed just now grow a tick old.
 package image

@@ -87,6 +87,8 @@ func (im *Image) unpackError(ctx context.Context, path string, err error) error 
 		advice = "; free some, or name a folder on a larger one with ZARYA_CACHE"
 	} else if errors.As(err, new(*unpack.Error)) {
 		advice = ""
+	} else if bad := (*sparse.FormatError)(nil); errors.As(err, &bad) {
+		advice = "; " + bad.Advice()
 	}
 	return &FileError{Path: path, Problem: reason(err) + advice, Err: err}
 }

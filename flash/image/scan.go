@@ -124,7 +124,7 @@ func (im *Image) parse(f *os.File, size int64) error {
 // explain says which file is damaged, and what to do.
 func (im *Image) explain(err *error) {
 	if bad := (*sparse.FormatError)(nil); errors.As(*err, &bad) {
-		*err = &FileError{Path: im.path, Problem: bad.Error() + "; copy or download it again", Err: bad}
+		*err = &FileError{Path: im.path, Problem: bad.Error() + "; " + bad.Advice(), Err: bad}
 	}
 }
 

@@ -85,14 +85,30 @@ func MaxBody(blockSize int64) int64 {
 
 // FormatError says what is wrong with a sparse image, and at which byte of the file.
 type FormatError struct {
-	Offset int64
-	What   string
+	Offset  int64
+	What    string
+	Foreign bool // not damaged, but not of AOSP's format
+}
+
+// Advice says what to do.
+func (e *FormatError) Advice() string {
+	if e.Foreign {
+		return "that is a vendor's own form: expand the image with the vendor's tool, and give the raw one"
+	}
+	return "copy or download it again; if it is the same then, the program that made it is at fault: make it anew of the raw image (img2simg)"
 }
 
 func (e *FormatError) Error() string {
+	if e.Foreign {
+		return fmt.Sprintf("unknown sparse image: at byte %d: %s", e.Offset, e.What)
+	}
 	return fmt.Sprintf("damaged sparse image: at byte %d: %s", e.Offset, e.What)
 }
 
 func bad(offset int64, format string, args ...any) error {
 	return &FormatError{Offset: offset, What: fmt.Sprintf(format, args...)}
+}
+
+func foreign(offset int64, format string, args ...any) error {
+	return &FormatError{offset, fmt.Sprintf(format, args...), true}
 }

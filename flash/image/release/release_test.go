@@ -1,14 +1,61 @@
-package bundle
+package release
 
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/flash/image/bundle"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// workshop is a folder with images, and a cache.
+type workshop struct {
+	dir   string
+	cache *image.Cache
+	about bundle.Manifest
+}
+
+func newWorkshop(t testing.TB) *workshop {
+	t.Helper()
+	w := &workshop{dir: t.TempDir(), about: bundle.Manifest{Name: "aurora", Version: "5.1.0.100", Models: []string{"AGS3-L09"}, Access: "none"}}
+	var err error
+	if w.cache, err = image.OpenCache(filepath.Join(w.dir, "cache"), 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.cache.Close)
+	system := make([]byte, 5<<20+4096)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(system[1<<20 : 3<<20])
+	boot := append([]byte("ANDROID!"), system[1<<20:1<<20+70000]...)
+	vbmeta := append([]byte("AVB0"), make([]byte, 4092)...)
+	for name, b := range map[string][]byte{"system.img": system, "boot.img": boot, "vbmeta.img": vbmeta} {
+		if err := os.WriteFile(filepath.Join(w.dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.run(t, "img2simg", "system.img", "system.simg")
+	w.run(t, "zstd", "-q", "system.img")
+	return w
+}
+
+func (w *workshop) run(t testing.TB, name string, args ...string) {
+	t.Helper()
+	c := exec.Command(name, args...)
+	c.Dir = w.dir
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
 
 const flashConfig = `# What flash.sh does with this
 VALID_PRODUCTS=(
@@ -48,11 +95,11 @@ func releaseIn(t *testing.T, w *workshop, config string) (folder, archive string
 	return dir, dir + ".zip"
 }
 
-func TestImportRelease(t *testing.T) {
+func TestRelease(t *testing.T) {
 	w := newWorkshop(t)
 	folder, archive := releaseIn(t, w, flashConfig)
 	for _, path := range []string{folder, archive} {
-		im, err := Import(t.Context(), []string{path}, nil, nil)
+		im, err := Read(t.Context(), []string{path}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,10 +114,10 @@ func TestImportRelease(t *testing.T) {
 			t.Errorf("%v, want %v", got, want)
 		}
 		out := filepath.Join(t.TempDir(), "b")
-		if err := Build(t.Context(), out, w.about, im.Sources, Options{Cache: w.cache}); err != nil {
+		if err := bundle.Build(t.Context(), out, w.about, im.Sources, bundle.Options{Cache: w.cache}); err != nil {
 			t.Fatal(err)
 		}
-		b, err := Open(out)
+		b, err := bundle.Open(out)
 		if err == nil {
 			err = b.Verify(t.Context(), w.cache)
 		}
@@ -91,12 +138,12 @@ func TestImportRelease(t *testing.T) {
 		}
 		_ = system.Close()
 	}
-	if im, err := Import(t.Context(), []string{archive}, []string{"userdata"}, nil); err != nil || len(im.Sources) != 1 || len(im.Left) != 2 {
+	if im, err := Read(t.Context(), []string{archive}, []string{"userdata"}, nil); err != nil || len(im.Sources) != 1 || len(im.Left) != 2 {
 		t.Errorf("%+v %v", im, err)
 	}
 }
 
-func TestImportRefuses(t *testing.T) {
+func TestRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		old, new, says string
 	}{
@@ -120,7 +167,7 @@ func TestImportRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorkshop(t)
 			_, archive := releaseIn(t, w, strings.Replace(flashConfig, c.old, c.new, 1))
-			if _, err := Import(t.Context(), []string{archive}, nil, nil); err == nil || !strings.Contains(err.Error(), c.says) {
+			if _, err := Read(t.Context(), []string{archive}, nil, nil); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v\nwant %q in it", err, c.says)
 			}
 		})
@@ -128,18 +175,18 @@ func TestImportRefuses(t *testing.T) {
 	w := newWorkshop(t)
 	folder, _ := releaseIn(t, w, flashConfig)
 	w.run(t, "sh", "-c", "printf X >>"+folder+"/sailfish.img001")
-	if _, err := Import(t.Context(), []string{folder}, nil, nil); err == nil || !strings.Contains(err.Error(), "sailfish.img001 has the MD5 sum") {
+	if _, err := Read(t.Context(), []string{folder}, nil, nil); err == nil || !strings.Contains(err.Error(), "sailfish.img001 has the MD5 sum") {
 		t.Error(err)
 	}
 	for path, says := range map[string]string{filepath.Join(w.dir, "boot.img"): "neither a folder, nor a zip, nor an UPDATE.APP", filepath.Join(w.dir, "nowhere"): "no such file", t.TempDir(): "there are no images"} {
-		if _, err := Import(t.Context(), []string{path}, nil, nil); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := Read(t.Context(), []string{path}, nil, nil); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 }
 
 // Full firmware is base, cust and preload together.
-func TestImportApps(t *testing.T) {
+func TestApps(t *testing.T) {
 	w := newWorkshop(t)
 	maker, err := filepath.Abs("../updateapp/testdata/make.py")
 	if err != nil {
@@ -160,7 +207,7 @@ func TestImportApps(t *testing.T) {
 		return all
 	}
 	protected := func(p string) bool { return p == "xloader" }
-	im, err := Import(t.Context(), paths("base.APP", "cust.APP", "preload.APP"), nil, protected)
+	im, err := Read(t.Context(), paths("base.APP", "cust.APP", "preload.APP"), nil, protected)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,40 +219,40 @@ func TestImportApps(t *testing.T) {
 		t.Errorf("%v, want %v; left %v", got, want, im.Left)
 	}
 	out := filepath.Join(w.dir, "b")
-	if err := Build(t.Context(), out, w.about, im.Sources, Options{Cache: w.cache}); err != nil {
+	if err := bundle.Build(t.Context(), out, w.about, im.Sources, bundle.Options{Cache: w.cache}); err != nil {
 		t.Fatal(err)
 	}
-	b, err := Open(out)
+	b, err := bundle.Open(out)
 	if err == nil {
 		err = b.Verify(t.Context(), w.cache)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if im, err := Import(t.Context(), paths("base.APP"), []string{"xloader", "boot"}, protected); err != nil || len(im.Sources) != 2 {
+	if im, err := Read(t.Context(), paths("base.APP"), []string{"xloader", "boot"}, protected); err != nil || len(im.Sources) != 2 {
 		t.Errorf("%+v %v", im, err)
 	}
-	if _, err := Import(t.Context(), paths("base.APP"), []string{"system"}, protected); err == nil || !strings.Contains(err.Error(), "nothing for system") {
+	if _, err := Read(t.Context(), paths("base.APP"), []string{"system"}, protected); err == nil || !strings.Contains(err.Error(), "nothing for system") {
 		t.Error(err)
 	}
-	if _, err := Import(t.Context(), paths("base.APP", "twice.APP"), nil, protected); err == nil || !strings.Contains(err.Error(), "BOOT is in it and in ") {
+	if _, err := Read(t.Context(), paths("base.APP", "twice.APP"), nil, protected); err == nil || !strings.Contains(err.Error(), "BOOT is in it and in ") {
 		t.Error(err)
 	}
-	if _, err := Import(t.Context(), paths("base.APP", "boot.img"), nil, protected); err == nil {
+	if _, err := Read(t.Context(), paths("base.APP", "boot.img"), nil, protected); err == nil {
 		t.Error("an image among UPDATE.APPs")
 	}
 }
 
-func TestImportFolder(t *testing.T) {
+func TestFolder(t *testing.T) {
 	w := newWorkshop(t)
 	dir := t.TempDir()
 	w.run(t, "sh", "-c", fmt.Sprintf("cp boot.img %[1]s && cp system.img.zst %[1]s && echo notes >%[1]s/README.txt", dir))
-	im, err := Import(t.Context(), []string{dir}, nil, nil)
+	im, err := Read(t.Context(), []string{dir}, nil, nil)
 	if err != nil || len(im.Sources) != 2 || im.Sources[0].Partition != "boot" || im.Sources[1].Partition != "system" || len(im.Left) != 1 {
 		t.Fatalf("%+v %v", im, err)
 	}
 	w.run(t, "cp", "system.simg", filepath.Join(dir, "system.simg"))
-	if _, err := Import(t.Context(), []string{dir}, nil, nil); err == nil || !strings.Contains(err.Error(), "has two images for system") {
+	if _, err := Read(t.Context(), []string{dir}, nil, nil); err == nil || !strings.Contains(err.Error(), "has two images for system") {
 		t.Error(err)
 	}
 }
