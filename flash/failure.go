@@ -13,6 +13,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/openfiles"
 )
 
 // Failure is why a job failed.
@@ -56,10 +57,17 @@ var failureByMeaning = map[fastboot.Meaning]struct {
 	fastboot.MeansNoCommand:   {ClassDevice, "this bootloader does not have that command"},
 }
 
-// Classify makes a *Failure of any error. A *Failure stays as it is.
+// HintOutOfFiles is what to do when a process or the machine has no open file left.
+const HintOutOfFiles = "this station has too many open files: raise the limit (ulimit -n 4096), end what holds files open, then try again"
+
+// Classify makes a *Failure of any error. A *Failure stays as it is, unless its cause is that
+// this station is out of files.
 func Classify(err error) *Failure {
 	var failure *Failure
 	if errors.As(err, &failure) {
+		if openfiles.Exhausted(err) {
+			return &Failure{Class: ClassStation, Message: failure.Message, Hint: HintOutOfFiles, Err: err}
+		}
 		return failure
 	}
 	f := &Failure{Class: ClassBug, Message: err.Error(), Err: err,
@@ -80,6 +88,8 @@ func Classify(err error) *Failure {
 	switch {
 	case errors.Is(err, ErrStopped), errors.Is(err, context.Canceled):
 		f.Class, f.Hint = ClassOperator, "the partition that was being written counts as unknown: flash this tablet again"
+	case openfiles.Exhausted(err):
+		f.Class, f.Hint = ClassStation, HintOutOfFiles
 	case errors.As(err, &double):
 		f.Class, f.Hint = ClassIdentity, "put both tablets side by side and find out which is which: a copied system, or two with one serial"
 	case errors.As(err, &changed):

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/openfiles"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/profiles"
@@ -68,6 +69,9 @@ func (a *app) report(err error) int {
 	var p *problem.Error
 	if !errors.As(err, &p) {
 		p = &problem.Error{Kind: problem.Usage, Hint: "see zarya --help", Err: err}
+	}
+	if openfiles.Exhausted(err) && p.Kind != problem.Station { // whatever was being opened
+		p = &problem.Error{Kind: problem.Station, Hint: flash.HintOutOfFiles, Err: err}
 	}
 	fmt.Fprintf(a.stderr, "zarya: %v\n", err)
 	if p.Hint != "" {

@@ -34,13 +34,23 @@ import (
 
 // TestMain makes this binary also the program: scripts and tests run it as zarya.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"zarya": main, "zarya-small-disk": smallDisk, "nested-tablet": nestedTabletMain})
+	testscript.Main(leakChecked{m}, map[string]func(){"zarya": main, "zarya-small-disk": smallDisk, "zarya-few-files": fewFiles, "nested-tablet": nestedTabletMain})
 }
 
 // smallDisk is zarya on a disk with little room.
 func smallDisk() {
 	limit := unix.Rlimit{Cur: 100 << 10, Max: 100 << 10}
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	main()
+}
+
+// fewFiles is zarya with few open files.
+func fewFiles() {
+	limit := unix.Rlimit{Cur: 64, Max: 64}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

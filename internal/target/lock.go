@@ -11,6 +11,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/openfiles"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -51,9 +52,12 @@ func (b *Bench) Lock(ctx context.Context, t flash.Target, owner string, patience
 // LockAll takes several targets, as Lock does; patience is for all of them together. The
 // targets that it returns are those to work with: one that another process uses is
 // replaced by one that cannot be opened and says why. Only if that is all of them it is
-// an error.
+// an error. So is a limit of open files that is too small for all of them.
 func (b *Bench) LockAll(ctx context.Context, targets []flash.Target, owner string, patience time.Duration) (
 	ours []flash.Target, release func(), err error) {
+	if err := checkFiles(targets); err != nil {
+		return nil, nil, err
+	}
 	var held []func()
 	release = func() {
 		for _, r := range held {
@@ -82,6 +86,30 @@ func (b *Bench) LockAll(ctx context.Context, targets []flash.Target, owner strin
 	return ours, release, nil
 }
 
+// How many open files a run needs beyond those that are open before it.
+const (
+	filesOfRun = 24 // the ledger, the outputs, the caches, the lists of what is plugged in
+	filesOfNet = 3  // of a target on the network: its lock, its connection, the next one
+	filesOfUSB = 8  // of one on USB: its lock, libusb's context and device, its network
+)
+
+// checkFiles returns a problem if this process may not open enough files for the targets.
+func checkFiles(targets []flash.Target) error {
+	limit, needed := openfiles.Limit(), openfiles.InUse()+filesOfRun
+	for _, t := range targets {
+		if _, net := t.(Network); net {
+			needed += filesOfNet
+		} else {
+			needed += filesOfUSB
+		}
+	}
+	if limit == 0 || needed <= limit {
+		return nil
+	}
+	return problem.New(problem.Station, "raise the limit (ulimit -n 4096; LimitNOFILE= in a unit of systemd), or name fewer targets at a time",
+		"too many targets: these %d need up to %d open files, and this process may have %d", len(targets), needed, limit)
+}
+
 // lock tries until a deadline, at least once. Another process's lock is a
 // *usb.LockedError.
 func (b *Bench) lock(ctx context.Context, deadline time.Time, t flash.Target, owner string) (release func(), err error) {
@@ -92,7 +120,11 @@ func (b *Bench) lock(ctx context.Context, deadline time.Time, t flash.Target, ow
 		}
 		var other *usb.LockedError
 		if !errors.As(err, &other) {
-			return nil, problem.New(problem.Station, "name a folder that can be written with --lock-dir", "locks: %w", err)
+			hint := "name a folder that can be written with --lock-dir"
+			if openfiles.Exhausted(err) {
+				hint = flash.HintOutOfFiles
+			}
+			return nil, problem.New(problem.Station, hint, "locks: %w", err)
 		}
 		if time.Now().After(deadline) {
 			return nil, other

@@ -13,6 +13,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/adb"
+	"github.com/zarya-station/zarya/internal/openfiles"
 	"github.com/zarya-station/zarya/usb"
 	"github.com/zarya-station/zarya/usb/libusb"
 	"github.com/zarya-station/zarya/usb/usbnet"
@@ -147,6 +148,10 @@ func usbFailure(err error) error {
 		return err
 	}
 	f := &flash.Failure{Class: flash.ClassStation, Message: err.Error(), Err: err}
+	if out := openfiles.Probe(); out != nil { // libusb calls that an error of input or output
+		f.Message, f.Err, f.Hint = err.Error()+" ("+out.Error()+")", errors.Join(err, out), flash.HintOutOfFiles
+		return f
+	}
 	switch e.Kind {
 	case libusb.Permission:
 		f.Hint = udevRule
