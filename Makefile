@@ -56,8 +56,10 @@ rig: setup build ## tablets on a real USB bus, in a virtual machine
 fuzz: ## each fuzzer for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
-nocgo: ## it builds without cgo
+nocgo: ## it builds without cgo, for macOS, and without virtual tablets
 	@CGO_ENABLED=0 $(GO) build ./...
+	@GOOS=darwin CGO_ENABLED=0 $(GO) build ./...
+	@CGO_ENABLED=0 $(GO) vet -tags novirtual ./cmd/zarya
 
 bench: setup build ## our speed beside AOSP fastboot's, in one run
 	@$(GO) run ./bench $(BENCH)

@@ -74,6 +74,9 @@ func NewGuest(t *testing.T, conn net.Conn) *Guest {
 	return g
 }
 
+// Close ends the connection: the virtual machine is gone.
+func (g *Guest) Close() { _ = g.conn.Close() }
+
 func (g *Guest) write(b []byte) {
 	g.t.Helper()
 	if _, err := g.conn.Write(b); err != nil {
