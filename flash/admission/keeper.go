@@ -13,6 +13,9 @@ const (
 	warmUp    = 400 * time.Millisecond // before a download's rate counts
 	drainFor  = 10 * time.Second       // for what is on its way to arrive, at most
 	drainLook = 10 * time.Millisecond
+	fewBytes  = 64 << 10 // on its way: as good as none, for what is known of sockets
+
+	noneArrives = 300 * time.Millisecond
 )
 
 // keeper has the one goroutine. Its methods are called without a.mu, and take it.
@@ -66,29 +69,51 @@ func (k *keeper) hold(members []*Member, held bool) {
 	k.a.mu.Lock()
 	defer k.a.mu.Unlock()
 	for _, m := range members {
-		m.held = held
+		m.held, m.dry = held, dry{}
+		m.notify()
+	}
+}
+
+// holdTogether holds members up so that all are dry at one moment: a socket may have ten
+// times as much on its way as another, and who is dry first would lose time.
+func (k *keeper) holdTogether(members []*Member, found rates) {
+	k.a.mu.Lock()
+	defer k.a.mu.Unlock()
+	longest := 0.0
+	for _, m := range members {
+		if rate := found[m].working; rate > 0 {
+			longest = max(longest, float64(m.queued())/rate)
+		}
+	}
+	at := time.Now().Add(min(time.Duration(longest*float64(time.Second)), drainFor))
+	for _, m := range members {
+		m.held, m.dry = true, dry{at, found[m].working}
 		m.notify()
 	}
 }
 
 // drain waits until what the members have handed over has arrived: until then they use the
-// wire as before, and being held up costs them nothing. It ends early when one of them has
-// been idle for patience.
+// wire as before, and being held up costs them nothing. Some are empty before others: it ends
+// when they have been idle for patience on average, and when nothing more arrives.
 func (k *keeper) drain(members []*Member, patience time.Duration) bool {
-	end, first := time.Now().Add(drainFor), time.Time{}
+	end, idle, last := time.Now().Add(drainFor), time.Duration(0), time.Now()
+	seen, came := int64(0), last
 	for {
-		full, now := 0, time.Now()
+		full, arrived, now := 0, int64(0), time.Now()
 		k.a.mu.Lock()
 		for _, m := range members {
-			if m.active && (!m.blocked || m.queued() > 0) {
+			if m.active && (!m.blocked || m.queued() > fewBytes) {
 				full++
 			}
+			arrived += m.arrived()
 		}
 		k.a.mu.Unlock()
-		if first.IsZero() && full < len(members) {
-			first = now
+		idle += now.Sub(last) * time.Duration(len(members)-full)
+		last = now
+		if arrived >= seen+fewBytes {
+			seen, came = arrived, now
 		}
-		if full == 0 || !now.Before(end) || !first.IsZero() && now.Sub(first) >= patience {
+		if full == 0 || !now.Before(end) || idle >= patience*time.Duration(len(members)) || now.Sub(came) >= noneArrives {
 			return true
 		}
 		if !k.sleep(drainLook) {
@@ -101,6 +126,7 @@ func (k *keeper) drain(members []*Member, patience time.Duration) bool {
 type rate struct {
 	working float64 // while it was at work; 0 if that was too short
 	overall float64 // over the whole span
+	ran     bool    // it was at work for much of the span
 }
 
 type rates map[*Member]rate
@@ -136,12 +162,12 @@ func (k *keeper) measure(span time.Duration) (found rates, ok bool) {
 	found = rates{}
 	for m, b := range before {
 		a, ok := after[m]
-		if !ok || a.bytes == b.bytes {
+		if !ok {
 			continue
 		}
 		r := rate{overall: float64(a.bytes-b.bytes) / took.Seconds()}
 		if ran := a.ran - b.ran; ran > took*3/10 {
-			r.working = float64(a.bytes-b.bytes) / ran.Seconds()
+			r.ran, r.working = true, float64(a.bytes-b.bytes)/ran.Seconds()
 		}
 		found[m] = r
 	}

@@ -18,9 +18,11 @@ const (
 	baseLook   = 300 * time.Millisecond // at the rates of all; it costs nothing
 	splitCount = 3                      // sets that are held up, one after the other
 	faster     = 1.25                   // all these together: it is no chance
+	allFaster  = 1.4                    // all together: it is no chance
 	muchFaster = 1.6                    // enough if it is one alone
 	oneAmount  = 1 << 20                // bytes that it must have got meanwhile
 	maxSpent   = 0.015                  // of a download's whole time: all its probes
+	stillFull  = 0.8                    // of what all wires carried, at a short look: no wire rests without the held
 	full       = 0.93                   // of what a wire carried: it still is full
 )
 
@@ -34,6 +36,7 @@ func (k *keeper) learn() {
 	if !ok {
 		return
 	}
+	maps.DeleteFunc(base, func(m *Member, r rate) bool { return r.working == 0 || m.wire != nil && m.wire.byPiece })
 	fresh = slices.DeleteFunc(fresh, func(m *Member) bool { return base[m].working == 0 })
 	if k.detect(fresh, base, span) {
 		return // there may be more wires among the others
@@ -80,16 +83,19 @@ func (k *keeper) untested() (fresh []*Member, span time.Duration) {
 // found out who shares with whom. again is whether there may be more to find.
 func (k *keeper) detect(fresh []*Member, base rates, span time.Duration) (again bool) {
 	for _, held := range splits(fresh, len(base)) {
-		k.hold(held, true)
+		k.holdTogether(held, base)
 		after, ok := k.settled(held, span)
 		risen := rising(after, base, span)
 		if !ok || len(risen) == 0 {
 			k.hold(held, false)
 			continue
 		}
-		if all := slices.Collect(maps.Keys(base)); after.total(all) < full*base.total(all) {
+		if all := slices.Collect(maps.Keys(base)); after.total(all) > stillFull*base.total(all) {
+			risen = slices.Collect(maps.Keys(base)) // whom they do not share with is found out
+			risen = without(risen, held)
+		} else {
 			k.hold(held, false) // some of them do not share with those
-			k.hold(risen, true)
+			k.holdTogether(risen, base)
 			after, ok = k.settled(risen, span)
 			k.hold(risen, false)
 			risen = append(risen, rising(after, base, span)...)
@@ -131,7 +137,7 @@ func rising(after, base rates, span time.Duration) (risen []*Member) {
 	sure := false
 	for m, r := range after {
 		rate, was := r.working, base[m].working
-		if rate == 0 || was == 0 {
+		if !r.ran || was == 0 {
 			continue
 		}
 		now, before = now+rate, before+was
@@ -140,7 +146,7 @@ func rising(after, base rates, span time.Duration) (risen []*Member) {
 			sure = sure || rate > muchFaster*was && rate*span.Seconds() >= oneAmount
 		}
 	}
-	if sure || before > 0 && now > faster*before {
+	if sure || before > 0 && now > allFaster*before {
 		return risen
 	}
 	return nil

@@ -27,6 +27,7 @@ type Member struct {
 	wire   *wire // nil: shares with no one, as far as is known
 	tested bool  // it was found out what it shares
 	held   bool  // by a probe
+	dry    dry   // until when it may hand over what will have arrived by then
 	turn   bool  // of its wire's turns it has one
 
 	active  bool // a download is under way, or wants to begin
@@ -59,8 +60,26 @@ func (m *Member) notify() {
 	}
 }
 
+// dry is when all that a member has handed over shall have arrived, at its rate.
+type dry struct {
+	at   time.Time // zero: as soon as possible
+	rate float64   // bytes a second
+}
+
 // mayRun reports whether bytes may flow. a.mu is held.
-func (m *Member) mayRun() bool { return !m.held && (m.wire == nil || m.turn) }
+func (m *Member) mayRun() bool {
+	return (!m.held || m.beforeDry() >= smallWindow) && (m.wire == nil || m.turn)
+}
+
+// beforeDry is how many bytes may be handed over now and will have arrived when the member
+// is to be dry. a.mu is held.
+func (m *Member) beforeDry() int64 {
+	left := time.Until(m.dry.at).Seconds()
+	if left <= 0 {
+		return 0
+	}
+	return int64(left*m.dry.rate) - m.queued()
+}
 
 // Begin waits until a download may begin. waits is called first if others have their
 // turn. Without an error, End must follow.
@@ -142,6 +161,9 @@ func (m *Member) Pace(ctx context.Context) int64 {
 	}
 	m.unblock()
 	window := int64(largeWindow)
+	if m.held {
+		window = m.beforeDry()
+	}
 	if ran := m.runTime(time.Now()); ran > rateAfter {
 		rate := float64(m.done+m.sent) / ran.Seconds()
 		least, most := int64(smallWindow), windowTime

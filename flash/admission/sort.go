@@ -10,8 +10,8 @@ import (
 
 const (
 	looksLong   = 2                      // of detect's: one of sort's
-	minLook     = 60 * time.Millisecond  // at rates
-	maxLook     = 150 * time.Millisecond // the same
+	minLook     = 120 * time.Millisecond // at rates
+	maxLook     = 160 * time.Millisecond // the same
 	steadyLooks = 20                     // at most, until they rise no more
 	slower      = 0.88                   // the rate of one that another shares with
 	maxLost     = 0.008                  // of a download's whole time: what all wires together may rest for this
@@ -109,7 +109,8 @@ func (s *sorting) shrink(members []*Member) (held []*Member) {
 		s.k.hold(part, true)
 		s.k.drain(part, drainFor)
 		rest := without(s.running, part)
-		if found := s.steady(rest); found.total(rest) >= full*s.carried {
+		found := s.steady(rest)
+		if found.total(rest) >= full*s.carried {
 			s.running, s.alone, held = rest, found, append(held, part...)
 			at -= block
 			block = (at + 1 - least) / 2
@@ -149,7 +150,7 @@ func (s *sorting) try(candidates []*Member) {
 	var slowed []*Member
 	for _, m := range s.running {
 		rate := found[m].working
-		if s.over = s.over || rate == 0; rate < slower*s.alone[m].working {
+		if s.over = s.over || !found[m].ran; rate < slower*s.alone[m].working {
 			slowed = append(slowed, m)
 		}
 	}

@@ -9,23 +9,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// acknowledged returns the bytes that the peer of a TCP connection has acknowledged
-// (tcp(7), TCP_INFO; Linux 4.1 and later).
-func acknowledged(conn net.Conn) (int64, bool) {
-	c, ok := conn.(syscall.Conn)
-	if !ok {
-		return 0, false
+// acknowledged returns the bytes that the peer of a TCP connection has acknowledged and the
+// window that it gives, 0 on kernels that do not say (tcp(7), TCP_INFO).
+func acknowledged(conn net.Conn) (n, window int64, ok bool) {
+	c, is := conn.(syscall.Conn)
+	if !is {
+		return 0, 0, false
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
 	var info *unix.TCPInfo
 	cerr := raw.Control(func(fd uintptr) {
 		info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	})
 	if cerr != nil || err != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	return int64(info.Bytes_acked), true //nolint:gosec // far below 2^63
+	return int64(info.Bytes_acked), int64(info.Snd_wnd), true //nolint:gosec // far below 2^63
 }

@@ -6,4 +6,4 @@ package fastboot
 
 import "net"
 
-func acknowledged(net.Conn) (int64, bool) { return 0, false }
+func acknowledged(net.Conn) (n, window int64, ok bool) { return 0, 0, false }

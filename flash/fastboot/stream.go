@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -26,6 +27,8 @@ const greeting = "FB01"
 type Stream struct {
 	conn net.Conn
 	left int64 // unread bytes of the message whose header was read last
+
+	window atomic.Int64 // the largest that the peer has had
 }
 
 // DialTCP connects to ADDRESS (HOST:PORT) and greets.
@@ -148,13 +151,19 @@ func (s *Stream) header(ctx context.Context) error {
 	return nil
 }
 
-// Delivered returns how many bytes the device has acknowledged since the connection
-// began, where the connection can tell.
+// Delivered returns about how many bytes the device has taken since the connection began,
+// where the connection can tell. What is acknowledged and waits in the device's socket is
+// seen by its window, which is the smaller for it.
 func (s *Stream) Delivered() (int64, bool) {
 	if d, ok := s.conn.(interface{ Delivered() int64 }); ok {
 		return d.Delivered(), true
 	}
-	return acknowledged(s.conn)
+	n, window, ok := acknowledged(s.conn)
+	largest := s.window.Load()
+	for window > largest && !s.window.CompareAndSwap(largest, window) {
+		largest = s.window.Load()
+	}
+	return n - max(0, largest-window), ok
 }
 
 // Close ends the connection.
