@@ -192,7 +192,7 @@ func system(ctx context.Context, path, root string, opt Options) error {
 }
 
 // settleChanges gives every inode one time of change. mkfs.ext4 copies that of the
-// staged file, which nobody can set.
+// staged file, which no one can set.
 func settleChanges(ctx context.Context, path, root string) error {
 	var script strings.Builder
 	err := filepath.WalkDir(root, func(file string, _ fs.DirEntry, err error) error {

@@ -1,4 +1,4 @@
-// This file is a sparse writer that puts down exactly the chunks it is told to.
+// This file is a sparse writer that puts down exactly the chunks that it is given.
 
 package imageset
 
@@ -10,7 +10,7 @@ import (
 	"io"
 )
 
-// Writer writes a sparse image chunk by chunk. Its first error is told by Close.
+// Writer writes a sparse image chunk by chunk. Its first error is returned by Close.
 type Writer struct {
 	to     io.WriteSeeker
 	w      *bufio.Writer

@@ -106,7 +106,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// Close frees the name and resets connections that nobody accepted.
+// Close frees the name and resets connections that no one accepted.
 func (l *listener) Close() error {
 	l.net.mu.Lock()
 	if l.net.listeners[string(l.addr)] == l {
