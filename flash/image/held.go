@@ -143,8 +143,8 @@ func (s *store) damaged(at int64) error {
 	if s.lost != nil {
 		s.lost()
 	}
-	return &ChangedError{s.name, fmt.Sprintf("the copy of it in the image cache is damaged at byte %d: this computer's disk or memory loses data, "+
-		"so have it checked (smartctl, memtest); the copy was removed, and the next run makes a new one", at)}
+	return &ChangedError{s.name, fmt.Sprintf("the copy of it in the image cache is damaged at byte %d: this computer's disk or memory "+
+		"loses data, so have it checked (smartctl, memtest); the copy was removed, and the next run makes a new one", at)}
 }
 
 // compare makes sure that n bytes from off on are as they were when they were written.

@@ -30,7 +30,8 @@ type piece struct {
 func (im *Image) unpack(ctx context.Context, cache *Cache, source, member string) (err error) {
 	p, err := cache.begin(im.id.size)
 	if err != nil {
-		return &FileError{Path: im.path, Problem: fmt.Sprintf("is packed (%s), and there is nowhere to unpack it: %v; or unpack it by hand", cmp.Or(im.packing, "in pieces"), err), Err: err}
+		what := fmt.Sprintf("is packed (%s), and there is nowhere to unpack it: %v; or unpack it by hand", cmp.Or(im.packing, "in pieces"), err)
+		return &FileError{Path: im.path, Problem: what, Err: err}
 	}
 	defer func() {
 		if err != nil {
@@ -179,14 +180,20 @@ func (j *joiner) join(x *index) error {
 	x.Format, x.Block, x.Size, x.Extents = first.Format, first.Block, first.Size, first.Extents
 	for n, p := range j.parts[1:] {
 		if p.Format != first.Format || p.Block != first.Block {
-			return &unpack.Error{Problem: fmt.Sprintf("piece %d is %s in blocks of %d bytes, the first one %s in blocks of %d", n+2, p.Format, p.Block, first.Format, first.Block), Advice: "give the pieces of one image"}
+			return &unpack.Error{
+				Problem: fmt.Sprintf("piece %d is %s in blocks of %d bytes, the first one %s in blocks of %d", n+2, p.Format, p.Block, first.Format, first.Block),
+				Advice:  "give the pieces of one image",
+			}
 		}
 		if first.Format == FormatSparse {
 			x.Size = max(x.Size, p.Size)
 			continue
 		}
 		if x.Size%x.Block != 0 {
-			return &unpack.Error{Problem: fmt.Sprintf("piece %d of a raw image ends within a block of %d bytes", n+1, x.Block), Advice: "give the pieces in their order, or join them by hand (cat FILE1 FILE2 … >FILE)"}
+			return &unpack.Error{
+				Problem: fmt.Sprintf("piece %d of a raw image ends within a block of %d bytes", n+1, x.Block),
+				Advice:  "give the pieces in their order, or join them by hand (cat FILE1 FILE2 … >FILE)",
+			}
 		}
 		for _, e := range p.Extents {
 			e.Offset += x.Size
@@ -215,7 +222,10 @@ func (j *joiner) overlay(x *index) error {
 	at := int64(0)
 	for _, e := range written {
 		if e.Offset < at {
-			return &unpack.Error{Problem: fmt.Sprintf("two pieces write to byte %d", e.Offset), Advice: "give the pieces of one image, each of them once"}
+			return &unpack.Error{
+				Problem: fmt.Sprintf("two pieces write to byte %d", e.Offset),
+				Advice:  "give the pieces of one image, each of them once",
+			}
 		}
 		if e.Offset > at {
 			x.Extents = add(x.Extents, Extent{Kind: DontCare, Offset: at, Length: e.Offset - at})

@@ -29,7 +29,8 @@ type Source struct {
 }
 
 func (s *Source) open(ctx context.Context, o Options, root bool) (*image.Image, error) {
-	return image.OpenPieces(ctx, append([]string{s.Path}, s.More...), image.Options{Cache: o.Cache, AsIs: image.AsIs(s.Partition, s.Path), Raw: o.Raw, Root: root})
+	options := image.Options{Cache: o.Cache, AsIs: image.AsIs(s.Partition, s.Path), Raw: o.Raw, Root: root}
+	return image.OpenPieces(ctx, append([]string{s.Path}, s.More...), options)
 }
 
 // Options say how a bundle is built.

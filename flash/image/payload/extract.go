@@ -105,7 +105,8 @@ func (p *Payload) ordered(part *Partition) ([]operation, error) {
 		switch {
 		case op.kind != replace && op.kind != replaceBZ && op.kind != replaceXZ && op.kind != zero && op.kind != discard:
 			if op.kind > 13 {
-				return nil, bad("%s, operation %d: type %d is not known: unpack it with the tools of the Android release that made it", part.Name, i, op.kind)
+				return nil, bad("%s, operation %d: type %d is not known: unpack it with the tools of the Android release that made it",
+					part.Name, i, op.kind)
 			}
 			return nil, ErrIncremental
 		case len(op.to) != 1:

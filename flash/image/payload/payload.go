@@ -36,7 +36,8 @@ func (e *FormatError) Error() string { return "payload.bin: " + e.What }
 func bad(format string, args ...any) error { return &FormatError{fmt.Sprintf(format, args...)} }
 
 // ErrIncremental means that a payload changes a system that is there.
-var ErrIncremental = errors.New("payload.bin: is an incremental update, which only changes the system that it was made for: take the full update (OTA) of the same version")
+var ErrIncremental = errors.New("payload.bin: is an incremental update, which only changes the system that it was made for: " +
+	"take the full update (OTA) of the same version")
 
 // Payload is a payload whose manifest was read.
 type Payload struct {

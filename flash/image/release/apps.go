@@ -56,7 +56,8 @@ func (im *Release) records(f io.Reader, path string, from map[string]string) err
 			im.Left = append(im.Left, h.Name+": says something of the update, no image")
 		case from[partition] == path: // a further piece
 		case from[partition] != "":
-			im.clash[partition] = &bundle.Error{Path: path, Problem: fmt.Sprintf("%s is in it and in %s: import one of them, or name the other partitions with --only", h.Name, from[partition])}
+			what := fmt.Sprintf("%s is in it and in %s: import one of them, or name the other partitions with --only", h.Name, from[partition])
+			im.clash[partition] = &bundle.Error{Path: path, Problem: what}
 		default:
 			from[partition] = path
 			im.Sources = append(im.Sources, bundle.Source{Partition: partition, Mode: "fastboot", Path: filepath.Join(path, h.Name)})

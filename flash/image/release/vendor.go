@@ -48,7 +48,8 @@ func (a *archive) read(ctx context.Context) (*Release, error) {
 	_, binary := a.files["META-INF/com/google/android/update-binary"]
 	switch {
 	case len(configs) > 1:
-		return nil, a.bad("has %d releases in it (%s): unpack it, and import the folder of one", len(configs), strings.Join(configs, ", "))
+		return nil, a.bad("has %d releases in it (%s): unpack it, and import the folder of one",
+			len(configs), strings.Join(configs, ", "))
 	case len(configs) == 1:
 		return a.under(strings.TrimSuffix(configs[0], configName)).script(ctx)
 	case len(payloads) == 1:
@@ -56,13 +57,17 @@ func (a *archive) read(ctx context.Context) (*Release, error) {
 	case len(updates) == 1:
 		return a.update(updates[0])
 	case len(updates) > 1:
-		return nil, a.bad("has %d UPDATE.APP in it (%s): unpack it, and import them together, in the order base, cust, preload", len(updates), strings.Join(updates, ", "))
+		return nil, a.bad("has %d UPDATE.APP in it (%s): unpack it, and import them together, in the order base, cust, preload",
+			len(updates), strings.Join(updates, ", "))
 	case len(factory) > 0:
-		return nil, a.bad("is a factory image: its partitions are in %s, beside a bootloader and a script, which are not taken. Import %s", factory[0], filepath.Join(a.path, filepath.FromSlash(factory[0])))
+		return nil, a.bad("is a factory image: its partitions are in %s, beside a bootloader and a script, which are not taken. Import %s",
+			factory[0], filepath.Join(a.path, filepath.FromSlash(factory[0])))
 	case script || binary:
-		return nil, a.bad("is an installer for a recovery (TWRP or the vendor's), which runs a program on the tablet: that cannot become a bundle. %s", a.inside())
+		return nil, a.bad("is an installer for a recovery (TWRP or the vendor's), which runs a program on the tablet: "+
+			"that cannot become a bundle. %s", a.inside())
 	case len(zips) > 0 && !slices.ContainsFunc(a.names(), func(n string) bool { return imageFile.MatchString(path.Base(n)) }):
-		return nil, a.bad("has no images in it, but other archives (%s): import %s", strings.Join(zips, ", "), filepath.Join(a.path, filepath.FromSlash(zips[0])))
+		return nil, a.bad("has no images in it, but other archives (%s): import %s",
+			strings.Join(zips, ", "), filepath.Join(a.path, filepath.FromSlash(zips[0])))
 	}
 	return a.images()
 }

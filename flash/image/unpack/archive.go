@@ -41,7 +41,7 @@ func (u *unpacker) zip(at *io.SectionReader, depth int, member string) error {
 	}
 	name := Slashes(wanted.Name)
 	if !wanted.Mode().IsRegular() {
-		return &Error{fmt.Sprintf("zip: %s is a link or a device, not a file", name), "it is not to be trusted: get the archive from its source"}
+		return &Error{fmt.Sprintf("zip: %s is a link or a device, not a file", name), untrusted}
 	}
 	r, err := OpenMember(wanted)
 	if err != nil {
@@ -174,7 +174,7 @@ func (u *unpacker) tar(r io.Reader, depth int, member string) error {
 		is, inside, err := m.add(h.Name)
 		if err == nil && is {
 			if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse {
-				return &Error{fmt.Sprintf("tar: %s is a link or a device, not a file", h.Name), "it is not to be trusted: get the archive from its source"}
+				return &Error{fmt.Sprintf("tar: %s is a link or a device, not a file", h.Name), untrusted}
 			}
 			found = true
 			err = u.take(t, nil, depth, inside, h.Name)

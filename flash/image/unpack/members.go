@@ -12,12 +12,16 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
+// untrusted is what to do about an archive that was made to harm.
+const untrusted = "it is not to be trusted: get the archive from its source"
+
 // Junk reports whether a member is nothing that anyone put into an archive: what a Mac or
 // a Windows leaves in every folder. name is with slashes.
 func Junk(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		switch lower := strings.ToLower(part); {
-		case part == "__MACOSX", strings.HasPrefix(part, "._"), part == ".DS_Store", part == ".AppleDouble", part == ".Spotlight-V100", part == ".fseventsd",
+		case part == "__MACOSX", strings.HasPrefix(part, "._"), part == ".DS_Store", part == ".AppleDouble",
+			part == ".Spotlight-V100", part == ".fseventsd",
 			lower == "thumbs.db", lower == "desktop.ini", lower == "$recycle.bin", lower == "system volume information":
 			return true
 		}
@@ -51,8 +55,9 @@ type members struct {
 func (m *members) add(name string) (is bool, inside string, err error) {
 	name = Slashes(name)
 	clean := path.Clean(name)
-	if path.IsAbs(name) || clean == ".." || strings.HasPrefix(clean, "../") || strings.ContainsAny(name, "\\\x00") || len(clean) > 1 && clean[1] == ':' {
-		return false, "", &Error{fmt.Sprintf("has a member %q, a name that leads out of it", name), "it is not to be trusted: get the archive from its source"}
+	if path.IsAbs(name) || clean == ".." || strings.HasPrefix(clean, "../") ||
+		strings.ContainsAny(name, "\\\x00") || len(clean) > 1 && clean[1] == ':' {
+		return false, "", &Error{fmt.Sprintf("has a member %q, a name that leads out of it", name), untrusted}
 	}
 	if Junk(clean) {
 		return false, "", nil
@@ -61,7 +66,7 @@ func (m *members) add(name string) (is bool, inside string, err error) {
 		m.seen = map[string]bool{}
 	}
 	if m.seen[clean] {
-		return false, "", &Error{fmt.Sprintf("has two members %q", clean), "it is not to be trusted: get the archive from its source"}
+		return false, "", &Error{fmt.Sprintf("has two members %q", clean), untrusted}
 	}
 	if m.seen[clean] = true; len(m.seen) > maxMembers {
 		return false, "", fmt.Errorf("has more than %d members", maxMembers)
@@ -90,7 +95,8 @@ func (m *members) one(archive string, found bool) error {
 	case len(m.files) == 0:
 		return errors.New("is an archive without files")
 	case m.want == "" && len(m.files) > 1:
-		return &Error{fmt.Sprintf("has %d members: name one, such as %s/%s; it has %s", len(m.files), archive, m.files[0], listed(m.files)), "write the member's name behind the file's"}
+		return &Error{fmt.Sprintf("has %d members: name one, such as %s/%s; it has %s", len(m.files), archive, m.files[0], listed(m.files)),
+			"write the member's name behind the file's"}
 	}
 	return nil
 }

@@ -92,6 +92,7 @@ type sign struct {
 }
 
 const (
+	joinZip   = "put all its volumes into one folder and join them (zip -s 0 NAME.zip --out whole.zip, or 7z x NAME.zip)"
 	byHand    = "unpack it, and give the image that comes out"
 	encrypted = "decrypt it, and give the image that comes out"
 	ofPatches = "it only changes an image that is there: take the full update"
@@ -110,8 +111,8 @@ var signs = []sign{
 	{0, "MSCF\x00\x00\x00\x00", "a cabinet archive", "unpack it (7z x FILE), and give the image that comes out"},
 	{0, "xar!", "a xar archive", "unpack it (7z x FILE), and give the image that comes out"},
 	{0, "\x60\xea", "an arj archive", "unpack it (7z x FILE), and give the image that comes out"},
-	{0, "PK\x07\x08", "one volume of a split zip", "put all its volumes into one folder and join them (zip -s 0 NAME.zip --out whole.zip, or 7z x NAME.zip)"},
-	{0, "PK00PK", "one volume of a split zip", "put all its volumes into one folder and join them (zip -s 0 NAME.zip --out whole.zip, or 7z x NAME.zip)"},
+	{0, "PK\x07\x08", "one volume of a split zip", joinZip},
+	{0, "PK00PK", "one volume of a split zip", joinZip},
 	{0, "\xed\xab\xee\xdb", "an RPM package", "it is for a running system: name it under packages in a profile"},
 	{0, "!<arch>\n", "a Debian package or a library", byHand},
 	{0, "%PDF-", "a PDF document", "check the name"},
@@ -145,12 +146,17 @@ var endings = []struct {
 	re           *regexp.Regexp
 	what, advice string
 }{
-	{regexp.MustCompile(`\.new\.dat(\.(br|xz|lzma))?$`), "a part of an update by blocks", "make an image of it and its .transfer.list (brotli -d, then sdat2img), and give that"},
+	{regexp.MustCompile(`\.new\.dat(\.(br|xz|lzma))?$`), "a part of an update by blocks",
+		"make an image of it and its .transfer.list (brotli -d, then sdat2img), and give that"},
 	{regexp.MustCompile(`\.br$`), "a brotli file", "unpack it (brotli -dk FILE), and give the image that comes out"},
-	{regexp.MustCompile(`\.(crdownload|part|partial|aria2|!ut|download)$`), "a download that has not ended", "let it end"},
-	{regexp.MustCompile(`\.(zip|7z|rar|tar|tgz|gz|xz|zst|lz4)\.\d{3}$`), "one volume of a split archive", "join its volumes in their order (cat FILE.001 FILE.002 … >FILE), and give the whole"},
-	{regexp.MustCompile(`\.(z\d\d|r\d\d|part\d+\.rar)$`), "one volume of a split archive", "put all volumes into one folder and unpack the first (7z x FILE)"},
-	{regexp.MustCompile(`[._-]sparsechunk[._-]?\d+$|\.(img|simg|raw)\.\d{1,3}$`), "one of several pieces of an image", "join them in their order: zarya image convert --to sparse FILE.0 FILE.1 … OUT"},
+	{regexp.MustCompile(`\.(crdownload|part|partial|aria2|!ut|download)$`), "a download that has not ended",
+		"let it end"},
+	{regexp.MustCompile(`\.(zip|7z|rar|tar|tgz|gz|xz|zst|lz4)\.\d{3}$`), "one volume of a split archive",
+		"join its volumes in their order (cat FILE.001 FILE.002 … >FILE), and give the whole"},
+	{regexp.MustCompile(`\.(z\d\d|r\d\d|part\d+\.rar)$`), "one volume of a split archive",
+		"put all volumes into one folder and unpack the first (7z x FILE)"},
+	{regexp.MustCompile(`[._-]sparsechunk[._-]?\d+$|\.(img|simg|raw)\.\d{1,3}$`), "one of several pieces of an image",
+		"join them in their order: zarya image convert --to sparse FILE.0 FILE.1 … OUT"},
 	{regexp.MustCompile(`\.(md5|sha1|sha256|sha512|sig|asc|torrent)$`), "not an image but what goes with one", "check the name"},
 }
 
@@ -184,7 +190,8 @@ func Refuse(head []byte, whole bool, name string) error {
 func (s *sign) fits(head []byte) bool {
 	switch s.magic {
 	case "BZh": // level, then the magic of a block or of the end
-		return len(head) >= 10 && head[3] >= '1' && head[3] <= '9' && (string(head[4:10]) == "1AY&SY" || string(head[4:10]) == "\x17\x72\x45\x38\x50\x90")
+		return len(head) >= 10 && head[3] >= '1' && head[3] <= '9' &&
+			(string(head[4:10]) == "1AY&SY" || string(head[4:10]) == "\x17\x72\x45\x38\x50\x90")
 	case "\x5d\x00\x00": // a dictionary of whole MiB, then the size or 2^64-1
 		if len(head) < 14 {
 			return false

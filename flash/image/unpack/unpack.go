@@ -281,7 +281,8 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, &Error{fmt.Sprintf("unpacks to more than %d bytes, all that the image cache may take", b.limit), "give it more (ZARYA_CACHE_SIZE)"}
+		return 0, &Error{fmt.Sprintf("unpacks to more than %d bytes, all that the image cache may take", b.limit),
+			"give it more (ZARYA_CACHE_SIZE)"}
 	}
 	return n, err
 }
