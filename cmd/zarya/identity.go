@@ -251,6 +251,11 @@ func newIdentityMove(a *app, verb, short, long string, do func(l *ledger.Ledger,
 					}
 					chosen = append(chosen, r)
 				}
+				if verb == "burn" {
+					if err := a.confirmBurn(chosen); err != nil {
+						return err
+					}
+				}
 				for _, r := range chosen {
 					err := do(l, r.Pool, r.ID, why)
 					var state *pool.StateError
@@ -276,6 +281,28 @@ func newIdentityMove(a *app, verb, short, long string, do func(l *ledger.Ledger,
 	cmd.Flags().StringVar(&why, "because", "", "the `REASON`, for the record")
 	_ = cmd.MarkFlagRequired("pool")
 	return cmd
+}
+
+// confirmBurn asks before identities are burned that were read back from their tablets: the
+// tablets keep them, and get others when they are run again.
+func (a *app) confirmBurn(chosen []pool.Identity) error {
+	var bound []string
+	for _, r := range chosen {
+		if r.State == pool.StateBound {
+			bound = append(bound, fmt.Sprintf("%s %d (on the tablet %s)", r.Pool, r.ID, cmp.Or(r.Serial, "without a serial")))
+		}
+	}
+	if len(bound) == 0 || a.yes {
+		return nil
+	}
+	names := strings.Join(bound, ", ")
+	if a.noInput || terminal(a.stdin) == nil {
+		return problem.New(problem.Usage, "add --yes if these tablets are lost or scrapped", "burning what is in use needs a yes, and no one can be asked: %s", names)
+	}
+	if !a.agreed("Burn for ever what is in use, " + names) {
+		return problem.New(problem.Usage, "", "nothing was burned")
+	}
+	return nil
 }
 
 // identityOf finds the one that is named, by its number or a column's value.
