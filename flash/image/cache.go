@@ -122,12 +122,12 @@ func (c *Cache) find(source, name string) (*store, *index) {
 		err = errIndex
 	}
 	if err == nil {
-		st.lost = func() { _ = os.Remove(path) }
+		st.lost = func() { _ = os.Remove(path) } //nolint:gosec // a name of our own folder
 		err = c.vouch(key, st)
 	}
 	if err != nil {
 		_ = f.Close()
-		_ = os.Remove(path)
+		_ = os.Remove(path) //nolint:gosec // a name of our own folder
 		return nil, nil
 	}
 	return st, x
@@ -163,7 +163,7 @@ func (c *Cache) begin(size int64) (*part, error) {
 	if err != nil {
 		return nil, &CacheError{c.dir, err}
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a descriptor is an int
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 		return nil, &CacheError{c.dir, err}
@@ -283,7 +283,7 @@ func (c *Cache) List() ([]Entry, error) {
 			continue // just removed
 		}
 		var st unix.Stat_t
-		err = unix.Fstat(int(f.Fd()), &st) //nolint:gosec // a descriptor is an int
+		err = unix.Fstat(int(f.Fd()), &st)
 		x, _, ierr := readIndex(f)
 		_ = f.Close()
 		if err != nil {

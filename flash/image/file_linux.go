@@ -17,7 +17,7 @@ func identify(f *os.File) (identity, error) {
 		return identity{}, err
 	}
 	var st unix.Stat_t
-	if cerr := c.Control(func(fd uintptr) { err = unix.Fstat(int(fd), &st) }); cerr != nil { //nolint:gosec // a descriptor is an int
+	if cerr := c.Control(func(fd uintptr) { err = unix.Fstat(int(fd), &st) }); cerr != nil {
 		return identity{}, cerr
 	}
 	return identity{dev: st.Dev, ino: st.Ino, size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano()}, err
@@ -41,16 +41,16 @@ func data(f *os.File, off, size int64) (from, to int64) {
 
 // onlyAsked lets the kernel read no more of a file than is asked for: what it reads ahead
 // would be in memory without having been compared.
-func onlyAsked(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM) } //nolint:gosec // a descriptor is an int
+func onlyAsked(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM) }
 
 // absent returns the windows of a stretch that are not wholly in memory.
 func absent(f *os.File, off, n int64) (windows []int64) {
 	pages, page := []byte(nil), int64(os.Getpagesize())
-	m, err := unix.Mmap(int(f.Fd()), off, int(n), unix.PROT_READ, unix.MAP_SHARED) //nolint:gosec // a descriptor is an int
+	m, err := unix.Mmap(int(f.Fd()), off, int(n), unix.PROT_READ, unix.MAP_SHARED)
 	if err == nil {
 		defer func() { _ = unix.Munmap(m) }()
 		pages = make([]byte, (n+page-1)/page)
-		_, _, e := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), uintptr(unsafe.Pointer(&pages[0])))
+		_, _, e := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), uintptr(unsafe.Pointer(&pages[0]))) //nolint:gosec // mincore has no other way
 		if e != 0 {
 			pages = nil
 		}

@@ -47,8 +47,9 @@ func (k Kind) String() string {
 		return "fill"
 	case DontCare:
 		return "don't-care"
+	default:
+		return fmt.Sprintf("kind %d", int(k))
 	}
-	return fmt.Sprintf("kind %d", int(k))
 }
 
 // Extent is a run of the expanded image.
@@ -356,7 +357,7 @@ func repeat(p []byte, value uint32, phase int64) {
 	var v [4]byte
 	binary.LittleEndian.PutUint32(v[:], value)
 	for i := range min(4, len(p)) {
-		p[i] = v[(phase+int64(i))%4]
+		p[i] = v[(phase+int64(i))%4] //nolint:gosec // the remainder of four
 	}
 	for n := 4; n < len(p); n *= 2 {
 		copy(p[n:], p[:n])

@@ -133,7 +133,7 @@ func (p *Payload) parse(manifest []byte) error {
 	incremental := false
 	var parts [][]byte
 	err := message(manifest, func(field protowire.Number, v uint64) error {
-		switch field {
+		switch field { //nolint:exhaustive // fields of a message, not the numbers of the package
 		case 3: // block_size
 			if v < 512 || v > 1<<20 || v&(v-1) != 0 {
 				return bad("manifest: blocks of %d bytes", v)
@@ -179,7 +179,7 @@ func (p *Payload) parse(manifest []byte) error {
 func (p *Payload) partition(b []byte) (*Partition, error) {
 	part := &Partition{}
 	err := message(b, nil, func(field protowire.Number, v []byte) (err error) {
-		switch field {
+		switch field { //nolint:exhaustive // fields of a message, not the numbers of the package
 		case 1:
 			part.Name = string(v)
 		case 7: // new_partition_info
@@ -229,7 +229,7 @@ func plainName(s string) bool {
 // operation reads an InstallOperation.
 func (p *Payload) operation(b []byte) (op operation, err error) {
 	err = message(b, func(field protowire.Number, v uint64) error {
-		switch field {
+		switch field { //nolint:exhaustive // fields of a message, not the numbers of the package
 		case 1:
 			op.kind = v
 		case 2:
@@ -239,11 +239,11 @@ func (p *Payload) operation(b []byte) (op operation, err error) {
 		}
 		return nil
 	}, func(field protowire.Number, v []byte) error {
-		switch field {
+		switch field { //nolint:exhaustive // fields of a message, not the numbers of the package
 		case 6: // dst_extents
 			var e extent
 			err := message(v, func(field protowire.Number, v uint64) error {
-				switch field {
+				switch field { //nolint:exhaustive // fields of a message, not the numbers of the package
 				case 1:
 					e.start = int64(v) //nolint:gosec // checked below
 				case 2:

@@ -26,11 +26,11 @@ var tables = func() (t [8][256]uint16) {
 func CRC(b []byte) uint16 {
 	crc := uint16(0xffff)
 	for ; len(b) >= 8; b = b[8:] {
-		crc = tables[7][b[0]^byte(crc)] ^ tables[6][b[1]^byte(crc>>8)] ^ tables[5][b[2]] ^ tables[4][b[3]] ^
+		crc = tables[7][b[0]^byte(crc)] ^ tables[6][b[1]^byte(crc>>8)] ^ tables[5][b[2]] ^ tables[4][b[3]] ^ //nolint:gosec // the bytes of a checksum
 			tables[3][b[4]] ^ tables[2][b[5]] ^ tables[1][b[6]] ^ tables[0][b[7]]
 	}
 	for _, c := range b {
-		crc = crc>>8 ^ tables[0][byte(crc)^c]
+		crc = crc>>8 ^ tables[0][byte(crc)^c] //nolint:gosec // the bytes of a checksum
 	}
 	return crc ^ 0xffff
 }

@@ -26,7 +26,7 @@ func Dictionary(head []byte) int64 {
 			return 0
 		}
 		size, m := binary.Uvarint(b[n:])
-		if m <= 0 || size > uint64(len(b)-n-m) {
+		if m <= 0 || size > uint64(len(b)-n-m) { //nolint:gosec // a length is not negative
 			return 0
 		}
 		props := b[n+m:][:size]
