@@ -241,7 +241,7 @@ func text(head []byte, whole bool) string {
 		r, n := utf8.DecodeRune(b)
 		switch {
 		case r == utf8.RuneError && n == 1:
-			if len(b) < utf8.UTFMax && !whole { // cut within a letter
+			if !whole && !utf8.FullRune(b) { // cut within a letter
 				b = nil
 				continue
 			}
