@@ -44,8 +44,8 @@ $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
 unit: ## the tests, without the race detector
 	@$(GO) test ./...
 
-race: ## the tests, with the race detector
-	@$(GO) test -race ./...
+race: ## the tests, with the race detector, and the coverage of each package
+	@$(GO) test -race -cover ./...
 
 simulate: ## SCHEDULES fault schedules of sixteen tablets
 	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash

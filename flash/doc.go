@@ -27,4 +27,8 @@
 //
 // What must wait for a tablet looks at its place again and again; where the target hears of
 // arrivals ([Changing]), at once when there is one.
+//
+// The package is larger than the others: one job's life (connect, preflight, steps,
+// restarts, results) shares the unexported state of [Session], and a second package for the
+// steps would have to export all of it.
 package flash

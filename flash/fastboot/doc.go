@@ -14,4 +14,7 @@
 //
 // What bootloaders do differently lives in one table, quirks.go. What is not
 // told is not told: a [Fact] is never made up from a refusal.
+//
+// It has more files than others because what only one system can do (sendfile, pacing,
+// what was delivered) is in a file for that system.
 package fastboot

@@ -468,7 +468,7 @@ func TestUnpackRefuses(t *testing.T) {
 		"gzip of nothing":    {script("import gzip; open(out,'wb').write(gzip.compress(b''))"), "empty"},
 		"gzip of gzip of …":  {script("import gzip\nb=b'image'*99\nfor _ in range(6): b=gzip.compress(b)\nopen(out,'wb').write(b)"), "more than four times"},
 		"a bomb":             {script("import gzip; open(out,'wb').write(gzip.compress(bytes(80<<20)))"), "unpacks to more than 67108864 bytes"},
-		"broken sparse":      {script("import gzip; open(out,'wb').write(gzip.compress(struct.pack('<IHHHHIIII',0xed26ff3a,1,0,28,12,4096,1<<30,1,0)+b'x'*100))"), "damaged sparse image"},
+		"broken sparse":      {script("import gzip; open(out,'wb').write(gzip.compress(struct.pack('<IHHHHIIII',0xed26ff3a,1,0,28,12,4096,1<<30,1,0)+b'x'*100))"), "unknown sparse image"},
 		"xz that needs 1.5G": {script("open(out,'wb').write(bytes.fromhex('fd377a585a000004e6d6b446020021011c000000')[:16]+bytes([0x27])+bytes(600))"), "memory to unpack"},
 	} {
 		t.Run(name, func(t *testing.T) {

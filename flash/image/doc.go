@@ -18,4 +18,7 @@
 // keeps its file open, too, and every piece checks before its first byte and after its
 // last that the file still has the same inode, size and times ([Image.Unchanged]). File
 // times move in ticks, so Open first lets a file that changed just now grow a tick old.
+//
+// It is a little larger than others: preparing, keeping and cutting share the extents and
+// sums of one image; containers and packings are packages of their own.
 package image

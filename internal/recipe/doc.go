@@ -17,4 +17,7 @@
 //
 // A recipe knows no target: it is the same for a hub port, a network address and a
 // tablet that is not there yet.
+//
+// It has a small file for each part of a recipe; all of them work on one [Maker] or one
+// [Recipe].
 package recipe

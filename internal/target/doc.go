@@ -24,4 +24,6 @@
 // The package has no globals and writes to no terminal. An error that a person can
 // mend is of package problem; what is wrong with a tablet or its cable is a
 // *flash.Failure.
+//
+// It has a file for each way to a tablet, and one a system for what systems differ in.
 package target
