@@ -104,6 +104,9 @@ func Classify(err error) *Failure {
 		if ok && remote.Meaning() == fastboot.MeansRefused && strings.HasPrefix(remote.Command, "getvar:") {
 			t.class, t.hint = ClassDevice, "this bootloader does not tell that; the lock has nothing to do with it"
 		}
+		if ok && remote.Meaning() == fastboot.MeansNoCommand && strings.HasPrefix(remote.Command, "download:") {
+			t.class, t.hint = ClassCable, "every bootloader has this command: it arrived damaged; take another cable, or a USB 2 port or hub, then try again"
+		}
 		f.Class, f.Hint = t.class, t.hint
 	case errors.As(err, &timeout):
 		f.Class, f.Hint = ClassTimeout, "hold the power button until the tablet restarts, check the cable, try again"
@@ -121,6 +124,17 @@ func Classify(err error) *Failure {
 		f.Class, f.Hint = ClassCable, "check that the tablet is on, connected and in fastboot mode"
 	}
 	return f
+}
+
+// explainRefusal corrects a failure for what is known of the tablet: one that says that it
+// is unlocked is not refusing because it is locked.
+func (s *Session) explainRefusal(f *Failure) *Failure {
+	var remote *fastboot.RemoteError
+	if s.tablet.lock != "unlocked" || !errors.As(f, &remote) || remote.Meaning() != fastboot.MeansRefused {
+		return f
+	}
+	return &Failure{Class: ClassDevice, Message: f.Message, Err: f.Err,
+		Hint: "the bootloader is unlocked and refuses this all the same: update the vendor's firmware, which may be too old for this partition, or leave the partition out"}
 }
 
 // failf is a failure found by the engine itself.

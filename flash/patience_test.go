@@ -29,6 +29,8 @@ type oddDevice struct {
 	words string // of a download that is refused
 	erase time.Duration
 	mute  bool // after erase it never answers again
+	// instead gives the packets of an answer; nil, or no packets: as it would answer else.
+	instead func(cmd string) []string
 	// after gives packets that follow the answer to a command; nil: none
 	after func(cmd string) []string
 
@@ -74,6 +76,11 @@ func (t *oddTransport) WritePacket(_ context.Context, p []byte) error {
 func (t *oddTransport) answer(cmd string) []string {
 	d := t.d
 	verb, arg, _ := strings.Cut(cmd, ":")
+	if d.instead != nil {
+		if packets := d.instead(cmd); packets != nil {
+			return packets
+		}
+	}
 	switch verb {
 	case "getvar":
 		if v, ok := d.vars[arg]; ok {

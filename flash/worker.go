@@ -172,7 +172,7 @@ func (s *Session) perform(ctx context.Context, step Step) error {
 			} else if errors.Is(still, ErrStopped) || ctx.Err() != nil {
 				err = still
 			} else {
-				err = Classify(still)
+				err = s.explainRefusal(Classify(still))
 			}
 			if errors.As(err, new(*image.ChangedError)) {
 				s.imageChanged(step)

@@ -110,6 +110,7 @@ var failTexts = []failText{
 	{"", "file too large", MeansTooLarge},
 	{"", "no space left on device", MeansTooLarge},
 	{"", "partition is too small", MeansTooLarge},
+	{"", "volume full", MeansTooLarge}, // of UEFI: Qualcomm ABL
 
 	// AOSP's fastbootd and super.
 	{"", "not enough space to resize", MeansSuperFull},
@@ -140,6 +141,7 @@ var failTexts = []failText{
 	{"", "unlock bootloader first", MeansLocked},
 	{"", "please unlock", MeansLocked},
 	{"", "not allow!", MeansLocked},
+	{"", "download permission", MeansLocked}, // MediaTek: "failed to get … for partition 'x'"
 
 	// The signature: LK, HTC, Motorola, MediaTek, Unisoc.
 	{"", "signature", MeansSignature},

@@ -125,6 +125,8 @@ func TestMeanings(t *testing.T) {
 		{"oem x", "not implet", "Not Implet.", MeansNoCommand},
 		{"oem x", "unsupported command", "unsupported command", MeansNoCommand},
 		{"oem x", "command not supported", "command not supported", MeansNoCommand},
+		{"flash:x", "download permission", "failed to get download permission for partition 'recovery'", MeansLocked},
+		{"flash:x", "volume full", "Error flashing partition : Volume Full", MeansTooLarge},
 		{"flash:x", "write failure", "flash write failure", MeansWriteFailed},
 		{"flash:x", "write fail", "write failed", MeansWriteFailed},
 		{"flash:x", "write error", "mmc write error", MeansWriteFailed},

@@ -7,12 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
@@ -101,10 +103,32 @@ func (h *hooks) Call(ctx context.Context, m flash.Moment, s *flash.Session, done
 		return fmt.Errorf("%s did not end within %s", argv[0], time.Duration(hook.Timeout))
 	case err != nil && words != "":
 		return fmt.Errorf("%s: %w: %s", argv[0], err, words)
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("%s: %w%s", argv[0], err, fromWindows(argv[0]))
 	case err != nil:
 		return fmt.Errorf("%s: %w", argv[0], err)
 	}
 	return nil
+}
+
+// fromWindows says what an editor of Windows did to the first line of a script, for which
+// the system has only misleading words; "" is nothing.
+func fromWindows(script string) string {
+	f, err := os.Open(script) //nolint:gosec // a hook, which was just tried to run
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	head := make([]byte, 256)
+	n, _ := io.ReadFull(f, head) // a short one is short
+	line, _, _ := bytes.Cut(head[:n], []byte("\n"))
+	switch {
+	case bytes.HasPrefix(line, []byte("\ufeff")):
+		return ": it is there, and begins with a byte order mark: save it without one"
+	case bytes.HasPrefix(line, []byte("#!")) && bytes.HasSuffix(line, []byte("\r")):
+		return ": it is there, and its lines end as those of Windows: save it with those of Unix"
+	}
+	return ""
 }
 
 // hookEnv is all that a hook has in its environment.
