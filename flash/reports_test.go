@@ -80,7 +80,7 @@ func TestReports(t *testing.T) {
 // the board is not given up (nxp-imx/mfgtools#292).
 func TestReportedZeros(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "zeros.img")
-	f, err := os.Create(path) //nolint:gosec // of the test
+	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}

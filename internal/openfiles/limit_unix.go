@@ -8,7 +8,7 @@ import "golang.org/x/sys/unix"
 func Limit() int64 {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<40 {
-		return 0 // without a limit
+		return 0 // there is none
 	}
-	return int64(limit.Cur) //nolint:gosec // see above
+	return int64(limit.Cur)
 }
