@@ -19,7 +19,7 @@ func (p *Profile) checkProvision(pointer string, s *ProvisionStep) {
 	t := p.tree
 	for why, there := range map[string]bool{
 		"regenerate": s.Regenerate != nil, "hostname": s.Hostname != nil, "timezone": s.Timezone != nil, "locale": s.Locale != nil, "ca": s.CA != nil,
-		"wifi": s.WiFi != nil, "units": s.Units != nil, "reboot": s.Reboot != "",
+		"wifi": s.WiFi != nil, "link": s.Link != nil, "units": s.Units != nil, "reboot": s.Reboot != "",
 	} {
 		if there {
 			p.root(pointer, why)

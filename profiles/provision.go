@@ -29,6 +29,14 @@ var provisionSchemas = []struct{ key, schema string }{
   }
 }`},
 	{"file", `{"$ref": "#/$defs/file", "description": "a file on the tablet; it takes its place in one step: a cut leaves the old one or the new one"}`},
+	{"link", `{
+  "description": "a symbolic link; what stands there and is no link is not replaced",
+  "type": "object", "additionalProperties": false, "required": ["to", "target"],
+  "properties": {
+    "to": {"description": "absolute path of the link", "type": "string", "pattern": "^/[^\\x00]*[^/\\x00]$"},
+    "target": {"description": "template; the absolute path that it points to", "type": "string", "pattern": "^/", "format": "template"}
+  }
+}`},
 	{"packages", `{
   "description": "RPMs, installed with ru.omp.APM, or pkcon where there is none", "type": "array", "minItems": 1,
   "items": {
@@ -89,6 +97,7 @@ type ProvisionStep struct {
 	CA             []string        `json:"ca,omitempty"` // resolved
 	WiFi           *WiFi           `json:"wifi,omitempty"`
 	File           *File           `json:"file,omitempty"`
+	Link           *Link           `json:"link,omitempty"`
 	Packages       []Package       `json:"packages,omitempty"`
 	Dconf          map[string]Text `json:"dconf,omitempty"`
 	DBus           *DBus           `json:"dbus,omitempty"`
@@ -132,6 +141,12 @@ func (f *File) Text() *Text {
 		return f.loaded
 	}
 	return f.Content
+}
+
+// Link is a symbolic link.
+type Link struct {
+	To     string `json:"to"`
+	Target Text   `json:"target"`
 }
 
 // Package is an RPM.

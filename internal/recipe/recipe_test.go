@@ -603,6 +603,7 @@ provision:
   - wifi: {ssid: WAREHOUSE, passphrase: "{{ secret.psk }}"}
   - file: {from: kiosk.conf, to: /etc/kiosk.conf, template: true, owner: root, mode: "0644"}
   - enrolment: {content: "x", to: /etc/mdm.json}
+  - link: {to: /etc/kiosk, target: "/srv/{{ tablet.serial }}"}
   - packages: [{rpm: app.rpm, name: ru.census.app, version: "3.2.1"}]
   - dbus: {destination: org.example, object: /org/example, method: org.example.Get, args: ["'a'"], is: "(true,)", changes: never}
   - units: {enable: [a.service], disable: [b.service], mask: [c.service]}
@@ -628,7 +629,7 @@ finish:
 	want := []string{
 		"regenerate machine-id, ssh-host-keys", "timezone Europe/Moscow", "locale ru_RU.UTF-8", "ca " + k.dir + "/root.pem",
 		"wifi:CENSUS ieee8021x, peap, user VT0001", "wifi:WAREHOUSE until finish: psk", "file:/etc/kiosk.conf root 0644 " + k.dir + "/kiosk.conf",
-		"enrolment:/etc/mdm.json root 0600", "package:ru.census.app 3.2.1", "dbus:org.example.Get org.example 'a', must answer (true,)",
+		"enrolment:/etc/mdm.json root 0600", "link:/etc/kiosk to /srv/VT0001", "package:ru.census.app 3.2.1", "dbus:org.example.Get org.example 'a', must answer (true,)",
 		"unit:a.service enabled", "unit:b.service disabled", "unit:c.service masked",
 		"authorized-keys:defaultuser " + public + " owner", "authorized-keys:defaultuser until finish: " + public + " bench", "wizard done", "reboot if-changed", "selftest /bin/sh -c true",
 		"remove:wifi WAREHOUSE", "remove:keys bench", "lock-state:unlocked no vendor key", "developer-mode:disabled /usr/bin/off now",

@@ -166,6 +166,8 @@ func (r *Recipe) provisionStep(s profiles.ProvisionStep) ([]plannedStep, error) 
 		return r.fileStep("", s.File)
 	case s.Enrolment != nil:
 		return r.fileStep("enrolment", s.Enrolment)
+	case s.Link != nil:
+		return one(provision.Link(s.Link.To, r.value(&s.Link.Target)), "to %", &s.Link.Target)
 	case s.Packages != nil:
 		return r.packageSteps(s.Packages)
 	case s.Dconf != nil:
