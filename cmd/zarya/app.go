@@ -190,6 +190,9 @@ func (a *app) fileSinks() (sinks []ui.Sink, err error) {
 		}
 		sinks = append(sinks, closing{ui.NewJUnit(w), w})
 	}
+	if os.Getenv("GITHUB_ACTIONS") == "true" {
+		sinks = append(sinks, ui.NewGitHub(a.stderr))
+	}
 	if a.json {
 		sinks = append(sinks, ui.NewJSON(a.stdout))
 	}
