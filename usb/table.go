@@ -56,6 +56,7 @@ var Tablets = []Tablet{
 	{Codes: []string{"SHT"}, Name: "MediaPad M5 8.4", SoC: "Kirin 960", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"CMR"}, Name: "MediaPad M5 10.8", SoC: "Kirin 960", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"VRD", "SCM"}, Name: "MediaPad M6", SoC: "Kirin 980", Serials: SerialMissing, Keys: volumeDown},
+	{Codes: []string{"MRX"}, Name: "MatePad Pro 10.8", SoC: "Kirin 990", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"BAH3"}, Name: "MatePad 10.4", Serials: SerialMissing, Keys: volumeDown},
 	{Codes: []string{"BAH4"}, Name: "MatePad 10.4 (2022)", Serials: SerialMissing, Keys: volumeDown},
 }
