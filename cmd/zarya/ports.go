@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -29,6 +30,14 @@ into the port that is to have it. A1..A8 stands for eight names. What was learnt
 kept at once; ^C ends.`,
 			Example: "  zarya ports learn A1..A8",
 			RunE:    func(_ *cobra.Command, args []string) error { return a.learnPorts(args) },
+		},
+		&cobra.Command{
+			Use: "import FILE.csv", Short: "Name ports from a table with the columns port and name", Args: cobra.ExactArgs(1),
+			Long: `Name ports from a table, as a spreadsheet saves it: the first line has the columns
+port (usb:1-1.3, or the path that zarya ports list shows) and name. Nothing is named if
+anything in it is wrong.`,
+			Example: "  zarya ports import bench-3.csv",
+			RunE:    func(_ *cobra.Command, args []string) error { return a.importPorts(args[0]) },
 		},
 		&cobra.Command{
 			Use: "list", Short: "List ports that have a name or a tablet", Args: cobra.NoArgs,
@@ -92,6 +101,40 @@ func (a *app) namePort(args []string) error {
 		name = args[1]
 	}
 	return a.bench().NamePort(path, name)
+}
+
+// maxPortTable is more than any bench has ports, in bytes.
+const maxPortTable = 1 << 20
+
+// importPorts names the ports of a table: all of them, or none.
+func (a *app) importPorts(file string) error {
+	table, err := sheet.ReadFile(file, maxPortTable)
+	if err != nil {
+		return tableProblem(file, err)
+	}
+	port, name := table.Column("port"), table.Column("name")
+	if port < 0 || name < 0 {
+		return problem.New(problem.Invalid, "name its columns in the first line: port,name", "%s has no columns port and name", file)
+	}
+	for _, column := range []string{"port", "name"} {
+		if err := table.Key(column); err != nil {
+			return tableProblem(file, err)
+		}
+	}
+	ports := make([]target.NamedPort, len(table.Rows))
+	for i, row := range table.Rows {
+		ports[i] = target.NamedPort{Port: row.Cells[port], Name: row.Cells[name]}
+	}
+	if bad, err := a.bench().NamePorts(ports); err != nil {
+		if len(ports) == 0 {
+			return err
+		}
+		return fmt.Errorf("%s:%d: %w", file, table.Rows[bad].Line, err)
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.stderr, "%s: %d ports have their names\n", file, len(ports))
+	}
+	return nil
 }
 
 // learnPorts names the ports into which things are plugged, in the order of names.

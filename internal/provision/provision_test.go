@@ -238,6 +238,12 @@ func testFiles(t *testing.T, server *sshd) {
 		t.Errorf("hostname %q, %v", got, gerr)
 	}
 
+	// What a program says is bounded while it is read.
+	out, _, status, err = tablet{c}.run(ctx, commandExec([]string{"head", "-c", "5000000", "/dev/zero"}, false), time.Minute)
+	if err != nil || status != 0 || len(out) != maxOutput {
+		t.Errorf("%d bytes were kept of 5000000, %d, %v", len(out), status, err)
+	}
+
 	// A command that waits for input gets the end of it; one that never ends is given
 	// up, and so is its connection.
 	if _, _, _, err := (tablet{c}).run(ctx, commandExec([]string{"cat"}, false), time.Minute); err != nil {

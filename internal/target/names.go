@@ -74,6 +74,34 @@ func (b *Bench) MoveName(path, name string) error {
 	return b.saveName(names, path, name)
 }
 
+// NamedPort is a port as a person writes it, and its name.
+type NamedPort struct{ Port, Name string }
+
+// NamePorts keeps the names of several ports, or none of them: bad is the one that cannot be
+// kept. A port that had one of the names loses it.
+func (b *Bench) NamePorts(ports []NamedPort) (bad int, err error) {
+	names, err := b.Names()
+	if err != nil {
+		return 0, err
+	}
+	for i, p := range ports {
+		path, err := b.PortPath(p.Port)
+		if err != nil {
+			return i, err
+		}
+		if old := names.Find(p.Name); old != "" && old != path {
+			delete(names, old)
+		}
+		if err := names.Set(path, p.Name); err != nil {
+			return i, problem.New(problem.Invalid, "a name has letters, digits, - and _, and is no port's number", "%w", err)
+		}
+	}
+	if err := names.Save(b.names); err != nil {
+		return 0, problem.New(problem.Station, "give the folder the right owner and room", "port names: %w", err)
+	}
+	return 0, nil
+}
+
 func (b *Bench) saveName(names usb.Names, path, name string) error {
 	if err := names.Set(path, name); err != nil {
 		return problem.New(problem.Usage, "zarya ports list shows the names there are", "%w", err)
