@@ -18,6 +18,8 @@ needed=(
   "zstd zstd"
   "xz xz-utils"
   "lz4 lz4"
+  "bzip2 bzip2"
+  "7z p7zip-full"
   "age age"
   "openssl openssl"
   "ip iproute2"
