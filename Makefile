@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 FUZZTIME ?= 3s
 SCHEDULES ?= 1000
 
-.PHONY: help demo test check bench soak setup build lint unit race rig simulate fuzz nocgo release-check clean
+.PHONY: help demo test check bench soak setup build lint unit race scripts rig simulate fuzz nocgo release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ build: ## build bin/zarya
 demo: setup build ## sixteen virtual tablets: flashed, booted, provisioned, recorded
 	@scripts/demo.sh
 
-test: setup lint nocgo race rig simulate fuzz ## every test
+test: setup lint nocgo race scripts rig simulate fuzz ## every test
 	@echo "all tests passed"
 
 check: setup build lint unit ## the fast loop: build, vet, lint, unit tests
@@ -44,8 +44,13 @@ $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
 unit: ## the tests, without the race detector
 	@$(GO) test ./...
 
-race: ## the tests, with the race detector, and the coverage of each package
-	@$(GO) test -race -cover ./...
+race: ## the packages' tests with the race detector, their coverage, and whole runs raced
+	@$(GO) test -race -cover $$($(GO) list ./... | grep -v /cmd/zarya)
+	@$(GO) test -race -timeout 20m -run '^Test(Nested|Signals|Closed|Memory)' ./cmd/zarya
+	@$(GO) test -race -timeout 20m -run '^TestScripts$$/^(run|flash|faults|identity|lock)$$' ./cmd/zarya
+
+scripts: ## every verb by its scripts, and the processes' tests
+	@$(GO) test -timeout 20m ./cmd/zarya
 
 simulate: ## SCHEDULES fault schedules of sixteen tablets
 	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash
@@ -68,6 +73,7 @@ bench: setup build ## our speed beside AOSP fastboot's, in one run
 soak: setup ## the full counts: an hour of schedules and fuzzing
 	@$(MAKE) --no-print-directory simulate SCHEDULES=20000
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=120s
+	@$(GO) test -race -timeout 60m ./cmd/zarya
 
 release-check: $(TOOLS)/goreleaser ## .goreleaser.yaml is valid
 	@$(TOOLS)/goreleaser check
