@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // note is the body of an entry of these tests.
@@ -230,5 +232,25 @@ func TestHeld(t *testing.T) {
 	}
 	if err := l.wrapBusy(fmt.Errorf("x: %w", context.Canceled)); errors.As(err, &held) || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A new ledger that several processes open at one moment is made once.
+func TestManyOpenANewLedger(t *testing.T) {
+	for range 10 {
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		var g errgroup.Group
+		for range 8 {
+			g.Go(func() error {
+				l, err := Open(t.Context(), path, "bench")
+				if err != nil {
+					return err
+				}
+				return l.Close()
+			})
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -9,9 +9,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/zarya-station/zarya/internal/flock"
 )
 
 //go:embed migrations/*.sql
@@ -71,7 +74,8 @@ func (l *Ledger) readForm(ctx context.Context) error {
 	return nil
 }
 
-// migrate brings the database to the newest form.
+// migrate brings the database to the newest form. Several processes may open a new ledger,
+// or one of an older form, at the same moment: one of them migrates, the others wait.
 func (l *Ledger) migrate(ctx context.Context) error {
 	if err := l.readForm(ctx); err != nil {
 		return err
@@ -79,6 +83,20 @@ func (l *Ledger) migrate(ctx context.Context) error {
 	p, err := l.provider()
 	if err != nil {
 		return err
+	}
+	sources := p.ListSources()
+	if l.form == sources[len(sources)-1].Version {
+		return nil
+	}
+	if l.path != "" {
+		f, err := os.OpenFile(l.path+".migrate", os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return &WriteError{err}
+		}
+		defer func() { _ = f.Close() }() // and with it the lock
+		if err := flock.Wait(f); err != nil {
+			return &WriteError{err}
+		}
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return &WriteError{err}
