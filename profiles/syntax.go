@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -38,9 +39,20 @@ func (t *tree) broken(err error, text string) {
 		e.Line, e.Column, e.Message = line, column, why
 	}
 	if e.Line > 0 && e.Line <= len(lines) {
-		e.Source = strings.ToValidUTF8(lines[e.Line-1], "?")
+		e.Source = shownLine(lines[e.Line-1])
 	}
 	t.errs = append(t.errs, e)
+}
+
+// shownLine makes a line of a file fit for a terminal: nothing in it acts, and it has an end.
+func shownLine(line string) string {
+	shown := []rune(strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || r != '\t' && unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, line))
+	return string(shown[:min(len(shown), 120)])
 }
 
 // firstInvalid is the line and column (in characters) of the first byte that is no UTF-8.
