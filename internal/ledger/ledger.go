@@ -112,7 +112,13 @@ func open(ctx context.Context, path, station string, checkHead bool) (_ *Ledger,
 
 // prepare makes an open database a ledger that can be written.
 func (l *Ledger) prepare(ctx context.Context, checkHead bool) (err error) {
-	if err := l.migrate(ctx); err != nil {
+	release, err := lockForm(l.path)
+	if err != nil {
+		return err
+	}
+	err = l.migrate(ctx)
+	release()
+	if err != nil {
 		return err
 	}
 	if checkHead {

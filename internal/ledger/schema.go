@@ -57,16 +57,21 @@ func (l *Ledger) readForm(ctx context.Context) error {
 	}
 	sources := p.ListSources()
 	newest := sources[len(sources)-1].Version
+	// One statement, so one state of the database: another process may be making it.
+	var tables, ours int
+	err = l.db.QueryRowContext(ctx, "SELECT COUNT(*), COUNT(CASE name WHEN ? THEN 1 END) FROM sqlite_master",
+		goose.DefaultTablename).Scan(&tables, &ours)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", l.path, err)
+	case tables == 0:
+		return nil // new
+	case ours == 0:
+		return fmt.Errorf("%s is a database, but no ledger: it has no table %s", l.path, goose.DefaultTablename)
+	}
 	err = l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version").Scan(&l.form)
 	if err != nil {
-		var tables int
-		if terr := l.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&tables); terr != nil {
-			return fmt.Errorf("%s: %w", l.path, terr)
-		}
-		if tables == 0 {
-			return nil // new
-		}
-		return fmt.Errorf("%s is a database, but no ledger: %w", l.path, err)
+		return fmt.Errorf("%s: %w", l.path, err)
 	}
 	if l.form > newest {
 		return &NewerError{l.path, l.form, newest}
@@ -74,8 +79,7 @@ func (l *Ledger) readForm(ctx context.Context) error {
 	return nil
 }
 
-// migrate brings the database to the newest form. Several processes may open a new ledger,
-// or one of an older form, at the same moment: one of them migrates, the others wait.
+// migrate brings the database to the newest form. The caller has lockForm.
 func (l *Ledger) migrate(ctx context.Context) error {
 	if err := l.readForm(ctx); err != nil {
 		return err
@@ -88,18 +92,24 @@ func (l *Ledger) migrate(ctx context.Context) error {
 	if l.form == sources[len(sources)-1].Version {
 		return nil
 	}
-	if l.path != "" {
-		f, err := os.OpenFile(l.path+".migrate", os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return &WriteError{err}
-		}
-		defer func() { _ = f.Close() }() // and with it the lock
-		if err := flock.Wait(f); err != nil {
-			return &WriteError{err}
-		}
-	}
 	if _, err := p.Up(ctx); err != nil {
 		return &WriteError{err}
 	}
 	return l.readForm(ctx)
+}
+
+// lockForm makes processes that open the ledger at path for writing take turns until
+// release: one makes it, or brings it to the newest form, and the others find it so. SQLite
+// itself answers "busy" at once, without waiting, to those who turn a new file to WAL at one
+// moment.
+func lockForm(path string) (release func(), err error) {
+	f, err := os.OpenFile(path+".migrate", os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // beside the file that the user named
+	if err != nil {
+		return nil, &WriteError{err}
+	}
+	if err := flock.Wait(f); err != nil {
+		_ = f.Close()
+		return nil, &WriteError{err}
+	}
+	return func() { _ = f.Close() }, nil // and with it the lock
 }
