@@ -78,9 +78,10 @@ type JobStarted struct {
 
 // Planned says what is done, where that depends on what the tablet is.
 type Planned struct {
-	Bundle string      `redact:"never"`
-	Steps  []string    `redact:"never"`
-	Images []ImageInfo `redact:"never"`
+	Profile string      `redact:"never"`
+	Bundle  string      `redact:"never"`
+	Steps   []string    `redact:"never"`
+	Images  []ImageInfo `redact:"never"`
 }
 
 // StateChanged says that a job is in another state. JobStarted stands for
@@ -117,6 +118,7 @@ type Waiting struct {
 	For     string `redact:"never"` // operator, identity, device, admission
 	Hint    string
 	Seconds float64 // how long it is waited for at most; 0 is not known
+	Silent  float64 // seconds for which a device that is there has not answered; 0: it is not that
 }
 
 // Retry says that a step is begun again from its start.
@@ -161,6 +163,7 @@ type JobDone struct {
 	NotDurable  bool   // the record failed, of this job or of another under way: it stopped for that
 	Exhausted   bool   // its pool had no identity
 	OtherSerial string // of another tablet that was found in the place of the job's
+	Foreign     bool   // its Plan has nothing for this tablet, which was left as it was
 }
 
 // EventType is the value of "type".

@@ -4,6 +4,7 @@ package flash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -66,7 +67,13 @@ type Job struct {
 	// Plan chooses what is done once it is known what the tablet is; nil: the fields
 	// above say it. A *Failure means that there is nothing for this tablet.
 	Plan func(Key) (Plan, error)
+	// LeaveForeign makes a job end SKIPPED, and without a record, when the error of Plan is
+	// ErrForeign: nobody asked for this tablet by name.
+	LeaveForeign bool
 }
+
+// ErrForeign is in the error of a Plan that has nothing for a tablet.
+var ErrForeign = errors.New("not one of ours")
 
 // ImageInfo is the record of one image that a job will write. Its JSON is the same in the
 // ledger, in plans and in events.
@@ -83,6 +90,17 @@ type Plan struct {
 	Images  []ImageInfo
 	Steps   []Step
 	Require Requirements
+	Profile *ProfilePart // of the profile that was chosen; nil: what the job has
+}
+
+// ProfilePart is what a job has of its profile beside the steps. See the fields of Job.
+type ProfilePart struct {
+	Name   string
+	System System
+	Boot   time.Duration
+	Pool   string
+	Words  string
+	Hooks  Hooks
 }
 
 // Requirements are the facts about the tablet that a job depends on.

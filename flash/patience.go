@@ -19,7 +19,7 @@ import (
 // silent reports a command that has had no answer for a while. It is called while the
 // worker waits for that answer, from another goroutine.
 func (s *Session) silent(q fastboot.Silence) {
-	s.emit(Waiting{For: "device", Hint: fmt.Sprintf("%s: no answer for %s, up to %s", q.Command, spoken(q.For), spoken(q.UpTo)), Seconds: (q.UpTo - q.For).Seconds()})
+	s.emit(Waiting{For: "device", Hint: fmt.Sprintf("%s: no answer for %s, up to %s", q.Command, spoken(q.For), spoken(q.UpTo)), Seconds: (q.UpTo - q.For).Seconds(), Silent: q.For.Seconds()})
 }
 
 // spoken is a duration as people say it: seconds up to two minutes, then minutes.

@@ -20,6 +20,11 @@ func (d *JobDone) SetFailure(step string, err error) {
 // finish records the result, then reports it.
 func (s *Session) finish(start time.Time, err error) JobDone {
 	done := s.result(start, err)
+	if done.Foreign = errors.Is(err, ErrForeign); done.Foreign && s.job.LeaveForeign {
+		done.Result = Skipped
+		s.report(done)
+		return done
+	}
 	if s.engine.o.Recorder != nil {
 		record, err := s.recordResult(done)
 		var double *DoubleError

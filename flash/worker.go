@@ -78,7 +78,11 @@ func (s *Session) plan() error {
 		return err
 	}
 	s.job.Bundle, s.job.Images, s.job.Steps, s.job.Require = p.Bundle, p.Images, withArrivals(p.Steps), p.Require
-	s.emit(Planned{Bundle: p.Bundle, Steps: s.names(), Images: p.Images})
+	if part := p.Profile; part != nil {
+		s.job.Profile, s.job.System, s.job.Boot = part.Name, part.System, part.Boot
+		s.job.Pool, s.job.Words, s.job.Hooks = part.Pool, part.Words, part.Hooks
+	}
+	s.emit(Planned{Profile: s.job.Profile, Bundle: p.Bundle, Steps: s.names(), Images: p.Images})
 	return nil
 }
 

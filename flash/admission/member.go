@@ -164,6 +164,9 @@ func (m *Member) Pace(ctx context.Context) int64 {
 	if m.held {
 		window = m.beforeDry()
 	}
+	if m.tested && m.wire == nil && !m.held {
+		return window // it is alone on its wire: small windows would only cost CPU
+	}
 	if ran := m.runTime(time.Now()); ran > rateAfter {
 		rate := float64(m.done+m.sent) / ran.Seconds()
 		least, most := int64(smallWindow), windowTime

@@ -364,7 +364,7 @@ func (b *board) sum() string {
 func (b *board) rate(now time.Time) (sum float64) {
 	for _, r := range b.rows {
 		if r.ended == nil {
-			sum += r.wire.rate(now)
+			sum += r.wire.Rate(now)
 		}
 	}
 	return sum

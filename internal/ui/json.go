@@ -130,9 +130,10 @@ type jobStartedForm struct {
 }
 
 type plannedForm struct {
-	Bundle string            `json:"bundle,omitempty"`
-	Steps  []string          `json:"steps"`
-	Images []flash.ImageInfo `json:"images,omitempty"`
+	Profile string            `json:"profile,omitempty"`
+	Bundle  string            `json:"bundle,omitempty"`
+	Steps   []string          `json:"steps"`
+	Images  []flash.ImageInfo `json:"images,omitempty"`
 }
 
 type stateChangedForm struct {
@@ -163,6 +164,7 @@ type waitingForm struct {
 	For     string  `json:"for"`
 	Hint    string  `json:"hint,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
+	Silent  float64 `json:"silent,omitempty"`
 }
 
 type retryForm struct {
@@ -203,4 +205,5 @@ type jobDoneForm struct {
 	NotDurable  bool   `json:"-"` // it is the exit code's
 	Exhausted   bool   `json:"-"`
 	OtherSerial string `json:"other_serial,omitempty"`
+	Foreign     bool   `json:"-"` // its class and its message say it
 }

@@ -20,8 +20,8 @@ func TestMeter(t *testing.T) {
 	}
 	m.add(at(0), 0, 1000e6)
 	m.add(at(0), 50e6, 1000e6) // at once: no time has passed, so there is no rate
-	if m.rate(at(0)) != 0 {
-		t.Errorf("%g bytes a second in no time", m.rate(at(0)))
+	if m.Rate(at(0)) != 0 {
+		t.Errorf("%g bytes a second in no time", m.Rate(at(0)))
 	}
 	for s := 1.0; s <= 10; s++ {
 		m.add(at(s), int64(50e6+s*40e6), 1000e6)
@@ -35,7 +35,7 @@ func TestMeter(t *testing.T) {
 	if got := m.text(at(14)); got != "10 MB/s 0:51" {
 		t.Errorf("slower since four seconds: %q", got)
 	}
-	if got := m.rate(at(44)); got > 1e6 {
+	if got := m.Rate(at(44)); got > 1e6 {
 		t.Errorf("half a minute of nothing: %g bytes a second", got)
 	}
 	m.add(at(45), 0, 1000e6) // begun anew
