@@ -21,7 +21,7 @@ var bodies = []Body{Device{}, JobStarted{}, Planned{}, StateChanged{}, StepStart
 // this test asks whether it is cleaned.
 var ownWords = []string{
 	"Device.Change", "Device.Mode",
-	"JobStarted.Scope", "JobStarted.Profile", "JobStarted.Bundle", "JobStarted.Steps", "JobStarted.Images",
+	"JobStarted.Scope", "JobStarted.Profile", "Planned.Profile", "JobStarted.Bundle", "JobStarted.Steps", "JobStarted.Images",
 	"Planned.Bundle", "Planned.Steps", "Planned.Images",
 	"StateChanged.State", "StepStarted.Step", "StepDone.Step", "StepDone.Result", "Progress.Step", "Waiting.For",
 	"Retry.Step", "Retry.Class", "Warning.Class", "Log.Class",

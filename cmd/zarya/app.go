@@ -61,6 +61,7 @@ type app struct {
 	signals chan os.Signal
 	mu      sync.Mutex
 	got     os.Signal // guarded by mu; the first signal
+	hangup  func()    // guarded by mu; what SIGHUP does; nil: it is a signal to stop
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -89,7 +90,7 @@ tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network.`,
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR)")
 	f.BoolVar(&a.noInput, "no-input", false, "never ask; fail instead")
 	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and what else a verb asks before it does it`)
-	root.AddCommand(newRun(a), newRetry(a), newTry(a), newExplain(a), newFlash(a), newProvision(a), newPlan(a), newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
+	root.AddCommand(newRun(a), newStation(a), newRetry(a), newTry(a), newExplain(a), newFlash(a), newProvision(a), newPlan(a), newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
 		newDevices(a), newPorts(a), newSSH(a), newConnect(a), newDoctor(a), newLedger(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
 	root.RunE = func(*cobra.Command, []string) error { return a.greet() }
 	root.Example = "  zarya devices\n  zarya plan --profile census.yaml -s port:A3\n  zarya run --profile census.yaml -s port:A3 -s port:A4"
@@ -108,6 +109,11 @@ func (a *app) watchSignals() {
 	go func() {
 		for sig := range a.signals {
 			a.mu.Lock()
+			if sig == syscall.SIGHUP && a.hangup != nil {
+				a.hangup()
+				a.mu.Unlock()
+				continue
+			}
 			first := a.got == nil
 			if first {
 				a.got = sig
@@ -119,6 +125,13 @@ func (a *app) watchSignals() {
 			}
 		}
 	}()
+}
+
+// onHangup makes SIGHUP call do, which must not wait; nil makes it a signal to stop again.
+func (a *app) onHangup(do func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hangup = do
 }
 
 func (a *app) unwatchSignals() {

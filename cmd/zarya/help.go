@@ -20,7 +20,7 @@ var verbGroups = []struct {
 	id, title string
 	verbs     []string
 }{
-	{"work", "Flash and provision", []string{"run", "flash", "provision", "plan", "retry"}},
+	{"work", "Flash and provision", []string{"run", "station", "flash", "provision", "plan", "retry"}},
 	{"look", "Look at tablets, talk to them", []string{"devices", "getvar", "reboot", "boot", "oem", "ssh", "connect"}},
 	{"made", "Profiles, bundles and images", []string{"profile", "bundle", "image"}},
 	{"records", "Records", []string{"ledger", "explain", "identity"}},

@@ -164,10 +164,11 @@ func (m *Member) Pace(ctx context.Context) int64 {
 	if m.held {
 		window = m.beforeDry()
 	}
-	if m.tested && m.wire == nil && !m.held {
-		return window // it is alone on its wire: small windows would only cost CPU
+	now := time.Now()
+	if probed := !m.tested && time.Duration(float64(m.whole(now))*probeShare) >= minProbe; m.wire == nil && !m.held && !probed {
+		return window // nothing will hold it up: small windows would only cost CPU
 	}
-	if ran := m.runTime(time.Now()); ran > rateAfter {
+	if ran := m.runTime(now); ran > rateAfter {
 		rate := float64(m.done+m.sent) / ran.Seconds()
 		least, most := int64(smallWindow), windowTime
 		if _, ok := m.d.Delivered(); !ok { // what is handed over is all that is known
