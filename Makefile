@@ -61,9 +61,10 @@ rig: setup build ## tablets on a real USB bus, in a virtual machine
 fuzz: ## each fuzzer for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
-nocgo: ## it builds without cgo, for macOS, and without virtual tablets
+nocgo: ## it builds without cgo, for macOS and Windows, and without virtual tablets
 	@CGO_ENABLED=0 $(GO) build ./...
 	@GOOS=darwin CGO_ENABLED=0 $(GO) build ./...
+	@GOOS=windows CGO_ENABLED=0 $(GO) build ./...
 	@CGO_ENABLED=0 $(GO) vet -tags novirtual ./cmd/zarya
 
 bench: setup build ## our speed beside AOSP fastboot's, in one run

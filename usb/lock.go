@@ -15,9 +15,6 @@ import (
 	"github.com/zarya-station/zarya/internal/flock"
 )
 
-// LockDir is where locks are, for all users of this machine.
-const LockDir = "/run/lock/zarya"
-
 // LockedError is a place that another process holds.
 type LockedError struct {
 	Name  string
@@ -98,20 +95,16 @@ func makeLockDir(dir string) error {
 	return err
 }
 
-func isShared(info fs.FileInfo) bool {
-	return info.Mode()&(fs.ModePerm|fs.ModeSticky) == sharedDir
-}
-
 // openLock opens a lock's file, and makes it if there is none. One that is there is not
 // opened to be made: the kernel refuses that for files of others in a folder like this
 // (fs.protected_regular).
 func openLock(path string) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0) //nolint:gosec // a lock's file
+		f, err := os.OpenFile(path, os.O_RDWR|noFollow, 0) //nolint:gosec // a lock's file
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, sharedFile) //nolint:gosec // for all users
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, sharedFile) //nolint:gosec // for all users
 		if errors.Is(err, fs.ErrExist) {
 			continue // another process was faster
 		}
@@ -159,9 +152,4 @@ func CheckLockDir(dir string) error {
 		return &ShutOutError{dir, fmt.Errorf("its mode is %v", info.Mode())}
 	}
 	return nil
-}
-
-func ownedByUs(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid()
 }

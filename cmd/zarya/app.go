@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/zarya-station/zarya/flash"
@@ -30,6 +29,7 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/usb"
 )
 
 // app is one invocation.
@@ -83,7 +83,7 @@ tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network.`,
 	f.StringVar(&a.events, "events", "", "write JSON events to `FILE` or fd:N beside the human output")
 	f.StringVar(&a.trace, "trace", "", "write every fastboot packet to `FILE`, payloads as digests")
 	f.StringVar(&a.ledger, "ledger", "", "record jobs in `URL`: sqlite:PATH, or none (default: zarya/ledger.db in XDG_STATE_HOME)")
-	f.StringVar(&a.lockDir, "lock-dir", "", "keep the locks of tablets in `DIR` (default: /run/lock/zarya)")
+	f.StringVar(&a.lockDir, "lock-dir", "", "keep the locks of tablets in `DIR` (default: "+usb.LockDir+")")
 	f.DurationVar(&a.lockWait, "lock-wait", 0, "wait this long for another process to let a tablet go")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "print what the tablets say")
@@ -256,8 +256,7 @@ func openOutput(name string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q %w: fd: needs its number", name, errNotOpen)
 	}
-	// What this process opened itself is closed on exec; what it was given is not.
-	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+	if !inherited(uintptr(fd)) {
 		return nil, fmt.Errorf("%s %w", name, errNotOpen)
 	}
 	return os.NewFile(uintptr(fd), name), nil

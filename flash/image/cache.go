@@ -18,8 +18,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/zarya-station/zarya/internal/flock"
 )
 
@@ -48,13 +46,8 @@ func OpenCache(dir string, limit int64) (*Cache, error) {
 			return nil, &CacheError{dir, err}
 		}
 	}
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
+	if err := private(dir); err != nil {
 		return nil, &CacheError{dir, err}
-	}
-	// Others who can write there could put their bytes under our digests.
-	if int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
-		return nil, &CacheError{dir, errors.New("the folder must be ours, and nobody else may write in it (chmod 700)")}
 	}
 	c := &Cache{dir: dir, limit: limit, now: time.Now}
 	parts, _ := filepath.Glob(filepath.Join(dir, "part-*"))
@@ -163,7 +156,7 @@ func (c *Cache) begin(size int64) (*part, error) {
 	if err != nil {
 		return nil, &CacheError{c.dir, err}
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock.Try(f); err != nil {
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 		return nil, &CacheError{c.dir, err}
@@ -282,14 +275,13 @@ func (c *Cache) List() ([]Entry, error) {
 		if err != nil {
 			continue // just removed
 		}
-		var st unix.Stat_t
-		err = unix.Fstat(int(f.Fd()), &st)
+		info, err := f.Stat()
 		x, _, ierr := readIndex(f)
 		_ = f.Close()
 		if err != nil {
 			continue
 		}
-		e := Entry{Disk: st.Blocks * 512, Used: c.used(n.Name(), time.Unix(st.Mtim.Unix())), path: path, Digest: "damaged"}
+		e := Entry{Disk: onDisk(info), Used: c.used(n.Name(), info.ModTime()), path: path, Digest: "damaged"}
 		if ierr == nil {
 			e.Digest, e.Size = x.Digest, x.Size
 		}

@@ -18,7 +18,6 @@ import (
 
 	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/sys/unix"
 )
 
 // Namespace is what signatures of bundles are for: ssh-keygen -Y sign -n zarya-bundle@v1.
@@ -181,18 +180,6 @@ func LoadTrust(dir string) (*Trust, error) {
 		}
 	}
 	return t, nil
-}
-
-// ours refuses what somebody else may write to.
-func ours(path string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
-		return &TrustError{path, err.Error()}
-	}
-	if st.Uid != 0 && int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
-		return &TrustError{path, "others than root may write there: chown root, chmod go-w"}
-	}
-	return nil
 }
 
 // signer reads a line of allowed_signers: principals, options, key.
