@@ -45,6 +45,9 @@ type virtualOptions struct {
 	ports       int
 	fullSpeed   bool
 	android     []string
+	supply      int    // tablets in all; those beyond count wait to be plugged in
+	follow      string // a pipe with a station's events
+	pull        int
 }
 
 func newVirtual(a *app) *cobra.Command {
@@ -62,7 +65,8 @@ Faults: KIND[=ARG][@WHERE][*N], such as unplug=5@40%, stall@flash:system,
 fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
 		Example: `  zarya virtual --count 16 --listen tcp:127.0.0.1:5600 --rate 40MB
   zarya virtual --family qualcomm --listen udp:127.0.0.1:5554 --state ./tablets
-  zarya virtual --count 4 --fault-on VT0002=unplug@40%`,
+  zarya virtual --count 4 --fault-on VT0002=unplug@40%
+  zarya virtual --count 16 --supply 48 --follow ./events`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.virtual(o) },
 	}
@@ -81,6 +85,9 @@ fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
 	f.StringVar(&o.writeRate, "write-rate", "", "bytes/s that each tablet writes to its storage")
 	f.StringArrayVar(&o.faults, "fault", nil, "`SPEC` of a fault of every tablet, repeatable")
 	f.StringArrayVar(&o.faultsOn, "fault-on", nil, "`SERIAL=SPEC`: a fault of one tablet, repeatable")
+	f.IntVar(&o.supply, "supply", 0, "with --follow: how many tablets there are in all; the others wait to be plugged in")
+	f.StringVar(&o.follow, "follow", "", "a technician reads a station's events from `PIPE`, takes out what is done and plugs in the next")
+	f.IntVar(&o.pull, "pull", 0, "with --follow: `PERCENT` of the tablets whose cable is pulled once in the middle")
 	cmd.AddCommand(newVirtualImages(a))
 	return cmd
 }
@@ -143,6 +150,9 @@ func (a *app) serveTablets(ctx context.Context, o virtualOptions, ready func(tar
 	if (proto != "tcp" && proto != "udp") || err != nil || perr != nil || int(port)+o.count-1 > 65535 {
 		return problem.New(problem.Usage, "write tcp:127.0.0.1:5554, udp:127.0.0.1:5554 (with room for all ports; 0 is any free ones) or usbredir:DIR", "--listen %q is not an address", o.listen)
 	}
+	if (o.supply > 0 || o.pull > 0) && o.follow == "" || o.supply > 0 && o.supply < o.count || o.pull < 0 || o.pull > 100 {
+		return problem.New(problem.Usage, "write --count 16 --supply 48 --follow PIPE", "--supply and --pull are for a technician who follows a station, with at least as many tablets as places")
+	}
 	configs, cleanup, err := a.virtualConfigs(o)
 	if err != nil {
 		return err
@@ -160,30 +170,34 @@ func (a *app) serveTablets(ctx context.Context, o virtualOptions, ready func(tar
 		return problem.New(problem.Station, "name a port that is free, or port 0 for any", "--listen: %w", err)
 	}
 	var tablets []*virtual.Tablet
-	for _, config := range configs {
+	for _, config := range configs[:o.count] {
 		tablet, err := virtual.New(config)
 		if err != nil {
 			return problem.New(problem.Station, "", "%s: %w", config.Serial, err)
 		}
 		tablets = append(tablets, tablet)
 	}
+	hand := &technician{pull: o.pull, supply: configs[o.count:], slots: map[string]*slot{}, left: o.count, rnd: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // the same cables at each run
+		say: func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
-	failed := make(chan error, o.count)
+	failed := make(chan error, o.count+1)
 	listens := make(chan struct{}, o.count)
 	for i, tablet := range tablets {
 		at := held[i]
 		var once sync.Once
 		at.Listening = func() { once.Do(func() { listens <- struct{}{} }) }
+		place := &slot{serial: configs[i].Serial, moves: make(chan move, 1)}
+		hand.slots[proto+":"+at.Addr()] = place
 		wg.Go(func() {
-			var err error
-			if proto == "udp" {
-				err = tablet.ServeUDP(ctx, at)
-			} else {
-				err = tablet.Serve(ctx, at, at.Addr())
-			}
+			err := hand.serve(ctx, place, tablet, func(ctx context.Context, tablet *virtual.Tablet) error {
+				if proto == "udp" {
+					return tablet.ServeUDP(ctx, at)
+				}
+				return tablet.Serve(ctx, at, at.Addr())
+			})
 			if err != nil {
 				failed <- fmt.Errorf("%s at %s:%s: %w", configs[i].Serial, proto, at.Addr(), err)
 				cancel()
@@ -200,6 +214,14 @@ func (a *app) serveTablets(ctx context.Context, o virtualOptions, ready func(tar
 		var targets []string
 		for _, h := range held {
 			targets = append(targets, fmt.Sprintf("%s:%s", proto, h.Addr()))
+		}
+		if o.follow != "" {
+			wg.Go(func() {
+				if err := hand.followReports(ctx, o.follow); err != nil {
+					failed <- err
+					cancel()
+				}
+			})
 		}
 		ready(targets)
 	}
@@ -307,7 +329,7 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 		bus = virtual.NewBus(sizes[2])
 	}
 	var mu sync.Mutex
-	for i := range o.count {
+	for i := range max(o.count, o.supply) {
 		name := serial(i + 1)
 		configs = append(configs, virtual.Config{
 			Serial: name, Family: families[i%len(families)], Dir: o.state, MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3], UnlockCode: o.unlockCode,
@@ -335,7 +357,7 @@ func (a *app) virtualConfigs(o virtualOptions) (configs []virtual.Config, cleanu
 		return slices.ContainsFunc(configs, func(c virtual.Config) bool { return c.Serial == name })
 	})
 	for _, name := range slices.AppendSeq(unknown, maps.Keys(own)) {
-		return nil, nil, problem.New(problem.Usage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(o.count)), "there is no tablet %q", name)
+		return nil, nil, problem.New(problem.Usage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(max(o.count, o.supply))), "there is no tablet %q", name)
 	}
 	return configs, cleanup, nil
 }
