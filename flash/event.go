@@ -160,6 +160,8 @@ type JobDone struct {
 	Facts     map[string]string // that were read from the tablet and checked
 	Unique    []string          // the facts that no other tablet may have
 
+	Measurements []Measurement `redact:"never"` // that were taken on the way, by name
+
 	NotDurable  bool   // the record failed, of this job or of another under way: it stopped for that
 	Exhausted   bool   // its pool had no identity
 	OtherSerial string // of another tablet that was found in the place of the job's

@@ -64,12 +64,22 @@ type Job struct {
 	Hooks   Hooks         // nil: none
 	Watch   func(Event)   // called with each of its events, after all others were told; nil: not
 	Check   bool          // compare a booted tablet with the steps, and change nothing
+
+	Circumstances Circumstances // for the record
 	// Plan chooses what is done once it is known what the tablet is; nil: the fields
 	// above say it. A *Failure means that there is nothing for this tablet.
 	Plan func(Key) (Plan, error)
 	// LeaveForeign makes a job end SKIPPED, and without a record, when the error of Plan is
 	// ErrForeign: nobody asked for this tablet by name.
 	LeaveForeign bool
+}
+
+// Circumstances are under what a job is done, for whoever reads its record later.
+type Circumstances struct {
+	Operator string // who is at the bench
+	Lot      string // the pallet or order that the tablet came with
+	Program  string // the version of the program
+	Golden   bool   // a golden or test unit: no statistic counts it
 }
 
 // ErrForeign is in the error of a Plan that has nothing for a tablet.

@@ -92,6 +92,7 @@ func (s *Session) result(start time.Time, err error) JobDone {
 		}
 	}
 	s.addFacts(&done)
+	done.Measurements = s.measurements()
 	return done
 }
 

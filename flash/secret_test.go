@@ -26,6 +26,7 @@ var ownWords = []string{
 	"StateChanged.State", "StepStarted.Step", "StepDone.Step", "StepDone.Result", "Progress.Step", "Waiting.For",
 	"Retry.Step", "Retry.Class", "Warning.Class", "Log.Class",
 	"JobDone.Scope", "JobDone.Result", "JobDone.Verified", "JobDone.Class", "JobDone.Step", "JobDone.Record",
+	"JobDone.Measurements",
 }
 
 const password = "hunter2-and-more"

@@ -65,7 +65,8 @@ type tablet struct {
 // account is what the job did so far. The worker writes it (worker.go, result.go), and the
 // step under way by Result and Progress.
 type account struct {
-	state     State      // as state.go has it
+	state     State // as state.go has it
+	times     times
 	attempt   int        // 1 for the first
 	step      string     // under way; "" between steps
 	outcome   StepResult // of the step under way

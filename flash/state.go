@@ -121,6 +121,7 @@ func (s *Session) move(on trigger) error {
 	if !ok {
 		return failf(ClassBug, "please report this", "internal error: a job that is %s cannot be one that %s", from, on)
 	}
+	s.account.times.enter(to)
 	s.account.state = to
 	if to != from && to != StateConnecting && to != StateDone {
 		s.emit(StateChanged{State: to})

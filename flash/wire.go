@@ -4,6 +4,7 @@ package flash
 
 import (
 	"context"
+	"time"
 
 	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/image"
@@ -28,8 +29,11 @@ func (s *Session) download(ctx context.Context, piece image.Piece, left int64, p
 	defer m.End()
 	sent := func(n int) {
 		m.Sent(n)
+		s.account.times.wireBytes += int64(n)
 		progress(n)
 	}
+	start := time.Now()
+	defer func() { s.account.times.wire += time.Since(start) }()
 	return client.DownloadPaced(ctx, piece, sent, func() int64 { return m.Pace(ctx) })
 }
 

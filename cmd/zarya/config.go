@@ -22,8 +22,8 @@ import (
 // ZARYA_KEY. A key that is also a flag of the verb stands for the flag. What makes
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var configKeys = []string{
-	"age-key", "cache", "cache-size", "concurrency", "ledger", "lock-dir", "lock-wait", "no-color", "no-input",
-	"quiet", "station", "trust", "verbose", "wait-for-device",
+	"age-key", "cache", "cache-size", "concurrency", "ledger", "lock-dir", "lock-wait", "lot", "no-color", "no-input",
+	"operator", "quiet", "station", "trust", "verbose", "wait-for-device",
 }
 
 // config are the settings of files; the environment is asked first.

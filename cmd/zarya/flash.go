@@ -113,6 +113,9 @@ func (a *app) flash(o flashOptions, models []string, prepare func(context.Contex
 	if o.concurrency < 0 {
 		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
 	}
+	if err := checkCircumstances(&o.under); err != nil {
+		return err
+	}
 	if o.reboot != "" && !slices.Contains(fastboot.RebootModes, o.reboot) {
 		return problem.New(problem.Usage, "known are "+strings.Join(fastboot.RebootModes, ", "), "--reboot: no mode %q", o.reboot)
 	}
@@ -135,7 +138,9 @@ func (a *app) flash(o flashOptions, models []string, prepare func(context.Contex
 	var jobs []flash.Job
 	run := newID()
 	for i, t := range targets {
-		jobs = append(jobs, work.Job(fmt.Sprintf("%s-%d", run, i+1), t))
+		j := work.Job(fmt.Sprintf("%s-%d", run, i+1), t)
+		j.Circumstances = o.under
+		jobs = append(jobs, j)
 	}
 	return a.runJobs(run, jobs, a.engineOptions(o.concurrency), nil)
 }

@@ -5,8 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -215,10 +213,11 @@ func newLedgerList(a *app) *cobra.Command {
 					return a.document("jobs", append([]*ledger.JobRecord{}, jobs...))
 				}
 				w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "RECORD\tSTARTED\tTABLET\tSERIAL\tMODEL\tPROFILE\tRESULT\tTIME\tWRITTEN")
+				fmt.Fprintln(w, "RECORD\tSTARTED\tTABLET\tSERIAL\tMODEL\tPROFILE\tRESULT\tTIME\tWRITTEN\tTRY\tLOT\tOPERATOR\tDISPOSITION")
 				for _, j := range jobs {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\n", j.Record, local(cmp.Or(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
-						dash(j.Model), dash(j.Profile), word(j), j.Seconds, bytesize.Text(j.Bytes))
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\t%s\t%s\t%s\t%s\n", j.Record, local(cmp.Or(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
+						dash(j.Model), dash(j.Profile), word(j), j.Seconds, bytesize.Text(j.Bytes),
+						attempt(j), dash(j.Lot), dash(j.Operator), dash(string(j.Disposition)))
 				}
 				return w.Flush()
 			})
@@ -226,6 +225,14 @@ func newLedgerList(a *app) *cobra.Command {
 	}
 	s.flags(cmd)
 	return cmd
+}
+
+// attempt is which one of its tablet at its station a job is.
+func attempt(j *ledger.JobRecord) string {
+	if j.Attempt == 0 {
+		return "-"
+	}
+	return strconv.FormatInt(j.Attempt, 10)
 }
 
 // word is a job's result as the board says it.
@@ -295,7 +302,17 @@ func showJob(out io.Writer, j *ledger.JobRecord) {
 	if j.OtherSerial != "" {
 		row("exchanged", "the serial "+j.OtherSerial+" was found in its place")
 	}
+	if j.Attempt > 0 {
+		row("attempt", fmt.Sprintf("%d of this tablet at %s", j.Attempt, j.Station))
+	}
+	if j.Golden {
+		row("golden", "a golden or test unit: no statistic counts it")
+	}
+	row("operator", j.Operator)
+	row("lot", j.Lot)
 	row("profile", j.Profile)
+	row("bundle", j.Bundle)
+	row("program", j.Program)
 	row("started", local(j.Started))
 	if j.Ended != "" {
 		row("ended", local(j.Ended))
@@ -310,100 +327,37 @@ func showJob(out io.Writer, j *ledger.JobRecord) {
 		}
 		row("step", text)
 	}
+	for _, m := range j.Measurements {
+		row("measured", measurement(m))
+	}
 	row("result", word(j))
 	row("verified", j.Verified)
 	if j.Error != "" {
 		row("error", strings.TrimPrefix(j.Step+": ", ": ")+j.Error)
 	}
+	if j.Disposition != "" {
+		row("disposition", string(j.Disposition)+", by "+cmp.Or(j.DisposedBy, "somebody"))
+	}
 	_ = w.Flush() // to a buffer of the process's own output
 }
 
-func newLedgerExport(a *app) *cobra.Command {
-	var s selection
-	var format string
-	cmd := &cobra.Command{
-		Use:   "export --format csv|jsonl",
-		Short: "Write jobs as CSV for a spreadsheet, or the whole chain as JSON lines",
-		Long: `Write the ledger to stdout: csv has one row a job, safe to open in a spreadsheet
-(a cell that would be read as a formula begins with an apostrophe); jsonl has one
-line an entry with its hashes, enough to follow the chain without this program.`,
-		Example: "  zarya ledger export --format csv --since 24h > today.csv\n  zarya ledger export --format jsonl > chain.jsonl",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.check(); err != nil {
-				return err
-			}
-			switch format {
-			case "csv":
-			case "jsonl":
-				for _, f := range []string{"since", "result", "serial"} {
-					if cmd.Flags().Changed(f) {
-						return problem.New(problem.Usage, "a chain with holes proves nothing; --format csv can be narrowed", "--%s does not go with --format jsonl", f)
-					}
-				}
-			default:
-				return problem.New(problem.Usage, "known are csv, jsonl", "--format: no format %q", format)
-			}
-			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				if format == "jsonl" {
-					return exportChain(ctx, a.stdout, l)
-				}
-				jobs, err := s.jobs(ctx, l)
-				if err != nil {
-					return err
-				}
-				return exportCSV(a.stdout, jobs)
-			})
-		},
-	}
-	s.flags(cmd)
-	cmd.Flags().StringVar(&format, "format", "csv", "csv or jsonl")
-	return cmd
-}
-
-func exportCSV(out io.Writer, jobs []*ledger.JobRecord) error {
-	w := csv.NewWriter(out)
-	rows := [][]string{{"record", "station", "job", "started", "ended", "scope", "profile", "tablet", "serial", "model", "result", "verified", "class", "step", "error", "bytes", "seconds"}}
-	for _, j := range jobs {
-		rows = append(rows, []string{
-			cell(j.Record), cell(j.Station), cell(j.Job), j.Started, j.Ended, string(j.Scope), cell(j.Profile), cell(j.Tablet), cell(j.Serial), cell(j.Model),
-			j.Result, j.Verified, string(j.Class), cell(j.Step), cell(j.Error),
-			strconv.FormatInt(j.Bytes, 10), strconv.FormatFloat(j.Seconds, 'f', 3, 64),
-		})
-	}
-	if err := w.WriteAll(rows); err != nil {
-		return problem.New(problem.Station, "write to a disk with room", "export: %w", err)
-	}
-	return nil
-}
-
-// cell keeps a spreadsheet from reading a device's words as a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
-func exportChain(ctx context.Context, out io.Writer, l *ledger.Ledger) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	for e, err := range l.Entries(ctx) {
-		if err != nil {
-			return problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
+// measurement is one as a person reads it, with its limits.
+func measurement(m flash.Measurement) string {
+	value := func(n int64) string {
+		switch m.Unit {
+		case "ms":
+			return strconv.FormatFloat(float64(n)/1000, 'f', 2, 64) + "s"
+		case "B/s":
+			return bytesize.Text(n) + "/s"
 		}
-		err = enc.Encode(struct {
-			Station string          `json:"station"`
-			Seq     int64           `json:"seq"`
-			TS      string          `json:"ts"`
-			Kind    string          `json:"kind"`
-			Body    json.RawMessage `json:"body"`
-			Prev    string          `json:"prev"`
-			Hash    string          `json:"hash"`
-		}{e.Station, e.Seq, e.TS, e.Kind, e.Body, fmt.Sprintf("%x", e.Prev), fmt.Sprintf("%x", e.Hash)})
-		if err != nil {
-			return problem.New(problem.Station, "write to a disk with room", "export: %w", err)
-		}
+		return fmt.Sprintf("%d %s", n, m.Unit)
 	}
-	return nil
+	text := m.Name + ": " + value(m.Value)
+	if m.Low != 0 {
+		text += ", at least " + value(m.Low)
+	}
+	if m.High != 0 {
+		text += ", at most " + value(m.High)
+	}
+	return text
 }

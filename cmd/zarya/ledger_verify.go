@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,7 @@ func newLedgerVerify(a *app) *cobra.Command {
 		Use:   "verify",
 		Short: "Check that nothing of the ledger was changed, removed, put in between or put back",
 		Long: `Check that no entry of the ledger was changed, removed or put in between; that the tables
-beside the chain (identities, claims, tried codes) are what the entries say, row by row;
+beside the chain (identities, claims, attempts, tried codes) are what the entries say, row by row;
 and that the chain still has the head that it had when it was last written, so that an
 older file that was put back is seen. Warn of what only one tablet can have and two have,
 as stations see that do not know of each other.
@@ -92,11 +93,15 @@ func (a *app) verifyLedger(ctx context.Context, l *ledger.Ledger, kept []ledger.
 	if err != nil {
 		return err
 	}
+	attempts, err := l.VerifyAttempts(ctx)
+	if err != nil {
+		return err
+	}
 	pools, err := pool.Verify(ctx, l)
 	if err != nil {
 		return err
 	}
-	if err := a.reportDifferences(append(differences, pools...)); err != nil {
+	if err := a.reportDifferences(slices.Concat(differences, attempts, pools)); err != nil {
 		return err
 	}
 	clashes, err := l.Clashes(ctx)

@@ -42,6 +42,9 @@ type savedOptions struct {
 	Concurrency int      `json:"concurrency,omitempty"`
 	Trust       string   `json:"trust,omitempty"`
 	Ledger      string   `json:"ledger"`
+	Operator    string   `json:"operator,omitempty"`
+	Lot         string   `json:"lot,omitempty"`
+	Golden      bool     `json:"golden,omitempty"`
 }
 
 // noteRun keeps how a run was started. That it cannot be kept stops nothing.
@@ -58,7 +61,8 @@ func (a *app) noteRun(run string, o jobOptions, scope flash.Scope, targets []tar
 		return
 	}
 	note := runNote{Run: run, Scope: scope, Folder: folder, Started: time.Now().UTC(),
-		Options: savedOptions{o.profile, o.bundle, o.allow, o.concurrency, o.trust, "sqlite:" + path}}
+		Options: savedOptions{o.profile, o.bundle, o.allow, o.concurrency, o.trust, "sqlite:" + path,
+			o.under.Operator, o.under.Lot, o.under.Golden}}
 	for _, t := range targets {
 		note.Targets = append(note.Targets, t.String())
 	}
@@ -143,7 +147,8 @@ func (a *app) retry(run string) error {
 	}
 	a.ledger = note.Options.Ledger
 	o := jobOptions{targets: targets, profile: note.Options.Profile, bundle: note.Options.Bundle, allow: note.Options.Allow,
-		concurrency: note.Options.Concurrency, trust: note.Options.Trust}
+		concurrency: note.Options.Concurrency, trust: note.Options.Trust,
+		under: flash.Circumstances{Operator: note.Options.Operator, Lot: note.Options.Lot, Golden: note.Options.Golden}}
 	return a.runProfile(o, note.Scope)
 }
 

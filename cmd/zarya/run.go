@@ -24,6 +24,7 @@ type jobOptions struct {
 	check       bool
 	all         bool // every tablet that the profile matches
 	expect      int  // how many of them; 0 is any number
+	under       flash.Circumstances
 }
 
 func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
@@ -37,6 +38,7 @@ func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done; write nothing")
 	f.BoolVar(&o.all, "all", false, "every tablet on USB that the profile or bundle matches")
 	f.IntVar(&o.expect, "expect", 0, "with --all: fail unless at least `N` tablets match; with --wait-for-device, wait for them")
+	circumstanceFlags(cmd, &o.under)
 	trustFlag(cmd, &o.trust)
 	f.StringVar(&a.junit, "junit", "", "write a JUnit report to `FILE`")
 }
@@ -91,6 +93,9 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	if err := a.checkAll(o); err != nil {
 		return err
 	}
+	if err := checkCircumstances(&o.under); err != nil {
+		return err
+	}
 	p, err := a.prepare(o, scope)
 	if err != nil {
 		return err
@@ -115,7 +120,7 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	var jobs []flash.Job
 	for i, t := range targets {
 		j := p.Job(fmt.Sprintf("%s-%d", run, i+1), t)
-		j.Check = o.check
+		j.Check, j.Circumstances = o.check, o.under
 		jobs = append(jobs, j)
 	}
 	if a.unrecorded = o.check; !o.check {

@@ -13,6 +13,14 @@ import (
 // version is set when a release is built.
 var version = "dev"
 
+// programVersion is what this program says it is, and what records say of it.
+func programVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
+}
+
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -25,10 +33,7 @@ func newVersion(a *app) *cobra.Command {
 				OS      string `json:"os"`
 				Arch    string `json:"arch"`
 				Virtual bool   `json:"virtual"` // it has virtual tablets
-			}{version, runtime.Version(), runtime.GOOS, runtime.GOARCH, hasVirtual}
-			if info, ok := debug.ReadBuildInfo(); ok && v.Version == "dev" && info.Main.Version != "" && info.Main.Version != "(devel)" {
-				v.Version = info.Main.Version
-			}
+			}{programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH, hasVirtual}
 			if a.json {
 				return a.document("version", []any{v})
 			}

@@ -15,6 +15,7 @@ const (
 	KindStep        = "step"        // as each step ends
 	KindResult      = "result"      // before it is shown
 	KindInterrupted = "interrupted" // of a job whose process was killed
+	KindDisposition = "disposition" // what becomes of a failed tablet
 )
 
 // body is what an entry says. Durations are milliseconds: only integers are recorded.
@@ -44,6 +45,24 @@ type body struct {
 	Unique    []string          `json:"unique,omitempty"` // the facts that no other tablet may have
 
 	OtherSerial string `json:"other_serial,omitempty"` // of the tablet that was found in its place
+
+	Operator     string              `json:"operator,omitempty"`
+	Lot          string              `json:"lot,omitempty"`
+	Program      string              `json:"program,omitempty"` // its version
+	Golden       bool                `json:"golden,omitempty"`
+	Attempt      int64               `json:"attempt,omitempty"` // of this tablet at this station; 0 is not known
+	Foreign      bool                `json:"foreign,omitempty"` // nothing here is for this tablet
+	Measurements []flash.Measurement `json:"measurements,omitempty"`
+}
+
+// where is where the tablet was.
+func (b *body) where() flash.Where {
+	return flash.Where{Port: b.Port, PortName: b.PortName, Address: b.Address, Serial: b.Serial}
+}
+
+// under adds under what a job is done.
+func (b *body) under(c flash.Circumstances) {
+	b.Operator, b.Lot, b.Program, b.Golden = c.Operator, c.Lot, c.Program, c.Golden
 }
 
 func millis(seconds float64) int64 { return int64(math.Round(seconds * 1000)) }
@@ -55,13 +74,14 @@ func (l *Ledger) Intent(job flash.Job, where flash.Where) error {
 	if l.run != nil {
 		b.Run = l.run.id
 	}
+	b.under(job.Circumstances)
 	for _, s := range job.Steps {
 		b.Steps = append(b.Steps, s.Name)
 	}
 	if l.run != nil {
 		l.run.open.Store(job.ID, true)
 	}
-	_, err := l.Append(KindIntent, b, nil)
+	_, err := l.Append(KindIntent, &b, func(tx *Tx) error { return countAttempt(tx, &b) })
 	return err
 }
 
@@ -81,11 +101,17 @@ func (l *Ledger) Result(job flash.Job, where flash.Where, d flash.JobDone) (stri
 		Result: string(d.Result), Verified: d.Verified, Class: d.Class, Step: d.Step, Error: d.Error,
 		Bytes: d.Bytes, Millis: millis(d.Seconds), Retries: d.Retries, Inventory: d.Inventory,
 		Facts: d.Facts, Unique: slices.Sorted(slices.Values(d.Unique)), OtherSerial: d.OtherSerial}
-	var claim func(*Tx) error
-	if len(d.Unique) > 0 {
-		claim = func(tx *Tx) error { return claimUnique(tx, b) }
-	}
-	seq, err := l.Append(KindResult, b, claim)
+	b.under(job.Circumstances)
+	b.Foreign, b.Measurements = d.Foreign, d.Measurements
+	seq, err := l.Append(KindResult, &b, func(tx *Tx) error {
+		if err := claimUnique(tx, b); err != nil {
+			return err
+		}
+		if err := countAttempt(tx, &b); err != nil {
+			return err
+		}
+		return endAttempts(tx, b)
+	})
 	if err == nil && l.run != nil {
 		l.run.open.Delete(job.ID)
 	}

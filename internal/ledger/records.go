@@ -21,7 +21,8 @@ type JobRecord struct {
 	Ended     string            `json:"ended,omitempty"`
 	Scope     flash.Scope       `json:"scope,omitempty"`
 	Profile   string            `json:"profile,omitempty"`
-	Tablet    string            `json:"tablet"` // its port's name, its port, or its address
+	Bundle    string            `json:"bundle,omitempty"` // its name and version
+	Tablet    string            `json:"tablet"`           // its port's name, its port, or its address
 	Serial    string            `json:"serial,omitempty"`
 	Model     string            `json:"model,omitempty"`
 	Result    string            `json:"result"` // running, interrupted, or a job's result
@@ -37,6 +38,16 @@ type JobRecord struct {
 	Steps     []StepRecord      `json:"steps,omitempty"`
 
 	OtherSerial string `json:"other_serial,omitempty"` // of another tablet that was found in its place
+
+	Operator     string              `json:"operator,omitempty"`
+	Lot          string              `json:"lot,omitempty"`
+	Attempt      int64               `json:"attempt,omitempty"` // of this tablet at this station; 0 is not known
+	Program      string              `json:"program,omitempty"` // its version
+	Golden       bool                `json:"golden,omitempty"`  // no statistic counts it
+	Foreign      bool                `json:"foreign,omitempty"` // nothing here was for this tablet
+	Measurements []flash.Measurement `json:"measurements,omitempty"`
+	Disposition  Disposition         `json:"disposition,omitempty"`
+	DisposedBy   string              `json:"disposed_by,omitempty"`
 
 	run     string
 	planned []string
@@ -61,6 +72,7 @@ type StepRecord struct {
 func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
 	var jobs []*JobRecord
 	byID := map[[2]string]*JobRecord{}
+	disposed := map[string]dispositionBody{} // by record
 	for e, err := range l.Entries(ctx) {
 		if err != nil {
 			return nil, err
@@ -71,6 +83,13 @@ func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
 		}
 		switch e.Kind {
 		case KindIntent, KindStep, KindResult, KindInterrupted:
+		case KindDisposition:
+			var d dispositionBody
+			if err := json.Unmarshal(e.Body, &d); err != nil {
+				return nil, fmt.Errorf("entry %s: %w", e.Record(), err)
+			}
+			disposed[d.Record] = d
+			continue
 		default:
 			continue // of something else than a job
 		}
@@ -84,6 +103,8 @@ func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
 		j.apply(e, b)
 	}
 	for _, j := range jobs {
+		d := disposed[j.Record]
+		j.Disposition, j.DisposedBy = d.Disposition, d.By
 		if j.open {
 			j.Result = "running"
 			if !l.isRunning(j.run) {
@@ -118,19 +139,26 @@ func (j *JobRecord) apply(e Entry, b body) {
 	j.Record = e.Record()
 	switch e.Kind {
 	case KindIntent:
-		j.Started, j.Scope, j.Profile, j.Images, j.run, j.planned = e.TS, b.Scope, b.Profile, b.Images, b.Run, b.Steps
-		j.Tablet, j.Serial = flash.Where{Port: b.Port, PortName: b.PortName, Address: b.Address}.Label(), b.Serial
+		j.Started, j.Scope, j.Profile, j.Bundle, j.Images, j.run, j.planned = e.TS, b.Scope, b.Profile, b.Bundle, b.Images, b.Run, b.Steps
+		j.Tablet, j.Serial = b.where().Label(), b.Serial
+		j.under(b)
 	case KindStep:
 		j.Steps = append(j.Steps, StepRecord{b.Step, b.Result, b.Bytes, float64(b.Millis) / 1000})
 	case KindResult, KindInterrupted:
 		j.open, j.Ended, j.Result, j.Verified = false, e.TS, b.Result, b.Verified
 		j.Class, j.Step, j.Error, j.Bytes, j.Seconds = b.Class, b.Step, b.Error, b.Bytes, float64(b.Millis)/1000
 		if e.Kind == KindResult {
-			j.Scope, j.Profile, j.Model, j.Serial, j.Inventory, j.Facts = b.Scope, b.Profile, b.Model, b.Serial, b.Inventory, b.Facts
-			j.Tablet = flash.Where{Port: b.Port, PortName: b.PortName, Address: b.Address}.Label()
-			j.OtherSerial = b.OtherSerial
+			j.Scope, j.Profile, j.Bundle, j.Model, j.Serial, j.Inventory, j.Facts = b.Scope, b.Profile, b.Bundle, b.Model, b.Serial, b.Inventory, b.Facts
+			j.Tablet = b.where().Label()
+			j.OtherSerial, j.Foreign, j.Measurements = b.OtherSerial, b.Foreign, b.Measurements
+			j.under(b)
 		}
 	}
+}
+
+// under takes over under what the job was done.
+func (j *JobRecord) under(b body) {
+	j.Operator, j.Lot, j.Program, j.Golden, j.Attempt = b.Operator, b.Lot, b.Program, b.Golden, b.Attempt
 }
 
 // Since returns the jobs that were begun at or after t, and all that come after one of

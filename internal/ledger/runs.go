@@ -115,7 +115,7 @@ func (l *Ledger) closeAbandoned(ctx context.Context) error {
 			step = j.planned[n]
 		}
 		b := body{Job: j.Job, Result: string(flash.Interrupted), Class: flash.ClassStation, Step: step, Error: cutOff}
-		if _, err := l.Append(KindInterrupted, b, nil); err != nil {
+		if _, err := l.Append(KindInterrupted, b, func(tx *Tx) error { return endAttempts(tx, b) }); err != nil {
 			return err
 		}
 	}

@@ -202,6 +202,8 @@ type jobDoneForm struct {
 	Facts     map[string]string `json:"facts,omitempty"`
 	Unique    []string          `json:"-"` // for the ledger
 
+	Measurements []flash.Measurement `json:"measurements,omitempty"`
+
 	NotDurable  bool   `json:"-"` // it is the exit code's
 	Exhausted   bool   `json:"-"`
 	OtherSerial string `json:"other_serial,omitempty"`
