@@ -155,6 +155,7 @@ seen 1-4 left booted
 kill %1
 echo "rig: the watcher saw $(wc -l </tmp/watch) changes"
 
+. /mnt/scanner.sh
 . /mnt/gadgets.sh
 for way in "IPv6 0 2147483647" "IPv4 1 0"; do
   echo "${way#* }" >/proc/sys/net/ipv4/ping_group_range

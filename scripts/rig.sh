@@ -71,11 +71,13 @@ add "$(command -v adb)" /bin/adb
 add "$zarya" /bin/zarya
 go test -c -o "$tree/libusb.test" ./usb/libusb
 add "$tree/libusb.test" /bin/libusb.test
+CGO_ENABLED=0 go test -c -o "$tree/scanner.test" ./internal/scanner
+add "$tree/scanner.test" /bin/scanner.test
 add "$(command -v ip)" /bin/ip # its network namespaces
 sshd=$root/.tools/openssh/usr/sbin/sshd
 [ -x "$sshd" ] || sshd=$(command -v sshd)
 LD_LIBRARY_PATH=$(echo "$root"/.tools/openssh/usr/lib/*-linux-gnu) add "$sshd" /usr/sbin/sshd
-for m in virtio_pci virtio_net 9p 9pnet_virtio overlay veth xhci_pci cdc_ether rndis_host dummy_hcd usb_f_ecm usb_f_rndis; do
+for m in virtio_pci virtio_net 9p 9pnet_virtio overlay veth xhci_pci cdc_ether rndis_host dummy_hcd usb_f_ecm usb_f_rndis uinput evdev; do
   modprobe -d "$rig/kernel" -S "$version" --show-depends "$m" | awk '$1 == "insmod" {print $2}'
 done | sort -u | while read -r ko; do
   install -D "$ko" "$initramfs/lib/modules/${ko#*/lib/modules/}"
@@ -109,6 +111,7 @@ share="$tree/share"
 mkdir -p "$share" "$tree/usb"
 cp "${1:-scripts/rig-steps.sh}" "$share/steps.sh"
 cp scripts/rig-gadgets.sh "$share/gadgets.sh"
+cp scripts/rig-scanner.sh "$share/scanner.sh"
 cp docs/usb.md "$share/usb.md"
 echo "$root" >"$share/root"
 head -c 16777216 /dev/urandom >"$share/boot.img"
