@@ -1,12 +1,16 @@
 // This file is targets on a network. A new way to reach a tablet there is one line of
-// protocols and a function that opens it.
+// protocols and the functions that it names.
 
 package target
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,16 +21,26 @@ import (
 
 // protocol is how a tablet on a network is reached.
 type protocol struct {
-	port     string // without one in the name
-	system   bool   // the port is that of the booted system
+	about    string // what it leads to, in a few words
+	parse    func(rest string) (address string, err error)
 	fastboot func(ctx context.Context, address string) (fastboot.Transport, error)
+	system   func(ctx context.Context, address string, port int) (net.Conn, error)
 }
 
 // protocols are what a network target's name begins with.
 var protocols = map[string]protocol{
-	"tcp": {port: fastboot.DefaultPort, fastboot: dialTCP},
-	"udp": {port: fastboot.DefaultPort, fastboot: dialUDP},
-	"ssh": {port: strconv.Itoa(sshPort), system: true, fastboot: noFastboot},
+	"tcp": {"fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialTCP, dialHost},
+	"udp": {"fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialUDP, dialHost},
+	"ssh": {"a booted tablet at HOST[:PORT]", hostPort(strconv.Itoa(sshPort)), noFastboot, dialSystem},
+}
+
+// Protocols returns what a network target's name begins with, and what each leads to.
+func Protocols() map[string]string {
+	about := map[string]string{}
+	for name, p := range protocols {
+		about[name] = p.about
+	}
+	return about
 }
 
 func dialTCP(ctx context.Context, address string) (fastboot.Transport, error) {
@@ -42,10 +56,28 @@ func noFastboot(_ context.Context, address string) (fastboot.Transport, error) {
 		Hint: "name it as tcp: or udp: to flash it"}
 }
 
+// dialHost connects to a port of the address's host; 0 is the address's own.
+func dialHost(ctx context.Context, address string, port int) (net.Conn, error) {
+	if port != 0 {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		address = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	return dialSystem(ctx, address, 0)
+}
+
+// dialSystem connects to an address that says where the system is.
+func dialSystem(ctx context.Context, address string, _ int) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", address)
+}
+
 // Network is a tablet at a network address.
 type Network struct {
 	proto   string // of protocols
-	address string // HOST:PORT, spelled in one way only
+	address string // as its protocol spells it: in one way only
 }
 
 func (n Network) String() string { return n.proto + ":" + n.address }
@@ -58,18 +90,9 @@ func (n Network) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 	return protocols[n.proto].fastboot(ctx, n.address)
 }
 
-// Dial opens a connection to the system on the same host.
+// Dial opens a connection to the system at the same place.
 func (n Network) Dial(ctx context.Context, port int) (net.Conn, error) {
-	address := n.address
-	if port != 0 && !protocols[n.proto].system {
-		host, _, err := net.SplitHostPort(n.address)
-		if err != nil {
-			return nil, err
-		}
-		address = net.JoinHostPort(host, strconv.Itoa(port))
-	}
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", address)
+	return protocols[n.proto].system(ctx, n.address, port)
 }
 
 // isNetwork reports whether a name is that of a network target.
@@ -79,29 +102,41 @@ func isNetwork(name string) bool {
 	return found && known
 }
 
-// ParseNetwork reads tcp:HOST[:PORT], udp:HOST[:PORT] and ssh:HOST[:PORT]. Two names of
-// one address give equal targets.
+// ParseNetwork reads tcp:HOST[:PORT], udp:HOST[:PORT] and ssh:HOST[:PORT]. Two
+// names of one address give equal targets.
 func ParseNetwork(name string) (Network, error) {
 	proto, rest, _ := strings.Cut(name, ":")
 	if !isNetwork(name) {
-		return Network{}, problem.New(problem.Usage, "a network target begins with tcp:, udp: or ssh:", "target %q is not on the network", name)
+		begins := strings.Join(slices.Sorted(maps.Keys(protocols)), ":, ") + ":"
+		return Network{}, problem.New(problem.Usage, "a network target begins with one of "+begins, "target %q is not on the network", name)
 	}
-	host, port, err := net.SplitHostPort(rest)
-	if err != nil { // no port
-		host, port = strings.Trim(rest, "[]"), protocols[proto].port
+	address, err := protocols[proto].parse(rest)
+	if err != nil {
+		return Network{}, problem.New(problem.Usage, "write "+proto+":, and after it what leads there: "+protocols[proto].about, "target %q %w", name, err)
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return Network{}, problem.New(problem.Usage, "a port is a number from 1 to 65535", "target %q: %q is not a port", name, port)
+	return Network{proto, address}, nil
+}
+
+// hostPort reads HOST[:PORT]; standard is the port of one that has none.
+func hostPort(standard string) func(rest string) (string, error) {
+	return func(rest string) (string, error) {
+		host, port, err := net.SplitHostPort(rest)
+		if err != nil { // no port
+			host, port = strings.Trim(rest, "[]"), standard
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", fmt.Errorf("has %q for a port, which is a number from 1 to 65535", port)
+		}
+		_, notIP := netip.ParseAddr(host)
+		if host == "" || notIP != nil && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
+			return "", errors.New("has no valid host")
+		}
+		if strings.EqualFold(host, "localhost") {
+			host = "127.0.0.1"
+		}
+		if ip, err := netip.ParseAddr(host); err == nil {
+			host = ip.String()
+		}
+		return net.JoinHostPort(strings.ToLower(host), port), nil
 	}
-	_, notIP := netip.ParseAddr(host)
-	if host == "" || notIP != nil && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
-		return Network{}, problem.New(problem.Usage, "write tcp:HOST[:PORT]", "target %q has no valid host", name)
-	}
-	if strings.EqualFold(host, "localhost") {
-		host = "127.0.0.1"
-	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		host = ip.String()
-	}
-	return Network{proto, net.JoinHostPort(strings.ToLower(host), port)}, nil
 }

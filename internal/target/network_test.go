@@ -21,9 +21,9 @@ func TestParseNetwork(t *testing.T) {
 		{"tcp:", `usage: target "tcp:" has no valid host`},
 		{"tcp::5", `usage: target "tcp::5" has no valid host`},
 		{"tcp:a b", `usage: target "tcp:a b" has no valid host`},
-		{"tcp:h:0", `usage: target "tcp:h:0": "0" is not a port`},
-		{"tcp:h:65536", `usage: target "tcp:h:65536": "65536" is not a port`},
-		{"tcp:h:ssh", `usage: target "tcp:h:ssh": "ssh" is not a port`},
+		{"tcp:h:0", `usage: target "tcp:h:0" has "0" for a port, which is a number from 1 to 65535`},
+		{"tcp:h:65536", `usage: target "tcp:h:65536" has "65536" for a port, which is a number from 1 to 65535`},
+		{"tcp:h:ssh", `usage: target "tcp:h:ssh" has "ssh" for a port, which is a number from 1 to 65535`},
 	} {
 		n, err := ParseNetwork(test.name)
 		got := n.String()
