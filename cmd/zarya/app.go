@@ -72,7 +72,8 @@ func newRoot(a *app) *cobra.Command {
 one, whether it succeeded and if not why and what to do.
 
 Targets are named with -s (repeatable): SERIAL or usb:1-1.3 for a tablet on USB,
-tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network.`,
+tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network,
+unix:PATH for one behind a socket of this machine.`,
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	var configFile string

@@ -16,6 +16,7 @@ import (
 	"github.com/zarya-station/zarya/internal/explain"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
+	"github.com/zarya-station/zarya/internal/target"
 )
 
 // manyRecords is how many of the newest records a shell is offered.
@@ -74,7 +75,11 @@ func (a *app) completing(complete completer) cobra.CompletionFunc {
 // completeTarget offers the tablets on USB by name, port and serial, and the ways to write
 // one on the network.
 func completeTarget(a *app, _ string) ([]string, cobra.ShellCompDirective) {
-	words := []string{"tcp:\tfastboot at HOST[:PORT]", "udp:\tfastboot at HOST[:PORT]", "ssh:\ta booted tablet at HOST[:PORT]"}
+	var words []string
+	for name, about := range target.Protocols() {
+		words = append(words, name+":\t"+about)
+	}
+	slices.Sort(words)
 	bus, names, err := a.bench().Plugged()
 	if err != nil {
 		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -190,7 +190,7 @@ func (a *app) stationPlaces(typed []string) ([]station.Place, station.Watchers, 
 		}
 		t, err := target.ParseNetwork(rest)
 		if err != nil {
-			return nil, nil, problem.New(problem.Usage, "a station watches port:GLOB and tcp:, udp: or ssh:HOST[:PORT]", "--target %s: %w", text, err)
+			return nil, nil, problem.New(problem.Usage, "a station watches port:GLOB and tcp:, udp: or ssh:HOST[:PORT], unix:PATH", "--target %s: %w", text, err)
 		}
 		p := station.At(t)
 		p.Name = cmp.Or(name, fmt.Sprintf("T%d", len(network)+1))

@@ -22,7 +22,7 @@ import (
 
 // targetFlags adds to a verb the choice of its targets.
 func (a *app) targetFlags(cmd *cobra.Command, list *[]string) {
-	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: SERIAL, usb:1-1.3, tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT]")
+	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: SERIAL, usb:1-1.3, tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT], unix:PATH")
 	cmd.Flags().Var(longForm{list, "port:"}, "port", "the tablet in port `P`, repeatable: 1-1.3, a path, a name, or a quoted glob (* one number, ** any depth)")
 	if cmd.Flags().Lookup("serial") == nil {
 		cmd.Flags().Var(longForm{list, "serial:"}, "serial", "the tablet on USB with serial `S`, repeatable")

@@ -4,7 +4,6 @@ package fastboot_test
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -22,64 +21,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// streamDevice is the far end of a Stream, written from the protocol's text.
-type streamDevice struct {
-	net.Conn
-	left uint64 // of the message under way
-}
-
-func (d *streamDevice) header() error {
-	var head [8]byte
-	_, err := io.ReadFull(d, head[:])
-	d.left = binary.BigEndian.Uint64(head[:])
-	return err
-}
-
-func (d *streamDevice) ReadCommand() (string, error) {
-	if err := d.header(); err != nil {
-		return "", err
-	}
-	p := make([]byte, min(d.left, 4096))
-	_, err := io.ReadFull(d, p)
-	d.left = 0
-	return string(p), err
-}
-
-func (d *streamDevice) ReadData(n int) ([]byte, error) {
-	p := make([]byte, n)
-	for done := 0; done < n; {
-		if d.left == 0 {
-			if err := d.header(); err != nil {
-				return nil, err
-			}
-		}
-		m, err := io.ReadFull(d, p[done:done+int(min(d.left, uint64(n-done)))])
-		if err != nil {
-			return nil, err
-		}
-		done, d.left = done+m, d.left-uint64(m)
-	}
-	return p, nil
-}
-
-func (d *streamDevice) Reply(packet string) error { return d.WriteData([]byte(packet)) }
-
-func (d *streamDevice) WriteData(p []byte) error {
-	_, err := d.Write(append(binary.BigEndian.AppendUint64(nil, uint64(len(p))), p...))
-	return err
-}
-
 // greet makes a connection's two ends a host and a device.
 func greet(t *testing.T, near, far net.Conn) (fastboot.Transport, fastboottest.Device) {
 	t.Helper()
-	var said [4]byte
 	_, err := io.WriteString(far, "FB01")
 	host, err2 := fastboot.NewStream(t.Context(), near)
-	_, err3 := io.ReadFull(far, said[:])
-	if err := errors.Join(err, err2, err3); err != nil || string(said[:]) != "FB01" {
-		t.Fatalf("%q, %v", said, err)
+	device, err3 := fastboottest.NewStreamDevice(far)
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
 	}
-	return host, &streamDevice{Conn: far}
+	return host, device
 }
 
 func tcpPair(t *testing.T) (near, far net.Conn) {

@@ -29,9 +29,10 @@ type protocol struct {
 
 // protocols are what a network target's name begins with.
 var protocols = map[string]protocol{
-	"tcp": {"fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialTCP, dialHost},
-	"udp": {"fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialUDP, dialHost},
-	"ssh": {"a booted tablet at HOST[:PORT]", hostPort(strconv.Itoa(sshPort)), noFastboot, dialSystem},
+	"tcp":  {"fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialTCP, dialHost},
+	"udp":  {"fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialUDP, dialHost},
+	"ssh":  {"a booted tablet at HOST[:PORT]", hostPort(strconv.Itoa(sshPort)), noFastboot, dialSystem},
+	"unix": {"fastboot at a Unix socket's PATH", socketPath, dialUnix, dialSocket},
 }
 
 // Protocols returns what a network target's name begins with, and what each leads to.
@@ -102,7 +103,7 @@ func isNetwork(name string) bool {
 	return found && known
 }
 
-// ParseNetwork reads tcp:HOST[:PORT], udp:HOST[:PORT] and ssh:HOST[:PORT]. Two
+// ParseNetwork reads tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT] and unix:PATH. Two
 // names of one address give equal targets.
 func ParseNetwork(name string) (Network, error) {
 	proto, rest, _ := strings.Cut(name, ":")

@@ -14,7 +14,7 @@ import (
 	"github.com/zarya-station/zarya/usb"
 )
 
-// Resolve finds the targets of names: tcp:, udp: or ssh:HOST[:PORT]; usb:PORT or
+// Resolve finds the targets of names: tcp:, udp: or ssh:HOST[:PORT], unix:PATH; usb:PORT or
 // port:PORT with a port's short form, path or glob, port: also with the station's name;
 // serial:SERIAL or SERIAL alone. Without names it is the one tablet on USB. No tablet is
 // named twice. One that is named and not there is a target that fails, unless all are.
@@ -126,7 +126,7 @@ func (b *Bench) find(names usb.Names, name string) ([]Target, error) {
 	if kind, rest, found := strings.Cut(name, ":"); name == "" || found && rest == "" {
 		return nil, problem.New(problem.Usage, "write SERIAL, usb:1-1.3, port:A3, tcp:HOST or ssh:HOST", "target %q names nothing", name)
 	} else if found && kind != "usb" && kind != "port" && kind != "serial" {
-		return nil, problem.New(problem.Usage, "write serial:"+name+" if that is a serial; otherwise tcp:, udp:, ssh:, usb:, port:", "target %q: there is no kind of target %q", name, kind)
+		return nil, problem.New(problem.Usage, "write serial:"+name+" if that is a serial; otherwise tcp:, udp:, ssh:, unix:, usb:, port:", "target %q: there is no kind of target %q", name, kind)
 	}
 	bus, err := b.Bus()
 	if err != nil {
