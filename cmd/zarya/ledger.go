@@ -215,7 +215,8 @@ func newLedgerList(a *app) *cobra.Command {
 				w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "RECORD\tSTARTED\tTABLET\tSERIAL\tMODEL\tPROFILE\tRESULT\tTIME\tWRITTEN\tTRY\tLOT\tOPERATOR\tDISPOSITION")
 				for _, j := range jobs {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\t%s\t%s\t%s\t%s\n", j.Record, local(cmp.Or(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\t%s\t%s\t%s\t%s\n",
+						j.Record, local(cmp.Or(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
 						dash(j.Model), dash(j.Profile), word(j), j.Seconds, bytesize.Text(j.Bytes),
 						attempt(j), dash(j.Lot), dash(j.Operator), dash(string(j.Disposition)))
 				}

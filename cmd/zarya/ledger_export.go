@@ -4,12 +4,10 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +19,7 @@ import (
 func newLedgerExport(a *app) *cobra.Command {
 	var s selection
 	var format string
+	var ru bool
 	cmd := &cobra.Command{
 		Use:   "export --format csv|jsonl",
 		Short: "Write jobs as CSV for a spreadsheet, or the whole chain as JSON lines",
@@ -36,7 +35,7 @@ line an entry with its hashes, enough to follow the chain without this program.`
 			switch format {
 			case "csv":
 			case "jsonl":
-				for _, f := range []string{"since", "result", "serial"} {
+				for _, f := range []string{"since", "result", "serial", "excel-ru"} {
 					if cmd.Flags().Changed(f) {
 						return problem.New(problem.Usage, "a chain with holes proves nothing; --format csv can be narrowed", "--%s does not go with --format jsonl", f)
 					}
@@ -52,34 +51,36 @@ line an entry with its hashes, enough to follow the chain without this program.`
 				if err != nil {
 					return err
 				}
-				return exportCSV(a.stdout, jobs)
+				return exportCSV(a.stdout, jobs, ru)
 			})
 		},
 	}
 	s.flags(cmd)
 	cmd.Flags().StringVar(&format, "format", "csv", "csv or jsonl")
+	cmd.Flags().BoolVar(&ru, "excel-ru", false, excelHelp)
 	return cmd
 }
 
-func exportCSV(out io.Writer, jobs []*ledger.JobRecord) error {
-	w := csv.NewWriter(out)
-	rows := [][]string{{"record", "station", "job", "started", "ended", "scope", "profile", "tablet", "serial", "model", "result", "verified", "class", "step", "error", "bytes", "seconds",
-		"bundle", "operator", "lot", "attempt", "golden", "program", "disposition", "battery_percent", "wire_bytes_per_s", "flash_ms", "boot_ms",
-		"provision_ms", "check_ms"}}
+func exportCSV(out io.Writer, jobs []*ledger.JobRecord, ru bool) error {
+	s, err := newSpreadsheet(out, ru)
+	if err != nil {
+		return err
+	}
+	s.row("record", "station", "job", "started", "ended", "scope", "profile", "tablet", "serial", "model",
+		"result", "verified", "class", "step", "error", "bytes", "seconds",
+		"bundle", "operator", "lot", "attempt", "golden", "program", "disposition", "battery_percent", "wire_bytes_per_s",
+		"flash_ms", "boot_ms", "provision_ms", "check_ms")
 	for _, j := range jobs {
-		rows = append(rows, []string{
-			cell(j.Record), cell(j.Station), cell(j.Job), j.Started, j.Ended, string(j.Scope), cell(j.Profile), cell(j.Tablet), cell(j.Serial), cell(j.Model),
-			j.Result, j.Verified, string(j.Class), cell(j.Step), cell(j.Error),
-			strconv.FormatInt(j.Bytes, 10), strconv.FormatFloat(j.Seconds, 'f', 3, 64),
-			cell(j.Bundle), cell(j.Operator), cell(j.Lot), known(j.Attempt), strconv.FormatBool(j.Golden), cell(j.Program), string(j.Disposition),
-			measuredIn(j, flash.MeasureBattery), measuredIn(j, flash.MeasureWire), measuredIn(j, flash.MeasureFlash), measuredIn(j, flash.MeasureBoot),
-			measuredIn(j, flash.MeasureProvision), measuredIn(j, flash.MeasureCheck),
-		})
+		s.row(s.text(j.Record), s.text(j.Station), s.text(j.Job), j.Started, j.Ended, string(j.Scope), s.text(j.Profile), s.text(j.Tablet),
+			s.text(j.Serial), s.text(j.Model), j.Result, j.Verified, string(j.Class), s.text(j.Step), s.text(j.Error),
+			strconv.FormatInt(j.Bytes, 10), s.decimal(j.Seconds, 3),
+			s.text(j.Bundle), s.text(j.Operator), s.text(j.Lot), known(j.Attempt),
+			strconv.FormatBool(j.Golden), s.text(j.Program), string(j.Disposition),
+			measuredIn(j, flash.MeasureBattery), measuredIn(j, flash.MeasureWire),
+			measuredIn(j, flash.MeasureFlash), measuredIn(j, flash.MeasureBoot),
+			measuredIn(j, flash.MeasureProvision), measuredIn(j, flash.MeasureCheck))
 	}
-	if err := w.WriteAll(rows); err != nil {
-		return problem.New(problem.Station, "write to a disk with room", "export: %w", err)
-	}
-	return nil
+	return s.end()
 }
 
 // known is a number; 0 is not known.
@@ -98,14 +99,6 @@ func measuredIn(j *ledger.JobRecord, name string) string {
 		}
 	}
 	return ""
-}
-
-// cell keeps a spreadsheet from reading a device's words as a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 func exportChain(ctx context.Context, out io.Writer, l *ledger.Ledger) error {

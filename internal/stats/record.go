@@ -69,7 +69,8 @@ func FromJob(j *ledger.JobRecord) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("record %s: %w", j.Record, err)
 	}
-	r := Record{Time: ended, Serial: j.Serial, Station: j.Station, Port: j.Tablet, Operator: j.Operator, Lot: j.Lot, Model: j.Model, Bundle: j.Bundle,
+	r := Record{Time: ended, Serial: j.Serial, Station: j.Station, Port: j.Tablet,
+		Operator: j.Operator, Lot: j.Lot, Model: j.Model, Bundle: j.Bundle,
 		Result: flash.JobResult(j.Result), Class: j.Class, Step: j.Step, Golden: j.Golden, Foreign: j.Foreign,
 		Total: time.Duration(j.Seconds * float64(time.Second)), States: States(j.Measurements)}
 	for _, s := range j.Steps {
