@@ -46,6 +46,7 @@ type technician struct {
 	slots  map[string]*slot // by address; not changed after the start
 	rnd    *rand.Rand       // guarded by mu
 	left   int              // guarded by mu; slots with a tablet
+	done   func()           // called when the last tablet was taken out
 }
 
 // slot is one place. Its serving goroutine reads moves.
@@ -126,8 +127,11 @@ func (t *technician) act(r report) {
 func (t *technician) next(s *slot) {
 	if len(t.supply) == 0 {
 		s.serial = ""
-		t.left--
 		t.make(s, move{gone: true})
+		if t.left--; t.left == 0 {
+			t.say("all tablets are done")
+			t.done()
+		}
 		return
 	}
 	c := t.supply[0]

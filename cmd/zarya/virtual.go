@@ -182,6 +182,7 @@ func (a *app) serveTablets(ctx context.Context, o virtualOptions, ready func(tar
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	hand.done = cancel
 	var wg sync.WaitGroup
 	failed := make(chan error, o.count+1)
 	listens := make(chan struct{}, o.count)
