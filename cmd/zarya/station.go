@@ -247,6 +247,12 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	if err != nil {
 		return err
 	}
+	options := station.Options{Name: name, Lot: o.lot, Operator: o.operator, Plan: o.plan, Watcher: watchers, Places: places,
+		Lock: a.lockPlace, Room: a.roomForLedger}
+	if err := a.recordStation(&options, record); err != nil {
+		set.Close()
+		return err
+	}
 	sinks, err := a.fileSinks()
 	if err != nil {
 		return err
@@ -264,16 +270,16 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	events.Hide(a.secrets)
 	engine := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: record, Identities: shelf, Secrets: a.secrets, Trace: trace,
 		Admission: admission.New(admission.Options{Concurrency: o.concurrency}), Wait: stationPatience})
-	s := station.New(station.Options{Name: name, Lot: o.lot, Operator: o.operator, Plan: o.plan, Run: run, Engine: engine, Work: set,
-		Watcher: watchers, Places: places, Lock: a.lockPlace, Room: a.roomForLedger,
-		Reload: func(ctx context.Context) (station.Work, error) {
-			fresh, err := a.stationSet(ctx, o)
-			if err != nil {
-				return nil, err
-			}
-			shelf.Put(fresh) // the station closes the one before when no job needs it
-			return fresh, nil
-		}})
+	options.Run, options.Engine, options.Work = run, engine, set
+	options.Reload = func(ctx context.Context) (station.Work, error) {
+		fresh, err := a.stationSet(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		shelf.Put(fresh) // the station closes the one before when no job needs it
+		return fresh, nil
+	}
+	s := station.New(options)
 	for _, w := range watchers {
 		if n, ok := w.(*station.Network); ok {
 			n.Busy = s.Has

@@ -72,7 +72,8 @@ func startShift(t *testing.T, ports, supply int, args ...string) *shift {
 // station lives one life of a station, and gives what it tells to the technician. see may
 // end the life.
 func (s *shift) station(see func(p *os.Process, e map[string]any)) (code int, stderr string) {
-	args := []string{"--json", "--yes", "--ledger", "sqlite:" + filepath.Join(s.dir, "ledger.db"), "station", "--profile", s.profile}
+	args := []string{"--json", "--yes", "--ledger", "sqlite:" + filepath.Join(s.dir, "ledger.db"), "station", "--profile", s.profile,
+		"--operator", "Ann", "--lot", "L1"}
 	for i, target := range s.targets {
 		args = append(args, "--target", fmt.Sprintf("A%d=%s", i+1, target))
 	}
@@ -144,11 +145,21 @@ func (s *shift) addsUp(supply int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if differences, err := l.VerifyAttempts(t.Context()); err != nil || len(differences) > 0 {
+		t.Errorf("the attempts: %v %v", differences, err)
+	}
 	last := map[string]string{}
+	attempts := map[string]int64{}
 	results := map[string]int{}
 	for _, j := range jobs {
 		if j.Result == "" {
 			t.Errorf("%s of %s has no result", j.Job, j.Serial)
+		}
+		if attempts[j.Serial]++; j.Serial != "" && j.Attempt != attempts[j.Serial] {
+			t.Errorf("%s is attempt %d of %s, which had %d", j.Job, j.Attempt, j.Serial, attempts[j.Serial])
+		}
+		if j.Operator != "Ann" || j.Lot != "L1" || j.Program == "" {
+			t.Errorf("%s: by %q in lot %q with %q", j.Job, j.Operator, j.Lot, j.Program)
 		}
 		last[j.Serial] = j.Result
 		results[j.Result]++

@@ -19,7 +19,7 @@ func (s *Station) View() View {
 	defer s.mu.Unlock()
 	now := time.Now()
 	v := View{Version: s.version, Time: now, Station: s.o.Name, Lot: s.lot, Operator: s.operator, Page: s.o.Page,
-		Today: s.day.figures(now, s.o.Plan, s.known), Draining: s.draining}
+		Today: figures(&s.day, now, s.o.Plan), Draining: s.draining}
 	for _, p := range s.order {
 		name := hubOf(p.place.Name)
 		if n := len(v.Hubs); n == 0 || v.Hubs[n-1].Name != name {
@@ -180,4 +180,11 @@ func compareNames(a, b string) int {
 		return cmp.Compare(a, b)
 	}
 	return cmp.Compare(m, n)
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/stats"
 )
 
 // Work makes the jobs: a *recipe.Set is one. What a tablet gets is chosen when it has said
@@ -49,7 +50,7 @@ type Options struct {
 	// this process has seen counts.
 	History func(ctx context.Context, serial string) (last *Past, attempts int)
 	// Earlier is how today's jobs ended before this process, the first before the last.
-	Earlier []Outcome
+	Earlier []stats.Record
 	// Ended is called with each result when it is recorded; nil: nobody asks.
 	Ended func(d flash.JobDone)
 	// Dispose records what becomes of a failed tablet; nil: it cannot be recorded.
@@ -82,7 +83,7 @@ type Station struct {
 	known    paces
 	lost     map[string]lost // by serial: unplugged while they were written, and not seen since
 	failed   map[string]Past // by serial
-	day      day
+	day      stats.Day
 	now      *work
 	operator string
 	lot      string
@@ -105,7 +106,7 @@ func New(o Options) *Station {
 		s.portAt(p)
 	}
 	for _, earlier := range o.Earlier {
-		s.day.add(earlier)
+		s.day.Add(earlier)
 	}
 	return s
 }
@@ -335,7 +336,8 @@ func (s *Station) ended(p *port, d flash.JobDone, now time.Time) {
 		s.note(p, state)
 		p.wait = now.Add(restFor)
 	}
-	s.day.add(Outcome{Time: now, Serial: p.serial, Good: state.Good(), Reason: p.reason(), Left: state == Foreign || state == Interrupted || state == NoIdentity})
+	s.day.Add(stats.Record{Time: now, Serial: p.serial, Result: d.Result, Class: d.Class, Step: d.Step, Reason: p.reason(), Foreign: d.Foreign,
+		States: stats.States(d.Measurements)})
 	if s.o.Ended != nil {
 		s.o.Ended(d)
 	}
