@@ -20,7 +20,6 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
@@ -227,7 +226,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 			o.Recorder = record
 		}
 		if from != nil && from.Profile().Identity != nil {
-			o.Identities = from.HideIdentities(pool.NewSupply(record, a.stationKey()), a.secrets)
+			o.Identities = from.HideIdentities(a.supply(record), a.secrets)
 		}
 		defer func() {
 			if cerr := record.Close(); cerr != nil && err == nil {

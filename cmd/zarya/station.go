@@ -20,7 +20,6 @@ import (
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/ledger"
-	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/station"
@@ -263,7 +262,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		return err
 	}
 	a.codes.Ledger = record
-	shelf := recipe.NewShelf(set, pool.NewSupply(record, a.stationKey()), a.secrets)
+	shelf := recipe.NewShelf(set, a.supply(record), a.secrets)
 	sink := ui.Tee(sinks...)
 	run := newID()
 	events := flash.NewEvents(run, sink.Event)

@@ -16,6 +16,8 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/target"
 )
@@ -98,6 +100,16 @@ func (a *app) lockTargets(jobs []flash.Job) (release func(), err error) {
 		jobs[i].Target = t
 	}
 	return release, err
+}
+
+// supply is the pools of a ledger, whose identities no two processes of this machine give
+// to one serial.
+func (a *app) supply(record *ledger.Ledger) *pool.Supply {
+	s := pool.NewSupply(record, a.stationKey())
+	s.Lock = func(serial, job string) (func(), string, error) {
+		return a.bench().LockSerial(serial, lockOwner()+", job "+job)
+	}
+	return s
 }
 
 // session is one open client for the everyday verbs.

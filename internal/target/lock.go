@@ -4,7 +4,10 @@
 package target
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net"
 	"time"
@@ -47,6 +50,23 @@ func (b *Bench) Lock(ctx context.Context, t flash.Target, owner string, patience
 		return nil, problem.New(problem.InUse, waitForLock, "%w", other)
 	}
 	return release, err
+}
+
+// LockSerial keeps a serial from the other processes of this machine, until release is
+// called or the process ends; it does not wait. Two tablets that report one serial are in
+// two places, whose locks do not know of each other. With a serial that another process has
+// it returns who that is, and no release.
+func (b *Bench) LockSerial(serial, owner string) (release func(), holder string, err error) {
+	sum := sha256.Sum256([]byte(serial)) // a device's words are no file's name
+	r, err := usb.Lock(b.lockDir, "serial-"+hex.EncodeToString(sum[:16]), owner)
+	var other *usb.LockedError
+	switch {
+	case errors.As(err, &other):
+		return nil, cmp.Or(other.Owner, "another process"), nil
+	case err != nil:
+		return nil, "", err
+	}
+	return func() { _ = r() }, "", nil // the kernel lets go with the process at the latest
 }
 
 // LockAll takes several targets, as Lock does; patience is for all of them together. The

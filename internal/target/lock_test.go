@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,28 @@ func TestLock(t *testing.T) {
 		}
 		again()
 	})
+}
+
+// TestLockSerial keeps a serial, whatever is written in it, for the first who asks.
+func TestLockSerial(t *testing.T) {
+	b := lockBench(t)
+	for _, serial := range []string{"VT0001", "../../etc/passwd", strings.Repeat("x", 5000)} {
+		release, holder, err := b.LockSerial(serial, "the first")
+		if err != nil || holder != "" {
+			t.Fatalf("%q, %v", holder, err)
+		}
+		if again, holder, err := b.LockSerial(serial, "the second"); again != nil || holder != "the first" || err != nil {
+			t.Errorf("%.20q twice: %q, %v", serial, holder, err)
+		}
+		release()
+		again, _, err := b.LockSerial(serial, "the second")
+		must(t, err)
+		again()
+	}
+	b.lockDir = "/dev/null/locks"
+	if _, _, err := b.LockSerial("VT0001", "the first"); err == nil {
+		t.Error("locked in a folder that cannot be")
+	}
 }
 
 // TestLockAll replaces targets that another process uses, and keeps nothing locked that it

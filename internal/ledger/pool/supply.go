@@ -10,34 +10,72 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
 )
 
 // NewSupply returns the identities of a ledger for the engine.
-func NewSupply(l *ledger.Ledger, seal Seal) *Supply { return &Supply{l, seal} }
+func NewSupply(l *ledger.Ledger, seal Seal) *Supply { return &Supply{ledger: l, seal: seal} }
 
 // Supply gives each tablet its identity; it is a flash.Identities.
 type Supply struct {
+	// Lock keeps a serial from the other processes of this machine until release is called.
+	// With one that another process has it returns who that is, and no release. Nil: no
+	// other process gives identities.
+	Lock func(serial, job string) (release func(), holder string, err error)
+
 	ledger *ledger.Ledger
 	seal   Seal
+	mu     sync.Mutex
+	locks  map[string]func() // guarded by mu: the releases, by job
 }
 
-// claimSerial keeps a serial for a job, unless another job under way has it.
+// claimSerial keeps a serial for a job, unless another job under way has it, in this process
+// or in another.
 func (s *Supply) claimSerial(pool, serial, job string) error {
 	if serial == "" {
 		return nil
 	}
-	if other := s.ledger.Reserve("serial "+pool+" "+serial, job); other != job {
-		return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("another tablet with the serial %s has that of this serial (job %s, under way)", serial, other),
+	twin := func(holder string) error {
+		return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("another tablet with the serial %s has that of this serial (%s, under way)", serial, holder),
 			Hint: "two tablets say that they are the same one: put both side by side, find out which is which, and run one of them at a time"}
 	}
+	if other := s.ledger.Reserve("serial "+pool+" "+serial, job); other != job {
+		return twin("job " + other)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Lock == nil || s.locks[job] != nil {
+		return nil
+	}
+	release, holder, err := s.Lock(serial, job)
+	switch {
+	case err != nil:
+		return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("that of the serial %s cannot be kept from other processes: %v", serial, err),
+			Hint: "name a folder that can be written with --lock-dir"}
+	case release == nil:
+		return twin(holder)
+	}
+	if s.locks == nil {
+		s.locks = map[string]func(){}
+	}
+	s.locks[job] = release
 	return nil
 }
 
 // Release lets go of the serial that a job has claimed.
-func (s *Supply) Release(job string) { s.ledger.EndReservations(job) }
+func (s *Supply) Release(job string) {
+	s.mu.Lock()
+	release := s.locks[job]
+	delete(s.locks, job)
+	s.mu.Unlock()
+	if release != nil {
+		release()
+	}
+	s.ledger.EndReservations(job) // last: who has it next in this process takes the lock, too
+}
 
 // Assign gives a tablet the identity that it has, or else the first free one.
 func (s *Supply) Assign(_ context.Context, pool, serial, job string) (*flash.Identity, error) {
