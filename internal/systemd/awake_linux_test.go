@@ -54,12 +54,12 @@ type login struct {
 	asked  chan string
 	locks  chan *os.File // the other ends of what it gave
 	gone   chan bool     // its own copy of a lock is closed
-	think  chan bool     // it answers when this has a value; nil: at once
+	think  chan bool     // if it allows something slowly, it answers when this has a value
 }
 
 func (l *login) Inhibit(what, who, why, mode string) (dbus.UnixFD, *dbus.Error) {
 	l.asked <- strings.Join([]string{what, who, why, mode}, "|")
-	if l.think != nil {
+	if strings.Contains(l.allows, "slowly") {
 		<-l.think
 	}
 	if !strings.Contains(l.allows, mode) {
@@ -82,7 +82,7 @@ func startLogin(t *testing.T, allows string) *login {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	l := &login{allows, make(chan string, 10), make(chan *os.File, 10), make(chan bool, 10), nil}
+	l := &login{allows, make(chan string, 10), make(chan *os.File, 10), make(chan bool, 10), make(chan bool, 1)}
 	if err := conn.Export(l, logindPath, logind+".Manager"); err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +167,7 @@ func TestAwakeOnlyDelays(t *testing.T) {
 // TestLateLock: a lock that comes after nobody waits for it is given up.
 func TestLateLock(t *testing.T) {
 	startBus(t)
-	l := startLogin(t, "block")
-	l.think = make(chan bool, 1)
+	l := startLogin(t, "block slowly")
 	answerLimit = 20 * time.Millisecond
 	t.Cleanup(func() { answerLimit = askLimit })
 	lock, err := inhibit("test")
