@@ -23,7 +23,7 @@ import (
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var configKeys = []string{
 	"age-key", "cache", "cache-size", "concurrency", "ledger", "lock-dir", "lock-wait", "lot", "no-color", "no-input",
-	"operator", "quiet", "station", "trust", "verbose", "wait-for-device",
+	"operator", "quiet", "scanner", "station", "trust", "verbose", "wait-for-device",
 }
 
 // config are the settings of files; the environment is asked first.

@@ -18,6 +18,7 @@ type doctorOptions struct {
 	tablets int
 	size    string
 	profile string
+	scanner string
 	fix     bool
 }
 
@@ -27,7 +28,7 @@ func newDoctor(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "Say whether this machine can flash tablets, and what would help",
 		Long: `Look at permissions, the kernel's settings for USB, what shares which wire, slow
-ports, over-current, other programs, disk and clock. Each finding has its remedy.
+ports, over-current, other programs, disk, open files and clock. Each finding has its remedy.
 
 --fix does what is safe, after asking for each: it installs the udev rule and changes
 settings of the kernel until the next start. Most of it needs root.
@@ -41,6 +42,7 @@ The exit code is 6 if something keeps this machine from flashing.`,
 	f.IntVar(&o.tablets, "tablets", 0, "how many are to be flashed at once (default: those that are plugged in)")
 	f.StringVar(&o.size, "size", "", "bytes that each one takes over the wire, such as 4.1GB")
 	f.StringVar(&o.profile, "profile", "", "take the size of this `PROFILE`'s images")
+	f.StringVar(&o.scanner, "scanner", "", "look at the barcode scanner at this `DEVICE`, too")
 	f.BoolVar(&o.fix, "fix", false, "mend what can be mended safely, after asking")
 	return cmd
 }
@@ -67,7 +69,7 @@ func (a *app) doctor(o doctorOptions) error {
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	findings, err := doctor.Examine(ctx, a.bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path})
+	findings, err := doctor.Examine(ctx, a.bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path, Scanner: o.scanner})
 	if err != nil {
 		return err
 	}

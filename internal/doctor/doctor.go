@@ -50,6 +50,7 @@ type Question struct {
 	Tablets int    // that are to be flashed at once; 0: those that are plugged in
 	Size    int64  // bytes that each one takes over the wire; 0: not known
 	Ledger  string // the file of the ledger; "": none is kept
+	Scanner string // the device of the barcode scanner; "": there is none
 }
 
 // Examine looks at this machine and at what is plugged in. It changes nothing. The error
@@ -84,6 +85,8 @@ func (m *machine) examine(ctx context.Context) []Finding {
 	}
 	all = append(all, m.adbServer(ctx)...)
 	all = append(all, m.disk()...)
+	all = append(all, m.files()...)
+	all = append(all, m.scanner()...)
 	return append(all, m.clock()...)
 }
 

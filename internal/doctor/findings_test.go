@@ -61,6 +61,13 @@ func TestFindings(t *testing.T) {
 			}
 		}, (*machine).locks, "locks", ""},
 		{"locks for one", func(*machine) {}, (*machine).locks, "locks", "warning only one user can flash here: "},
+		{"no scanner", func(*machine) {}, (*machine).scanner, "scanner", ""},
+		{"a scanner that is away", func(m *machine) { m.Scanner = "/dev/input/by-path/none" }, (*machine).scanner, "scanner",
+			"warning scanner: open /dev/input/by-path/none: no such file or directory → plug the scanner in"},
+		{"a scanner that is none", func(m *machine) { m.Scanner = os.DevNull }, (*machine).scanner, "scanner",
+			"warning scanner /dev/null: it is no keyboard → name the scanner's keyboard, one of /dev/input/by-path/*-event-kbd"},
+		{"files for all", func(*machine) {}, (*machine).files, "open files", "ok a process may have "},
+		{"files for few", func(m *machine) { m.Tablets = 1 << 40 }, (*machine).files, "open files", "error a process may have "},
 		{"no ledger", func(m *machine) { m.Ledger = "" }, (*machine).disk, "disk", ""},
 		{"a slow hub, and what is behind it", func(m *machine) {
 			hub := tablet("2", "", 12)
@@ -145,6 +152,18 @@ func TestRoom(t *testing.T) {
 	} {
 		if got := says([]Finding{room(free, "/x")}, "disk"); got != want {
 			t.Errorf("%d: %q, not %q", free, got, want)
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	for limit, want := range map[int64]string{
+		0:   "", // not known
+		151: "error a process may have 151, 16 tablets need 152 → raise the limit: ulimit -n 4096; LimitNOFILE= in a unit of systemd",
+		152: "ok a process may have 152, 16 tablets need 152 → ",
+	} {
+		if got := says(enoughFiles(limit, 152, 16), "open files"); got != want {
+			t.Errorf("%d: %q, not %q", limit, got, want)
 		}
 	}
 }

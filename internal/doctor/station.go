@@ -1,10 +1,11 @@
-// This file looks at what else a station needs: its locks, other programs, its disk and
-// its clock.
+// This file looks at what else a station needs: its locks, other programs, its disk, its
+// open files, its scanner and its clock.
 
 package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,10 @@ import (
 
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/disk"
+	"github.com/zarya-station/zarya/internal/openfiles"
+	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/scanner"
+	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -108,6 +113,39 @@ func room(free int64, dir string) Finding {
 		f.Level = Error
 	}
 	return f
+}
+
+// files looks whether this user's processes may open as many files as the tablets need.
+func (m *machine) files() []Finding {
+	return enoughFiles(openfiles.Limit(), target.Files(m.Tablets), m.Tablets)
+}
+
+func enoughFiles(limit, need int64, tablets int) []Finding {
+	says := fmt.Sprintf("a process may have %d, %d tablets need %d", limit, tablets, need)
+	switch {
+	case limit == 0:
+		return nil // not known, or there is no limit
+	case limit < need:
+		return []Finding{{Level: Error, About: "open files", Says: says, Remedy: "raise the limit: " + target.MoreFiles}}
+	}
+	return []Finding{{Level: OK, About: "open files", Says: says}}
+}
+
+// scanner looks whether the station's scanner can be opened. Tablets can be flashed
+// without it.
+func (m *machine) scanner() []Finding {
+	if m.Scanner == "" {
+		return nil
+	}
+	name, err := scanner.Check(m.Scanner)
+	if err != nil {
+		f := Finding{Level: Warning, About: "scanner", Says: err.Error()}
+		if p := (*problem.Error)(nil); errors.As(err, &p) {
+			f.Remedy = p.Hint
+		}
+		return []Finding{f}
+	}
+	return []Finding{{Level: OK, About: "scanner", Says: fmt.Sprintf("%s can be opened: %s", m.Scanner, name)}}
 }
 
 // firstDay is before any clock can be right.

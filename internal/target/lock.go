@@ -113,6 +113,12 @@ const (
 	filesOfUSB = 8  // of one on USB: its lock, libusb's context and device, its network
 )
 
+// Files returns how many files a process has open while it works on so many tablets on USB.
+func Files(tablets int) int64 { return openfiles.InUse() + filesOfRun + filesOfUSB*int64(tablets) }
+
+// MoreFiles is how a person lets a process open more files.
+const MoreFiles = "ulimit -n 4096; LimitNOFILE= in a unit of systemd"
+
 // checkFiles returns a problem if this process may not open enough files for the targets.
 func checkFiles(targets []flash.Target) error {
 	limit, needed := openfiles.Limit(), openfiles.InUse()+filesOfRun
@@ -126,7 +132,7 @@ func checkFiles(targets []flash.Target) error {
 	if limit == 0 || needed <= limit {
 		return nil
 	}
-	return problem.New(problem.Station, "raise the limit (ulimit -n 4096; LimitNOFILE= in a unit of systemd), or name fewer targets at a time",
+	return problem.New(problem.Station, "raise the limit ("+MoreFiles+"), or name fewer targets at a time",
 		"too many targets: these %d need up to %d open files, and this process may have %d", len(targets), needed, limit)
 }
 
