@@ -17,8 +17,6 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/admission"
-	"github.com/zarya-station/zarya/internal/bytesize"
-	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
@@ -32,6 +30,8 @@ import (
 type stationOptions struct {
 	profiles, bundles, targets, allow []string
 	operator, lot, trust              string
+	golden                            []string
+	scanner                           string
 	plan                              float64
 	concurrency                       int
 	plain                             bool
@@ -66,6 +66,8 @@ way have. SIGHUP reads profiles and bundles again; if they are not good, the old
 	f.StringArrayVar(&o.allow, "allow-partition", nil, "allow writing the protected `PARTITION` (bootloader, identity)")
 	f.StringVar(&o.operator, "operator", "", "who works here: `NAME` or number of the badge, recorded with each job")
 	f.StringVar(&o.lot, "lot", "", "the `LOT` (pallet) of the tablets, recorded with each job")
+	f.StringArrayVar(&o.golden, "golden", nil, "the `SERIAL` of a golden or test unit that no statistic counts, repeatable")
+	f.StringVar(&o.scanner, "scanner", "", "the barcode scanner, as /dev/input/by-path/`NAME`: it is grabbed, and nothing else types")
 	f.Float64Var(&o.plan, "plan", 0, "tablets an hour that are planned, to be shown")
 	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
 	f.BoolVar(&o.plain, "plain", false, "write a line for each change instead of the board")
@@ -247,7 +249,8 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		return err
 	}
 	options := station.Options{Name: name, Lot: o.lot, Operator: o.operator, Plan: o.plan, Watcher: watchers, Places: places,
-		Lock: a.lockPlace, Room: a.roomForLedger}
+		Lock: a.lockPlace, Room: roomFor(filepath.Dir(record.Path()), a.events),
+		Golden: func(serial string) bool { return serial != "" && slices.Contains(o.golden, serial) }}
 	if err := a.recordStation(&options, record); err != nil {
 		set.Close()
 		return err
@@ -285,7 +288,9 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		}
 	}
 	stopSignals := a.stationSignals(s)
+	stopServices := a.stationServices(o, s)
 	err = a.showStation(o, s)
+	stopServices()
 	stopSignals()
 	engine.Close()
 	events.Close()
@@ -310,22 +315,6 @@ func (a *app) lockPlace(ctx context.Context, t flash.Target) (func(), error) {
 	}
 	return a.bench().Lock(ctx, t, lockOwner(), 0)
 }
-
-// roomForLedger is why nothing new may begin.
-func (a *app) roomForLedger() error {
-	path, err := a.ledgerPath()
-	if err != nil {
-		return err
-	}
-	free, err := disk.Free(filepath.Dir(path))
-	if err == nil && free < stationRoom {
-		err = fmt.Errorf("%s has %s left", filepath.Dir(path), bytesize.Text(free))
-	}
-	return err
-}
-
-// stationRoom is what the disk of the ledger must have free for new jobs, in bytes.
-const stationRoom = 200 << 20
 
 // stationSignals carries out what signals ask for, until stop: the first SIGTERM or ^C lets
 // running jobs end, SIGHUP reads profiles and bundles again.

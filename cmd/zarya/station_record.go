@@ -7,7 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
@@ -17,9 +16,7 @@ import (
 // recordStation makes the station's jobs say under what they are done, and lets the station
 // ask the ledger what was before.
 func (a *app) recordStation(o *station.Options, record *ledger.Ledger) error {
-	o.Prepare = func(j *flash.Job, operator, lot string) {
-		j.Circumstances = flash.Circumstances{Operator: operator, Lot: lot, Program: programVersion()}
-	}
+	o.Program = programVersion()
 	o.History = func(ctx context.Context, serial string) (*station.Past, int) {
 		attempts, err := record.Attempts(ctx, serial)
 		if err != nil {

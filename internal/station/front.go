@@ -41,5 +41,6 @@ const (
 	OrderReload      OrderKind = "reload"      // read profiles and bundles again
 	OrderOperator    OrderKind = "operator"    // who works here from now on
 	OrderLot         OrderKind = "lot"         // the lot of the tablets from now on
+	OrderGolden      OrderKind = "golden"      // the next unit that is plugged in is a golden or test unit
 	OrderDisposition OrderKind = "disposition" // what becomes of a failed tablet
 )

@@ -35,6 +35,9 @@ func (s *Station) Do(ctx context.Context, o Order) error {
 	case OrderOperator:
 		s.operator = untrusted.Line(o.Value, maxName)
 		return nil
+	case OrderGolden:
+		s.nextGolden = true
+		return nil
 	case OrderLot:
 		s.lot = untrusted.Line(o.Value, maxName)
 		return nil

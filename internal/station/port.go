@@ -49,6 +49,7 @@ type port struct {
 	work     *work
 	started  time.Time // of the job
 	ended    time.Time
+	under    flash.Circumstances
 	model    string
 	serial   string
 	seen     string // the serial that the bus told at the arrival

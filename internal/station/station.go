@@ -43,9 +43,9 @@ type Options struct {
 	// Room returns why nothing new may begin, such as a full disk; nil: there always is.
 	Room func() error
 	// Reload reads the profiles and bundles again; nil: there is nothing to read.
-	Reload func(ctx context.Context) (Work, error)
-	// Prepare completes a job with what the station knows, such as operator and lot; nil: nothing.
-	Prepare func(j *flash.Job, operator, lot string)
+	Reload  func(ctx context.Context) (Work, error)
+	Program string                   // the version of the program, for the record
+	Golden  func(serial string) bool // whether a tablet is one that no statistic counts; nil: none is
 	// History returns this tablet's last failure and how often it was tried; nil: only what
 	// this process has seen counts.
 	History func(ctx context.Context, serial string) (last *Past, attempts int)
@@ -77,25 +77,26 @@ type work struct {
 type Station struct {
 	o Options
 
-	mu       sync.Mutex
-	ports    map[string]*port
-	order    []*port // as they stand on the bench
-	known    paces
-	lost     map[string]lost // by serial: unplugged while they were written, and not seen since
-	failed   map[string]Past // by serial
-	day      stats.Day
-	now      *work
-	operator string
-	lot      string
-	draining bool
-	room     error // why nothing new may begin
-	reload   error // of the last one
-	fresh    string
-	jobs     int
-	version  int64
-	changed  chan struct{}
-	working  sync.WaitGroup
-	idle     chan struct{} // closed when it drains and no job is under way
+	mu         sync.Mutex
+	ports      map[string]*port
+	order      []*port // as they stand on the bench
+	known      paces
+	lost       map[string]lost // by serial: unplugged while they were written, and not seen since
+	failed     map[string]Past // by serial
+	day        stats.Day
+	now        *work
+	operator   string
+	lot        string
+	nextGolden bool
+	draining   bool
+	room       error // why nothing new may begin
+	reload     error // of the last one
+	fresh      string
+	jobs       int
+	version    int64
+	changed    chan struct{}
+	working    sync.WaitGroup
+	idle       chan struct{} // closed when it drains and no job is under way
 }
 
 // New makes a station. Nothing begins before Run.
@@ -262,9 +263,9 @@ func (s *Station) begin(ctx context.Context, p *port, now time.Time) {
 	p.work = s.now
 	p.work.jobs++
 	j := p.work.Job(id, p.place.Target)
-	if s.o.Prepare != nil {
-		s.o.Prepare(&j, s.operator, s.lot)
-	}
+	p.under = flash.Circumstances{Operator: s.operator, Lot: s.lot, Program: s.o.Program, Golden: s.nextGolden || s.o.Golden != nil && s.o.Golden(p.seen)}
+	s.nextGolden = false
+	j.Circumstances = p.under
 	last := make(chan struct{}) // the job's last event has come
 	next := j.Watch
 	j.Watch = func(e flash.Event) {
@@ -336,7 +337,7 @@ func (s *Station) ended(p *port, d flash.JobDone, now time.Time) {
 		s.note(p, state)
 		p.wait = now.Add(restFor)
 	}
-	s.day.Add(stats.Record{Time: now, Serial: p.serial, Result: d.Result, Class: d.Class, Step: d.Step, Reason: p.reason(), Foreign: d.Foreign,
+	s.day.Add(stats.Record{Time: now, Serial: p.serial, Result: d.Result, Class: d.Class, Step: d.Step, Reason: p.reason(), Foreign: d.Foreign, Golden: p.under.Golden,
 		States: stats.States(d.Measurements)})
 	if s.o.Ended != nil {
 		s.o.Ended(d)
