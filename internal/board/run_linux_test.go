@@ -1,0 +1,316 @@
+package board
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"golang.org/x/sys/unix"
+
+	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/words"
+)
+
+// front shows the views that a test gives it and keeps the orders that it gets.
+type front struct {
+	mu      sync.Mutex
+	v       station.View
+	changed chan struct{}
+	orders  chan station.Order
+	refuse  error
+}
+
+func newFront(v station.View) *front {
+	return &front{v: v, changed: make(chan struct{}), orders: make(chan station.Order, 10)}
+}
+
+func (f *front) View() station.View {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.v
+}
+
+func (f *front) Changed() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changed
+}
+
+func (f *front) Do(_ context.Context, o station.Order) error {
+	f.orders <- o
+	return f.refuse
+}
+
+func (f *front) Lines(port string) []string { return []string{"(bootloader) " + port + " unlocked"} }
+
+// show changes the view.
+func (f *front) show(v station.View) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.v = v
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// terminal is one end of a pseudo-terminal; the board has the other.
+type terminal struct {
+	t      *testing.T
+	master *os.File
+	slave  *os.File
+	mu     sync.Mutex
+	wrote  bytes.Buffer
+	more   chan struct{}
+}
+
+func newTerminal(t *testing.T, size Size) *terminal {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("this machine gives no pseudo-terminal: ", err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	slave, err := openSlave(master)
+	if err != nil {
+		t.Skip("this machine gives no pseudo-terminal: ", err)
+	}
+	t.Cleanup(func() { _ = slave.Close() })
+	p := &terminal{t: t, master: master, slave: slave, more: make(chan struct{}, 1)}
+	p.resize(size)
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := master.Read(buf)
+			p.mu.Lock()
+			p.wrote.Write(buf[:n])
+			p.mu.Unlock()
+			select {
+			case p.more <- struct{}{}:
+			default:
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return p
+}
+
+func (p *terminal) resize(s Size) {
+	p.t.Helper()
+	ws := unix.Winsize{Row: uint16(s.Height), Col: uint16(s.Width)} //nolint:gosec // sizes of a test
+	if err := unix.IoctlSetWinsize(int(p.slave.Fd()), unix.TIOCSWINSZ, &ws); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *terminal) press(keys string) {
+	p.t.Helper()
+	p.mu.Lock()
+	p.wrote.Reset()
+	p.mu.Unlock()
+	if _, err := io.WriteString(p.master, keys); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// wait waits until the board has written something that holds all of these.
+func (p *terminal) wait(want ...string) {
+	p.t.Helper()
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	for {
+		p.mu.Lock()
+		got := p.wrote.String()
+		p.mu.Unlock()
+		text := ansi.Strip(got)
+		missing := ""
+		for _, s := range want {
+			if !strings.Contains(text, s) && !strings.Contains(got, s) {
+				missing = s
+			}
+		}
+		if missing == "" {
+			return
+		}
+		select {
+		case <-p.more:
+		case <-limit.C:
+			p.t.Fatalf("the board did not write %q:\n%q", missing, text)
+		}
+	}
+}
+
+// start runs a board; what it returns comes in the channel.
+func start(ctx context.Context, f station.Front, p *terminal, lang string) <-chan error {
+	end := make(chan error, 1)
+	go func() {
+		end <- Run(ctx, f, words.For(lang), Terminal{In: p.slave, Out: p.slave, Env: []string{"TERM=xterm-256color", "LANG=C.UTF-8"}, Bell: true})
+	}()
+	return end
+}
+
+func TestBoardInATerminal(t *testing.T) {
+	p := newTerminal(t, Size{80, 24})
+	f := newFront(picture(16, "en"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	end := start(ctx, f, p, "en")
+	p.wait("bench 3", "plug it back in, 22 s left", "Q stop")
+
+	p.press("q")
+	p.wait("Stop the station? Nothing new begins; 6 tablets under way", "y yes")
+	p.press("x")
+	p.press("n")
+	p.wait("choose")
+	p.press("\x1b[B\x1b[B") // to A2
+	p.wait("›")
+	p.press("s")
+	p.wait("Set port A2 aside? The tablet in it is finished")
+	p.press("y")
+	if o := <-f.orders; o.Do != station.OrderSetAside || o.Port != "A2" {
+		t.Errorf("%+v", o)
+	}
+	p.wait("A2 is set aside")
+	p.press("c")
+	p.wait("being worked on") // the terminal has the words before it already
+	p.press("\r")
+	p.wait("A2 in detail", "BXF4C20000004822", "(bootloader) A2 unlocked")
+	p.press("\r")
+	p.wait("NEXT")
+	p.press("l")
+	p.wait("Lot:")
+	p.press("P-119\r")
+	if o := <-f.orders; o.Do != station.OrderLot || o.Value != "P-119" {
+		t.Errorf("%+v", o)
+	}
+	p.wait("lot: P-119")
+
+	v := picture(16, "en")
+	v.Hubs[0].Ports[1] = port("A2", station.Passed, "AGS3-L09", "4822", took(time.Minute))
+	p.press("")
+	f.show(v)
+	p.wait("1:00", "\a")
+
+	f.mu.Lock()
+	f.refuse = errors.New("no\x1b[2J")
+	f.mu.Unlock()
+	p.press("Q")
+	p.wait("Stop the station?")
+	p.press("y")
+	if o := <-f.orders; o.Do != station.OrderStop {
+		t.Errorf("%+v", o)
+	}
+	p.wait("not done: no")
+	cancel()
+	if err := <-end; err != nil {
+		t.Error(err)
+	}
+}
+
+// Nothing was ordered by a key that was not confirmed.
+func TestNoKeyActsUnasked(t *testing.T) {
+	f := newFront(picture(16, "ru"))
+	m := &model{ctx: t.Context(), front: f, w: words.For("ru"), size: Size{80, 24}, view: f.v}
+	for _, keys := range []string{"qn", "qт", "qн", "q\x1b", "sx n", "c n", "йn", "ыn", "сn", "щ\x1b", "дX\x1b"} {
+		for _, k := range keys {
+			if cmd := m.press(key(k)); cmd != nil {
+				t.Errorf("%q: a key did something", keys)
+			}
+		}
+		if m.asked != nil {
+			t.Errorf("%q: still asked: %+v", keys, m.asked)
+		}
+	}
+	m.press(key('й'))
+	if m.asked == nil || m.asked.order.Do != station.OrderStop || !strings.Contains(m.prompt(), "6 планшетов") {
+		t.Fatalf("%+v", m.asked)
+	}
+	if cmd := m.press(key('д')); cmd == nil {
+		t.Fatal("yes did nothing")
+	} else if cmd(); (<-f.orders).Do != station.OrderStop {
+		t.Error("another order")
+	}
+}
+
+func TestBoardRedrawsAndOutlivesItsTerminal(t *testing.T) {
+	f := newFront(picture(16, "en"))
+	m := &model{ctx: t.Context(), front: f, w: words.For("en"), size: Size{80, 24}, view: f.v}
+	for _, s := range []Size{{60, 20}, {20, 5}, {1, 1}, {120, 40}} {
+		m.Update(sized(s))
+		if got := m.View().Content; got != Render(f.v, s, m.w, m.o) {
+			t.Errorf("%v: %q", s, got)
+		}
+	}
+
+	p := newTerminal(t, Size{80, 24})
+	end := start(t.Context(), f, p, "en")
+	p.wait("NEXT")
+	_ = p.master.Close()
+	select {
+	case err := <-end:
+		if err == nil {
+			t.Error("a terminal that went away is no error")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the board stays with a terminal that went away")
+	}
+}
+
+func TestPlain(t *testing.T) {
+	var s plainState
+	w := words.For("en")
+	v := picture(16, "en")
+	for i := range v.Hubs[0].Ports {
+		v.Hubs[0].Ports[i].Since = noon
+	}
+	out := s.lines(v, w)
+	v2 := picture(16, "en")
+	v2.Hubs[0].Ports[1].Percent = 64 // no change of a state
+	out = append(out, s.lines(v2, w)...)
+	v2.Hubs[0].Ports[1] = port("A2", station.Retry, "AGS3-L09", "4822", reason("cable"))
+	v2.Banners = []station.Notice{{Key: "drain"}}
+	out = append(out, "--")
+	out = append(out, s.lines(v2, w)...)
+	v2.Banners = nil
+	out = append(out, s.lines(v2, w)...)
+	golden(t, "plain", strings.Join(out, "\n")+"\n")
+
+	f := newFront(v)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, wr := io.Pipe()
+	end := make(chan error, 1)
+	go func() { end <- Plain(ctx, wr, f, w) }()
+	buf := make([]byte, 200)
+	if n, err := r.Read(buf); err != nil || !strings.Contains(string(buf[:n]), "A1 PASS") {
+		t.Errorf("%q %v", buf[:n], err)
+	}
+	_ = r.CloseWithError(os.ErrClosed)
+	if err := <-end; !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a refused line: %v", err)
+	}
+	cancel()
+	if err := Plain(ctx, io.Discard, f, w); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDetails(t *testing.T) {
+	v := picture(16, "en")
+	p := &v.Hubs[0].Ports[5]
+	p.Error, p.Profile, p.Attempt, p.Step, p.Record = "the link was lost at 41 %\x1b[2J", "huawei-ags3", 2, "flash:system", "bench3-48213"
+	p.Before = &station.Past{Time: noon, Port: "A1", Error: "the link was lost"}
+	golden(t, "details-80x24", ansi.Strip(Details(v, "A6", []string{"one", "two\x07"}, 0, Size{80, 24}, words.For("en"), Options{})))
+	for _, size := range []Size{{20, 5}, {1, 1}, {0, 0}, {60, 8}} {
+		got := Details(v, "A6", make([]string, 300), 400, size, words.For("ru"), Options{})
+		if n := strings.Count(got, "\n") + 1; n > max(1, size.Height) {
+			t.Errorf("%v: %d lines", size, n)
+		}
+	}
+}
