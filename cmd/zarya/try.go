@@ -17,6 +17,7 @@ import (
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/virtual/fleet"
 	"github.com/zarya-station/zarya/internal/virtual/imageset"
 )
 
@@ -81,8 +82,15 @@ func (a *app) try(o tryOptions) (err error) {
 	ready := make(chan []string, 1)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- a.serveTablets(served, virtualOptions{count: o.count, listen: "tcp:127.0.0.1:0", family: "kirin710a-ags3", faultsOn: o.faults,
-			state: filepath.Join(dir, "tablets")}, func(targets []string) { ready <- targets })
+		tablets := fleet.Options{Count: o.count, Listen: "tcp:127.0.0.1:0", Family: "kirin710a-ags3", FaultsOn: o.faults,
+			State: filepath.Join(dir, "tablets"), Log: a.tabletLog()}
+		ended <- fleet.Serve(served, tablets, func(places []fleet.Place) {
+			var targets []string
+			for _, p := range places {
+				targets = append(targets, p.Target)
+			}
+			ready <- targets
+		})
 	}()
 	select {
 	case err := <-ended:

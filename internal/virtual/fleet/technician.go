@@ -1,9 +1,7 @@
-//go:build !novirtual
-
 // This file is the technician of virtual tablets: one who reads what a station reports, takes
 // out what is done, plugs in the next, and now and then pulls a cable.
 
-package main
+package fleet
 
 import (
 	"bufio"
