@@ -1,0 +1,53 @@
+// This file is a whole bench, with a port in every state that the design has drawn.
+
+package page
+
+import (
+	"time"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/station"
+)
+
+func benchView() station.View {
+	s := func(n int) time.Duration { return time.Duration(n) * time.Second }
+	model := "AGS3-L09"
+	port := func(name string, state station.PortState, serial string, change func(*station.Port)) station.Port {
+		p := station.Port{Name: name, State: state, Model: model, Serial: serial, Percent: -1, Part: -1}
+		if state == station.Empty {
+			p.Model = ""
+		}
+		if change != nil {
+			change(&p)
+		}
+		return p
+	}
+	return station.View{Version: 1, Time: time.Now(), Station: "стенд 3", Lot: "P-118", Operator: "17",
+		Hubs: []station.Hub{{Name: "A", Rate: 38e6, Limit: 40e6, Writing: 2, Queued: 1, Ports: []station.Port{
+			port("A1", station.Flashing, "HT00004822", func(p *station.Port) { p.Percent, p.Part, p.Left = 63, .5, s(80) }),
+			port("A2", station.Flashing, "HT00004823", func(p *station.Port) { p.Percent, p.Part, p.Left = 12, .1, s(170) }),
+			port("A3", station.Away, "HT00004824", func(p *station.Port) { p.Within, p.Reason = s(22), "away" }),
+			port("A4", station.Passed, "HT00001107", func(p *station.Port) { p.Elapsed = s(195) }),
+			port("A5", station.Booting, "HT00004830", func(p *station.Port) { p.Part, p.Left = .8, s(40) }),
+			port("A6", station.Retry, "HT00004831", func(p *station.Port) { p.Reason, p.Class = "cable", flash.ClassCable }),
+			port("A7", station.Queued, "HT00004840", func(p *station.Port) { p.Within = s(70) }),
+			port("A8", station.Empty, "", nil)}},
+			{Name: "B", Rate: 12e6, Limit: 40e6, Writing: 2, Ports: []station.Port{
+				port("B1", station.Failed, "KB00009001", func(p *station.Port) { p.Model, p.Reason, p.Class = "KOB2-W09", "locked", flash.ClassLocked }),
+				port("B2", station.Provisioning, "HT00004844", func(p *station.Port) {
+					p.StepNo, p.Steps, p.Part, p.Left = 4, 11, .36, s(25)
+					p.Before = &station.Past{Time: time.Now(), Port: "A6", Class: flash.ClassCable}
+				}),
+				port("B3", station.SetAside, "", func(p *station.Port) { p.Model, p.Reason = "", "port-off" }),
+				port("B4", station.Silent, "HT00004850", func(p *station.Port) { p.Quiet, p.Part = s(16), .96 }),
+				port("B5", station.Foreign, "BA00007777", func(p *station.Port) { p.Model, p.Reason = "BAH3-W09", "profile" }),
+				port("B6", station.Passed, "HT00004851", func(p *station.Port) { p.Elapsed = s(178) }),
+				port("B7", station.Unplugged, "HT00004852", func(p *station.Port) { p.Reason = "unplugged" }),
+				port("B8", station.Empty, "", nil)}}},
+		Actions: []station.Action{{Key: "away", Ports: []string{"A3"}, Seconds: 22}, {Key: "locked", Ports: []string{"B1"}},
+			{Key: "cable", Ports: []string{"A6"}}, {Key: "port-off", Ports: []string{"B3"}}, {Key: "take-out", Ports: []string{"A4", "B6"}}},
+		Today: station.Figures{Done: 214, Hour: 39, Plan: 40, FirstPass: .972, LastPass: .991, Slowest: "flashing", P95: 84000,
+			Failures: []station.Count{{Key: "locked", N: 7}, {Key: "cable", N: 3}, {Key: "boot", N: 1}},
+			Hours: []station.Hour{{Hour: 8, N: 31}, {Hour: 9, N: 38}, {Hour: 10, N: 41}, {Hour: 11, N: 36}, {Hour: 12, N: 12},
+				{Hour: 13, N: 39}, {Hour: 14, N: 17}}}}
+}
