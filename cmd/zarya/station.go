@@ -35,6 +35,7 @@ type stationOptions struct {
 	plan                              float64
 	concurrency                       int
 	plain                             bool
+	page                              pageOptions
 }
 
 func newStation(a *app) *cobra.Command {
@@ -56,7 +57,10 @@ way have. SIGHUP reads profiles and bundles again; if they are not good, the old
   zarya station --bundle ags3.bundle --bundle kob2.bundle --operator 17 --lot P-118 --yes
   zarya station --profile census.yaml --plain --yes --target A1=tcp:10.0.0.5 --target A2=tcp:10.0.0.6`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.runStation(o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.page.asked = cmd.Flags().Changed("listen")
+			return a.runStation(o)
+		},
 	}
 	jobVerb(cmd)
 	f := cmd.Flags()
@@ -71,6 +75,7 @@ way have. SIGHUP reads profiles and bundles again; if they are not good, the old
 	f.Float64Var(&o.plan, "plan", 0, "tablets an hour that are planned, to be shown")
 	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
 	f.BoolVar(&o.plain, "plain", false, "write a line for each change instead of the board")
+	o.page.flags(f)
 	trustFlag(cmd, &o.trust)
 	return cmd
 }
@@ -259,6 +264,13 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	if err != nil {
 		return err
 	}
+	shown, err := a.openPage(o.page, record)
+	if err != nil {
+		set.Close()
+		return err
+	}
+	defer shown.close()
+	sinks, options.Page = append(sinks, shown.sink()...), shown.address()
 	a.summarized = true
 	trace, endTrace, err := a.tracer()
 	if err != nil {
@@ -289,7 +301,9 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	}
 	stopSignals := a.stationSignals(s)
 	stopServices := a.stationServices(o, s)
+	endPage := shown.serve(s, a.warn)
 	err = a.showStation(o, s)
+	endPage()
 	stopServices()
 	stopSignals()
 	engine.Close()

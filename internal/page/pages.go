@@ -269,7 +269,8 @@ func pairs(all ...pair) []pair {
 }
 
 func (s *Server) stepRow(st ledger.StepRecord) stepRow {
-	r := stepRow{Step: st.Step, Result: s.text("page.step." + st.Result)}
+	result := "page.step." + st.Result
+	r := stepRow{Step: st.Step, Result: s.text(result)}
 	r.Time = s.text("page.seconds", "n", s.o.Words.Number(st.Seconds, 1))
 	if st.Seconds >= 60 {
 		r.Time = words.Clock(seconds(st.Seconds))
