@@ -56,9 +56,9 @@ func TestMeasurements(t *testing.T) {
 					return wire, nil
 				}}
 				start := time.Now()
-				done := flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{ID: "1", Scope: flash.ScopeFlash, Target: target,
-					Require: flash.Requirements{MinBattery: 30},
-					Steps:   []flash.Step{flash.Erase{Partition: "userdata"}.Step(), flash.WriteImage{Partition: "cache", Image: im}.Step()}}})[0]
+				job := flash.Job{ID: "1", Scope: flash.ScopeFlash, Target: target, Require: flash.Requirements{MinBattery: 30},
+					Steps: []flash.Step{flash.Erase{Partition: "userdata"}.Step(), flash.WriteImage{Partition: "cache", Image: im}.Step()}}
+				done := flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{job})[0]
 				flashed := time.Since(start) - time.Hour
 				for i, m := range c.want {
 					switch m.Name {

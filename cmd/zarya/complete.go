@@ -36,7 +36,7 @@ var argCompleters = map[string]completer{
 	"ssh": completeTarget, "connect": completeTarget,
 	"profile show": completeProfile, "profile validate": completeProfile,
 	"bundle verify": completeBundle, "bundle inspect": completeBundle, "bundle sign": completeBundle,
-	"ledger show": completeRecord, "explain": completeSubject,
+	"ledger show": completeRecord, "ledger dispose": completeRecord, "explain": completeSubject,
 }
 
 // arrangeCompletion gives the finished tree of verbs its completions.

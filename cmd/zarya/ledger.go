@@ -140,7 +140,7 @@ func newLedger(a *app) *cobra.Command {
 		Short: "Show, export and verify the record of all jobs",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newLedgerList(a), newLedgerShow(a), newLedgerExport(a), newLedgerVerify(a))
+	cmd.AddCommand(newLedgerList(a), newLedgerShow(a), newLedgerExport(a), newLedgerVerify(a), newLedgerDispose(a))
 	return cmd
 }
 

@@ -37,7 +37,8 @@ line an entry with its hashes, enough to follow the chain without this program.`
 			case "jsonl":
 				for _, f := range []string{"since", "result", "serial", "excel-ru"} {
 					if cmd.Flags().Changed(f) {
-						return problem.New(problem.Usage, "a chain with holes proves nothing; --format csv can be narrowed", "--%s does not go with --format jsonl", f)
+						return problem.New(problem.Usage, "a chain with holes proves nothing; --format csv can be narrowed",
+							"--%s does not go with --format jsonl", f)
 					}
 				}
 			default:

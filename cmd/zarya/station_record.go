@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/zarya-station/zarya/internal/ledger"
@@ -29,12 +28,10 @@ func (a *app) recordStation(o *station.Options, record *ledger.Ledger) error {
 		return &station.Past{Time: f.Time, Port: f.Tablet, Class: f.Class, Step: f.Step, Error: f.Error, Record: f.Record}, attempts
 	}
 	o.Dispose = func(ctx context.Context, name, disposition, by string) error {
-		err := record.Dispose(ctx, name, ledger.Disposition(disposition), by)
-		var not *ledger.NotFailedError
-		if errors.As(err, &not) {
-			return problem.New(problem.Usage, "only a tablet that failed gets a disposition", "%w", err)
+		if err := record.Dispose(ctx, name, ledger.Disposition(disposition), by); err != nil {
+			return disposeTrouble(err)
 		}
-		return err
+		return nil
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()

@@ -84,7 +84,8 @@ func (l *Ledger) LastFailure(ctx context.Context, serial string) (f PastFailure,
 	}
 	var seq int64
 	var result, ts, text string
-	err = l.db.QueryRowContext(ctx, `SELECT a.seq, a.result, e.ts, e.body FROM attempt a JOIN entry e ON e.station = a.station AND e.seq = a.seq
+	err = l.db.QueryRowContext(ctx, `SELECT a.seq, a.result, e.ts, e.body
+		FROM attempt a JOIN entry e ON e.station = a.station AND e.seq = a.seq
 		WHERE a.serial = ? AND a.station = ? AND a.result IN (?, ?, ?) ORDER BY a.seq DESC LIMIT 1`,
 		serial, l.station, string(flash.Pass), string(flash.Compliant), string(flash.Fail)).Scan(&seq, &result, &ts, &text)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && result != string(flash.Fail) {
@@ -107,8 +108,9 @@ func (l *Ledger) LastFailure(ctx context.Context, serial string) (f PastFailure,
 
 // attemptsOfEntries computes the table from the chains, by serial, station and job.
 func (l *Ledger) attemptsOfEntries(ctx context.Context) (map[[3]string]*attemptRow, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT station, seq, kind, json_extract(body, '$.job'), COALESCE(json_extract(body, '$.serial'), ''),
-		COALESCE(json_extract(body, '$.result'), '') FROM entry WHERE kind IN (?, ?, ?) ORDER BY station, seq`, KindIntent, KindResult, KindInterrupted)
+	rows, err := l.db.QueryContext(ctx, `SELECT station, seq, kind, json_extract(body, '$.job'),
+		COALESCE(json_extract(body, '$.serial'), ''), COALESCE(json_extract(body, '$.result'), '')
+		FROM entry WHERE kind IN (?, ?, ?) ORDER BY station, seq`, KindIntent, KindResult, KindInterrupted)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,8 @@ func TestAttempts(t *testing.T) {
 	}
 	failed := func(serial, job string, class flash.Class) (record string) {
 		t.Helper()
-		record, err := l.Result(flash.Job{ID: job}, at(serial), flash.JobDone{Result: flash.Fail, Class: class, Step: "flash:boot", Error: "says no"})
+		record, err := l.Result(flash.Job{ID: job}, at(serial),
+			flash.JobDone{Result: flash.Fail, Class: class, Step: "flash:boot", Error: "says no"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +45,8 @@ func TestAttempts(t *testing.T) {
 	record := failed("S1", "j1", flash.ClassCable)
 	attempts("S1", 1)
 	f, ok, err := l.LastFailure(t.Context(), "S1")
-	if err != nil || !ok || f.Record != record || f.Tablet != "A1" || f.Class != flash.ClassCable || f.Step != "flash:boot" || f.Error != "says no" || f.Time.IsZero() {
+	want := PastFailure{Record: record, Time: f.Time, Tablet: "A1", Class: flash.ClassCable, Step: "flash:boot", Error: "says no"}
+	if err != nil || !ok || f != want || f.Time.IsZero() {
 		t.Errorf("%+v %v %v", f, ok, err)
 	}
 	later := failed("S1", "j2", flash.ClassDevice) // before its first write
@@ -221,7 +224,8 @@ func TestDispositions(t *testing.T) {
 	l := openLedger(t, filepath.Join(t.TempDir(), "l.db"))
 	result := func(job string, r flash.JobResult) string {
 		t.Helper()
-		record, err := l.Result(flash.Job{ID: job, Circumstances: flash.Circumstances{Operator: "O1", Lot: "L1", Program: "v9", Golden: true}}, at("S-"+job),
+		under := flash.Circumstances{Operator: "O1", Lot: "L1", Program: "v9", Golden: true}
+		record, err := l.Result(flash.Job{ID: job, Circumstances: under}, at("S-"+job),
 			flash.JobDone{Result: r, Measurements: []flash.Measurement{{Name: flash.MeasureBattery, Value: 77, Unit: "%", Low: 30}}})
 		if err != nil {
 			t.Fatal(err)
@@ -248,10 +252,12 @@ func TestDispositions(t *testing.T) {
 		t.Fatal(jobs, err)
 	}
 	j := jobs[0]
-	if j.Record != bad || j.Disposition != Scrap || !strings.HasPrefix(j.DisposedBy, "B17") || strings.Contains(j.DisposedBy, "\x1b") || jobs[1].Disposition != "" {
+	if j.Record != bad || j.Disposition != Scrap || jobs[1].Disposition != "" ||
+		!strings.HasPrefix(j.DisposedBy, "B17") || strings.Contains(j.DisposedBy, "\x1b") {
 		t.Errorf("%+v", j)
 	}
-	if j.Operator != "O1" || j.Lot != "L1" || j.Program != "v9" || !j.Golden || len(j.Measurements) != 1 || j.Measurements[0] != (flash.Measurement{Name: "battery", Value: 77, Unit: "%", Low: 30}) {
+	if j.Operator != "O1" || j.Lot != "L1" || j.Program != "v9" || !j.Golden ||
+		!slices.Equal(j.Measurements, []flash.Measurement{{Name: "battery", Value: 77, Unit: "%", Low: 30}}) {
 		t.Errorf("%+v", j)
 	}
 	if _, err := l.Verify(t.Context()); err != nil {

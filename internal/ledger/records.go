@@ -208,7 +208,8 @@ func (j *JobRecord) apply(e Entry, b body) {
 		j.open, j.Ended, j.Result, j.Verified = false, e.TS, b.Result, b.Verified
 		j.Class, j.Step, j.Error, j.Bytes, j.Seconds = b.Class, b.Step, b.Error, b.Bytes, float64(b.Millis)/1000
 		if e.Kind == KindResult {
-			j.Scope, j.Profile, j.Bundle, j.Model, j.Serial, j.Inventory, j.Facts = b.Scope, b.Profile, b.Bundle, b.Model, b.Serial, b.Inventory, b.Facts
+			j.Scope, j.Profile, j.Bundle, j.Model, j.Serial = b.Scope, b.Profile, b.Bundle, b.Model, b.Serial
+			j.Inventory, j.Facts = b.Inventory, b.Facts
 			j.Tablet = b.where().Label()
 			j.OtherSerial, j.Foreign, j.Measurements = b.OtherSerial, b.Foreign, b.Measurements
 			j.under(b)

@@ -261,7 +261,8 @@ func quantiles(lists map[string][]int64, order []string) []Times {
 		list = append(list, Times{name, len(values), quantile(values, 50), quantile(values, 95)})
 	}
 	slices.SortFunc(list, func(a, b Times) int {
-		return cmp.Or(cmp.Compare(slices.Index(order, a.Name), slices.Index(order, b.Name)), cmp.Compare(b.P95, a.P95), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(slices.Index(order, a.Name), slices.Index(order, b.Name)),
+			cmp.Compare(b.P95, a.P95), cmp.Compare(a.Name, b.Name))
 	})
 	return list
 }

@@ -45,7 +45,8 @@ func TestYields(t *testing.T) {
 		r := New(ByAll, time.Local)
 		for i, unit := range c.units {
 			for k, letter := range unit {
-				rec := Record{Time: noon.Add(time.Duration(k) * time.Minute), Serial: fmt.Sprint("S", i), Result: flash.Fail, Class: flash.ClassDevice}
+				rec := Record{Time: noon.Add(time.Duration(k) * time.Minute), Serial: fmt.Sprint("S", i),
+					Result: flash.Fail, Class: flash.ClassDevice}
 				switch letter {
 				case 'p':
 					rec.Result = flash.Pass
@@ -83,7 +84,8 @@ func randomRecords(rnd *rand.Rand, n int) []Record {
 	at := noon.Add(-12 * time.Hour)
 	for range n {
 		at = at.Add(time.Millisecond + time.Duration(rnd.Int64N(int64(72*time.Hour)/int64(n))))
-		r := Record{Time: at, Serial: pick("", "0123456789ABCDEF", "S1", "S2", "S3", "S4", "S5", "S6", "S7"), Station: pick("a", "b"), Port: pick("A1", "A2", ""),
+		r := Record{Time: at, Serial: pick("", "0123456789ABCDEF", "S1", "S2", "S3", "S4", "S5", "S6", "S7"),
+			Station: pick("a", "b"), Port: pick("A1", "A2", ""),
 			Operator: pick("", "Ann", "Ben"), Lot: pick("1", "2"), Model: pick("M", "N"), Bundle: pick("x 1", "x 2"),
 			Result: flash.JobResult(pick("pass", "pass", "pass", "compliant", "fail", "fail", "interrupted", "skipped")),
 			Golden: rnd.IntN(10) == 0, Foreign: rnd.IntN(10) == 0, Total: time.Duration(rnd.IntN(1000)) * time.Second}
@@ -227,7 +229,8 @@ func TestReportAgreesWithTheModel(t *testing.T) {
 				case ByPort:
 					return map[bool]string{true: r.Station, false: r.Station + " " + r.Port}[r.Port == ""]
 				}
-				return map[By]string{ByStation: r.Station, ByOperator: r.Operator, ByLot: r.Lot, ByModel: r.Model, ByBundle: r.Bundle, ByClass: string(r.Class)}[by]
+				return map[By]string{ByStation: r.Station, ByOperator: r.Operator, ByLot: r.Lot,
+					ByModel: r.Model, ByBundle: r.Bundle, ByClass: string(r.Class)}[by]
 			}
 			report := New(by, time.Local)
 			for _, i := range rnd.Perm(len(list)) { // as stations come one after the other
@@ -287,7 +290,8 @@ func TestDayAgreesWithTheModel(t *testing.T) {
 			}
 			g := plainly(today, func(Record) bool { return true })
 			f := d.Figures(now)
-			if got, want := []any{f.Done, f.Units, f.FirstPass, f.SecondPass, f.LastPass}, []any{g.Passed, g.Units, g.Yield(g.First), g.Yield(g.Second), g.Yield(g.Last)}; !slices.Equal(got, want) {
+			got := []any{f.Done, f.Units, f.FirstPass, f.SecondPass, f.LastPass}
+			if want := []any{g.Passed, g.Units, g.Yield(g.First), g.Yield(g.Second), g.Yield(g.Last)}; !slices.Equal(got, want) {
 				t.Fatalf("seed %d: %v, not %v", seed, got, want)
 			}
 			sum := 0
@@ -327,13 +331,15 @@ func TestDayTurns(t *testing.T) {
 	var d Day
 	d.Add(Record{Time: noon, Serial: "S1", Result: flash.Pass})
 	d.Add(Record{Time: noon, Serial: "S2", Result: flash.Fail, Class: flash.ClassCable})
-	if f := d.Figures(noon.Add(59 * time.Minute)); f.Done != 1 || f.Hour != 1 || f.Units != 2 || len(f.Failures) != 1 || f.Failures[0] != (Count{"cable", 1}) {
+	f := d.Figures(noon.Add(59 * time.Minute))
+	if f.Done != 1 || f.Hour != 1 || f.Units != 2 || !slices.Equal(f.Failures, []Count{{"cable", 1}}) {
 		t.Errorf("%+v", f)
 	}
 	if f := d.Figures(noon.Add(time.Hour)); f.Done != 1 || f.Hour != 0 || !slices.Equal(f.Hours, []Hour{{12, 1}, {13, 0}}) {
 		t.Errorf("%+v", f)
 	}
-	if f := d.Figures(noon.Add(12 * time.Hour)); f.Done != 0 || f.FirstPass != -1 || f.LastPass != -1 || f.Failures != nil || f.Hours != nil {
+	f = d.Figures(noon.Add(12 * time.Hour))
+	if f.Done != 0 || f.FirstPass != -1 || f.LastPass != -1 || f.Failures != nil || f.Hours != nil {
 		t.Errorf("the next day: %+v", f)
 	}
 	d.Add(Record{Time: noon, Serial: "S3", Result: flash.Pass}) // the clock was set right
@@ -351,7 +357,8 @@ func TestFromLedger(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	for i, d := range []flash.JobDone{
 		{Result: flash.Fail, Class: flash.ClassCable, Step: "flash:boot", Error: "gone"},
-		{Result: flash.Pass, Seconds: 90, Measurements: []flash.Measurement{{Name: flash.MeasureWire, Value: 7, Unit: "B/s"}, {Name: flash.MeasureBoot, Value: 30_500, Unit: "ms"}}},
+		{Result: flash.Pass, Seconds: 90, Measurements: []flash.Measurement{
+			{Name: flash.MeasureWire, Value: 7, Unit: "B/s"}, {Name: flash.MeasureBoot, Value: 30_500, Unit: "ms"}}},
 		{Result: flash.Fail, Foreign: true},
 		{Result: flash.Pass},
 	} {
@@ -361,7 +368,8 @@ func TestFromLedger(t *testing.T) {
 		if err := l.Intent(job, where); err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range []flash.StepDone{{Step: "flash:boot", Seconds: 2, Result: flash.StepOK}, {Step: "hostname", Seconds: 3, Result: flash.StepAlready}} {
+		for _, s := range []flash.StepDone{{Step: "flash:boot", Seconds: 2, Result: flash.StepOK},
+			{Step: "hostname", Seconds: 3, Result: flash.StepAlready}} {
 			if err := l.Step(job, s); err != nil {
 				t.Fatal(err)
 			}
@@ -392,7 +400,8 @@ func TestFromLedger(t *testing.T) {
 			t.Error(list[i].Time)
 		}
 	}
-	want := Record{Time: list[1].Time, Serial: "S1", Station: "bench", Port: "A1", Operator: "Ann", Lot: "L", Model: "M", Bundle: "x 1", Result: flash.Pass,
+	want := Record{Time: list[1].Time, Serial: "S1", Station: "bench", Port: "A1",
+		Operator: "Ann", Lot: "L", Model: "M", Bundle: "x 1", Result: flash.Pass,
 		Total: 90 * time.Second, States: []Lap{{"boot", 30500 * time.Millisecond}}, Steps: []Lap{{"flash:boot", 2 * time.Second}}}
 	if diff := gocmp.Diff(want, list[1]); diff != "" {
 		t.Error(diff)
