@@ -231,7 +231,8 @@ func (m *model) prompt() string {
 	case m.asked != nil && m.asked.typing:
 		return m.asked.text + " " + m.input + "_   " + m.w.Text("board.typing", nil)
 	case m.asked != nil:
-		return m.asked.text + "   " + m.w.Text("board.yes-no", nil)
+		answers := strings.ReplaceAll(m.w.Text("board.yes-no", nil), " ", "\u00a0") // on one line
+		return m.asked.text + "   " + answers
 	}
 	return m.status
 }

@@ -51,8 +51,10 @@ func Render(v station.View, size Size, w *words.Words, o Options) string {
 		head = append(head, b)
 	}
 	var body []string
+	besides := false // the figures stand beside the ports already
 	for _, l := range layouts(v, size) {
-		grid := l.grid(p, v)
+		var grid []string
+		grid, besides = l.grid(p, v)
 		wide := l.rows.text > 0 || l.headers
 		for _, end := range p.ends(v, size.Width, wide) {
 			if body == nil && len(head)+len(grid)+len(end) <= size.Height {
@@ -66,8 +68,15 @@ func Render(v station.View, size Size, w *words.Words, o Options) string {
 	if body == nil {
 		return p.finish(p.tiny(v, size, head), size)
 	}
-	return p.finish(append(head, body...), size)
+	lines := append(head, body...)
+	if !besides && size.Width >= aloneColumn && size.Height-len(lines) >= leastFigures {
+		lines = append(append(lines, ""), p.figures(v.Today, size.Width, size.Height-len(lines)-1)...)
+	}
+	return p.finish(lines, size)
 }
+
+// leastFigures is how many lines below the board are worth the day's figures.
+const leastFigures = 5
 
 // finish cuts what is too wide and replaces the signs that the terminal lacks.
 func (p painter) finish(lines []string, size Size) string {
@@ -125,7 +134,7 @@ func layouts(v station.View, size Size) (list []layout) {
 }
 
 // grid is the ports in the shape of the bench, and the day's figures where a place is left.
-func (l layout) grid(p painter, v station.View) []string {
+func (l layout) grid(p painter, v station.View) (out []string, figures bool) {
 	var hubs [][]string
 	for _, h := range v.Hubs {
 		var lines []string
@@ -144,11 +153,12 @@ func (l layout) grid(p painter, v station.View) []string {
 	}
 	if l.headers && l.columns > 1 {
 		last := len(columns) - 1
-		if room := height - len(columns[last]) - 1; room > 0 {
+		if room := height - len(columns[last]) - 1; room >= leastFigures {
+			figures = true
 			columns[last] = append(append(columns[last], ""), p.figures(v.Today, l.rows.width, room)...)
 		}
 	}
-	out := make([]string, height)
+	out = make([]string, height)
 	for i := range out {
 		for c, lines := range columns {
 			cell := ""
@@ -161,7 +171,7 @@ func (l layout) grid(p painter, v station.View) []string {
 			out[i] += fit(cell, l.rows.width)
 		}
 	}
-	return out
+	return out, figures
 }
 
 // pack gives hubs to columns in their order, so that the highest column is as low as it can

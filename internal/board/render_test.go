@@ -205,6 +205,7 @@ func TestRender(t *testing.T) {
 		{"tiny-40x10", picture(30, "ru"), Size{40, 10}, ru, Options{}},
 		{"short-80x20", picture(16, "ru"), Size{80, 20}, ru, Options{}},
 		{"wide-200x50", picture(30, "en"), Size{200, 50}, en, Options{}},
+		{"tall-120x40", picture(16, "ru"), Size{120, 40}, ru, Options{}},
 		{"network-80x24", greeted, Size{80, 24}, en, Options{}},
 		{"ascii-80x24", picture(16, "en"), Size{80, 24}, en, Options{ASCII: true}},
 	} {

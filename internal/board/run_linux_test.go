@@ -165,7 +165,7 @@ func TestBoardInATerminal(t *testing.T) {
 	p.wait("bench 3", "plug it back in, 22 s left", "Q stop")
 
 	p.press("q")
-	p.wait("Stop the station? Nothing new begins; 6 tablets under way", "y yes")
+	p.wait("Stop the station? Nothing new begins; 6 tablets under way", "y\u00a0yes")
 	p.press("x")
 	p.press("n")
 	p.wait("choose")
