@@ -22,8 +22,9 @@ import (
 // ZARYA_KEY. A key that is also a flag of the verb stands for the flag. What makes
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var configKeys = []string{
-	"age-key", "cache", "cache-size", "concurrency", "ledger", "lock-dir", "lock-wait", "lot", "no-color", "no-input",
-	"operator", "quiet", "scanner", "station", "trust", "verbose", "wait-for-device",
+	"age-key", "bell", "cache", "cache-size", "concurrency", "lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color",
+	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plan", "quiet", "scanner", "station", "trust", "verbose",
+	"wait-for-device",
 }
 
 // config are the settings of files; the environment is asked first.
@@ -39,10 +40,11 @@ func configFiles() []string {
 	return append(files, "/etc/zarya/config.yaml")
 }
 
-// loadConfig reads the file that --config names, or those that are there.
-func loadConfig(named string) (config, error) {
+// loadConfig reads the file that --config names, or those that are there. isStation says that
+// the verb is the station, whose own file may have more.
+func loadConfig(named string, isStation bool) (config, error) {
 	if named != "" {
-		c, err := readConfig(named)
+		c, err := readConfig(named, isStation)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, problem.New(problem.Usage, "name a file that is there", "--config: %w", err)
 		}
@@ -50,7 +52,7 @@ func loadConfig(named string) (config, error) {
 	}
 	all := config{}
 	for _, file := range configFiles() {
-		c, err := readConfig(file)
+		c, err := readConfig(file, false)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -63,8 +65,9 @@ func loadConfig(named string) (config, error) {
 	return all, nil
 }
 
-// readConfig reads one file: lines of KEY: VALUE.
-func readConfig(file string) (config, error) {
+// readConfig reads one file: lines of KEY: VALUE. isStation says that
+// it is the station's own.
+func readConfig(file string, isStation bool) (config, error) {
 	text, err := os.ReadFile(file) //nolint:gosec // settings of the user, the project or the system
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -72,16 +75,61 @@ func readConfig(file string) (config, error) {
 	if err != nil {
 		return nil, problem.New(problem.Station, "", "settings: %w", err)
 	}
-	c := config{}
-	if err := yaml.Unmarshal(text, &c); err != nil {
+	var values map[string]settingValue
+	if err := yaml.Unmarshal(text, &values); err != nil {
 		return nil, problem.New(problem.Invalid, "it has lines such as ledger: sqlite:/var/lib/zarya/ledger.db", "%s: %w", file, err)
 	}
-	for key := range c {
-		if !slices.Contains(configKeys, key) {
+	c := config{}
+	for key, value := range values {
+		list := slices.Contains(stationLists, key)
+		switch {
+		case (list || key == "yes") && !isStation:
+			return nil, problem.New(problem.Invalid, "type it each time; only zarya station --config FILE may have it in FILE", "%s: there is no setting %s for all verbs", file, key)
+		case !list && key != "yes" && !slices.Contains(configKeys, key):
 			return nil, problem.New(problem.Invalid, "known are "+strings.Join(configKeys, ", "), "%s: there is no setting %q", file, key)
+		case !list && len(value) != 1:
+			return nil, problem.New(problem.Invalid, "write one value", "%s: %s is a list", file, key)
 		}
+		c[key] = strings.Join(value, listSeparator)
 	}
 	return c, nil
+}
+
+// stationLists are the settings of a station's own file that have several values. With "yes"
+// they make writing possible, so only a file that --config names may have them.
+var stationLists = []string{"profile", "bundle", "target", "golden"}
+
+// listSeparator stands between the values of a list. No value has it.
+const listSeparator = "\n"
+
+// settingValue is one value, or a list of them.
+type settingValue []string
+
+// UnmarshalYAML reads either.
+func (v *settingValue) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.SequenceNode {
+		return n.Decode((*[]string)(v))
+	}
+	var one string
+	err := n.Decode(&one)
+	*v = settingValue{one}
+	return err
+}
+
+// applyStationConfig gives the station's flags that were not typed the values of its own file.
+func (a *app) applyStationConfig(cmd *cobra.Command) error {
+	for _, key := range append([]string{"yes"}, stationLists...) {
+		flag, value := cmd.Flags().Lookup(key), a.config[key]
+		if flag == nil || flag.Changed || value == "" {
+			continue
+		}
+		for _, v := range strings.Split(value, listSeparator) {
+			if err := flag.Value.Set(v); err != nil {
+				return problem.New(problem.Usage, "", "the setting %s: %q: %w", key, v, err)
+			}
+		}
+	}
+	return nil
 }
 
 // lookup returns a setting of the environment or a file, and where it comes from.
@@ -98,7 +146,7 @@ func (a *app) applyConfig(cmd *cobra.Command, named string) (err error) {
 	if named == "" {
 		named = os.Getenv("ZARYA_CONFIG")
 	}
-	if a.config, err = loadConfig(named); err != nil {
+	if a.config, err = loadConfig(named, cmd.Name() == "station"); err != nil {
 		return err
 	}
 	for _, key := range configKeys {

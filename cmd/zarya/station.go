@@ -59,6 +59,9 @@ way have. SIGHUP reads profiles and bundles again; if they are not good, the old
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.page.asked = cmd.Flags().Changed("listen")
+			if err := a.applyStationConfig(cmd); err != nil {
+				return err
+			}
 			return a.runStation(o)
 		},
 	}
