@@ -42,9 +42,9 @@ func grab(path string) (device, error) {
 		return i, nil
 	}
 	if errors.Is(err, unix.EBUSY) {
-		err = problem.New(problem.InUse, "stop the other program", "scanner %s: another program has grabbed it", path)
+		err = problem.New(problem.InUse, "stop the other program", "%s: another program has grabbed it", path)
 	} else {
-		err = problem.New(problem.Station, "", "scanner %s: grab it: %w", path, err)
+		err = problem.New(problem.Station, "", "%s: grab it: %w", path, err)
 	}
 	return nil, errors.Join(err, i.Close())
 }
@@ -64,21 +64,21 @@ func openInput(path string) (input, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) //nolint:gosec // the device that the station's settings name
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return input{}, problem.New(problem.Station, "plug the scanner in; its name is one of /dev/input/by-path", "scanner: %w", err)
+		return input{}, problem.New(problem.Station, "plug the scanner in; its name is one of /dev/input/by-path", "%w", err)
 	case errors.Is(err, os.ErrPermission):
-		return input{}, problem.New(problem.Station, "add this user to the group input", "scanner: %w", err)
+		return input{}, problem.New(problem.Station, "add this user to the group input", "%w", err)
 	case err != nil:
-		return input{}, problem.New(problem.Station, "", "scanner: %w", err)
+		return input{}, problem.New(problem.Station, "", "%w", err)
 	}
 	i := input{File: f}
 	keys := make([]byte, 128) // bits of what keys it has
 	if err := i.ask(eviocgkey, keys); err != nil || keys[keyEnter/8]&(1<<(keyEnter%8)) == 0 {
 		return input{}, errors.Join(problem.New(problem.Station, "name the scanner's keyboard, one of /dev/input/by-path/*-event-kbd",
-			"scanner %s: it is no keyboard", path), f.Close())
+			"%s: it is no keyboard", path), f.Close())
 	}
 	name := make([]byte, 256)
 	if err := i.ask(eviocname, name); err != nil && !errors.Is(err, unix.ENOENT) {
-		return input{}, errors.Join(fmt.Errorf("scanner %s: its name: %w", path, err), f.Close())
+		return input{}, errors.Join(fmt.Errorf("%s: its name: %w", path, err), f.Close())
 	}
 	i.name = untrusted.Reply(string(name), untrusted.Word)
 	return i, nil

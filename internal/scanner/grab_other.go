@@ -11,5 +11,5 @@ func grab(path string) (device, error) {
 
 // Check returns what the scanner at path calls itself, or why it cannot be used.
 func Check(path string) (name string, err error) {
-	return "", problem.New(problem.Station, "type badges and lots on the board", "scanner %s: it is grabbed on Linux only", path)
+	return "", problem.New(problem.Station, "type badges and lots on the board", "%s: it is grabbed on Linux only", path)
 }

@@ -16,7 +16,8 @@ const (
 	logind      = "org.freedesktop.login1"
 	logindPath  = "/org/freedesktop/login1"
 	inhibitCall = logind + ".Manager.Inhibit"
-	askLimit    = 5 * time.Second
+	askLimit    = 25 * time.Second // as D-Bus has it: a machine that starts is slow
+	closeLimit  = 2 * time.Second
 )
 
 // answerLimit is for logind alone; a test shortens it.
@@ -62,7 +63,7 @@ func (a *Awake) Close() {
 	a.end()
 	select {
 	case <-a.ended:
-	case <-time.After(askLimit):
+	case <-time.After(closeLimit):
 	}
 }
 
@@ -76,8 +77,9 @@ func (a *Awake) run(ctx context.Context, why string, say func(error)) {
 		}
 	}
 	defer release()
+	var working bool
 	for {
-		var working bool
+		before := working
 		select {
 		case <-ctx.Done():
 			return
@@ -85,10 +87,9 @@ func (a *Awake) run(ctx context.Context, why string, say func(error)) {
 		}
 		if !working {
 			release()
-			continue
 		}
-		if lock != nil {
-			continue
+		if !working || before {
+			continue // what was refused is not asked for again in the midst of the work
 		}
 		var err error
 		if lock, err = inhibit(why); err == nil || ctx.Err() != nil {

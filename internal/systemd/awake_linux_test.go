@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,7 @@ func TestAwakeOnlyDelays(t *testing.T) {
 		if b, d := <-l.asked, <-l.asked; b != "sleep|zarya|x|block" || d != "sleep|zarya|x|delay" {
 			t.Error(b, d)
 		}
+		a.Working(true)
 		a.Working(false)
 		givenUp(t, <-l.locks)
 	}
@@ -176,6 +178,26 @@ func TestLateLock(t *testing.T) {
 	}
 	l.think <- true
 	givenUp(t, <-l.locks)
+}
+
+// TestRefused: a lock that is refused is asked for once while there is work.
+func TestRefused(t *testing.T) {
+	startBus(t)
+	l := startLogin(t, "")
+	said := make(chan error, 10)
+	a := KeepAwake("x", func(err error) { said <- err })
+	a.Working(true)
+	<-said
+	for range 5 {
+		a.Working(true)
+		for len(a.wants) > 0 { // until it was looked at
+			runtime.Gosched()
+		}
+	}
+	a.Close()
+	if len(l.asked) != 2 { // to block, to delay
+		t.Errorf("asked %d times", len(l.asked))
+	}
 }
 
 // TestNoBus: it is said once, and the work goes on.
