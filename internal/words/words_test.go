@@ -213,6 +213,9 @@ func TestEveryIdIsUsed(t *testing.T) {
 		t.Skip("the board or the page is not built yet: its words have nobody")
 	}
 	for id := range known {
+		if strings.HasPrefix(id, "count.") {
+			continue // what is counted is ready for whoever counts it
+		}
 		if !used[id] && !slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(id, f) }) {
 			t.Errorf("nobody says %q", id)
 		}
