@@ -11,8 +11,9 @@
 // serial, which identity is free. For these there are tables beside the chain. They hold
 // nothing that the chain does not know: every change of them is made by the entry that
 // says so, in that entry's transaction ([Ledger.Append]), and verifying computes them from
-// the entries again and compares. The table of claims is this package's; the pools of
-// identities and the tried unlock codes are in package pool, which stands on this one.
+// the entries again and compares. The tables of claims and of attempts are this package's;
+// the pools of identities and the tried unlock codes are in package pool, which stands on
+// this one.
 //
 // Order is the order of the chain. Times are in entries for people; no decision is made by
 // them, because a station's clock can be set back.

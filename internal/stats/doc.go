@@ -4,7 +4,8 @@
 //
 //   - What counts is a job that passed, was compliant or failed. One that was interrupted or
 //     skipped does not count, nor one of a golden or test unit, nor one of a tablet that
-//     nothing here is for. A failure of the bench counts as not passed.
+//     nothing here is for. A failure of the bench counts as not passed, and so
+//     does a tablet for which its pool had no identity.
 //   - A unit is one tablet on one day, by the clock of whoever counts. A tablet without a
 //     serial of its own is another unit with each job. A unit's jobs are in the order of
 //     the times at which they ended.
