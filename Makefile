@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 FUZZTIME ?= 3s
 SCHEDULES ?= 1000
 
-.PHONY: help demo test check bench soak setup build lint unit race scripts rig simulate fuzz nocgo release-check clean
+.PHONY: help demo test check bench soak setup build lint unit race scripts pages rig simulate fuzz nocgo release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ build: ## build bin/zarya
 demo: setup build ## sixteen virtual tablets: flashed, booted, provisioned, recorded
 	@scripts/demo.sh
 
-test: setup lint nocgo race scripts rig simulate fuzz ## every test
+test: setup lint nocgo race scripts pages rig simulate fuzz ## every test
 	@echo "all tests passed"
 
 check: setup build lint unit ## the fast loop: build, vet, lint, unit tests
@@ -54,6 +54,9 @@ scripts: ## every verb by its scripts, and the processes' tests
 
 simulate: ## SCHEDULES fault schedules of sixteen tablets
 	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash
+
+pages: setup ## the station's page in a real browser
+	@scripts/pages.sh
 
 rig: setup build ## tablets on a real USB bus, in a virtual machine
 	@scripts/rig.sh

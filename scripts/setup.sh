@@ -31,6 +31,8 @@ needed=(
   "/usr/lib/openssh/sftp-server openssh-sftp-server"
   "python3 python3"
   "pkg-config pkg-config"
+  "chromium chromium"
+  "node nodejs"
 )
 
 sudo=()
@@ -59,13 +61,24 @@ unpack_server() {
   fi
 }
 
+# playwright-core, which drives Chromium in the tests of the page: from npm, into
+# .tools/pages; it brings no browser of its own and no other package.
+playwright=1.61.1
+driver() { grep -qs "\"version\": \"$playwright\"" .tools/pages/node_modules/playwright-core/package.json; }
+unpack_driver() {
+  echo "installing: playwright-core $playwright (into .tools/pages)"
+  mkdir -p .tools/pages
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix .tools/pages "playwright-core@$playwright" </dev/null >/dev/null
+}
+
 missing=()
+command -v npm >/dev/null || driver || missing+=("npm")
 pkg-config --exists libusb-1.0 2>/dev/null || missing+=("libusb-1.0-0-dev")
 for pair in "${needed[@]}"; do
   read -r command package <<<"$pair"
   command -v "$command" >/dev/null || missing+=("$package")
 done
-if [ ${#missing[@]} -eq 0 ] && server; then
+if [ ${#missing[@]} -eq 0 ] && server && driver; then
   exit 0
 fi
 if ! command -v apt-get >/dev/null; then
@@ -73,10 +86,12 @@ if ! command -v apt-get >/dev/null; then
   exit 1
 fi
 if [ ${#missing[@]} -eq 0 ]; then
-  unpack_server
+  server || unpack_server
+  driver || unpack_driver
   exit 0
 fi
 echo "installing: ${missing[*]}"
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
 server || unpack_server
+driver || unpack_driver

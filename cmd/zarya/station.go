@@ -267,13 +267,13 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	if err != nil {
 		return err
 	}
-	shown, err := a.openPage(o.page, record)
+	web, err := a.openPage(o.page, record)
 	if err != nil {
 		set.Close()
 		return err
 	}
-	defer shown.close()
-	sinks, options.Page = append(sinks, shown.sink()...), shown.address()
+	defer web.close()
+	sinks, options.Page = append(sinks, web.sink()...), web.address()
 	a.summarized = true
 	trace, endTrace, err := a.tracer()
 	if err != nil {
@@ -304,7 +304,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	}
 	stopSignals := a.stationSignals(s)
 	stopServices := a.stationServices(o, s)
-	endPage := shown.serve(s, a.warn)
+	endPage := web.serve(s, a.warn)
 	err = a.showStation(o, s)
 	endPage()
 	stopServices()

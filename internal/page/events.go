@@ -112,6 +112,6 @@ func (s *Server) fragment() (string, error) {
 	if err := s.templates.ExecuteTemplate(&b, "fragment", s.face(v)); err != nil {
 		return "", err
 	}
-	d.html, d.version, d.at = strings.ReplaceAll(b.String(), "\r", ""), v.Version, time.Now()
+	d.html, d.version, d.at = visible(b.String()), v.Version, time.Now()
 	return d.html, nil
 }

@@ -89,7 +89,8 @@ func (s *Server) face(v station.View) face {
 		if b.Urgent {
 			class = "fail"
 		}
-		f.Banners = append(f.Banners, banner{class, s.text("banner."+b.Key, "words", b.Words, "n", b.Count, "t", words.Clock(b.Elapsed))})
+		f.Banners = append(f.Banners, banner{class, s.text("banner."+b.Key, "words", b.Words, "n", b.Count,
+			"t", s.o.Words.Count("count.minute", int(b.Elapsed.Minutes()), nil))})
 	}
 	for _, h := range v.Hubs {
 		f.Hubs = append(f.Hubs, s.hub(h))
@@ -165,7 +166,7 @@ func (s *Server) hub(h station.Hub) hub {
 	if h.Name != "" {
 		out.Title = s.text("label.hub", "name", h.Name)
 	} else {
-		out.Title = s.text("page.ports")
+		out.Title = w.Count("count.port", len(h.Ports), nil)
 	}
 	for _, p := range h.Ports {
 		out.Ports = append(out.Ports, s.card(p))

@@ -178,7 +178,7 @@ func TestPagesShowAndEscape(t *testing.T) {
 				t.Errorf("%s has no %q:\n%s", path, want, body)
 			}
 		}
-		for _, bad := range []string{"<script>alert", "<script>words", "style=", "<style", "onclick", "http://", "https://", "ZgotmplZ"} {
+		for _, bad := range []string{"<script>alert", "<script>words", "style=", "<style", "onclick", "http://", "https://", "ZgotmplZ", "\x1b"} {
 			if strings.Contains(body, bad) {
 				t.Errorf("%s has %q", path, bad)
 			}

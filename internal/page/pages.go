@@ -7,11 +7,13 @@ import (
 	"cmp"
 	"context"
 	"html/template"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
@@ -119,7 +121,20 @@ func (s *Server) render(w http.ResponseWriter, code int, name string, data any) 
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	_, _ = w.Write(b.Bytes())
+	_, _ = io.WriteString(w, visible(b.String()))
+}
+
+// visible is HTML without what moves a cursor or turns the reading direction around. Text
+// from tablets has none of it; this is the page's own door.
+func visible(html string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+		case unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+			return -1
+		}
+		return r
+	}, html)
 }
 
 func (s *Server) fail(w http.ResponseWriter, code int, message, back string) {

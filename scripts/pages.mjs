@@ -1,0 +1,137 @@
+// The station's page in a real browser: Chromium without a screen, through playwright-core.
+// usage: node pages.mjs TEST-BINARY PICTURES; TEST-BINARY is internal/page's, which serves a
+// bench. Each check says what it holds; the first that fails ends it.
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
+import { createInterface } from "node:readline";
+import assert from "node:assert/strict";
+
+const [binary, pictures] = process.argv.slice(2);
+const { chromium } = createRequire(process.cwd() + "/.tools/pages/")("playwright-core");
+mkdirSync(pictures, { recursive: true });
+
+async function serve(listen, lang) {
+  const child = spawn(binary, ["-test.run", "^TestServeForBrowser$", "-test.timeout", "5m"],
+    { env: { ...process.env, ZARYA_PAGE_LISTEN: listen, ZARYA_PAGE_LANG: lang }, stdio: ["pipe", "ignore", "pipe"] });
+  const ended = new Promise((done) => child.on("exit", done));
+  const address = await new Promise((done, failed) => {
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      const found = /^listening on (.*)$/.exec(line);
+      if (found) done(found[1]); else console.error(line);
+    });
+    ended.then((code) => failed(new Error(`the server ended with ${code}`)));
+  });
+  return { address, tell: (n) => child.stdin.write(`${n}\n`), end: () => { child.stdin.end(); return ended; },
+    kill: () => { child.kill("SIGKILL"); return ended; } };
+}
+
+let server = await serve("127.0.0.1:0", "ru");
+const base = `http://${server.address}`;
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
+const strange = [], complaints = [];
+
+async function tab(options) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.on("request", (r) => { if (!r.url().startsWith(base + "/")) strange.push(r.url()); });
+  page.on("console", (m) => { if (/Content Security|Refused/.test(m.text())) complaints.push(m.text()); });
+  page.on("pageerror", (e) => complaints.push(String(e)));
+  return page;
+}
+
+// The least contrast of any text that can be seen, as WCAG measures it.
+const contrast = () => {
+  const rgb = (c) => { const m = c.match(/[\d.]+/g).map(Number); return { c: m.slice(0, 3), a: m[3] ?? 1 }; };
+  const light = ([r, g, b]) => { const f = (v) => ((v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
+  const ground = (e) => { for (; e; e = e.parentElement) { const b = rgb(getComputedStyle(e).backgroundColor); if (b.a > 0) return b.c; } return [255, 255, 255]; };
+  let least = [99, ""];
+  for (const e of document.querySelectorAll("body *")) {
+    if (e.closest("svg, .say, .skip, [hidden], noscript, script") || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+    const a = light(rgb(getComputedStyle(e).color).c), b = light(ground(e));
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < least[0]) least = [ratio, e.textContent.trim().slice(0, 40)];
+  }
+  return least;
+};
+
+async function check(name, run) {
+  await run();
+  console.log(`ok  ${name}`);
+}
+
+const desk = await tab({ viewport: { width: 1440, height: 1000 }, colorScheme: "light" });
+try {
+  await check("the board shows the one action, ports and plots", async () => {
+    await desk.goto(base + "/");
+    assert.match(await desk.textContent("#next strong"), /A3: подключите обратно, осталось 22 с/);
+    assert.equal(await desk.locator(".port").count(), 16);
+    assert.equal(await desk.locator("svg[role=img]").count(), 2);
+    await desk.screenshot({ path: `${pictures}/board-light-1440.png`, fullPage: true });
+  });
+  await check("a change comes by itself, and the focus stays", async () => {
+    await desk.focus("#port-A2");
+    server.tell(77);
+    await desk.waitForFunction(() => document.querySelector("#port-A2").textContent.includes("77%"), null, { timeout: 5000 });
+    assert.equal(await desk.evaluate(() => document.activeElement.id), "port-A2");
+  });
+  await check("a stream that is cut is said, and comes back by itself", async () => {
+    await server.kill();
+    await desk.waitForSelector("#cut:not([hidden])", { timeout: 15000 });
+    await desk.screenshot({ path: `${pictures}/board-cut-1440.png` });
+    server = await serve(server.address, "ru");
+    server.tell(88);
+    await desk.waitForFunction(() => document.querySelector("#cut").hidden && document.querySelector("#port-A2").textContent.includes("88%"), null, { timeout: 15000 });
+  });
+  await check("with the keyboard alone: a port, its question, the order", async () => {
+    await desk.goto(base + "/");
+    for (let i = 0; i < 40 && (await desk.evaluate(() => document.activeElement.id)) !== "port-B1"; i++) await desk.keyboard.press("Tab");
+    await desk.keyboard.press("Enter");
+    await desk.waitForURL("**/port/B1");
+    for (let i = 0; i < 40 && (await desk.evaluate(() => document.activeElement.value)) !== "clear"; i++) await desk.keyboard.press("Tab");
+    await desk.keyboard.press("Enter");
+    await desk.waitForURL("**/confirm?**");
+    for (let i = 0; i < 40 && !(await desk.evaluate(() => document.activeElement.matches("button.yes"))); i++) await desk.keyboard.press("Tab");
+    await desk.keyboard.press("Enter");
+    await desk.waitForURL("**/port/B1");
+  });
+  const pages = { board: "/", jobs: "/jobs", job: "/job/j2", port: "/port/B1", supervisor: "/supervisor", confirm: "/confirm?do=set-aside&port=B1" };
+  for (const [width, height, colorScheme] of [[1440, 1000, "light"], [1440, 1000, "dark"], [768, 1000, "light"], [390, 844, "dark"], [390, 844, "light"], [320, 640, "light"]]) {
+    await check(`${width} px, ${colorScheme}: nothing beside the screen, contrast AA`, async () => {
+      const page = await tab({ viewport: { width, height }, colorScheme });
+      for (const [name, path] of Object.entries(pages)) {
+        await page.goto(base + path);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(wide <= width, `${path} is ${wide} px wide`);
+        const cut = await page.evaluate(() => [...document.querySelectorAll(".port .s, .port h3, th")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent));
+        assert.deepEqual(cut, [], `${path}: words that are cut off`);
+        const [ratio, text] = await page.evaluate(contrast);
+        assert.ok(ratio >= 4.5, `${path}: contrast ${ratio.toFixed(2)} of "${text}"`);
+        await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png`, fullPage: true });
+      }
+      await page.context().close();
+    });
+  }
+  await check("on a phone ports come before figures", async () => {
+    const page = await tab({ viewport: { width: 390, height: 844 } });
+    await page.goto(base + "/");
+    const [port, tiles] = await page.evaluate(() => ["#port-B8", "#tiles"].map((q) => document.querySelector(q).getBoundingClientRect().top));
+    assert.ok(port < tiles, `ports at ${port}, figures at ${tiles}`);
+    await page.context().close();
+  });
+  await check("without a script the page loads itself anew", async () => {
+    const page = await tab({ javaScriptEnabled: false });
+    await page.goto(base + "/");
+    server.tell(91);
+    await page.locator("#port-A2", { hasText: "91%" }).waitFor({ timeout: 15000 });
+    await page.context().close();
+  });
+  await check("no request to another host, nothing against the policy", async () => {
+    assert.deepEqual(strange, []);
+    assert.deepEqual(complaints, []);
+  });
+  console.log(`pictures are in ${pictures}`);
+} finally {
+  await browser.close();
+  await server.end();
+}
