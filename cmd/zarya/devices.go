@@ -6,9 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -84,16 +82,9 @@ func (a *app) askDevices(typed []string) error {
 		if r.Value != nil {
 			d = *r.Value
 		}
-		fmt.Fprintln(a.stdout, strings.TrimRight(fmt.Sprintf("%-26s %-10s %-10s %-18s %s", r.Target, d.Mode, dash(d.Model), dash(d.Serial), dash(d.Lock)), " "))
+		fmt.Fprintln(a.stdout, strings.TrimRight(fmt.Sprintf("%-26s %-10s %-10s %-18s %s", r.Target, d.Mode, ui.Dash(d.Model), ui.Dash(d.Serial), ui.Dash(d.Lock)), " "))
 	}
 	return conclude(a, answers)
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 func lookAt(ctx context.Context, s session) (d device, err error) {
@@ -159,122 +150,11 @@ func (a *app) listUSB() error {
 		}
 		return a.document("devices", items)
 	}
-	drawTree(a.stdout, bus, names, android)
+	ui.DrawTree(a.stdout, bus, names, target.About(android))
 	if len(bus.Tablets()) == 0 {
 		fmt.Fprintln(a.stderr, "no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
 	}
 	return nil
-}
-
-// row is one line of the tree.
-type row struct {
-	port                             string // with the tree's indent
-	name, kind, model, serial, speed string
-	hint                             string
-}
-
-// drawTree shows hub by hub, port by port.
-func drawTree(w io.Writer, bus *usb.Bus, names usb.Names, android map[usb.Port]target.InAndroid) {
-	t := tree{names: names, android: android, at: map[usb.Port]usb.Device{}}
-	for _, d := range bus.Devices {
-		// The USB 3 half of a hub is in the same port: the faster one tells more.
-		if other, ok := t.at[d.Port]; !ok || !d.Hub || other.Speed < d.Speed {
-			t.at[d.Port] = d
-		}
-	}
-	for _, r := range bus.Roots {
-		if t.redundant(bus, r) {
-			continue
-		}
-		t.rows = append(t.rows, row{port: fmt.Sprintf("%s, bus %d, %d Mbit/s", r.Controller, r.Bus, int(r.Speed))})
-		t.ports(usb.Port{Controller: r.Controller, Bus: r.Bus}, r.HubPorts, "  ")
-	}
-	if len(t.rows) == 0 {
-		return
-	}
-	width := len("TARGET")
-	for _, r := range t.rows {
-		if r.kind != "" {
-			width = max(width, len(r.port))
-		}
-	}
-	fmt.Fprintf(w, "%-*s  %-8s %-10s %-10s %-18s %s\n", width, "TARGET", "NAME", "MODE", "MODEL", "SERIAL", "SPEED")
-	for _, r := range t.rows {
-		if r.kind == "" {
-			fmt.Fprintln(w, r.port)
-			continue
-		}
-		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-*s  %-8s %-10s %-10s %-18s %s", width, r.port, dash(r.name), r.kind, r.model, r.serial, r.speed), " "))
-		if r.hint != "" {
-			fmt.Fprintf(w, "%*s→ %s\n", len(r.port)-len(strings.TrimLeft(r.port, " "))+2, "", r.hint)
-		}
-	}
-}
-
-type tree struct {
-	names   usb.Names
-	android map[usb.Port]target.InAndroid
-	at      map[usb.Port]usb.Device
-	rows    []row
-}
-
-// redundant is the USB 3 half of a controller, whose ports are those of the other
-// half, unless something is shown there.
-func (t *tree) redundant(bus *usb.Bus, r usb.Root) bool {
-	other := slices.ContainsFunc(bus.Roots, func(o usb.Root) bool {
-		return o.Controller == r.Controller && o.Bus != r.Bus && o.Speed < usb.SuperSpeed
-	})
-	return r.Speed >= usb.SuperSpeed && other && !slices.ContainsFunc(bus.Devices, func(d usb.Device) bool { return d.Port.Bus == r.Bus })
-}
-
-// ports shows those of one hub. Empty ones that have no name share a line.
-func (t *tree) ports(hub usb.Port, count int, indent string) {
-	empty := 0 // the first of those not shown yet
-	flush := func(last int) {
-		if empty == 0 {
-			return
-		}
-		text := indent + "usb:" + hub.Child(empty).Short()
-		if last > empty {
-			text += fmt.Sprintf(" to %d", last)
-		}
-		t.rows = append(t.rows, row{port: text, kind: "empty"})
-		empty = 0
-	}
-	for n := 1; n <= count; n++ {
-		p := hub.Child(n)
-		d, plugged := t.at[p]
-		name := t.names[p.Path()]
-		if !plugged && name == "" {
-			if empty == 0 {
-				empty = n
-			}
-			continue
-		}
-		flush(n - 1)
-		r := row{port: indent + "usb:" + p.Short(), name: name}
-		switch {
-		case !plugged:
-			r.kind = "empty"
-		case d.Hub:
-			r.kind, r.model, r.speed = "hub", fmt.Sprintf("%d ports", d.HubPorts), d.Speed.String()
-		case d.Mode == "":
-			r.kind, r.model, r.speed = "other", strings.TrimSpace(d.Manufacturer+" "+d.Name), d.Speed.String()
-		default:
-			r.kind, r.model, r.serial, r.speed, r.hint = string(d.Mode), dash(d.Model()), dash(d.Serial), d.Speed.String(), target.Usability(d)
-			if i, ok := t.android[p]; ok {
-				r.hint = i.Hint(d)
-				if r.model == "-" {
-					r.model = dash(i.Model)
-				}
-			}
-		}
-		t.rows = append(t.rows, r)
-		if d.Hub {
-			t.ports(p, d.HubPorts, indent+"  ")
-		}
-	}
-	flush(count)
 }
 
 // watchUSB shows every change.
@@ -310,7 +190,7 @@ func (a *app) reporter(ctx context.Context) (report func([]target.Change) error,
 				return err
 			}
 			var b strings.Builder
-			drawTree(&b, bus, names, a.bench().AskAndroid(ctx, bus))
+			ui.DrawTree(&b, bus, names, target.About(a.bench().AskAndroid(ctx, bus)))
 			_, err = fmt.Fprintf(tty, "\x1b[H\x1b[2J%s\n%s; ^C ends\n", b.String(), time.Now().Format(time.TimeOnly))
 			return err
 		}, func() {}
@@ -318,8 +198,8 @@ func (a *app) reporter(ctx context.Context) (report func([]target.Change) error,
 	return func(changes []target.Change) error {
 		for _, c := range changes {
 			d, where := c.Device, c.Target.Where()
-			fmt.Fprintf(a.stdout, "%s %-8s usb:%-12s %-8s %-10s %-10s %-18s %s\n", time.Now().Format(time.TimeOnly), c.What, where.Port, dash(where.PortName), d.Mode,
-				dash(d.Model()), dash(d.Serial), d.Speed)
+			fmt.Fprintf(a.stdout, "%s %-8s usb:%-12s %-8s %-10s %-10s %-18s %s\n", time.Now().Format(time.TimeOnly), c.What, where.Port, ui.Dash(where.PortName), d.Mode,
+				ui.Dash(d.Model()), ui.Dash(d.Serial), d.Speed)
 			if hint := hintOf(c); hint != "" {
 				fmt.Fprintf(a.stdout, "  → %s\n", hint)
 			}

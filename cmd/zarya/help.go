@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/ui"
 )
 
 // verbGroups are the headings of zarya --help, and the verbs under each, in the order in
@@ -149,7 +151,7 @@ func (a *app) greet() error {
 		fmt.Fprint(a.stdout, nextSteps(""))
 		return nil
 	}
-	drawTree(a.stdout, bus, names, nil)
+	ui.DrawTree(a.stdout, bus, names, target.About(nil))
 	fmt.Fprintln(a.stdout)
 	fmt.Fprint(a.stdout, nextSteps("usb:"+tablets[0].Port.Short()))
 	return nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/zarya-station/zarya/internal/ui"
 	"io"
 	"io/fs"
 	"os"
@@ -216,9 +217,9 @@ func newLedgerList(a *app) *cobra.Command {
 				fmt.Fprintln(w, "RECORD\tSTARTED\tTABLET\tSERIAL\tMODEL\tPROFILE\tRESULT\tTIME\tWRITTEN\tTRY\tLOT\tOPERATOR\tDISPOSITION")
 				for _, j := range jobs {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1fs\t%s\t%s\t%s\t%s\t%s\n",
-						j.Record, local(cmp.Or(j.Started, j.Ended)), dash(j.Tablet), dash(j.Serial),
-						dash(j.Model), dash(j.Profile), word(j), j.Seconds, bytesize.Text(j.Bytes),
-						attempt(j), dash(j.Lot), dash(j.Operator), dash(string(j.Disposition)))
+						j.Record, local(cmp.Or(j.Started, j.Ended)), ui.Dash(j.Tablet), ui.Dash(j.Serial),
+						ui.Dash(j.Model), ui.Dash(j.Profile), word(j), j.Seconds, bytesize.Text(j.Bytes),
+						attempt(j), ui.Dash(j.Lot), ui.Dash(j.Operator), ui.Dash(string(j.Disposition)))
 				}
 				return w.Flush()
 			})
@@ -252,7 +253,7 @@ func word(j *ledger.JobRecord) string {
 func local(ts string) string {
 	t, err := time.Parse(time.RFC3339Nano, ts)
 	if err != nil {
-		return dash(ts)
+		return ui.Dash(ts)
 	}
 	return t.Local().Format("2006-01-02 15:04:05")
 }
@@ -299,7 +300,7 @@ func showJob(out io.Writer, j *ledger.JobRecord) {
 	}
 	row("record", j.Record)
 	row("job", j.Job+", "+string(j.Scope))
-	row("tablet", strings.TrimSpace(fmt.Sprintf("%s, serial %s, model %s", j.Tablet, dash(j.Serial), dash(j.Model))))
+	row("tablet", strings.TrimSpace(fmt.Sprintf("%s, serial %s, model %s", j.Tablet, ui.Dash(j.Serial), ui.Dash(j.Model))))
 	if j.OtherSerial != "" {
 		row("exchanged", "the serial "+j.OtherSerial+" was found in its place")
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"github.com/zarya-station/zarya/internal/ui"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func (a *app) listPorts() error {
 	}
 	fmt.Fprintf(a.stdout, "%-16s %-12s %-10s %-18s %s\n", "NAME", "PORT", "MODE", "SERIAL", "PATH")
 	for _, i := range items {
-		fmt.Fprintf(a.stdout, "%-16s %-12s %-10s %-18s %s\n", dash(i.Name), dash(i.Port), dash(string(i.Mode)), dash(i.Serial), i.Path)
+		fmt.Fprintf(a.stdout, "%-16s %-12s %-10s %-18s %s\n", ui.Dash(i.Name), ui.Dash(i.Port), ui.Dash(string(i.Mode)), ui.Dash(i.Serial), i.Path)
 	}
 	return nil
 }

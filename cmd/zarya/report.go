@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/zarya-station/zarya/internal/ui"
 	"io"
 	"io/fs"
 	"os"
@@ -294,7 +295,7 @@ func (c *counted) text(out io.Writer) error {
 	}
 	if c.by != stats.ByAll {
 		for _, g := range c.groups {
-			line(dash(g.Key), g)
+			line(ui.Dash(g.Key), g)
 		}
 	}
 	line("all", c.all)
@@ -305,7 +306,7 @@ func (c *counted) text(out io.Writer) error {
 				fmt.Fprintf(w, "…\t\tand %d more reasons\n", len(c.all.Failures)-i)
 				break
 			}
-			fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", f.N, percent(float64(f.N)/float64(c.all.Jobs)), dash(f.Class), dash(f.Step))
+			fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", f.N, percent(float64(f.N)/float64(c.all.Jobs)), ui.Dash(f.Class), ui.Dash(f.Step))
 		}
 	}
 	if len(c.all.States)+len(c.all.Steps) > 0 {

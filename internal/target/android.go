@@ -3,6 +3,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,18 @@ func (i InAndroid) Hint(d usb.Device) string {
 		battery = fmt.Sprintf(", battery %d %%", i.Battery)
 	}
 	return fmt.Sprintf("Android %s%s; flash and run send it to its bootloader", i.Build, battery)
+}
+
+// About tells of tablets on USB, by themselves and by what an adb server told: the model, and
+// what keeps one from being used.
+func About(android map[usb.Port]InAndroid) func(usb.Device) (model, hint string) {
+	return func(d usb.Device) (model, hint string) {
+		i, ok := android[d.Port]
+		if !ok {
+			return d.Model(), Usability(d)
+		}
+		return cmp.Or(d.Model(), i.Model), i.Hint(d)
+	}
 }
 
 // AskAndroid asks about every tablet that runs Android, all at once.

@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"strings"
@@ -6,8 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zarya-station/zarya/internal/adb"
-	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -29,7 +27,15 @@ func TestTree(t *testing.T) {
 	}
 	names := usb.Names{first + "-usb-0:2.1": "A1", first + "-usb-0:2.2": "A2"}
 	var b strings.Builder
-	drawTree(&b, bus, names, map[usb.Port]target.InAndroid{at(second, 3, "1"): {Facts: adb.Facts{Model: "AGS3-L09", Build: "10.1", Battery: 55}}})
+	DrawTree(&b, bus, names, func(d usb.Device) (model, hint string) {
+		switch d.Mode {
+		case usb.ADB:
+			return "AGS3-L09", "Android 10.1, battery 55 %; flash and run send it to its bootloader"
+		case usb.Service:
+			return "", "Qualcomm emergency download (EDL): hold the power button until the tablet restarts; nothing is written in this mode"
+		}
+		return "", ""
+	})
 	want := `
 TARGET       NAME     MODE       MODEL      SERIAL             SPEED
 pci-0000:00:14.0, bus 1, 480 Mbit/s
@@ -59,7 +65,7 @@ pci-0000:05:00.0, bus 3, 480 Mbit/s
 		t.Error(d)
 	}
 	b.Reset()
-	drawTree(&b, &usb.Bus{}, nil, nil)
+	DrawTree(&b, &usb.Bus{}, nil, nil)
 	if b.Len() > 0 {
 		t.Errorf("no USB: %q", b.String())
 	}
