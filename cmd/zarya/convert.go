@@ -3,19 +3,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/flash/image/convert"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
@@ -61,82 +58,15 @@ func (a *app) convert(files []string, out string, to image.Format, raw bool) err
 		return problem.New(problem.Invalid, "check the file; nothing was written", "%w", err)
 	}
 	defer func() { _ = im.Close() }() // it was only read
-	switch {
-	case to != "":
-	case len(files) > 1:
-		to = im.Format()
-	case im.Format() == image.FormatSparse:
-		to = image.FormatRaw
-	default:
-		to = image.FormatSparse
-	}
+	to = convert.Format(im, len(files), to)
 	if kept := im.Sums()[image.DontCare].Bytes; to == image.FormatRaw && kept > 0 {
 		a.warn("%s leaves %d bytes as they are on the tablet; in %s they are zeros, which are written", files[0], kept, out)
 	}
-	if err := writeWhole(out, func(f *os.File) error { return writeImage(ctx, f, im, to) }); err != nil {
+	if err := convert.Write(ctx, im, out, to); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		return problem.New(problem.Station, "nothing was made", "%w", err)
 	}
 	return a.inspect([]string{out}, 0, true)
-}
-
-// writeWhole makes a file that is there whole or not at all.
-func writeWhole(out string, write func(*os.File) error) error {
-	f, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+".part-")
-	if err != nil {
-		return err
-	}
-	if err = write(f); err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), out)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
-}
-
-// writeImage writes an image in a format. Zeros of a raw one are holes.
-func writeImage(ctx context.Context, f *os.File, im *image.Image, to image.Format) error {
-	if to == image.FormatSparse {
-		pieces, err := im.Pieces(1<<62, image.Sparse)
-		if err != nil {
-			return err
-		}
-		w := bufio.NewWriterSize(&until{ctx, f}, 1<<20)
-		if _, err := pieces.At(0).WriteTo(w); err != nil {
-			return err
-		}
-		return w.Flush()
-	}
-	for _, e := range im.Extents() {
-		if e.Kind == image.DontCare || e.Kind == image.Fill && e.Fill == 0 {
-			continue
-		}
-		at := io.NewOffsetWriter(f, e.Offset)
-		if _, err := io.Copy(&until{ctx, at}, io.NewSectionReader(im, e.Offset, e.Length)); err != nil {
-			return fmt.Errorf("at byte %d: %w", e.Offset, err)
-		}
-	}
-	return f.Truncate(im.Size())
-}
-
-// until is a writer that ends with its context.
-type until struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (u *until) Write(p []byte) (int, error) {
-	if u.ctx.Err() != nil {
-		return 0, context.Cause(u.ctx)
-	}
-	return u.w.Write(p)
 }
