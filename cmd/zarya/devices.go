@@ -13,20 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
 )
-
-// device is one row of zarya devices.
-type device struct {
-	Mode   usb.Mode `json:"mode"`
-	Model  string   `json:"model,omitempty"`
-	Serial string   `json:"serial,omitempty"`
-	Lock   string   `json:"lock,omitempty"`
-}
 
 func newDevices(a *app) *cobra.Command {
 	var typed []string
@@ -64,13 +56,13 @@ func (a *app) askDevices(typed []string) error {
 	if err != nil {
 		return err
 	}
-	answers, err := each(a, targets, lookAt)
+	answers, err := each(a, targets, ask.Look)
 	if err != nil {
 		return err
 	}
 	for i, t := range targets {
 		if answers[i].Error != "" && a.isBooted(t) {
-			answers[i] = answer[device]{Target: t.String(), Value: &device{Mode: usb.Booted}, result: flash.JobDone{Result: flash.Pass}}
+			answers[i] = ask.Answer[ask.Device]{Target: t.String(), Value: &ask.Device{Mode: usb.Booted}, Result: flash.JobDone{Result: flash.Pass}}
 		}
 	}
 	if a.json {
@@ -78,36 +70,13 @@ func (a *app) askDevices(typed []string) error {
 	}
 	fmt.Fprintf(a.stdout, "%-26s %-10s %-10s %-18s %s\n", "TARGET", "MODE", "MODEL", "SERIAL", "LOCK")
 	for _, r := range answers {
-		d := device{Mode: "-", Model: r.Error}
+		d := ask.Device{Mode: "-", Model: r.Error}
 		if r.Value != nil {
 			d = *r.Value
 		}
 		fmt.Fprintln(a.stdout, strings.TrimRight(fmt.Sprintf("%-26s %-10s %-10s %-18s %s", r.Target, d.Mode, ui.Dash(d.Model), ui.Dash(d.Serial), ui.Dash(d.Lock)), " "))
 	}
 	return conclude(a, answers)
-}
-
-func lookAt(ctx context.Context, s session) (d device, err error) {
-	d.Mode = usb.Fastboot
-	userspace, err := s.IsUserspace(ctx)
-	if err != nil {
-		return d, err
-	}
-	if userspace == fastboot.Yes {
-		d.Mode = usb.Fastbootd
-	}
-	product, err := s.Product(ctx)
-	if err != nil {
-		return d, err
-	}
-	serial, err := s.Serial(ctx)
-	if err != nil {
-		return d, err
-	}
-	unlocked, _, err := s.Unlocked(ctx)
-	d.Model, d.Serial = product.Value, serial.Value
-	d.Lock = map[fastboot.Answer]string{fastboot.Yes: "unlocked", fastboot.No: "locked"}[unlocked]
-	return d, err
 }
 
 // usbItem is one tablet of zarya devices on USB.

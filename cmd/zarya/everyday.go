@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +16,7 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
-	"github.com/zarya-station/zarya/internal/target"
-	"github.com/zarya-station/zarya/usb"
+	"github.com/zarya-station/zarya/internal/target/ask"
 )
 
 func newGetvar(a *app) *cobra.Command {
@@ -33,8 +31,8 @@ func newGetvar(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answers, err := eachLocked(a, targets, func(ctx context.Context, s session) ([]fastboot.Var, error) {
-				return getvars(ctx, s, names)
+			answers, err := eachLocked(a, targets, func(ctx context.Context, s ask.Session) ([]fastboot.Var, error) {
+				return ask.Getvars(ctx, s, names)
 			})
 			if err != nil {
 				return err
@@ -51,58 +49,9 @@ func newGetvar(a *app) *cobra.Command {
 	return cmd
 }
 
-// getvars asks for several variables. A refusal of one does not keep the others from being
-// asked: what was answered comes with a partialError that names what was not.
-func getvars(ctx context.Context, s session, names []string) ([]fastboot.Var, error) {
-	var vars []fastboot.Var
-	var refused []string
-	var first error
-	for _, name := range names {
-		var answered []fastboot.Var
-		var err error
-		if name == "all" {
-			answered, err = s.GetvarAll(ctx)
-		} else {
-			var value string
-			value, err = s.Getvar(ctx, name)
-			answered = []fastboot.Var{{Name: name, Value: value}}
-		}
-		if err == nil {
-			vars = append(vars, answered...)
-			continue
-		}
-		err = asUsage(err)
-		if first == nil {
-			first = err
-		}
-		refused = append(refused, err.Error())
-		if s.Broken() != nil {
-			break
-		}
-	}
-	if first == nil {
-		return vars, nil
-	}
-	f := flash.Classify(first)
-	failure := &flash.Failure{Class: f.Class, Message: strings.Join(refused, "; "), Hint: f.Hint, Err: first}
-	if len(vars) == 0 {
-		return nil, failure
-	}
-	return vars, partialError{failure}
-}
-
-// asUsage makes a refusal to send the user's mistake rather than ours.
-func asUsage(err error) error {
-	var usage *fastboot.UsageError
-	if errors.As(err, &usage) {
-		return &flash.Failure{Class: flash.ClassProfile, Message: err.Error(), Hint: "ask for something else", Err: err}
-	}
-	return err
-}
-
 // printAnswers prints what the targets said, with the target's name before each
 // line when there are several.
-func printAnswers[T any](a *app, kind string, answers []answer[T], lines func(T) []string) error {
+func printAnswers[T any](a *app, kind string, answers []ask.Answer[T], lines func(T) []string) error {
 	if a.json {
 		if err := a.document(kind, answers); err != nil {
 			return problem.New(problem.Station, "", "output: %w", err)
@@ -143,11 +92,13 @@ func newReboot(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var answers []answer[string]
+			var answers []ask.Answer[string]
 			if mode == "bootloader" {
-				targets, answers = a.rebootAndroid(targets)
+				ctx, cancel := a.untilSignal()
+				targets, answers = ask.RebootAndroid(ctx, a.locks(), targets)
+				cancel()
 			}
-			more, err := eachLocked(a, targets, func(ctx context.Context, s session) (string, error) {
+			more, err := eachLocked(a, targets, func(ctx context.Context, s ask.Session) (string, error) {
 				return "rebooting to " + mode, s.Reboot(ctx, mode)
 			})
 			if err != nil {
@@ -155,7 +106,7 @@ func newReboot(a *app) *cobra.Command {
 			}
 			for i, t := range targets {
 				if more[i].Error != "" && a.isBooted(t) {
-					more[i].fail("", &flash.Failure{Class: flash.ClassDevice, Message: t.String() + " is booted, and fastboot restarts only a bootloader", Hint: "zarya ssh " + t.String() + " -- reboot"})
+					more[i].Fail("", &flash.Failure{Class: flash.ClassDevice, Message: t.String() + " is booted, and fastboot restarts only a bootloader", Hint: "zarya ssh " + t.String() + " -- reboot"})
 				}
 			}
 			answers = append(answers, more...)
@@ -164,45 +115,6 @@ func newReboot(a *app) *cobra.Command {
 	}
 	a.targetFlags(cmd, &typed)
 	return cmd
-}
-
-// rebootAndroid sends the targets that run Android to their bootloaders, and gives the
-// others back.
-func (a *app) rebootAndroid(targets []target.Target) (others []target.Target, answers []answer[string]) {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	for _, t := range targets {
-		s, ok := t.(target.USB)
-		if !ok {
-			others = append(others, t)
-			continue
-		}
-		if d, err := s.Device(); err != nil || d.Mode != usb.ADB {
-			others = append(others, t)
-			continue
-		}
-		done := "rebooting to bootloader"
-		out := answer[string]{Target: t.String(), Value: &done, result: flash.JobDone{Result: flash.Pass}}
-		if err := a.sendAndroid(ctx, s); err != nil {
-			out.fail("", err)
-		}
-		answers = append(answers, out)
-	}
-	return others, answers
-}
-
-// sendAndroid sends one tablet from Android to its bootloader, unless another process has it.
-func (a *app) sendAndroid(ctx context.Context, t target.USB) error {
-	release, err := a.bench().Lock(ctx, t, lockOwner(), a.lockWait)
-	if err != nil {
-		return &flash.Failure{Class: flash.ClassStation, Message: err.Error(), Hint: "let the other process finish, or wait for it with --lock-wait 10m", Err: err}
-	}
-	defer release()
-	running, err := t.Android(ctx)
-	if err != nil {
-		return err
-	}
-	return running.Bootloader(ctx)
 }
 
 func newBoot(a *app) *cobra.Command {
@@ -224,7 +136,7 @@ func newBoot(a *app) *cobra.Command {
 			}
 			im := opened.Of(use)
 			defer opened.Close()
-			answers, err := eachLocked(a, targets, func(ctx context.Context, s session) (string, error) {
+			answers, err := eachLocked(a, targets, func(ctx context.Context, s ask.Session) (string, error) {
 				pieces, err := im.Pieces(0xffffffff, image.Raw)
 				if err != nil {
 					return "", err
@@ -244,28 +156,24 @@ func newBoot(a *app) *cobra.Command {
 	return cmd
 }
 
-// oemAllowed are the vendor commands that only ask. Others can wipe, lock or
-// brick, and are not passed on.
-var oemAllowed = []string{"get-bootinfo", "lock-state info", "backdoor info", "get-product-model", "get-build-number", "device-info"}
-
 func newOEM(a *app) *cobra.Command {
 	var typed []string
 	cmd := &cobra.Command{
 		Use:     "oem WORDS…",
 		Short:   "Send a vendor's question to the bootloader",
-		Long:    "Send a vendor's question to the bootloader. Allowed are those that only ask:\n" + strings.Join(oemAllowed, ", ") + ".",
+		Long:    "Send a vendor's question to the bootloader. Allowed are those that only ask:\n" + strings.Join(ask.OEMAllowed, ", ") + ".",
 		Example: "  zarya oem get-bootinfo -s tcp:10.0.0.5\n  zarya oem lock-state info -s tcp:10.0.0.5",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			words := strings.Join(args, " ")
-			if !slices.Contains(oemAllowed, words) {
-				return problem.New(problem.Usage, "allowed are "+strings.Join(oemAllowed, ", "), "oem %s is not passed on: it could wipe or lock the tablet", words)
+			if !slices.Contains(ask.OEMAllowed, words) {
+				return problem.New(problem.Usage, "allowed are "+strings.Join(ask.OEMAllowed, ", "), "oem %s is not passed on: it could wipe or lock the tablet", words)
 			}
 			targets, err := a.targets(typed)
 			if err != nil {
 				return err
 			}
-			answers, err := eachLocked(a, targets, func(ctx context.Context, s session) ([]string, error) {
+			answers, err := eachLocked(a, targets, func(ctx context.Context, s ask.Session) ([]string, error) {
 				return s.OEMLines(ctx, words)
 			})
 			if err != nil {

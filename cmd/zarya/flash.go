@@ -23,6 +23,7 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/ui"
 )
 
@@ -153,7 +154,7 @@ func (a *app) confirmWipe(targets []target.Target, what string) error {
 	if a.noInput || terminal(a.stdin) == nil {
 		return problem.New(problem.Usage, "add --yes if these tablets may be wiped", "writing to %s needs a yes, and nobody can be asked", plural(len(targets)))
 	}
-	answers, err := each(a, targets, lookAt)
+	answers, err := each(a, targets, ask.Look)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/target/ask"
 )
 
 func newPlan(a *app) *cobra.Command {
@@ -62,7 +63,7 @@ func newPlan(a *app) *cobra.Command {
 
 // planTargets asks the tablets who they are.
 func (a *app) planTargets(p *recipe.Recipe, targets []target.Target) error {
-	answers, err := each(a, targets, lookAt)
+	answers, err := each(a, targets, ask.Look)
 	if err != nil {
 		return err
 	}

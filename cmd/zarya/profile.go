@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -216,7 +217,7 @@ func (a *app) pluggedIn(names []string) (models []string) {
 	if err != nil {
 		return nil
 	}
-	answers, err := each(a, targets, lookAt)
+	answers, err := each(a, targets, ask.Look)
 	if err != nil {
 		return nil
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -15,11 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/target/ask"
 )
 
 // targetFlags adds to a verb the choice of its targets.
@@ -112,124 +111,49 @@ func (a *app) supply(record *ledger.Ledger) *pool.Supply {
 	return s
 }
 
-// session is one open client for the everyday verbs.
-type session struct {
-	*fastboot.Client
-	target target.Target
-}
-
-// answer is what one target said to an everyday verb.
-type answer[T any] struct {
-	Target string `json:"target"`
-	Value  *T     `json:"value,omitempty"`
-	Error  string `json:"error,omitempty"`
-	Class  string `json:"class,omitempty"`
-	Hint   string `json:"hint,omitempty"`
-	result flash.JobDone
-}
-
-// fail makes an error the answer.
-func (a *answer[T]) fail(step string, err error) {
-	a.result.SetFailure(step, err)
-	a.Value, a.Error, a.Class, a.Hint = nil, a.result.Error, string(a.result.Class), a.result.Hint
-}
-
-// partialError is the failure of a part of what a target was asked; it has answered the rest.
-type partialError struct{ error }
-
-func (e partialError) Unwrap() error { return e.error }
-
-// eachLocked is each for a verb that speaks to a bootloader while a job may do so too: it
-// takes the targets first. One that another process uses fails and is not touched; if that
-// is all of them, it is an error.
-func eachLocked[T any](a *app, targets []target.Target, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
-	if len(targets) == 0 {
-		return nil, nil
-	}
-	all := make([]flash.Target, len(targets))
-	for i, t := range targets {
-		all[i] = t
-	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	ours, release, err := a.bench().LockAll(ctx, all, lockOwner(), a.lockWait)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	return eachOf(a, targets, ours, ask)
+// locks take targets in this process's name.
+func (a *app) locks() ask.Locks {
+	return ask.Locks{Bench: a.bench(), Owner: lockOwner(), Wait: a.lockWait}
 }
 
 // each asks all targets at once; one target's failure is its own.
-func each[T any](a *app, targets []target.Target, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
-	all := make([]flash.Target, len(targets))
-	for i, t := range targets {
-		all[i] = t
-	}
-	return eachOf(a, targets, all, ask)
+func each[T any](a *app, targets []target.Target, question func(context.Context, ask.Session) (T, error)) (answers []ask.Answer[T], err error) {
+	return asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[T], error) {
+		return ask.Each(ctx, o, targets, question), nil
+	})
 }
 
-// eachOf is each, over connections that open makes, which may refuse.
-func eachOf[T any](a *app, targets []target.Target, open []flash.Target, ask func(context.Context, session) (T, error)) ([]answer[T], error) {
+// eachLocked is each for a verb that speaks to a bootloader while a job may do so too.
+func eachLocked[T any](a *app, targets []target.Target, question func(context.Context, ask.Session) (T, error)) (answers []ask.Answer[T], err error) {
+	return asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[T], error) {
+		return ask.EachLocked(ctx, o, a.locks(), targets, question)
+	})
+}
+
+// asking asks with the command line's options, until the first signal.
+func asking[T any](a *app, do func(context.Context, ask.Options) ([]ask.Answer[T], error)) ([]ask.Answer[T], error) {
 	trace, end, err := a.tracer()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	answers := make([]answer[T], len(targets))
-	done := make(chan struct{})
-	for i, t := range targets {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			answers[i] = askOne(ctx, a, t, open[i], trace, ask)
-		}()
+	o := ask.Options{Wait: a.wait, Trace: trace}
+	if a.verbose {
+		o.Line = func(target, line string) { fmt.Fprintf(a.stderr, "%s: %s\n", target, line) }
 	}
-	for range targets {
-		<-done
+	answers, err := do(ctx, o)
+	if terr := end(); terr != nil && err == nil {
+		err = problem.New(problem.Station, "give --trace a file on a disk with room", "--trace: %w", terr)
 	}
-	if err := end(); err != nil {
-		return answers, problem.New(problem.Station, "give --trace a file on a disk with room", "--trace: %w", err)
-	}
-	return answers, nil
-}
-
-func askOne[T any](ctx context.Context, a *app, t target.Target, open flash.Target, trace *fastboot.Tracer, ask func(context.Context, session) (T, error)) answer[T] {
-	out := answer[T]{Target: t.String(), result: flash.JobDone{Result: flash.Pass}}
-	step := "connect"
-	wire, err := flash.Open(ctx, open, a.wait)
-	if err == nil {
-		step = ""
-		if trace != nil {
-			wire = trace.Wrap(t.String(), wire)
-		}
-		c := fastboot.NewClient(wire, fastboot.Options{Line: func(line string) {
-			if a.verbose {
-				fmt.Fprintf(a.stderr, "%s: %s\n", t, line)
-			}
-		}})
-		defer func() { _ = c.Close() }() // what it was asked is answered
-		var v T
-		v, err = ask(ctx, session{c, t})
-		if err == nil {
-			out.Value = &v
-		} else if errors.As(err, new(partialError)) {
-			out.fail(step, err)
-			out.Value = &v
-			return out
-		}
-	}
-	if err != nil {
-		out.fail(step, err)
-	}
-	return out
+	return answers, err
 }
 
 // conclude prints the failures and gives the verb's error.
-func conclude[T any](a *app, answers []answer[T]) error {
+func conclude[T any](a *app, answers []ask.Answer[T]) error {
 	var results []flash.JobDone
 	for _, r := range answers {
-		results = append(results, r.result)
+		results = append(results, r.Result)
 		if r.Error != "" && !a.json {
 			fmt.Fprintf(a.stderr, "zarya: %s: %s\n  → %s\n", r.Target, strings.TrimPrefix(r.Error, r.Target+": "), r.Hint)
 		}
@@ -240,25 +164,9 @@ func conclude[T any](a *app, answers []answer[T]) error {
 	return nil
 }
 
-// greetFor is how long a booted tablet's server may take to greet.
-const greetFor = 2 * time.Second
-
 // isBooted reports whether a target's own port greets as an SSH server does.
 func (a *app) isBooted(t target.Target) bool {
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, greetFor)
-	defer stop()
-	conn, err := t.Dial(ctx, 0)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = conn.Close() }() // it was only listened to
-	deadline, _ := ctx.Deadline()
-	head := make([]byte, len("SSH-"))
-	if err := conn.SetReadDeadline(deadline); err != nil {
-		return false
-	}
-	_, err = io.ReadFull(conn, head)
-	return err == nil && string(head) == "SSH-"
+	return ask.Booted(ctx, t)
 }
