@@ -161,7 +161,7 @@ func (a *app) confirmWipe(targets []target.Target, what string) error {
 	for i, t := range targets {
 		about := "it does not answer now"
 		if d := answers[i].Value; d != nil {
-			about = fmt.Sprintf("%s, serial %s", cmp.Or(d.Model, "model not reported"), cmp.Or(d.Serial, "not reported"))
+			about = fmt.Sprintf("%s, serial %s", cmp.Or(d.Model, "model not told"), cmp.Or(d.Serial, "not told"))
 		} else if a.isBooted(t) {
 			about = "booted"
 		}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/flash/image/unpack"
 )
 
 // product is a full name of one.
@@ -161,24 +162,11 @@ func (a *archive) sum(ctx context.Context, file string, sums map[string]string) 
 	}
 	defer func() { _ = f.Close() }()
 	h := md5.New() //nolint:gosec // see above
-	if _, err := io.Copy(h, &interrupted{ctx, f}); err != nil {
+	if _, err := io.Copy(h, unpack.Interruptible(ctx, f)); err != nil {
 		return &bundle.Error{Path: a.path, Problem: fmt.Sprintf("%s: %v", file, err), Err: err}
 	}
 	if got := fmt.Sprintf("%x", h.Sum(nil)); got != want {
 		return &bundle.Error{Path: a.path, Problem: fmt.Sprintf("%s has the MD5 sum %s, %s says %s: download the release again", file, got, sumsName, want)}
 	}
 	return nil
-}
-
-// interrupted is a reader that ends with its context.
-type interrupted struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i *interrupted) Read(p []byte) (int, error) {
-	if i.ctx.Err() != nil {
-		return 0, context.Cause(i.ctx)
-	}
-	return i.r.Read(p)
 }

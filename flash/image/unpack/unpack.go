@@ -110,7 +110,9 @@ type nothing struct{ hash.Hash }
 func (nothing) Write(p []byte) (int, error) { return len(p), nil }
 func (nothing) Sum([]byte) []byte           { return nil }
 
-// interrupted is a reader that ends with its context.
+// Interruptible returns a reader of r that ends with ctx, for its cause.
+func Interruptible(ctx context.Context, r io.Reader) io.Reader { return &interrupted{ctx, r} }
+
 type interrupted struct {
 	ctx context.Context
 	r   io.Reader
