@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/zarya-station/zarya/internal/page"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/stats"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/internal/words"
 )
@@ -54,10 +56,25 @@ func (a *app) openPage(o pageOptions, record *ledger.Ledger) (*stationPage, erro
 	host, _ := os.Hostname() // "" is no further name
 	server, err := page.New(page.Options{Words: words.For(words.Language("", os.Getenv)), Listen: o.listen, Token: token, Cert: o.cert, Key: o.key,
 		Hosts: []string{host}, Version: programVersion(), Log: a.warn,
-		Records: func(ctx context.Context) ([]*ledger.JobRecord, error) {
-			jobs, err := record.Jobs(ctx)
-			now := time.Now()
-			return ledger.Since(jobs, time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())), err
+		Records: func(ctx context.Context) (jobs []*ledger.JobRecord, err error) {
+			err = besideWriter(ctx, record, func(l *ledger.Ledger) error {
+				all, err := l.Jobs(ctx)
+				now := time.Now()
+				jobs = ledger.Since(all, time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location()))
+				return err
+			})
+			return jobs, err
+		},
+		Count: func(ctx context.Context, since time.Time, add func(stats.Record)) error {
+			return besideWriter(ctx, record, func(l *ledger.Ledger) error {
+				for r, err := range stats.FromLedger(ctx, l, since, time.Time{}) {
+					if err != nil {
+						return err
+					}
+					add(r)
+				}
+				return nil
+			})
 		}})
 	if kind, _ := problem.KindOf(err); err != nil && kind == problem.Station && !o.asked {
 		a.warn("there is no page: %v (choose another address with --listen)", err)
@@ -67,6 +84,20 @@ func (a *app) openPage(o pageOptions, record *ledger.Ledger) (*stationPage, erro
 		return nil, err
 	}
 	return &stationPage{server}, nil
+}
+
+// besideWriter reads a station's ledger through another connection: the station's own has
+// records to write while the page reads a month. One in memory has no other.
+func besideWriter(ctx context.Context, record *ledger.Ledger, do func(*ledger.Ledger) error) (err error) {
+	if record.Path() == "" {
+		return do(record)
+	}
+	l, err := ledger.OpenReader(ctx, record.Path())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return do(l)
 }
 
 // address is where the page is, to be shown.

@@ -211,7 +211,7 @@ func TestAllWordsAreThere(t *testing.T) {
 		s.templates, _ = parse(w)
 		var b strings.Builder
 		for name, data := range map[string]any{"login": loginPage{}, "supervisor": supervisorPage{}, "jobs": jobsPage{}, "job": jobPage{}, "error": errorPage{},
-			"port": portPage{Clear: true, Stop: true, Job: "x"}, "confirm": confirmPage{}, "fragment": s.face(oneView())} {
+			"report": reportPage{}, "port": portPage{Clear: true, Stop: true, Job: "x"}, "confirm": confirmPage{}, "fragment": s.face(oneView())} {
 			if err := s.templates.ExecuteTemplate(&b, name, data); err != nil {
 				t.Error(err)
 			}
@@ -496,7 +496,7 @@ func TestServeForBrowser(t *testing.T) {
 	}
 	f := newStage(benchView())
 	lang := os.Getenv("ZARYA_PAGE_LANG")
-	s, err := New(Options{Listen: listen, Words: words.For(lang), Version: "test", Records: records})
+	s, err := New(Options{Listen: listen, Words: words.For(lang), Version: "test", Records: records, Count: month})
 	if err != nil {
 		t.Fatal(err)
 	}

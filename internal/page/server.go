@@ -47,6 +47,8 @@ type Options struct {
 	Version string   // of the program
 	// Records are the jobs of today, the oldest first.
 	Records func(context.Context) ([]*ledger.JobRecord, error)
+	// Count gives what the report is counted from. It may be nil.
+	Count Counter
 	// Log is told what a person should know of. It may be nil.
 	Log func(format string, args ...any)
 }
@@ -68,7 +70,8 @@ type Server struct {
 		at      time.Time
 		html    string
 	}
-	recent struct {
+	reports reports
+	recent  struct {
 		sync.Mutex
 		at   time.Time
 		jobs []*ledger.JobRecord
@@ -176,6 +179,7 @@ func (s *Server) handler() http.Handler {
 	known("GET /jobs", s.jobs)
 	known("GET /job/{id}", s.job)
 	known("GET /port/{name}", s.port)
+	known("GET /report", s.report)
 	known("GET /supervisor", s.supervisor)
 	known("GET /confirm", s.confirm)
 	known("POST /order", s.order)
