@@ -143,7 +143,9 @@ func (s *Server) Serve(ctx context.Context, front station.Front) error {
 		BaseContext:       func(net.Listener) context.Context { return streams },
 		ErrorLog:          nil,
 	}
-	stopped := context.AfterFunc(ctx, func() {
+	closed := make(chan struct{})
+	unasked := context.AfterFunc(ctx, func() {
+		defer close(closed)
 		endStreams()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
@@ -157,11 +159,11 @@ func (s *Server) Serve(ctx context.Context, front station.Front) error {
 	} else {
 		err = server.Serve(s.listener)
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if unasked() { // it ended by itself
+		return errors.Join(err, server.Close())
 	}
-	stopped()
-	return errors.Join(err, server.Close())
+	<-closed
+	return nil
 }
 
 // handler is everything, from the outside in.
