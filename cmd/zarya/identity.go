@@ -11,7 +11,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -66,7 +65,7 @@ commas, semicolons or tabs; rows without any value are left out.`,
 			if !poolForm.MatchString(name) {
 				return problem.New(problem.Usage, "letters, digits, dots and dashes", "--pool: %q cannot be a name", name)
 			}
-			table, err := readTable(args[0])
+			table, err := pool.ReadTable(args[0])
 			if err != nil {
 				return err
 			}
@@ -82,39 +81,6 @@ commas, semicolons or tabs; rows without any value are left out.`,
 	return cmd
 }
 
-const maxIdentities = 64 << 20 // of a file, bytes
-
-var columnForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
-
-// readTable reads a file of identities. Nothing of a row but its key is ever in an error.
-func readTable(file string) (*sheet.Sheet, error) {
-	table, err := sheet.ReadFile(file, maxIdentities)
-	if err != nil {
-		return nil, tableProblem(file, err)
-	}
-	for _, c := range table.Columns {
-		if !columnForm.MatchString(c) {
-			return nil, problem.New(problem.Invalid, "small letters, digits and _", "%s: %q cannot be a column", file, c)
-		}
-	}
-	if len(table.Rows) == 0 {
-		return nil, problem.New(problem.Invalid, "the first line names the columns, each further one is an identity", "%s has no rows", file)
-	}
-	return table, nil
-}
-
-// tableProblem is an error of a table with the file and the line in front.
-func tableProblem(file string, err error) error {
-	var bad *sheet.Error
-	if !errors.As(err, &bad) {
-		return problem.New(problem.Invalid, "name a CSV file", "%w", err)
-	}
-	if bad.Line > 0 {
-		return problem.New(problem.Invalid, bad.Hint, "%s:%d: %s", file, bad.Line, bad.Reason)
-	}
-	return problem.New(problem.Invalid, bad.Hint, "%s: %s", file, bad.Reason)
-}
-
 // importIdentities imports a table into a pool, with what the pool declares.
 func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file string,
 	table *sheet.Sheet, declared pool.Declaration) error {
@@ -123,7 +89,7 @@ func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file
 		return err
 	}
 	declared.Key = cmp.Or(declared.Key, was.Key)
-	rows, err := identityRows(file, table, declared, was.Secret)
+	rows, err := pool.RowsOf(file, table, declared, was.Secret, profiles.SecretColumn)
 	if err != nil {
 		return err
 	}
@@ -148,48 +114,6 @@ func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file
 	}
 	fmt.Fprintf(a.stdout, "%s: %d rows, %d of them new\n", name, len(rows), added)
 	return nil
-}
-
-// identityRows makes identities of a table's rows.
-func identityRows(file string, table *sheet.Sheet, declared pool.Declaration, secret []string) ([]pool.Row, error) {
-	for _, s := range declared.Secret {
-		if table.Column(s) < 0 {
-			return nil, problem.New(problem.Usage, "the columns are "+strings.Join(table.Columns, ", "), "--secret: there is no column %q", s)
-		}
-	}
-	isSecret := func(column string) bool {
-		return profiles.SecretColumn(column) || slices.Contains(declared.Secret, column) || slices.Contains(secret, column)
-	}
-	if declared.Key != "" {
-		if isSecret(declared.Key) {
-			return nil, problem.New(problem.Usage, "choose a column that is no secret", "--key: %s is secret", declared.Key)
-		}
-		if err := table.Key(declared.Key); err != nil {
-			return nil, tableProblem(file, err)
-		}
-	}
-	var rows []pool.Row
-	seen := map[string]int{}
-	for _, from := range table.Rows {
-		r := pool.Row{Line: from.Line, Columns: map[string]string{}, Secrets: map[string]string{}}
-		plain := ""
-		for k, c := range table.Columns {
-			v := from.Cells[k]
-			if isSecret(c) {
-				r.Secrets[c] = v
-				continue
-			}
-			r.Columns[c] = v
-			plain += c + "\x00" + v + "\x00"
-		}
-		if first, twice := seen[plain]; twice {
-			return nil, problem.New(problem.Invalid, "take one of them out",
-				"%s: the lines %d and %d are the same, secrets aside", file, first, r.Line)
-		}
-		seen[plain] = r.Line
-		rows = append(rows, r)
-	}
-	return rows, nil
 }
 
 func newIdentityList(a *app) *cobra.Command {
@@ -245,7 +169,7 @@ func newIdentityMove(a *app, verb, short, long string, do func(l *ledger.Ledger,
 				}
 				var chosen []pool.Identity
 				for _, arg := range args {
-					r, err := identityOf(rows, arg)
+					r, err := pool.Find(rows, arg)
 					if err != nil {
 						return err
 					}
@@ -303,28 +227,6 @@ func (a *app) confirmBurn(chosen []pool.Identity) error {
 		return problem.New(problem.Usage, "", "nothing was burned")
 	}
 	return nil
-}
-
-// identityOf finds the one that is named, by its number or a column's value.
-func identityOf(rows []pool.Identity, arg string) (pool.Identity, error) {
-	column, value, named := strings.Cut(arg, "=")
-	id, err := strconv.ParseInt(arg, 10, 64)
-	if !named && err != nil {
-		return pool.Identity{}, problem.New(problem.Usage, "write a number, or inventory=C-000123", "%q names no identity", arg)
-	}
-	var found []pool.Identity
-	for _, r := range rows {
-		if !named && r.ID == id || named && r.Columns[column] == value {
-			found = append(found, r)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return pool.Identity{}, problem.New(problem.Usage, "zarya identity list shows them", "there is no identity %s", arg)
-	}
-	return pool.Identity{}, problem.New(problem.Usage, "name it by its number", "%s fits %d identities", arg, len(found))
 }
 
 // writeLedger opens the ledger for writing and calls do.

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"github.com/zarya-station/zarya/profiles"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -135,9 +136,9 @@ func TestNestedInside(t *testing.T) {
 		rows += fmt.Sprintf("C-%03d,census-%03d,user-%d,canary-%d-password\n", i, i, i, i)
 	}
 	file := n.write("list.csv", rows)
-	table, err := readTable(file)
+	table, err := pool.ReadTable(file)
 	must(t, err)
-	list, err := identityRows(file, table, pool.Declaration{Key: "inventory"}, nil)
+	list, err := pool.RowsOf(file, table, pool.Declaration{Key: "inventory"}, nil, profiles.SecretColumn)
 	must(t, err)
 	l, err := ledger.Open(t.Context(), filepath.Join(n.dir, "ledger.db"), "nest")
 	must(t, err)

@@ -111,7 +111,7 @@ const maxPortTable = 1 << 20
 func (a *app) importPorts(file string) error {
 	table, err := sheet.ReadFile(file, maxPortTable)
 	if err != nil {
-		return tableProblem(file, err)
+		return sheet.Problem(file, err)
 	}
 	port, name := table.Column("port"), table.Column("name")
 	if port < 0 || name < 0 {
@@ -119,7 +119,7 @@ func (a *app) importPorts(file string) error {
 	}
 	for _, column := range []string{"port", "name"} {
 		if err := table.Key(column); err != nil {
-			return tableProblem(file, err)
+			return sheet.Problem(file, err)
 		}
 	}
 	ports := make([]target.NamedPort, len(table.Rows))
