@@ -3,7 +3,8 @@
 // One file a verb: each has its options, a constructor that parses and a run
 // method that does. This package is the only place that chooses implementations
 // and the only one, with ui, that writes to a terminal. It is as large as its verbs are
-// many: each has its file, and nothing in it that another front end would need.
+// many: each has its file. What it still has that another front end would need (the ledger
+// as text, notes for retry, learning ports, settings files) is on its way to the packages below.
 package main
 
 import (
