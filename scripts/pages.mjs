@@ -95,7 +95,7 @@ try {
     await desk.keyboard.press("Enter");
     await desk.waitForURL("**/port/B1");
   });
-  const pages = { board: "/", jobs: "/jobs", job: "/job/j2", port: "/port/B1", supervisor: "/supervisor", confirm: "/confirm?do=set-aside&port=B1" };
+  const pages = { board: "/", jobs: "/jobs", job: "/job/j2", port: "/port/B1", report: "/report?days=30", supervisor: "/supervisor", confirm: "/confirm?do=set-aside&port=B1" };
   for (const [width, height, colorScheme] of [[1440, 1000, "light"], [1440, 1000, "dark"], [768, 1000, "light"], [390, 844, "dark"], [390, 844, "light"], [320, 640, "light"]]) {
     await check(`${width} px, ${colorScheme}: nothing beside the screen, contrast AA`, async () => {
       const page = await tab({ viewport: { width, height }, colorScheme });
