@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,8 +33,9 @@ type stationOptions struct {
 	scanner                           string
 	plan                              float64
 	concurrency                       int
-	plain                             bool
 	page                              pageOptions
+	lang                              string
+	plain, bell                       bool
 }
 
 func newStation(a *app) *cobra.Command {
@@ -79,6 +79,8 @@ way have. SIGHUP reads profiles and bundles again; if they are not good, the old
 	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
 	f.BoolVar(&o.plain, "plain", false, "write a line for each change instead of the board")
 	o.page.flags(f)
+	f.StringVar(&o.lang, "lang", "", "show the station in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
+	f.BoolVar(&o.bell, "bell", false, "ring the terminal's bell when a tablet passed or failed")
 	trustFlag(cmd, &o.trust)
 	return cmd
 }
@@ -263,11 +265,17 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		set.Close()
 		return err
 	}
+	front, err := a.showing(o)
+	if err != nil {
+		set.Close()
+		return err
+	}
+	defer front.close(a)
 	sinks, err := a.fileSinks()
 	if err != nil {
 		return err
 	}
-	web, err := a.openPage(o.page, record)
+	web, err := a.openPage(o.page, front.words, record)
 	if err != nil {
 		set.Close()
 		return err
@@ -305,7 +313,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	stopSignals := a.stationSignals(s)
 	stopServices := a.stationServices(o, s)
 	endPage := web.serve(s, a.warn)
-	err = a.showStation(o, s)
+	err = front.run(a, s)
 	endPage()
 	stopServices()
 	stopSignals()
@@ -366,11 +374,4 @@ func (a *app) stationSignals(s *station.Station) (stop func()) {
 		<-told
 		a.onHangup(nil)
 	}
-}
-
-// showStation runs the station with its front end.
-func (a *app) showStation(o stationOptions, s *station.Station) error {
-	_ = o
-	_ = os.Stderr
-	return s.Run(a.ctx)
 }

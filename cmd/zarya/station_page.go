@@ -39,7 +39,7 @@ func (o *pageOptions) flags(f *pflag.FlagSet) {
 type stationPage struct{ *page.Server }
 
 // openPage listens, before the station begins: an address that is taken is known at once.
-func (a *app) openPage(o pageOptions, record *ledger.Ledger) (*stationPage, error) {
+func (a *app) openPage(o pageOptions, w *words.Words, record *ledger.Ledger) (*stationPage, error) {
 	if o.listen == "none" {
 		return nil, nil //nolint:nilnil // no page is a page's absence, and all methods know it
 	}
@@ -54,7 +54,7 @@ func (a *app) openPage(o pageOptions, record *ledger.Ledger) (*stationPage, erro
 		}
 	}
 	host, _ := os.Hostname() // "" is no further name
-	server, err := page.New(page.Options{Words: words.For(words.Language("", os.Getenv)), Listen: o.listen, Token: token, Cert: o.cert, Key: o.key,
+	server, err := page.New(page.Options{Words: w, Listen: o.listen, Token: token, Cert: o.cert, Key: o.key,
 		Hosts: []string{host}, Version: programVersion(), Log: a.warn,
 		Records: func(ctx context.Context) (jobs []*ledger.JobRecord, err error) {
 			err = besideWriter(ctx, record, func(l *ledger.Ledger) error {
