@@ -74,10 +74,11 @@ bench: setup build ## our speed beside AOSP fastboot's, in one run
 	@$(GO) run ./bench $(BENCH)
 	@scripts/rig.sh bench/usb.sh | grep bench
 
-soak: setup ## the full counts: an hour of schedules and fuzzing
+soak: setup build ## the full counts: an hour of schedules and fuzzing, the transport suite over USB
 	@$(MAKE) --no-print-directory simulate SCHEDULES=20000
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=120s
 	@$(GO) test -race -timeout 60m ./cmd/zarya
+	@scripts/rig.sh scripts/rig-suite.sh
 
 release-check: $(TOOLS)/goreleaser ## .goreleaser.yaml is valid
 	@$(TOOLS)/goreleaser check

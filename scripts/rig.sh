@@ -77,7 +77,7 @@ add "$(command -v ip)" /bin/ip # its network namespaces
 sshd=$root/.tools/openssh/usr/sbin/sshd
 [ -x "$sshd" ] || sshd=$(command -v sshd)
 LD_LIBRARY_PATH=$(echo "$root"/.tools/openssh/usr/lib/*-linux-gnu) add "$sshd" /usr/sbin/sshd
-for m in virtio_pci virtio_net 9p 9pnet_virtio overlay veth xhci_pci cdc_ether rndis_host dummy_hcd usb_f_ecm usb_f_rndis uinput evdev; do
+for m in virtio_pci virtio_net 9p 9pnet_virtio overlay veth xhci_pci cdc_ether rndis_host dummy_hcd usb_f_ecm usb_f_rndis usb_f_fs uinput evdev; do
   modprobe -d "$rig/kernel" -S "$version" --show-depends "$m" | awk '$1 == "insmod" {print $2}'
 done | sort -u | while read -r ko; do
   install -D "$ko" "$initramfs/lib/modules/${ko#*/lib/modules/}"
