@@ -118,6 +118,70 @@ if [ "${KEEP:-}" != 1 ]; then
   wait $pid 2>/dev/null || true
   rm -r tablets cache
 fi
+
+# A station of sixteen ports, that nobody types at, works off 48 tablets: a technician made of
+# software takes out what is done and plugs in the next. One is locked, one loses its cable,
+# one fails once.
+supply=48
+"$zarya" virtual images --size 64MiB small >/dev/null
+mkfifo told
+"$zarya" virtual --count $count --supply $supply --listen tcp:127.0.0.1:0 --follow told --bus-rate 400MB \
+  --fault-on VT0005=locked --fault-on VT0011=unplug=3@40% --fault-on VT0020=fail@flash:system >places.txt 2>technician.log &
+pid=$!
+until grep -q '^ready$' places.txt || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+grep -q '^ready$' places.txt || { cat technician.log >&2; exit 1; }
+cat >station.yaml <<EOF
+profile: [small/profile.yaml]
+yes: true
+lot: P-118
+operator: "17"
+target:
+$(grep ' tcp:' places.txt | awk '{h = NR > 8 ? "B" : "A"; print "  - " h (NR - 1) % 8 + 1 "=" $2}')
+EOF
+echo
+echo "station   sixteen ports work off $supply tablets, unattended"
+station=("$zarya" station --ledger "sqlite:$dir/station.db" --config station.yaml --events told --listen 127.0.0.1:0)
+if command -v tmux >/dev/null; then
+  tmux -L "zarya-$$" -f /dev/null new-session -d -x 120 -y 40 "exec env LANG=C.UTF-8 TERM=tmux-256color $(printf '%q ' "${station[@]}") 2>station.log"
+  spid=$(tmux -L "zarya-$$" list-panes -F '#{pane_pid}')
+else
+  "${station[@]}" --plain 2>station.log &
+  spid=$!
+fi
+trap 'kill $pid $spid 2>/dev/null || true; wait $pid 2>/dev/null || true' EXIT
+pictures() { # once, when some have passed and others are at work
+  if command -v tmux >/dev/null; then
+    tmux -L "zarya-$$" capture-pane -p >board.txt
+    tmux -L "zarya-$$" capture-pane -p -e >board.ansi
+    page=$(grep -om1 '127.0.0.1:[0-9]*' board.txt || true)
+  fi
+  page=${page:-$(grep -om1 '127.0.0.1:[0-9]*' station.log || true)}
+  [ -n "$page" ] || return 0
+  curl -fsS "http://$page/" -o page.html || true
+  if command -v chromium >/dev/null; then
+    timeout 20 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1440,1100 --screenshot="$dir/page.png" "http://$page/" >/dev/null 2>&1 || true
+    timeout 20 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=390,1900 --screenshot="$dir/phone.png" "http://$page/" >/dev/null 2>&1 || true
+  fi
+}
+taken=
+while kill -0 $pid 2>/dev/null; do
+  sleep 0.5
+  if [ -z "$taken" ] && [ "$("$zarya" ledger list --ledger "sqlite:$dir/station.db" 2>/dev/null | grep -c ' PASS ')" -ge 20 ]; then
+    taken=yes
+    pictures
+  fi
+done
+wait $pid
+kill $spid 2>/dev/null || true
+while kill -0 $spid 2>/dev/null; do sleep 0.1; done
+"$zarya" report --ledger "sqlite:$dir/station.db"
+passed=$("$zarya" ledger list --ledger "sqlite:$dir/station.db" | grep -c ' PASS ')
+[ "$passed" = $((supply - 1)) ] || { echo "expected $((supply - 1)) of $supply tablets to pass, not $passed" >&2; exit 1; }
+echo
+for picture in board.txt board.ansi page.html page.png phone.png; do
+  [ ! -s "$picture" ] || echo "picture   $dir/$picture"
+done
+echo "          zarya ledger list --ledger sqlite:$dir/station.db"
 echo "ledger    $dir/ledger.db: $("$zarya" ledger verify)"
 echo "          zarya ledger list --ledger sqlite:$dir/ledger.db"
 echo "report    $dir/report.xml (JUnit)"
