@@ -17,17 +17,20 @@ import (
 // Plain writes the station's changes to w until ctx ends, or until w refuses a line.
 func Plain(ctx context.Context, out io.Writer, front station.Front, w *words.Words) error {
 	var s plainState
-	for {
+	for over := false; ; {
 		changed := front.Changed()
 		for _, line := range s.lines(front.View(), w) {
 			if _, err := fmt.Fprintln(out, line); err != nil {
 				return fmt.Errorf("write the station's lines: %w", err)
 			}
 		}
+		if over {
+			return nil
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil
+			over = true // what changed last is written still
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (s *Station) Do(ctx context.Context, o Order) error {
 		}
 		s.clear(p)
 	case OrderSetAside:
-		p.off, p.offBy = true, o.By
+		p.off, p.decided = true, true
 	case OrderUse:
 		p.off, p.streak, p.wait = false, nil, time.Time{}
 	case OrderStopPort:

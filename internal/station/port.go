@@ -40,7 +40,7 @@ type port struct {
 	arrival int // how many tablets came here
 	begun   int // the arrival that the last job was begun for
 	off     bool
-	offBy   string // "": three tablets failed here; else who decided it
+	decided bool // by a person; else three tablets failed here
 	streak  []string
 
 	state    PortState
@@ -258,6 +258,9 @@ func (p *port) view(now time.Time, known paces) Port {
 		Reason: p.reason(), Class: p.result.Class, Error: p.result.Error, Hint: p.result.Hint, Keys: p.keys, Before: p.before}
 	if p.off && !p.state.Working() {
 		v.State, v.Reason = SetAside, "port-off"
+		if p.decided {
+			v.Reason = "set-aside"
+		}
 	}
 	if p.started.IsZero() {
 		return v

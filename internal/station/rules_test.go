@@ -218,6 +218,10 @@ func TestThreeFailuresInARowSetThePortAside(t *testing.T) {
 		s.put("A1", "SN4", "")
 		s.settle()
 		s.wants("A1", station.SetAside) // and begins nothing
+		s.do(station.Order{Do: station.OrderSetAside, Port: "A2"})
+		if p := s.wants("A2", station.SetAside); p.Reason != "set-aside" { // nobody failed there
+			t.Errorf("%+v", p)
+		}
 		s.do(station.Order{Do: station.OrderUse, Port: "A1"})
 		s.unplug("A1")
 		s.put("A1", "SN4", "")

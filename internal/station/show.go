@@ -107,6 +107,9 @@ func rank(p Port) int {
 	case Foreign:
 		return 5
 	case SetAside:
+		if p.Reason == "set-aside" {
+			return 0 // whoever decided it knows
+		}
 		return 6
 	}
 	return 0
