@@ -300,7 +300,7 @@ func (c *counted) text(out io.Writer) error {
 	}
 	line("all", c.all)
 	if len(c.all.Failures) > 0 {
-		fmt.Fprint(w, "\nFAILED\tOF JOBS\tCLASS\tSTEP\n")
+		fmt.Fprintln(w, "\nFAILED\tOF JOBS\tCLASS\tSTEP")
 		for i, f := range c.all.Failures {
 			if i == shownReasons {
 				fmt.Fprintf(w, "…\t\tand %d more reasons\n", len(c.all.Failures)-i)
@@ -310,7 +310,7 @@ func (c *counted) text(out io.Writer) error {
 		}
 	}
 	if len(c.all.States)+len(c.all.Steps) > 0 {
-		fmt.Fprint(w, "\nTIME\tJOBS\tHALF WITHIN\t95 % WITHIN\n")
+		fmt.Fprintf(w, "\nTIME\tJOBS\tHALF WITHIN\t95 %% WITHIN\n")
 		for i, t := range slices.Concat(c.all.States, c.all.Steps) {
 			if i == len(c.all.States)+shownReasons {
 				fmt.Fprintf(w, "…\t\tand %d faster steps\n", len(c.all.Steps)-shownReasons)

@@ -104,7 +104,7 @@ func newTerminal(t *testing.T, size Size) *terminal {
 
 func (p *terminal) resize(s Size) {
 	p.t.Helper()
-	ws := unix.Winsize{Row: uint16(s.Height), Col: uint16(s.Width)} //nolint:gosec // sizes of a test
+	ws := unix.Winsize{Row: uint16(s.Height), Col: uint16(s.Width)}
 	if err := unix.IoctlSetWinsize(int(p.slave.Fd()), unix.TIOCSWINSZ, &ws); err != nil {
 		p.t.Fatal(err)
 	}

@@ -92,6 +92,7 @@ func (o Options) style(h hue, inverse bool) lipgloss.Style {
 		return s
 	case dim:
 		return s.Faint(true)
+	default: // a colour of its own
 	}
 	if !o.Light {
 		ground = map[hue]string{warning: "11", good: "10", bad: "9", suspect: "13", running: "12"}[h]

@@ -69,6 +69,7 @@ func paint(s station.PortState) (class, sign string) {
 		return "empty", "–"
 	case station.Empty:
 		return "empty", "·"
+	default:
 	}
 	return "plain", "…"
 }

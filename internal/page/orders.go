@@ -86,5 +86,5 @@ func (s *Server) order(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusConflict, s.text("page.refused", "words", err.Error()), back(o))
 		return
 	}
-	http.Redirect(w, r, back(o), http.StatusSeeOther)
+	http.Redirect(w, r, back(o), http.StatusSeeOther) //nolint:gosec // back is a path of this page: see there
 }

@@ -360,7 +360,7 @@ func TestServeForBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, s, f)
-	fmt.Fprintln(os.Stderr, "listening on", s.Addr())
+	fmt.Fprintln(os.Stderr, "listening on", s.Addr()) //nolint:forbidigo // a person, or the browser's test, reads it
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var n int

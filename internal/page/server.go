@@ -109,7 +109,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.metrics = newMetrics(s, o.Version)
-	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
+	if s.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", o.Listen); err != nil {
 		return nil, problem.New(problem.Station, "choose another port with --listen, or none", "the page cannot listen: %w", err)
 	}
 	return s, nil

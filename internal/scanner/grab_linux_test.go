@@ -186,17 +186,17 @@ func TestGrab(t *testing.T) {
 func listen(node string) {
 	f, err := os.Open(node)
 	if err != nil {
-		fmt.Println(err)
+		fmt.Println(err) //nolint:forbidigo // of a process of its own
 		os.Exit(1)
 	}
-	fmt.Println("listening")
+	fmt.Println("listening") //nolint:forbidigo // of a process of its own
 	b := make([]byte, 24)
 	for {
 		if _, err := io.ReadFull(f, b); err != nil {
 			os.Exit(0)
 		}
 		if s := decode(b, time.Time{}); s.kind == evKey && s.value == pressed {
-			fmt.Println("key", s.code)
+			fmt.Println("key", s.code) //nolint:forbidigo // of a process of its own
 		}
 	}
 }

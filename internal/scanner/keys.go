@@ -31,7 +31,7 @@ func layout() (plain, shifted map[uint16]byte) {
 	plain, shifted = map[uint16]byte{}, map[uint16]byte{}
 	for first, row := range map[uint16]string{2: "1234567890-", 16: "qwertyuiop", 30: "asdfghjkl", 44: "zxcvbnm", 52: "./"} {
 		for n := range len(row) {
-			code := first + uint16(n) //nolint:gosec // a row is short
+			code := first + uint16(n)
 			plain[code] = row[n]
 			if row[n] >= 'a' && row[n] <= 'z' {
 				shifted[code] = row[n] - 'a' + 'A'

@@ -97,7 +97,7 @@ func read(ctx context.Context, d device, tell func(Event)) error {
 	defer func() {
 		_ = d.Close() // it ends the reading
 		close(stop)
-		<-ended
+		<-ended //nolint:errcheck // it was told to end
 	}()
 	var l line
 	idle := time.NewTimer(maxGap)

@@ -24,6 +24,7 @@ func (s *Station) Do(ctx context.Context, o Order) error {
 		return s.reloadWork(ctx)
 	case OrderDisposition:
 		return s.dispose(ctx, o)
+	default: // those that change the station itself
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,6 +42,7 @@ func (s *Station) Do(ctx context.Context, o Order) error {
 	case OrderLot:
 		s.lot = untrusted.Line(o.Value, maxName)
 		return nil
+	default: // those of one port
 	}
 	p := s.named(o.Port)
 	if p == nil {

@@ -247,6 +247,7 @@ func (p *port) reason() string {
 		return string(p.result.Class)
 	case Interrupted:
 		return string(flash.ClassOperator)
+	default:
 	}
 	return ""
 }

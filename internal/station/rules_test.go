@@ -315,7 +315,7 @@ func (c choosy) Job(id string, t flash.Target) flash.Job {
 }
 
 func TestAFullDiskBeginsNothing(t *testing.T) {
-	var full error = errors.New("12 MiB left")
+	full := errors.New("12 MiB left")
 	rule(t, func(o *station.Options) { o.Room = func() error { return full } }, func(s *shop) {
 		time.Sleep(2 * time.Second) //nolint:forbidigo // the bubble's clock: the disk is asked once a second
 		s.put("A1", "SN1", "")

@@ -36,7 +36,7 @@ func (s *Station) View() View {
 		}
 		h.Ports = append(h.Ports, shown)
 	}
-	v.Banners = s.banners(now)
+	v.Banners = s.banners()
 	v.Actions = s.actions(v)
 	return v
 }
@@ -76,7 +76,7 @@ func (s *Station) Lines(name string) []string {
 }
 
 // banners are what holds for the whole station.
-func (s *Station) banners(now time.Time) (list []Notice) {
+func (s *Station) banners() (list []Notice) {
 	if !s.o.Engine.Durable() {
 		list = append(list, Notice{Key: "ledger-refused", Urgent: true})
 	}
@@ -111,6 +111,7 @@ func rank(p Port) int {
 			return 0 // whoever decided it knows
 		}
 		return 6
+	default:
 	}
 	return 0
 }

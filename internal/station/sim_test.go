@@ -34,12 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const simPorts = 16
 
-// simFaults are what can befall a tablet; true is what no job survives.
-var simFaults = map[string]bool{
-	"unplug@40%": true, "unplug=3@30%": false, "stall@flash:boot": false, "fail@flash:system": true, "locked": true,
-	"low-battery": true, "slow=20000": false, "corrupt@download:2": false,
-}
-
+// simFaultNames are what can befall a tablet.
 var simFaultNames = []string{"unplug@40%", "unplug=3@30%", "stall@flash:boot", "fail@flash:system", "locked", "low-battery", "slow=20000", "corrupt@download:2"}
 
 // bench is the hub with what is plugged in.
@@ -53,7 +48,6 @@ type bench struct {
 	begun  map[string][]string          // guarded by mu; records, by job: intent, result
 	ended  map[string]flash.JobDone     // guarded by mu; by job
 	where  map[string]flash.Where       // guarded by mu; by job
-	shown  map[string]flash.JobResult   // guarded by mu; what a view showed of a job
 	wrong  []error                      // guarded by mu
 	counts struct{ arrivals, left int } // guarded by mu
 }
@@ -199,9 +193,8 @@ func (w simWork) Job(id string, t flash.Target) flash.Job {
 // day is the schedule of one seed.
 type day struct {
 	*bench
-	seed   uint64
-	steps  []flash.Step
-	images map[string]*image.Image
+	seed  uint64
+	steps []flash.Step
 }
 
 func (d *day) bad(format string, args ...any) {

@@ -152,10 +152,10 @@ func (s *Station) Run(ctx context.Context) error {
 			}
 		case <-s.idle:
 			cancel()
-			<-watched
+			<-watched //nolint:errcheck // it was told to end
 		case <-ctx.Done():
 			s.working.Wait()
-			<-watched
+			<-watched //nolint:errcheck // it was told to end
 		}
 		s.working.Wait()
 		return nil

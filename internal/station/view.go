@@ -44,6 +44,7 @@ func (s PortState) Working() bool {
 	switch s {
 	case Detected, Identified, Preflight, Flashing, Booting, Provisioning, Checking, Silent, Away, Queued, YourTurn:
 		return true
+	default:
 	}
 	return false
 }

@@ -22,6 +22,7 @@ func (d *StreamDevice) header() error {
 	return err
 }
 
+// ReadCommand reads one command, of at most 4096 bytes.
 func (d *StreamDevice) ReadCommand() (string, error) {
 	if err := d.header(); err != nil {
 		return "", err
@@ -32,6 +33,7 @@ func (d *StreamDevice) ReadCommand() (string, error) {
 	return string(p), err
 }
 
+// ReadData reads n bytes of data, in however many packets.
 func (d *StreamDevice) ReadData(n int) ([]byte, error) {
 	p := make([]byte, n)
 	for done := 0; done < n; {
@@ -49,8 +51,10 @@ func (d *StreamDevice) ReadData(n int) ([]byte, error) {
 	return p, nil
 }
 
+// Reply writes one reply.
 func (d *StreamDevice) Reply(packet string) error { return d.WriteData([]byte(packet)) }
 
+// WriteData writes p as one packet.
 func (d *StreamDevice) WriteData(p []byte) error {
 	_, err := d.Write(append(binary.BigEndian.AppendUint64(nil, uint64(len(p))), p...))
 	return err
