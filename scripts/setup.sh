@@ -33,6 +33,8 @@ needed=(
   "pkg-config pkg-config"
   "chromium chromium"
   "node nodejs"
+  "tmux tmux"
+  "curl curl"
 )
 
 sudo=()
