@@ -113,7 +113,7 @@ func TestStationIsKilledAndGoesOn(t *testing.T) {
 			go func() { // stop when the last tablet was taken out
 				select {
 				case <-s.away:
-				case <-time.After(5 * time.Minute): // the test's own end
+				case <-time.After(5*time.Minute + time.Duration(supply)*2*time.Second): // the test's own end
 					t.Error("the tablets are not done")
 				}
 				_ = p.Signal(syscall.SIGTERM)

@@ -393,7 +393,7 @@ func simImages(t *testing.T) map[string]*image.Image {
 
 // TestDays lives ZARYA_SIM_DAYS days.
 func TestDays(t *testing.T) {
-	days := 30
+	days := 12
 	if n, err := strconv.Atoi(os.Getenv("ZARYA_SIM_DAYS")); err == nil {
 		days = n
 	}
