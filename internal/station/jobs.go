@@ -113,9 +113,6 @@ func (s *Station) ended(p *port, d flash.JobDone, now time.Time) {
 	}
 	s.day.Add(stats.Record{Time: now, Serial: p.serial, Result: d.Result, Class: d.Class, Step: d.Step, Reason: p.reason(), Foreign: d.Foreign, Golden: p.under.Golden,
 		States: stats.States(d.Measurements)})
-	if s.o.Ended != nil {
-		s.o.Ended(d)
-	}
 	s.touch()
 }
 

@@ -67,7 +67,7 @@ func (p paces) median(model string, s PortState) time.Duration {
 }
 
 // ahead is how much of a job is done by time, 0 to 1, and what is left; -1 and 0 are not
-// known.
+// known. What is left is in whole seconds, and never said to be none before it is.
 func (p paces) ahead(model string, t trail, now time.Time) (part float64, left time.Duration) {
 	if len(p[model]) == 0 {
 		return -1, 0
@@ -89,5 +89,5 @@ func (p paces) ahead(model string, t trail, now time.Time) (part float64, left t
 	if total == 0 {
 		return -1, 0
 	}
-	return float64(done) / float64(total), total - done
+	return float64(done) / float64(total), (total - done + time.Second - 1).Truncate(time.Second)
 }

@@ -50,8 +50,6 @@ type Options struct {
 	History func(ctx context.Context, serial string) (last *Past, attempts int)
 	// Earlier is how today's jobs ended before this process, the first before the last.
 	Earlier []stats.Record
-	// Ended is called with each result when it is recorded; nil: nobody asks.
-	Ended func(d flash.JobDone)
 	// Dispose records what becomes of a failed tablet; nil: it cannot be recorded.
 	Dispose func(ctx context.Context, record, disposition, by string) error
 }
