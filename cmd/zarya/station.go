@@ -254,6 +254,8 @@ func (a *app) usbPlaces(names usb.Names, watched func(target.USB) bool) (list []
 
 // serveStation wires the station to the ledger, the engine and its front ends.
 func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Ledger, places []station.Place, watchers station.Watchers) error {
+	used := func() *recipe.Set { return set } // at the end; a reload replaces it
+	defer func() { used().Close() }()
 	name, err := a.stationName()
 	if err != nil {
 		return err
@@ -262,12 +264,10 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		Lock: a.lockPlace, Room: roomFor(filepath.Dir(record.Path()), a.events),
 		Golden: func(serial string) bool { return serial != "" && slices.Contains(o.golden, serial) }}
 	if err := a.recordStation(&options, record); err != nil {
-		set.Close()
 		return err
 	}
 	front, err := a.showing(o)
 	if err != nil {
-		set.Close()
 		return err
 	}
 	defer front.close(a)
@@ -277,7 +277,6 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	}
 	web, err := a.openPage(o.page, front.words, record)
 	if err != nil {
-		set.Close()
 		return err
 	}
 	defer web.close()
@@ -289,6 +288,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	}
 	a.codes.Ledger = record
 	shelf := recipe.NewShelf(set, a.supply(record), a.secrets)
+	used = shelf.Set
 	sink := ui.Tee(sinks...)
 	run := newID()
 	events := flash.NewEvents(run, sink.Event)
@@ -322,7 +322,6 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	if oerr := errors.Join(sink.Close(), endTrace()); oerr != nil && err == nil {
 		err = problem.New(problem.Station, "the tablets are as the events say; only the output is incomplete", "output: %w", oerr)
 	}
-	shelf.Set().Close()
 	if code := a.signalCode(); err == nil && code != 0 {
 		return exitStatus(code)
 	}
