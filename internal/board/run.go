@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/muesli/cancelreader"
 
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/words"
@@ -30,27 +32,63 @@ type Terminal struct {
 	Bell    bool     // rings at PASS and at FAIL
 }
 
-// watched is a terminal's file that says when the terminal is gone: then reading ends, or
-// writing fails.
-type watched struct {
+// screen is a terminal's file to write on. A write that fails says that the terminal is gone.
+type screen struct {
 	*os.File
 	gone context.CancelCauseFunc
 }
 
-func (f watched) Read(p []byte) (int, error) {
-	n, err := f.File.Read(p)
-	if err != nil {
-		f.gone(fmt.Errorf("read the terminal: %w", err))
-	}
-	return n, err
-}
-
-func (f watched) Write(p []byte) (int, error) {
+func (f screen) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)
 	if err != nil {
 		f.gone(fmt.Errorf("write to the terminal: %w", err))
 	}
 	return n, err
+}
+
+// keyboard is a terminal's file to read from, through a pipe that ends when the board does. A
+// program that is ended by its context closes its own reader while that still reads, and might
+// read on from a descriptor that is another file's by then; this one waits.
+type keyboard struct {
+	*io.PipeReader
+	file   *os.File
+	reader cancelreader.CancelReader
+	copied chan struct{}
+}
+
+// openKeyboard begins to read a terminal. When there is nothing more to read, gone is called.
+func openKeyboard(file *os.File, gone context.CancelCauseFunc) (*keyboard, error) {
+	reader, err := cancelreader.NewReader(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the terminal: %w", err)
+	}
+	from, to := io.Pipe()
+	k := &keyboard{PipeReader: from, file: file, reader: reader, copied: make(chan struct{})}
+	go func() {
+		defer close(k.copied)
+		_, err := io.Copy(to, reader)
+		if err == nil {
+			err = io.EOF
+		}
+		_ = to.CloseWithError(err)
+		gone(fmt.Errorf("read the terminal: %w", err))
+	}()
+	return k, nil
+}
+
+// Fd is the terminal's descriptor: the library sets the terminal's modes by it.
+func (k *keyboard) Fd() uintptr { return k.file.Fd() }
+
+// Write is there because a terminal can be written to; nobody does.
+func (k *keyboard) Write(p []byte) (int, error) { return k.file.Write(p) }
+
+// Close ends the reading and waits for it.
+func (k *keyboard) Close() error {
+	_ = k.PipeReader.Close()
+	if k.reader.Cancel() {
+		<-k.copied
+	}
+	return k.reader.Close()
 }
 
 // Run shows the station until ctx ends, which is no error, or until a supervisor who has
@@ -71,8 +109,13 @@ func Run(parent context.Context, front station.Front, w *words.Words, t Terminal
 	m := &model{ctx: ctx, front: front, w: w, bell: t.Bell}
 	m.o.NoColour = getenv("NO_COLOR") != ""
 	m.o.ASCII = w.Lang() == "en" && !unicodeLocale(getenv)
-	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(20), tea.WithEnvironment(t.Env),
-		tea.WithInput(watched{t.In, gone}), tea.WithOutput(watched{t.Out, gone})).Run()
+	keys, err := openKeyboard(t.In, gone)
+	if err != nil {
+		return fmt.Errorf("the board has no terminal: %w", err)
+	}
+	defer func() { _ = keys.Close() }()
+	_, err = tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(20), tea.WithEnvironment(t.Env),
+		tea.WithInput(keys), tea.WithOutput(screen{t.Out, gone})).Run()
 	cause := context.Cause(ctx)
 	switch {
 	case err == nil || parent.Err() != nil:

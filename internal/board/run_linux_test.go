@@ -1,17 +1,18 @@
 package board
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/vt"
 	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/internal/station"
@@ -59,13 +60,15 @@ func (f *front) show(v station.View) {
 	f.changed = make(chan struct{})
 }
 
-// terminal is one end of a pseudo-terminal; the board has the other.
+// terminal is one end of a pseudo-terminal with a screen, which answers what a terminal is
+// asked; the board has the other end.
 type terminal struct {
 	t      *testing.T
 	master *os.File
 	slave  *os.File
 	mu     sync.Mutex
-	wrote  bytes.Buffer
+	screen *vt.Emulator
+	bells  int
 	more   chan struct{}
 }
 
@@ -81,70 +84,69 @@ func newTerminal(t *testing.T, size Size) *terminal {
 		t.Skip("this machine gives no pseudo-terminal: ", err)
 	}
 	t.Cleanup(func() { _ = slave.Close() })
-	p := &terminal{t: t, master: master, slave: slave, more: make(chan struct{}, 1)}
-	p.resize(size)
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			n, err := master.Read(buf)
-			p.mu.Lock()
-			p.wrote.Write(buf[:n])
-			p.mu.Unlock()
-			select {
-			case p.more <- struct{}{}:
-			default:
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
+	p := &terminal{t: t, master: master, slave: slave, screen: vt.NewEmulator(size.Width, size.Height), more: make(chan struct{}, 1)}
+	p.screen.SetCallbacks(vt.Callbacks{Bell: func() { p.bells++ }})
+	ws := unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
+	if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &ws); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(master, p.screen) }()
+	go p.draw()
 	return p
 }
 
-func (p *terminal) resize(s Size) {
-	p.t.Helper()
-	ws := unix.Winsize{Row: uint16(s.Height), Col: uint16(s.Width)}
-	if err := unix.IoctlSetWinsize(int(p.slave.Fd()), unix.TIOCSWINSZ, &ws); err != nil {
-		p.t.Fatal(err)
+// draw shows what the board writes, until the terminal is closed.
+func (p *terminal) draw() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := p.master.Read(buf)
+		p.mu.Lock()
+		_, _ = p.screen.Write(buf[:n])
+		p.mu.Unlock()
+		select {
+		case p.more <- struct{}{}:
+		default:
+		}
+		if err != nil {
+			_ = p.screen.InputPipe().(io.Closer).Close() // no answers any more
+			return
+		}
 	}
 }
 
 func (p *terminal) press(keys string) {
 	p.t.Helper()
-	p.mu.Lock()
-	p.wrote.Reset()
-	p.mu.Unlock()
 	if _, err := io.WriteString(p.master, keys); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-// wait waits until the board has written something that holds all of these.
-func (p *terminal) wait(want ...string) {
+// until waits until the screen, or the count of bells, is as asked for.
+func (p *terminal) until(what string, is func(screen string, bells int) bool) {
 	p.t.Helper()
-	limit := time.NewTimer(10 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	for {
 		p.mu.Lock()
-		got := p.wrote.String()
+		screen, bells := p.screen.String(), p.bells
 		p.mu.Unlock()
-		text := ansi.Strip(got)
-		missing := ""
-		for _, s := range want {
-			if !strings.Contains(text, s) && !strings.Contains(got, s) {
-				missing = s
-			}
-		}
-		if missing == "" {
+		if is(screen, bells) {
 			return
 		}
 		select {
 		case <-p.more:
 		case <-limit.C:
-			p.t.Fatalf("the board did not write %q:\n%q", missing, text)
+			p.t.Fatalf("the board does not show %s:\n%s", what, screen)
 		}
 	}
+}
+
+// wait waits until the screen shows all of these at once.
+func (p *terminal) wait(want ...string) {
+	p.t.Helper()
+	p.until(strings.Join(want, ", "), func(screen string, _ int) bool {
+		return !slices.ContainsFunc(want, func(s string) bool { return !strings.Contains(screen, s) })
+	})
 }
 
 // start runs a board; what it returns comes in the channel.
@@ -179,7 +181,7 @@ func TestBoardInATerminal(t *testing.T) {
 	}
 	p.wait("A2 is set aside")
 	p.press("c")
-	p.wait("being worked on") // the terminal has the words before it already
+	p.wait("A2 is being worked on")
 	p.press("\r")
 	p.wait("A2 in detail", "BXF4C20000004822", "(bootloader) A2 unlocked")
 	p.press("\r")
@@ -194,9 +196,9 @@ func TestBoardInATerminal(t *testing.T) {
 
 	v := picture(16, "en")
 	v.Hubs[0].Ports[1] = port("A2", station.Passed, "AGS3-L09", "4822", took(time.Minute))
-	p.press("")
 	f.show(v)
-	p.wait("1:00", "\a")
+	p.wait("1:00")
+	p.until("a bell", func(_ string, bells int) bool { return bells > 0 })
 
 	f.mu.Lock()
 	f.refuse = errors.New("no\x1b[2J")
