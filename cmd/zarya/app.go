@@ -27,6 +27,7 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
@@ -46,7 +47,7 @@ type app struct {
 	cacheOnce sync.Once
 	cache     *image.Cache // of prepared images; see settings.go
 
-	config    config
+	config    settings.Settings
 	benchOnce sync.Once
 	places    *target.Bench // see bench
 

@@ -288,6 +288,15 @@ func trustFlag(cmd *cobra.Command, trust *string) {
 	cmd.Flags().StringVar(trust, "trust", recipe.StationTrust, "the `FOLDER` that says who may sign bundles")
 }
 
+// openBundle opens a bundle to look at it.
+func openBundle(path string) (*bundle.Bundle, error) {
+	b, err := bundle.Open(path)
+	if err != nil {
+		return nil, problem.New(problem.Invalid, "", "%w", err)
+	}
+	return b, nil
+}
+
 // signedBy is the state of a signature for people.
 func signedBy(b *bundle.Bundle, who string) string {
 	switch {

@@ -16,6 +16,7 @@ import (
 	"github.com/zarya-station/zarya/internal/explain"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
+	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/target"
 )
 
@@ -193,10 +194,10 @@ func completePool(a *app, _ string) (words []string, _ cobra.ShellCompDirective)
 func completeRecord(a *app, _ string) (words []string, _ cobra.ShellCompDirective) {
 	seen := map[string]bool{}
 	for _, j := range slices.Backward(a.recordedJobs()) {
-		words = append(words, j.Record+"\t"+word(j)+" "+j.Serial)
+		words = append(words, j.Record+"\t"+records.Word(j)+" "+j.Serial)
 		if j.Serial != "" && !seen[j.Serial] {
 			seen[j.Serial] = true
-			words = append(words, j.Serial+"\tlast: "+word(j))
+			words = append(words, j.Serial+"\tlast: "+records.Word(j))
 		}
 	}
 	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder

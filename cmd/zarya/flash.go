@@ -22,6 +22,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -229,11 +230,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 		if from != nil && from.Profile().Identity != nil {
 			o.Identities = from.HideIdentities(a.supply(record), a.secrets)
 		}
-		defer func() {
-			if cerr := record.Close(); cerr != nil && err == nil {
-				err = ledgerTrouble(a.ledger, cerr)
-			}
-		}()
+		defer records.Close(record, &err)
 	}
 	sink, err := a.sinks()
 	if err != nil {

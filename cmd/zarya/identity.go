@@ -19,6 +19,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/profiles"
 )
@@ -238,14 +239,10 @@ func (a *app) writeLedger(do func(context.Context, *ledger.Ledger) error) (err e
 	if l == nil {
 		return problem.New(problem.Usage, "leave --ledger none out", "identities are in the ledger")
 	}
-	defer func() {
-		if cerr := l.Close(); cerr != nil && err == nil {
-			err = ledgerTrouble(a.ledger, cerr)
-		}
-	}()
+	defer records.Close(l, &err)
 	err = do(a.ctx, l)
 	if _, ok := problem.KindOf(err); err != nil && !ok {
-		err = ledgerTrouble(a.ledger, err)
+		err = records.Trouble(l.Path(), err)
 	}
 	return err
 }

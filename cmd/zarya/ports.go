@@ -13,13 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/usb"
 )
 
 // namesFile is where the names are.
-func namesFile() string { return filepath.Join(configFolder(), "ports") }
+func namesFile() string { return filepath.Join(settings.Folder(), "ports") }
 
 func newPorts(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "ports", Short: "List and name the ports of hubs", Args: cobra.NoArgs}

@@ -19,6 +19,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -114,11 +115,7 @@ func (a *app) runStation(o stationOptions) (err error) {
 		set.Close()
 		return err
 	}
-	defer func() {
-		if cerr := record.Close(); cerr != nil && err == nil {
-			err = ledgerTrouble(a.ledger, cerr)
-		}
-	}()
+	defer records.Close(record, &err)
 	return a.serveStation(o, set, record, places, watcher)
 }
 
@@ -256,7 +253,7 @@ func (a *app) usbPlaces(names usb.Names, watched func(target.USB) bool) (list []
 func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Ledger, places []station.Place, watchers station.Watchers) error {
 	used := func() *recipe.Set { return set } // at the end; a reload replaces it
 	defer func() { used().Close() }()
-	name, err := a.stationName()
+	name, err := a.config.Station()
 	if err != nil {
 		return err
 	}

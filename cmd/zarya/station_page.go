@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/page"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/stats"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -57,7 +57,7 @@ func (a *app) openPage(o pageOptions, w *words.Words, record *ledger.Ledger) (*s
 	server, err := page.New(page.Options{Words: w, Listen: o.listen, Token: token, Cert: o.cert, Key: o.key,
 		Hosts: []string{host}, Version: programVersion(), Log: a.warn,
 		Records: func(ctx context.Context) (jobs []*ledger.JobRecord, err error) {
-			err = besideWriter(ctx, record, func(l *ledger.Ledger) error {
+			err = records.Beside(ctx, record, func(l *ledger.Ledger) error {
 				all, err := l.Jobs(ctx)
 				now := time.Now()
 				jobs = ledger.Since(all, time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location()))
@@ -66,7 +66,7 @@ func (a *app) openPage(o pageOptions, w *words.Words, record *ledger.Ledger) (*s
 			return jobs, err
 		},
 		Count: func(ctx context.Context, since time.Time, add func(stats.Record)) error {
-			return besideWriter(ctx, record, func(l *ledger.Ledger) error {
+			return records.Beside(ctx, record, func(l *ledger.Ledger) error {
 				for r, err := range stats.FromLedger(ctx, l, since, time.Time{}) {
 					if err != nil {
 						return err
@@ -84,20 +84,6 @@ func (a *app) openPage(o pageOptions, w *words.Words, record *ledger.Ledger) (*s
 		return nil, err
 	}
 	return &stationPage{server}, nil
-}
-
-// besideWriter reads a station's ledger through another connection: the station's own has
-// records to write while the page reads a month. One in memory has no other.
-func besideWriter(ctx context.Context, record *ledger.Ledger, do func(*ledger.Ledger) error) (err error) {
-	if record.Path() == "" {
-		return do(record)
-	}
-	l, err := ledger.OpenReader(ctx, record.Path())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.Close()) }()
-	return do(l)
 }
 
 // address is where the page is, to be shown.

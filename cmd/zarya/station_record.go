@@ -8,6 +8,7 @@ import (
 
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/stats"
 )
@@ -28,10 +29,7 @@ func (a *app) recordStation(o *station.Options, record *ledger.Ledger) error {
 		return &station.Past{Time: f.Time, Port: f.Tablet, Class: f.Class, Step: f.Step, Error: f.Error, Record: f.Record}, attempts
 	}
 	o.Dispose = func(ctx context.Context, name, disposition, by string) error {
-		if err := record.Dispose(ctx, name, ledger.Disposition(disposition), by); err != nil {
-			return disposeTrouble(err)
-		}
-		return nil
+		return records.Dispose(ctx, record, name, disposition, by)
 	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()

@@ -1,26 +1,21 @@
-// This file is what this machine is set to: folders, the cache, and what recipes are
-// made with.
+// This file is where this machine keeps things, and what it is called.
 
-package main
+package settings
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
-	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/disk"
-	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/recipe"
 )
 
-// configFolder is the user's folder of configuration; "" if there is no home.
-func configFolder() string {
+// Folder is the user's folder of configuration; "" if there is no home.
+func Folder() string {
 	dir, err := os.UserConfigDir()
 	if err != nil {
 		return ""
@@ -28,83 +23,54 @@ func configFolder() string {
 	return filepath.Join(dir, "zarya")
 }
 
-// stationKey is the key that the setting age-key names, or age.key in the folder of
-// configuration.
-func (a *app) stationKey() *recipe.Key {
-	file, _ := a.config.lookup("age-key")
-	return &recipe.Key{File: cmp.Or(file, filepath.Join(configFolder(), "age.key"))}
-}
-
-// maker makes recipes with this machine's settings.
-func (a *app) maker() *recipe.Maker {
-	m := &recipe.Maker{Config: configFolder(), Trust: recipe.StationTrust, Key: a.stationKey(), Secrets: a.secrets,
-		Cache: a.imageCache, Floor: a.bundleFloor, Warn: a.warn}
-	if a.ledger != "none" {
-		m.Codes = &a.codes
-	}
-	return m
-}
-
-// bundleFloor is the newest version of a bundle with which a tablet passed here.
-func (a *app) bundleFloor(ctx context.Context, name string) (floor string, err error) {
-	path, err := a.ledgerPath()
-	if err != nil || path == "" {
-		return "", err
-	}
-	if _, err := os.Stat(path); err != nil {
+// LedgerPath is the file that --ledger names, or "" for none.
+func LedgerPath(named string) (string, error) {
+	switch kind, rest, _ := strings.Cut(named, ":"); {
+	case named == "none":
 		return "", nil
+	case named == "":
+		state := os.Getenv("XDG_STATE_HOME")
+		if !filepath.IsAbs(state) {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", problem.New(problem.Station, "name one with --ledger sqlite:PATH", "no place for the ledger: %w", err)
+			}
+			state = filepath.Join(home, ".local", "state")
+		}
+		return filepath.Join(state, "zarya", "ledger.db"), nil
+	case kind == "sqlite" && rest != "":
+		return rest, nil
+	case kind == "postgres":
+		return "", problem.New(problem.Usage, "use --ledger sqlite:PATH", "--ledger: this version keeps its ledger in SQLite only")
 	}
-	l, err := ledger.OpenReader(ctx, path)
-	if err != nil {
-		return "", ledgerTrouble(path, err)
-	}
-	defer func() { _ = l.Close() }()
-	versions, err := l.Bundles(ctx, name)
-	if err != nil {
-		return "", ledgerTrouble(path, err)
-	}
-	for _, v := range versions {
-		if floor == "" || bundle.Older(floor, v) {
-			floor = v
+	return "", problem.New(problem.Usage, "write --ledger sqlite:PATH, or none", "--ledger: %q is no ledger", named)
+}
+
+// Station is what this station's records are signed with.
+func (s Settings) Station() (string, error) {
+	name, _ := s.Lookup("station")
+	if name == "" {
+		var err error
+		if name, err = os.Hostname(); err != nil {
+			return "", problem.New(problem.Station, "set ZARYA_STATION", "this station has no name: %w", err)
 		}
 	}
-	return floor, nil
-}
-
-// openImages opens images until the first signal.
-func (a *app) openImages(uses ...recipe.ImageUse) (recipe.Images, error) {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	return a.maker().OpenImages(ctx, uses)
-}
-
-// openBundle opens a bundle to look at it.
-func openBundle(path string) (*bundle.Bundle, error) {
-	b, err := bundle.Open(path)
-	if err != nil {
-		return nil, problem.New(problem.Invalid, "", "%w", err)
+	if len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
+		return "", problem.New(problem.Station, "set ZARYA_STATION to up to 64 letters, digits and marks", "%q is no name for a station", name)
 	}
-	return b, nil
+	return name, nil
 }
 
-// imageCache is the cache of prepared images, nil if there is none.
-func (a *app) imageCache() *image.Cache {
-	a.cacheOnce.Do(func() {
-		dir, limit, err := a.cachePlace()
-		if err == nil && dir != "" {
-			a.cache, err = image.OpenCache(dir, limit)
-		}
-		if err != nil && !a.quiet {
-			fmt.Fprintf(a.stderr, "zarya: no images are kept prepared: %v\n", err)
-		}
-	})
-	return a.cache
+// AgeKey is the file of the station's key: the setting age-key, or age.key in [Folder].
+func (s Settings) AgeKey() string {
+	file, _ := s.Lookup("age-key")
+	return cmp.Or(file, filepath.Join(Folder(), "age.key"))
 }
 
-// cachePlace reads the settings cache (a folder, or none) and cache-size. By default the
+// CachePlace reads the settings cache (a folder, or none) and cache-size. By default the
 // cache is zarya/images in XDG_CACHE_HOME, and a tenth of the disk, 8 to 64 GiB.
-func (a *app) cachePlace() (dir string, limit int64, err error) {
-	if dir, _ = a.config.lookup("cache"); dir == "none" {
+func (s Settings) CachePlace() (dir string, limit int64, err error) {
+	if dir, _ = s.Lookup("cache"); dir == "none" {
 		return "", 0, nil
 	}
 	if dir == "" {
@@ -113,7 +79,7 @@ func (a *app) cachePlace() (dir string, limit int64, err error) {
 		}
 		dir = filepath.Join(dir, "zarya", "images")
 	}
-	size, source := a.config.lookup("cache-size")
+	size, source := s.Lookup("cache-size")
 	if limit, err = bytesize.Parse(size); err != nil {
 		return "", 0, fmt.Errorf("%s: %w", source, err)
 	}

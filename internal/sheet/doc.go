@@ -9,4 +9,6 @@
 //
 // The first row names the columns. Cells are without the blanks around them. An [Error]
 // has the line, and never what is in a row: it may be secret.
+//
+// A [Writer] writes CSV that no spreadsheet reads as a formula.
 package sheet

@@ -1,0 +1,323 @@
+// This file is zarya ledger, and the opening of the ledger for verbs that run jobs.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/records"
+	"github.com/zarya-station/zarya/internal/settings"
+)
+
+// ledgerPath is the file that --ledger names, or "" for none.
+func (a *app) ledgerPath() (string, error) { return settings.LedgerPath(a.ledger) }
+
+// openLedger opens the ledger for writing; nil with --ledger none.
+func (a *app) openLedger() (*ledger.Ledger, error) {
+	path, err := a.ledgerPath()
+	if path == "" {
+		return nil, err
+	}
+	station, err := a.config.Station()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	return records.Open(ctx, path, station)
+}
+
+// ledgerBegun reports whether there is a ledger to read; where there can be none, reading
+// says so.
+func (a *app) ledgerBegun() (bool, error) {
+	path, err := a.ledgerPath()
+	return records.Begun(path), err
+}
+
+// nothingRecorded says that nothing was recorded yet.
+func (a *app) nothingRecorded() error {
+	path, err := a.ledgerPath()
+	fmt.Fprintf(a.stderr, "nothing was recorded yet at %s\n", path)
+	return err
+}
+
+// readLedger opens the ledger for reading and calls do. It warns if entries were lost: what
+// is there can be read all the same.
+func (a *app) readLedger(do func(context.Context, *ledger.Ledger) error) error {
+	return a.withReader(func(ctx context.Context, l *ledger.Ledger) error {
+		if err := l.CheckHead(ctx); err != nil {
+			a.warn("%v (zarya ledger verify)", err)
+		}
+		return do(ctx, l)
+	})
+}
+
+// withReader opens the ledger for reading and calls do.
+func (a *app) withReader(do func(context.Context, *ledger.Ledger) error) error {
+	path, err := a.ledgerPath()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	return records.Read(ctx, path, do)
+}
+
+func newLedger(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "Show, export and verify the record of all jobs",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(newLedgerList(a), newLedgerShow(a), newLedgerExport(a), newLedgerVerify(a), newLedgerDispose(a))
+	return cmd
+}
+
+// selectionFlags are the flags of verbs that are about some jobs.
+func selectionFlags(cmd *cobra.Command, s *records.Selection) {
+	f := cmd.Flags()
+	f.DurationVar(&s.Since, "since", 0, "only jobs begun in the last `TIME`, such as 8h")
+	f.StringVar(&s.Result, "result", "", "only jobs that ended with `RESULT`: "+strings.Join(records.Results, ", "))
+	f.StringVar(&s.Serial, "serial", "", "only jobs of the tablet with `SERIAL`")
+}
+
+func newLedgerList(a *app) *cobra.Command {
+	var s records.Selection
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List jobs, the newest last",
+		Example: "  zarya ledger list --since 8h\n  zarya ledger list --result fail --json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := s.Check(); err != nil {
+				return err
+			}
+			begun, err := a.ledgerBegun()
+			switch {
+			case err != nil:
+				return err
+			case !begun && a.json:
+				return a.document("jobs", []any{})
+			case !begun:
+				return a.nothingRecorded()
+			}
+			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+				jobs, err := s.Jobs(ctx, l)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.document("jobs", append([]*ledger.JobRecord{}, jobs...))
+				}
+				return records.Table(a.stdout, jobs)
+			})
+		},
+	}
+	selectionFlags(cmd, &s)
+	return cmd
+}
+
+func newLedgerShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show RECORD|JOB|SERIAL",
+		Short:   "Show everything that is recorded of a job, or of a tablet's jobs",
+		Example: "  zarya ledger show VT0003\n  zarya ledger show bench-42 --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+				jobs, err := records.Named(ctx, l, args[0])
+				if err != nil {
+					return err
+				}
+				if len(jobs) == 0 {
+					return problem.New(problem.Usage, "zarya ledger list shows what there is", "no record, job or serial %q is in the ledger", args[0])
+				}
+				if a.json {
+					return a.document("jobs", jobs)
+				}
+				records.Text(a.stdout, jobs)
+				return nil
+			})
+		},
+	}
+}
+
+func newLedgerExport(a *app) *cobra.Command {
+	var s records.Selection
+	var format string
+	var ru bool
+	cmd := &cobra.Command{
+		Use:   "export --format csv|jsonl",
+		Short: "Write jobs as CSV for a spreadsheet, or the whole chain as JSON lines",
+		Long: `Write the ledger to stdout: csv has one row a job, safe to open in a spreadsheet
+(a cell that would be read as a formula begins with an apostrophe); jsonl has one
+line an entry with its hashes, enough to follow the chain without this program.`,
+		Example: "  zarya ledger export --format csv --since 24h > today.csv\n  zarya ledger export --format jsonl > chain.jsonl",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.Check(); err != nil {
+				return err
+			}
+			switch format {
+			case "csv":
+			case "jsonl":
+				for _, f := range []string{"since", "result", "serial", "excel-ru"} {
+					if cmd.Flags().Changed(f) {
+						return problem.New(problem.Usage, "a chain with holes proves nothing; --format csv can be narrowed",
+							"--%s does not go with --format jsonl", f)
+					}
+				}
+			default:
+				return problem.New(problem.Usage, "known are csv, jsonl", "--format: no format %q", format)
+			}
+			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+				if format == "jsonl" {
+					return records.Chain(ctx, a.stdout, l)
+				}
+				jobs, err := s.Jobs(ctx, l)
+				if err != nil {
+					return err
+				}
+				return records.CSV(a.stdout, jobs, ru)
+			})
+		},
+	}
+	selectionFlags(cmd, &s)
+	cmd.Flags().StringVar(&format, "format", "csv", "csv or jsonl")
+	cmd.Flags().BoolVar(&ru, "excel-ru", false, excelHelp)
+	return cmd
+}
+
+func newLedgerVerify(a *app) *cobra.Command {
+	var head string
+	var accept bool
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that nothing of the ledger was changed, removed, put in between or put back",
+		Long: `Check that no entry of the ledger was changed, removed or put in between; that the tables
+beside the chain (identities, claims, attempts, tried codes) are what the entries say, row by row;
+and that the chain still has the head that it had when it was last written, so that an
+older file that was put back is seen. Warn of what only one tablet can have and two have,
+as stations see that do not know of each other.
+
+Prints where each station's chain ends. Keep that line elsewhere: --head FILE compares the
+ledger with every line in FILE.
+
+--accept-head takes a ledger that was put back on purpose: what was lost is recorded, and
+work goes on.`,
+		Example: "  zarya ledger verify\n  zarya ledger verify --json >> heads.jsonl\n  zarya ledger verify --head heads.jsonl",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if accept {
+				if err := a.acceptHead(); err != nil {
+					return err
+				}
+			}
+			kept, err := records.ReadHeads(head)
+			if err != nil {
+				return err
+			}
+			return a.withReader(func(ctx context.Context, l *ledger.Ledger) error { return a.verifyLedger(ctx, l, kept, head) })
+		},
+	}
+	cmd.Flags().StringVar(&head, "head", "", "compare with the heads in `FILE`, as verify --json prints them")
+	cmd.Flags().BoolVar(&accept, "accept-head", false, "go on with a ledger that lost entries: record which")
+	return cmd
+}
+
+// verifyLedger checks everything and prints the heads.
+func (a *app) verifyLedger(ctx context.Context, l *ledger.Ledger, kept []ledger.Head, from string) error {
+	v, err := records.Verify(ctx, l, kept, from)
+	var edited *records.EditedError
+	if errors.As(err, &edited) {
+		const shown = 20
+		for _, d := range edited.Differences[:min(shown, len(edited.Differences))] {
+			fmt.Fprintln(a.stderr, d)
+		}
+		if n := len(edited.Differences) - shown; n > 0 {
+			fmt.Fprintf(a.stderr, "and %d more\n", n)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range v.Clashes {
+		a.warn("%s %q is on two tablets: records %s and %s", c.Fact, c.Value, c.Records[0], c.Records[1])
+	}
+	if a.json {
+		return a.document("heads", append([]ledger.Head{}, v.Heads...))
+	}
+	for _, h := range v.Heads {
+		fmt.Fprintf(a.stdout, "%s: %d entries, unbroken, the last is %s\n", h.Station, h.Seq, h.Hash)
+	}
+	return nil
+}
+
+// acceptHead records what a ledger has lost.
+func (a *app) acceptHead() error {
+	path, err := a.ledgerPath()
+	if err != nil {
+		return err
+	}
+	station, err := a.config.Station()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	lost, err := records.Accept(ctx, path, station)
+	for _, h := range lost {
+		fmt.Fprintf(a.stderr, "accepted: %s-%d is lost, and the ledger says so\n", h.Station, h.Seq)
+	}
+	return err
+}
+
+func newLedgerDispose(a *app) *cobra.Command {
+	var by string
+	cmd := &cobra.Command{
+		Use:   "dispose RECORD rework|scrap|quarantine",
+		Short: "Record what becomes of a failed tablet",
+		Long: `Record what becomes of the tablet of a job that failed or was interrupted. It is an entry
+of its own; a later one overrides an earlier.`,
+		Example: "  zarya ledger dispose bench-42 quarantine --by 17",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if err := records.CheckDisposition(args[1]); err != nil {
+				return err
+			}
+			path, err := a.ledgerPath()
+			switch {
+			case err != nil:
+				return err
+			case path == "":
+				return problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger with --ledger none")
+			case !records.Begun(path): // else a mistyped name would make a ledger
+				return records.Trouble(path, fs.ErrNotExist)
+			}
+			l, err := a.openLedger()
+			if err != nil {
+				return err
+			}
+			defer records.Close(l, &err)
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			if err := records.Dispose(ctx, l, args[0], args[1], by); err != nil {
+				return err
+			}
+			if !a.quiet {
+				fmt.Fprintf(a.stderr, "recorded: %s, %s\n", args[0], args[1])
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&by, "by", "", "record that `NAME` decided it")
+	return cmd
+}
