@@ -4,47 +4,22 @@ package system_test
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-)
 
-// rpm is the smallest package there is: a lead, a signature header, a header of two tags.
-func rpm(name, version string) []byte {
-	header := func(tags map[uint32]string) []byte {
-		var index, store []byte
-		for _, tag := range []uint32{1000, 1001} {
-			if text, ok := tags[tag]; ok {
-				for _, n := range []uint32{tag, 6, uint32(len(store)), 1} {
-					index = binary.BigEndian.AppendUint32(index, n)
-				}
-				store = append(store, text+"\x00"...)
-			}
-		}
-		b := []byte("\x8e\xad\xe8\x01\x00\x00\x00\x00")
-		b = binary.BigEndian.AppendUint32(b, uint32(len(index)/16))
-		b = binary.BigEndian.AppendUint32(b, uint32(len(store)))
-		return slices.Concat(b, index, store)
-	}
-	b := append([]byte("\xed\xab\xee\xdb"), make([]byte, 92)...)
-	b = append(b, header(map[uint32]string{1000: "padded"})...)
-	for len(b)%8 != 0 {
-		b = append(b, 0)
-	}
-	return append(b, header(map[uint32]string{1000: name, 1001: version})...)
-}
+	"github.com/zarya-station/zarya/internal/virtual/system/systemtest"
+)
 
 // TestPrograms runs what provisioning runs, in this order on one tablet.
 func TestPrograms(t *testing.T) {
 	tab := newTablet(t, "")
 	b := tab.boot()
-	put(t, b.files(t, false), "/tmp/app.rpm", rpm("ru.app", "1.2"))
+	put(t, b.files(t, false), "/tmp/app.rpm", systemtest.RPM("ru.app", "1.2"))
 	put(t, b.files(t, false), "/tmp/bad.rpm", []byte("no package at all"))
-	put(t, b.files(t, false), "/tmp/cut.rpm", rpm("ru.app", "1.2")[:120])
+	put(t, b.files(t, false), "/tmp/cut.rpm", systemtest.RPM("ru.app", "1.2")[:120])
 	root := b.files(t, true)
 	if err := errors.Join(root.MkdirAll("/etc/pki/ca-trust/source/anchors"), root.MkdirAll("/usr/lib/systemd/system")); err != nil {
 		t.Fatal(err)
@@ -119,7 +94,7 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 	// APM answers before the package is there.
-	put(t, b.files(t, false), "/tmp/app.rpm", rpm("ru.app", "1.3"))
+	put(t, b.files(t, false), "/tmp/app.rpm", systemtest.RPM("ru.app", "1.3"))
 	if got := b.run(t, apm+"Install /tmp/app.rpm '{}'"); got != "()\n" {
 		t.Errorf("install: %q", got)
 	}

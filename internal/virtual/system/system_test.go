@@ -25,88 +25,21 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/internal/virtual/device"
-	"github.com/zarya-station/zarya/internal/virtual/imageset"
-	"github.com/zarya-station/zarya/internal/virtual/memnet"
 	"github.com/zarya-station/zarya/internal/virtual/system"
+	"github.com/zarya-station/zarya/internal/virtual/system/systemtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// image is a system image, made once.
-var image = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "system-test-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	set, err := imageset.Build(context.Background(), filepath.Join(dir, "set"), imageset.Options{Size: 16 << 20, From: "."})
-	if err != nil {
-		return nil, err
-	}
-	return os.ReadFile(set.System)
-})
-
-// tablet is a system and what it runs on.
+// tablet is a system that boots, and its test.
 type tablet struct {
-	*system.System
-	t      *testing.T
-	device *device.Device
-	net    *memnet.Net
+	*systemtest.Tablet
+	t *testing.T
 }
 
-// newTablet makes a system whose partitions hold an image that boots.
 func newTablet(t *testing.T, dir string, faults ...string) *tablet {
 	t.Helper()
-	f, err := device.FamilyByName("kirin710a-ags3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := device.Config{Serial: "VT1", Family: f, Dir: dir}
-	for _, spec := range faults {
-		fault, err := device.ParseFault(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Faults = append(c.Faults, fault)
-	}
-	d, err := device.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := system.New(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := image()
-	if err != nil {
-		t.Fatalf("%v: run make setup", err)
-	}
-	tab := &tablet{System: s, t: t, device: d, net: &memnet.Net{}}
-	t.Cleanup(d.Close)
-	sum := sha256.Sum256(b)
-	tab.write("system", b)
-	tab.writeVBMeta(device.VBMetaDigests{Name: "system", Ranges: [][2]int64{{0, int64(len(b))}}, SHA256: hex.EncodeToString(sum[:])})
-	return tab
-}
-
-func (tab *tablet) write(partition string, b []byte) {
-	tab.t.Helper()
-	p, _, err := tab.device.Partition(partition)
-	if err == nil {
-		_, err = p.WriteAt(b, 0)
-	}
-	if err != nil {
-		tab.t.Fatal(err)
-	}
-}
-
-func (tab *tablet) writeVBMeta(digests ...device.VBMetaDigests) {
-	tab.t.Helper()
-	b, err := device.VBMeta{Version: "test", Partitions: digests}.Bytes()
-	if err != nil {
-		tab.t.Fatal(err)
-	}
-	tab.write("vbmeta", b)
+	return &tablet{systemtest.New(t, dir, faults...), t}
 }
 
 // booted is one run of the system.
@@ -126,7 +59,7 @@ func (tab *tablet) boot() *booted {
 	wg.Go(func() {
 		gone, err := tab.Run(ctx, func() (net.Listener, error) {
 			defer close(listening)
-			return tab.net.Listen("tablet")
+			return tab.Listen()
 		})
 		if err != nil && ctx.Err() == nil {
 			tab.t.Error(err)
@@ -145,7 +78,7 @@ func (tab *tablet) boot() *booted {
 }
 
 func (tab *tablet) login(auth ssh.AuthMethod) (*ssh.Client, error) {
-	conn, err := tab.net.Dial(tab.t.Context(), "tablet")
+	conn, err := tab.Net.Dial(tab.t.Context(), systemtest.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -233,27 +166,27 @@ func TestBoots(t *testing.T) {
 		change    func(tab *tablet)
 		faults    []string
 	}{
-		{"nothing was flashed", "vbmeta is invalid", func(tab *tablet) { tab.write("vbmeta", make([]byte, 4096)) }, nil},
-		{"another partition", "no partition none", func(tab *tablet) { tab.writeVBMeta(device.VBMetaDigests{Name: "none"}) }, nil},
+		{"nothing was flashed", "vbmeta is invalid", func(tab *tablet) { tab.Write("vbmeta", make([]byte, 4096)) }, nil},
+		{"another partition", "no partition none", func(tab *tablet) { tab.WriteVBMeta(device.VBMetaDigests{Name: "none"}) }, nil},
 		{"beyond the partition", "boot is too small", func(tab *tablet) {
-			tab.writeVBMeta(device.VBMetaDigests{Name: "boot", Ranges: [][2]int64{{0, 1 << 40}}})
+			tab.WriteVBMeta(device.VBMetaDigests{Name: "boot", Ranges: [][2]int64{{0, 1 << 40}}})
 		}, nil},
 		{"a negative range", "boot is too small", func(tab *tablet) {
-			tab.writeVBMeta(device.VBMetaDigests{Name: "boot", Ranges: [][2]int64{{-1, 1}}})
+			tab.WriteVBMeta(device.VBMetaDigests{Name: "boot", Ranges: [][2]int64{{-1, 1}}})
 		}, nil},
-		{"one byte is wrong", "system is not what vbmeta says", func(tab *tablet) { tab.write("system", []byte{1}) }, nil},
+		{"one byte is wrong", "system is not what vbmeta says", func(tab *tablet) { tab.Write("system", []byte{1}) }, nil},
 		{"no file system", "system is no ext4 file system", func(tab *tablet) {
-			tab.write("system", make([]byte, 1<<20))
-			tab.writeVBMeta(device.VBMetaDigests{Name: "boot", SHA256: empty})
+			tab.Write("system", make([]byte, 1<<20))
+			tab.WriteVBMeta(device.VBMetaDigests{Name: "boot", SHA256: empty})
 		}, nil},
-		{"no vbmeta", "no vbmeta", func(tab *tablet) { _ = tab.device.DeletePartition("vbmeta") }, nil},
-		{"no system", "no partition system", func(tab *tablet) { _ = tab.device.DeletePartition("system") }, nil},
+		{"no vbmeta", "no vbmeta", func(tab *tablet) { _ = tab.Device.DeletePartition("vbmeta") }, nil},
+		{"no system", "no partition system", func(tab *tablet) { _ = tab.Device.DeletePartition("system") }, nil},
 		{"the fault", "as asked", func(*tablet) {}, []string{"no-boot"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tab := newTablet(t, "", test.faults...)
 			logged := make(chan string, 10)
-			tab.device.Config.Log = func(format string, args ...any) { logged <- fmt.Sprintf(format, args...) }
+			tab.Device.Config.Log = func(format string, args ...any) { logged <- fmt.Sprintf(format, args...) }
 			test.change(tab)
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
@@ -270,8 +203,8 @@ func TestBoots(t *testing.T) {
 				}
 			}
 			cancel()
-			if err := <-ended; !errors.Is(err, context.Canceled) || tab.device.State().Mode != device.ModeDead {
-				t.Errorf("it is %s (%v)", tab.device.State().Mode, err)
+			if err := <-ended; !errors.Is(err, context.Canceled) || tab.Device.State().Mode != device.ModeDead {
+				t.Errorf("it is %s (%v)", tab.Device.State().Mode, err)
 			}
 		})
 	}
@@ -300,7 +233,7 @@ func TestRestarts(t *testing.T) {
 	b := tab.boot()
 	put(t, b.files(t, true), "/etc/kept", []byte("text"))
 	b.run(t, "# systemd-run --on-active=0 systemctl poweroff")
-	if gone := <-b.gone; gone == nil || gone.Mode != device.ModeOff || tab.device.State().Mode != device.ModeOff {
+	if gone := <-b.gone; gone == nil || gone.Mode != device.ModeOff || tab.Device.State().Mode != device.ModeOff {
 		t.Errorf("turned off: %+v", gone)
 	}
 	b.stop()
@@ -310,7 +243,7 @@ func TestRestarts(t *testing.T) {
 		t.Errorf("restarted: %+v", gone)
 	}
 	b.stop()
-	tab.device.Close()
+	tab.Device.Close()
 	// Another process finds what was written, until it is forgotten.
 	tab = newTablet(t, dir)
 	b = tab.boot()
@@ -329,7 +262,7 @@ func TestRestarts(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "VT1", "overlay.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := system.New(tab.device); err == nil {
+	if _, err := system.New(tab.Device); err == nil {
 		t.Error("an overlay that cannot be read was taken")
 	}
 }
@@ -337,9 +270,7 @@ func TestRestarts(t *testing.T) {
 // TestPowerOffEndsWithItsBoot restarts a tablet before it was to turn itself off: the next
 // boot knows nothing of it.
 func TestPowerOffEndsWithItsBoot(t *testing.T) {
-	if _, err := image(); err != nil { // made outside of the bubble
-		t.Fatalf("%v: run make setup", err)
-	}
+	systemtest.Image(t) // made outside of the bubble
 	synctest.Test(t, func(t *testing.T) {
 		tab := newTablet(t, "")
 		b := tab.boot()
@@ -349,8 +280,8 @@ func TestPowerOffEndsWithItsBoot(t *testing.T) {
 		b.stop()
 		b = tab.boot()
 		time.Sleep(2 * time.Minute) // of the bubble
-		if got := b.run(t, "echo still here"); got != "still here\n" || tab.device.State().Mode != device.ModeSystem {
-			t.Errorf("%q, it is %s", got, tab.device.State().Mode)
+		if got := b.run(t, "echo still here"); got != "still here\n" || tab.Device.State().Mode != device.ModeSystem {
+			t.Errorf("%q, it is %s", got, tab.Device.State().Mode)
 		}
 	})
 }
