@@ -33,7 +33,8 @@ type Device interface {
 	List(ctx context.Context, name string) ([]string, error)
 	// Link makes name a symbolic link to target, in one step, as root.
 	Link(ctx context.Context, target, name string) error
-	// ReadLink returns what a symbolic link points to; fs.ErrNotExist if there is none.
+	// ReadLink returns what a symbolic link points to; fs.ErrNotExist if there is none, or
+	// what is there is no link.
 	ReadLink(ctx context.Context, name string) (string, error)
 	// Exists reports whether there is something at name.
 	Exists(ctx context.Context, name string, root bool) (bool, error)

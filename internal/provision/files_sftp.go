@@ -73,13 +73,16 @@ func (c *Client) gone() bool {
 	return err != nil
 }
 
-// startRootFiles runs the server of files as root; its input begins with the password.
+// startRootFiles runs the server of files as root; its input begins with the password, where
+// something asks for it.
 func (c *Client) startRootFiles(s *ssh.Session, in io.WriteCloser, out io.Reader, errs *bounded) (*sftp.Client, error) {
 	if err := s.Start(commandFiles().line(c.login.Root)); err != nil {
 		return nil, err
 	}
-	if _, err := io.WriteString(in, c.login.RootPassword+"\n"); err != nil {
-		return nil, err
+	if c.login.Root != RootNone {
+		if _, err := io.WriteString(in, c.login.RootPassword+"\n"); err != nil {
+			return nil, err
+		}
 	}
 	f, err := sftp.NewClientPipe(out, in)
 	if err == nil {
@@ -205,7 +208,18 @@ func (s *sftpFiles) link(target, name string) error {
 	return s.PosixRename(next, name)
 }
 
-func (s *sftpFiles) readLink(name string) (string, error) { return s.ReadLink(name) }
+// readLink asks again what is there where there is no link to read: over SFTP a file that is
+// none is a failure like any other.
+func (s *sftpFiles) readLink(name string) (string, error) {
+	target, err := s.ReadLink(name)
+	if err == nil || isDisconnect(err) || errors.Is(err, fs.ErrNotExist) {
+		return target, err
+	}
+	if info, serr := s.Lstat(name); serr == nil && info.Mode()&fs.ModeSymlink == 0 {
+		return "", errNoFile
+	}
+	return "", err
+}
 
 func (s *sftpFiles) exists(name string) (bool, error) {
 	_, err := s.Lstat(name)

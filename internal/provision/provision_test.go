@@ -220,6 +220,9 @@ func testFiles(t *testing.T, server *sshd) {
 	if _, err := c.ReadLink(ctx, to+"x"); !errors.Is(err, errNoFile) {
 		t.Errorf("a link that is not there: %v", err)
 	}
+	if _, err := c.ReadLink(ctx, name); !errors.Is(err, errNoFile) {
+		t.Errorf("a file that is no link: %v", err)
+	}
 	if names, err := c.List(ctx, filepath.Dir(name)); err != nil || !slices.Equal(slices.Sorted(slices.Values(names)), []string{"it's a file", "to"}) {
 		t.Errorf("%q %v", names, err)
 	}
@@ -236,6 +239,14 @@ func testFiles(t *testing.T, server *sshd) {
 	got, gerr := (tablet{c}).fact(ctx, "hostname")
 	if err == nil && (gerr != nil || got != strings.TrimSpace(string(want))) {
 		t.Errorf("hostname %q, %v", got, gerr)
+	}
+
+	upload := filepath.Join(filepath.Dir(name), "upload")
+	if err := c.Upload(ctx, upload, strings.NewReader("a large file"), 12); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(upload); err != nil || string(b) != "a large file" {
+		t.Errorf("uploaded: %q %v", b, err)
 	}
 
 	// What a program says is bounded while it is read.
