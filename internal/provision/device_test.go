@@ -149,18 +149,24 @@ func (greetingTarget) Dial(context.Context, int) (net.Conn, error) {
 	return near, nil
 }
 
-// provision runs steps on a booted tablet, or only compares it with them, and returns the
-// job's result and those of the steps.
+// provision runs steps on a booted tablet, or only compares it with them.
 func provision(t *testing.T, booted flash.Booted, check bool, steps ...flash.Step) (flash.JobDone, []flash.StepResult) {
 	t.Helper()
+	return runJob(t, flash.Job{Target: greetingTarget{}, System: oneSystem{booted}, Check: check, Steps: steps})
+}
+
+// runJob runs a job on a booted tablet, and returns its result and those of its steps.
+func runJob(t *testing.T, job flash.Job) (flash.JobDone, []flash.StepResult) {
+	t.Helper()
+	job.ID, job.Scope = "1", flash.ScopeProvision
 	var results []flash.StepResult
 	events := flash.NewEvents("r", func(e flash.Event) {
 		if d, ok := e.Body.(flash.StepDone); ok {
 			results = append(results, d.Result)
 		}
 	})
-	done := flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{ID: "1", Target: greetingTarget{}, Scope: flash.ScopeProvision,
-		Steps: steps, System: oneSystem{booted}, Check: check}})[0]
+	defer events.Close()
+	done := flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{job})[0]
 	events.Close()
 	return done, results
 }
