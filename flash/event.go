@@ -157,6 +157,7 @@ type JobDone struct {
 	Retries   int
 	Record    string            `redact:"never"` // the ledger's id of this result
 	Inventory string            // the identity's inventory number
+	Lock      string            // locked, unlocked: what the bootloader told last; "": not told
 	Facts     map[string]string // that were read from the tablet and checked
 	Unique    []string          // the facts that no other tablet may have
 

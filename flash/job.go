@@ -54,6 +54,7 @@ type Job struct {
 	Scope   Scope
 	Profile string
 	Bundle  string // its name and version; "" is none
+	Source  Source // for the record: what exactly they are
 	Require Requirements
 	Images  []ImageInfo // for the record: what will be written
 	Steps   []Step
@@ -82,6 +83,14 @@ type Circumstances struct {
 	Golden   bool   // a golden or test unit: no statistic counts it
 }
 
+// Source says of which exact files a job was made: by their names alone, another file of
+// that name would do. "" is none.
+type Source struct {
+	Profile string `json:"profile,omitempty"` // ALGORITHM:HEX over its text
+	Bundle  string `json:"bundle,omitempty"`  // the same over the bundle's manifest, which has all other digests
+	Signer  string `json:"signer,omitempty"`  // SHA256:… of the key that the bundle is signed with, if it is trusted
+}
+
 // ErrForeign is in the error of a Plan that has nothing for a tablet.
 var ErrForeign = errors.New("not one of ours")
 
@@ -97,6 +106,7 @@ type ImageInfo struct {
 // Plan is what is done to one kind of tablet.
 type Plan struct {
 	Bundle  string
+	Source  Source
 	Images  []ImageInfo
 	Steps   []Step
 	Require Requirements

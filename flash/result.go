@@ -102,7 +102,7 @@ func (s *Session) addFacts(done *JobDone) {
 	for fact := range s.tablet.unique {
 		done.Unique = append(done.Unique, fact)
 	}
-	done.OtherSerial = s.tablet.otherSerial
+	done.OtherSerial, done.Lock = s.tablet.otherSerial, s.tablet.lock
 	if s.tablet.identity != nil {
 		done.Inventory = s.tablet.identity.Columns["inventory"]
 	}

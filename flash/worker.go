@@ -77,7 +77,8 @@ func (s *Session) plan() error {
 	if err != nil {
 		return err
 	}
-	s.job.Bundle, s.job.Images, s.job.Steps, s.job.Require = p.Bundle, p.Images, withArrivals(p.Steps), p.Require
+	s.job.Bundle, s.job.Source = p.Bundle, p.Source
+	s.job.Images, s.job.Steps, s.job.Require = p.Images, withArrivals(p.Steps), p.Require
 	if part := p.Profile; part != nil {
 		s.job.Profile, s.job.System, s.job.Boot = part.Name, part.System, part.Boot
 		s.job.Pool, s.job.Words, s.job.Hooks = part.Pool, part.Words, part.Hooks

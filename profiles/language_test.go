@@ -3,6 +3,8 @@
 package profiles
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -117,6 +119,29 @@ func (m memory) Open(name string) (io.ReadCloser, int64, error) {
 		return nil, 0, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return io.NopCloser(strings.NewReader(text)), int64(len(text)), nil
+}
+
+// The digest of a profile is that of its text; one that extends others has another as soon
+// as one of them changes.
+func TestDigest(t *testing.T) {
+	base := "zarya: 1\nname: base\ntablet: {models: [A]}\nssh: {user: u, password: p, root: sudo}\nprovision:\n  - hostname: x\n"
+	files := memory{"/base.yaml": base, "/leaf.yaml": "zarya: 1\nname: leaf\nextends: base\n"}
+	digest := func(name string) string {
+		t.Helper()
+		p, err := Load(name, Settings{Files: files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Digest()
+	}
+	sum := sha256.Sum256([]byte(base))
+	if got, want := digest("/base.yaml"), "sha256:"+hex.EncodeToString(sum[:]); got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	before := digest("/leaf.yaml")
+	if files["/base.yaml"] = base + "\n"; digest("/leaf.yaml") == before {
+		t.Error("what it extends changed, and its digest did not")
+	}
 }
 
 func TestExtends(t *testing.T) {

@@ -3,6 +3,8 @@
 package profiles
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,7 +76,7 @@ func Parse(path string, text []byte, o Settings) (*Profile, error) {
 		o.Files = Disk{}
 	}
 	t := readYAML(path, text)
-	sources := []string{path}
+	sources, sums := []string{path}, [][sha256.Size]byte{t.sum}
 	order := imageOrder(t)
 	for chain := []string{path}; len(t.errs) == 0; {
 		root, _ := t.root.(map[string]any)
@@ -97,7 +99,7 @@ func Parse(path string, text []byte, o Settings) (*Profile, error) {
 			t.errs = base.errs
 			break
 		}
-		chain, sources = append(chain, base.file), append(sources, base.file)
+		chain, sources, sums = append(chain, base.file), append(sources, base.file), append(sums, base.sum)
 		before := imageOrder(base)
 		order = append(before, slices.DeleteFunc(order, func(part string) bool { return slices.Contains(before, part) })...)
 		t = t.over(base)
@@ -109,7 +111,7 @@ func Parse(path string, text []byte, o Settings) (*Profile, error) {
 		return nil, t.joined()
 	}
 	p := t.decode()
-	p.tree, p.files, p.order, p.sources = t, o.Files, order, sources
+	p.tree, p.files, p.order, p.sources, p.digest = t, o.Files, order, sources, digestOf(sums)
 	if len(t.errs) == 0 {
 		p.complete()
 		p.check()
@@ -119,6 +121,24 @@ func Parse(path string, text []byte, o Settings) (*Profile, error) {
 	}
 	return p, nil
 }
+
+// digestOf is the digest of a profile by the sums of its file and of those that it extends,
+// in this order.
+func digestOf(sums [][sha256.Size]byte) string {
+	sum := sums[0]
+	if len(sums) > 1 {
+		var all []byte
+		for _, s := range sums {
+			all = append(all, s[:]...)
+		}
+		sum = sha256.Sum256(all)
+	}
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Digest is sha256:HEX over the profile's text. If it extends others, it is that over the
+// 32 bytes of each file's digest, its own first.
+func (p *Profile) Digest() string { return p.digest }
 
 // imageOrder are the images in the order in which a file has them.
 func imageOrder(t *tree) (order []string) {

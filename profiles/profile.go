@@ -33,6 +33,7 @@ type Profile struct {
 	tree    *tree
 	files   Files
 	named   []string          // files, resolved, in the order in which they were met
+	digest  string            // of the texts
 	sources []string          // the texts of the profile and of those that it extends
 	secrets map[string]string // what {{ secret.NAME }} is, once it is known
 }

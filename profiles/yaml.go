@@ -5,6 +5,7 @@ package profiles
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +51,7 @@ type place struct {
 // written) or nil.
 type tree struct {
 	file   string
+	sum    [sha256.Size]byte // of the file's text
 	root   any
 	places map[string]place // by JSON pointer
 	errs   []*Error
@@ -82,7 +84,7 @@ func (t *tree) at(pointer, format string, args ...any) {
 }
 
 func readYAML(file string, text []byte) *tree {
-	t := &tree{file: file, places: map[string]place{}}
+	t := &tree{file: file, sum: sha256.Sum256(text), places: map[string]place{}}
 	if len(text) > maxProfile {
 		t.fail(file, nil, "has %d bytes; a profile has at most %d", len(text), maxProfile)
 		return t

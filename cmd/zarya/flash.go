@@ -331,10 +331,13 @@ func (a *app) flashBundle(o flashOptions) error {
 	m := a.maker()
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	if b, _, err = m.OpenBundle(ctx, o.bundle, o.trust); err != nil {
+	b, signer, err := m.OpenBundle(ctx, o.bundle, o.trust)
+	if err != nil {
 		return err
 	}
-	return a.flash(o, slices.Concat(b.Manifest.Models, b.Manifest.Products), func(ctx context.Context) (*recipe.Direct, error) { return m.PrepareBundle(ctx, b, o.allow) })
+	return a.flash(o, slices.Concat(b.Manifest.Models, b.Manifest.Products), func(ctx context.Context) (*recipe.Direct, error) {
+		return m.PrepareBundle(ctx, b, signer, o.allow)
+	})
 }
 
 // plural is "this tablet" or "these 16 tablets".

@@ -25,6 +25,7 @@ type body struct {
 	Scope     flash.Scope       `json:"scope,omitempty"`
 	Profile   string            `json:"profile,omitempty"`
 	Bundle    string            `json:"bundle,omitempty"` // its name and version
+	Source    *flash.Source     `json:"source,omitempty"`
 	Address   string            `json:"address,omitempty"`
 	Port      string            `json:"port,omitempty"`
 	PortName  string            `json:"port_name,omitempty"`
@@ -41,6 +42,7 @@ type body struct {
 	Millis    int64             `json:"ms,omitempty"`
 	Retries   int               `json:"retries,omitempty"`
 	Inventory string            `json:"inventory,omitempty"`
+	Lock      string            `json:"lock,omitempty"` // locked, unlocked: what the bootloader told last
 	Facts     map[string]string `json:"facts,omitempty"`
 	Unique    []string          `json:"unique,omitempty"` // the facts that no other tablet may have
 
@@ -60,6 +62,13 @@ func (b *body) where() flash.Where {
 	return flash.Where{Port: b.Port, PortName: b.PortName, Address: b.Address, Serial: b.Serial}
 }
 
+// from adds of what a job was made.
+func (b *body) from(s flash.Source) {
+	if s != (flash.Source{}) {
+		b.Source = &s
+	}
+}
+
 // under adds under what a job is done.
 func (b *body) under(c flash.Circumstances) {
 	b.Operator, b.Lot, b.Program, b.Golden = c.Operator, c.Lot, c.Program, c.Golden
@@ -74,6 +83,7 @@ func (l *Ledger) Intent(job flash.Job, where flash.Where) error {
 	if l.run != nil {
 		b.Run = l.run.id
 	}
+	b.from(job.Source)
 	b.under(job.Circumstances)
 	for _, s := range job.Steps {
 		b.Steps = append(b.Steps, s.Name)
@@ -101,7 +111,9 @@ func (l *Ledger) Result(job flash.Job, where flash.Where, d flash.JobDone) (stri
 		Result: string(d.Result), Verified: d.Verified, Class: d.Class, Step: d.Step, Error: d.Error,
 		Bytes: d.Bytes, Millis: millis(d.Seconds), Retries: d.Retries, Inventory: d.Inventory,
 		Facts: d.Facts, Unique: slices.Sorted(slices.Values(d.Unique)), OtherSerial: d.OtherSerial}
+	b.from(job.Source)
 	b.under(job.Circumstances)
+	b.Lock = d.Lock
 	b.Foreign, b.Measurements = d.Foreign, d.Measurements
 	seq, err := l.Append(KindResult, &b, func(tx *Tx) error {
 		if err := claimUnique(tx, b); err != nil {

@@ -23,7 +23,8 @@ type JobRecord struct {
 	Scope     flash.Scope       `json:"scope,omitempty"`
 	Profile   string            `json:"profile,omitempty"`
 	Bundle    string            `json:"bundle,omitempty"` // its name and version
-	Tablet    string            `json:"tablet"`           // its port's name, its port, or its address
+	Source    *flash.Source     `json:"source,omitempty"`
+	Tablet    string            `json:"tablet"` // its port's name, its port, or its address
 	Serial    string            `json:"serial,omitempty"`
 	Model     string            `json:"model,omitempty"`
 	Result    string            `json:"result"` // running, interrupted, or a job's result
@@ -34,6 +35,7 @@ type JobRecord struct {
 	Bytes     int64             `json:"bytes"`
 	Seconds   float64           `json:"seconds"`
 	Inventory string            `json:"inventory,omitempty"`
+	Lock      string            `json:"lock,omitempty"` // locked, unlocked: what the bootloader told last; left out: not told
 	Facts     map[string]string `json:"facts,omitempty"`
 	Images    []flash.ImageInfo `json:"images,omitempty"`
 	Steps     []StepRecord      `json:"steps,omitempty"`
@@ -200,6 +202,7 @@ func (j *JobRecord) apply(e Entry, b body) {
 	switch e.Kind {
 	case KindIntent:
 		j.Started, j.Scope, j.Profile, j.Bundle, j.Images, j.run, j.planned = e.TS, b.Scope, b.Profile, b.Bundle, b.Images, b.Run, b.Steps
+		j.Source = b.Source
 		j.Tablet, j.Serial = b.where().Label(), b.Serial
 		j.under(b)
 	case KindStep:
@@ -209,7 +212,7 @@ func (j *JobRecord) apply(e Entry, b body) {
 		j.Class, j.Step, j.Error, j.Bytes, j.Seconds = b.Class, b.Step, b.Error, b.Bytes, float64(b.Millis)/1000
 		if e.Kind == KindResult {
 			j.Scope, j.Profile, j.Bundle, j.Model, j.Serial = b.Scope, b.Profile, b.Bundle, b.Model, b.Serial
-			j.Inventory, j.Facts = b.Inventory, b.Facts
+			j.Inventory, j.Facts, j.Lock, j.Source = b.Inventory, b.Facts, b.Lock, b.Source
 			j.Tablet = b.where().Label()
 			j.OtherSerial, j.Foreign, j.Measurements = b.OtherSerial, b.Foreign, b.Measurements
 			j.under(b)

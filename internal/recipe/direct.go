@@ -20,6 +20,7 @@ import (
 // Direct is work without a profile.
 type Direct struct {
 	Bundle  string // its name and version; "" is none
+	Source  flash.Source
 	Require flash.Requirements
 	Steps   []flash.Step
 	images  Images
@@ -30,7 +31,8 @@ func (d *Direct) Close() { d.images.Close() }
 
 // Job makes the work of one target.
 func (d *Direct) Job(id string, t flash.Target) flash.Job {
-	return flash.Job{ID: id, Target: t, Scope: flash.ScopeFlash, Bundle: d.Bundle, Require: d.Require, Steps: d.Steps, Images: imageInfos(d.Steps)}
+	return flash.Job{ID: id, Target: t, Scope: flash.ScopeFlash, Bundle: d.Bundle, Source: d.Source,
+		Require: d.Require, Steps: d.Steps, Images: imageInfos(d.Steps)}
 }
 
 // Infos returns what the work writes, for a person.
@@ -101,15 +103,15 @@ func (m *Maker) PrepareImages(ctx context.Context, q DirectRequest) (*Direct, er
 }
 
 // PrepareBundle opens the images of a bundle that has no profile, every block of them
-// checked.
-func (m *Maker) PrepareBundle(ctx context.Context, b *bundle.Bundle, allow []string) (*Direct, error) {
+// checked. signer is what OpenBundle returned with it.
+func (m *Maker) PrepareBundle(ctx context.Context, b *bundle.Bundle, signer string, allow []string) (*Direct, error) {
 	for _, im := range b.Manifest.Images {
 		if err := CheckPartition("image in the bundle", im.Partition, im.Slot, allow); err != nil {
 			return nil, err
 		}
 	}
 	about := b.Manifest
-	d := &Direct{Bundle: about.Name + " " + about.Version, images: Images{}}
+	d := &Direct{Bundle: about.Name + " " + about.Version, Source: bundleSource(b, signer), images: Images{}}
 	d.Require = flash.Requirements{Products: slices.Concat(about.Models, about.Products), ProductFrom: about.ProductFrom, MinBattery: about.MinBattery, Lock: flash.SilenceStops}
 	for i, im := range about.Images {
 		opened, err := b.Image(ctx, i, m.Cache())

@@ -3,6 +3,8 @@
 package recipe
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +66,27 @@ func (v *variant) name() string {
 	return v.bundle.Manifest.Name + " " + v.bundle.Manifest.Version
 }
 
+// sourceOf says of which exact files the jobs of a variant are made.
+func (r *Recipe) sourceOf(v *variant) flash.Source {
+	s := bundleSource(v.bundle, v.signer)
+	s.Profile = r.profile.Digest()
+	return s
+}
+
+// bundleSource says which exact bundle it is; trusted is whom the trust folder names for
+// its signature, "" is nobody.
+func bundleSource(b *bundle.Bundle, trusted string) (s flash.Source) {
+	if b == nil {
+		return s
+	}
+	sum := sha256.Sum256(b.Text())
+	s.Bundle = "sha256:" + hex.EncodeToString(sum[:])
+	if trusted != "" {
+		s.Signer = b.Signer()
+	}
+	return s
+}
+
 // fits reports whether the variant is for a model.
 func (v *variant) fits(model string) bool {
 	return slices.ContainsFunc(v.require.Products, func(m string) bool { return strings.EqualFold(m, model) })
@@ -93,8 +116,8 @@ func (r *Recipe) variantFor(model string) *variant {
 // Job makes the job of one target.
 func (r *Recipe) Job(id string, t flash.Target) flash.Job {
 	v := r.variants[0]
-	j := flash.Job{ID: id, Target: t, Scope: r.scope, Profile: r.profile.Name, Bundle: v.name(), Require: v.require,
-		Images: imageInfos(v.steps), Steps: v.steps, System: r.system, Boot: time.Duration(r.profile.Boot.Within), Hooks: r.hooks}
+	j := flash.Job{ID: id, Target: t, Scope: r.scope, Profile: r.profile.Name, Bundle: v.name(), Source: r.sourceOf(v),
+		Require: v.require, Images: imageInfos(v.steps), Steps: v.steps, System: r.system, Boot: time.Duration(r.profile.Boot.Within), Hooks: r.hooks}
 	if r.scope != flash.ScopeFlash {
 		j.Words = r.words
 		if r.profile.Identity != nil {
@@ -102,7 +125,7 @@ func (r *Recipe) Job(id string, t flash.Target) flash.Job {
 		}
 	}
 	if len(r.variants) > 1 {
-		j.Bundle, j.Images, j.Steps = "", nil, nil
+		j.Bundle, j.Source, j.Images, j.Steps = "", flash.Source{}, nil, nil
 		j.Require.Products = r.Models()
 		j.Plan = r.choosePlan
 	}
@@ -117,5 +140,5 @@ func (r *Recipe) choosePlan(k flash.Key) (flash.Plan, error) {
 		return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign, Hint: "put this tablet back, or take what is made for it",
 			Message: fmt.Sprintf("the tablet is %q, and the profile %s has a bundle for %s", k.Product, r.profile.Name, strings.Join(r.Models(), ", "))}
 	}
-	return flash.Plan{Bundle: v.name(), Images: imageInfos(v.steps), Steps: v.steps, Require: v.require}, nil
+	return flash.Plan{Bundle: v.name(), Source: r.sourceOf(v), Images: imageInfos(v.steps), Steps: v.steps, Require: v.require}, nil
 }

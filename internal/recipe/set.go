@@ -63,7 +63,7 @@ func (s *Set) Close() {
 func (s *Set) Job(id string, t flash.Target) flash.Job {
 	j := s.recipes[0].Job(id, t)
 	j.Images, j.Steps = nil, nil
-	j.Bundle, j.LeaveForeign = "", true
+	j.Bundle, j.Source, j.LeaveForeign = "", flash.Source{}, true
 	if len(s.recipes) > 1 {
 		j.Profile = ""
 	}

@@ -54,7 +54,7 @@ func TestWorkWithoutAProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := k.PrepareBundle(t.Context(), b, nil)
+	whole, err := k.PrepareBundle(t.Context(), b, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,24 @@ func Text(out io.Writer, jobs []*ledger.JobRecord) {
 	}
 }
 
+func source(j *ledger.JobRecord) (s flash.Source) {
+	if j.Source != nil {
+		s = *j.Source
+	}
+	return s
+}
+
+// exact is the name of a profile or of a bundle, which file it was, and who signed it.
+func exact(name, digest, signer string) string {
+	if digest != "" {
+		name += ", " + digest
+	}
+	if signer != "" {
+		name += ", signed by " + signer
+	}
+	return name
+}
+
 func text(out io.Writer, j *ledger.JobRecord) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
@@ -90,8 +108,9 @@ func text(out io.Writer, j *ledger.JobRecord) {
 	}
 	row("operator", j.Operator)
 	row("lot", j.Lot)
-	row("profile", j.Profile)
-	row("bundle", j.Bundle)
+	row("profile", exact(j.Profile, source(j).Profile, ""))
+	row("bundle", exact(j.Bundle, source(j).Bundle, source(j).Signer))
+	row("lock", j.Lock)
 	row("program", j.Program)
 	row("started", local(j.Started))
 	if j.Ended != "" {

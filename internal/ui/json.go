@@ -199,6 +199,7 @@ type jobDoneForm struct {
 	Retries   int               `json:"retries"`
 	Record    string            `json:"record,omitempty"`
 	Inventory string            `json:"inventory,omitempty"`
+	Lock      string            `json:"lock,omitempty"`
 	Facts     map[string]string `json:"facts,omitempty"`
 	Unique    []string          `json:"-"` // for the ledger
 
