@@ -329,7 +329,7 @@ func (ofono) GetModems() ([]modem, *dbus.Error) {
 }
 
 // daemon starts a bus, which prints its address when it is there.
-func daemon(config string, uid uint32) error {
+func startBus(config string, uid uint32) error {
 	cmd := exec.Command("/usr/bin/dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
@@ -354,10 +354,10 @@ func (t *insideTablet) buses() error {
 	if err := errors.Join(own, os.Chmod("/run/user/100000", 0o700)); err != nil {
 		return err
 	}
-	if err := daemon("/etc/dbus.conf", 0); err != nil {
+	if err := startBus("/etc/dbus.conf", 0); err != nil {
 		return err
 	}
-	if err := daemon("/etc/session.conf", nestedUser); err != nil {
+	if err := startBus("/etc/session.conf", nestedUser); err != nil {
 		return err
 	}
 	c, err := dbus.Connect("unix:path=/run/dbus/system_bus_socket")

@@ -3,38 +3,28 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/flash/admission"
+	"github.com/zarya-station/zarya/internal/daemon"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/station"
-	"github.com/zarya-station/zarya/internal/target"
-	"github.com/zarya-station/zarya/internal/ui"
-	"github.com/zarya-station/zarya/usb"
 )
 
 // stationOptions are the flags of zarya station.
 type stationOptions struct {
+	daemon.Options
 	profiles, bundles, targets, allow []string
-	operator, lot, trust              string
-	golden                            []string
-	scanner                           string
-	plan                              float64
-	concurrency                       int
-	page                              pageOptions
+	trust                             string
 	lang                              string
 	plain, bell                       bool
 }
@@ -59,7 +49,7 @@ way have. SIGHUP reads profiles and bundles again; if they are not good, the old
   zarya station --profile census.yaml --plain --yes --target A1=tcp:10.0.0.5 --target A2=tcp:10.0.0.6`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.page.asked = cmd.Flags().Changed("listen")
+			o.Page.Asked = cmd.Flags().Changed("listen")
 			if err := a.applyStationConfig(cmd); err != nil {
 				return err
 			}
@@ -72,14 +62,14 @@ way have. SIGHUP reads profiles and bundles again; if they are not good, the old
 	f.StringArrayVar(&o.bundles, "bundle", nil, "the `BUNDLE` with a profile in it, repeatable")
 	f.StringArrayVarP(&o.targets, "target", "s", nil, "the `TARGET` to watch, repeatable: port:GLOB, or [NAME=]tcp:HOST[:PORT]")
 	f.StringArrayVar(&o.allow, "allow-partition", nil, "allow writing the protected `PARTITION` (bootloader, identity)")
-	f.StringVar(&o.operator, "operator", "", "who works here: `NAME` or number of the badge, recorded with each job")
-	f.StringVar(&o.lot, "lot", "", "the `LOT` (pallet) of the tablets, recorded with each job")
-	f.StringArrayVar(&o.golden, "golden", nil, "the `SERIAL` of a golden or test unit that no statistic counts, repeatable")
-	f.StringVar(&o.scanner, "scanner", "", "the barcode scanner, as /dev/input/by-path/`NAME`: it is grabbed, and nothing else types")
-	f.Float64Var(&o.plan, "plan", 0, "tablets an hour that are planned, to be shown")
-	f.IntVar(&o.concurrency, "concurrency", 0, "tablets at once (0: all)")
+	f.StringVar(&o.Operator, "operator", "", "who works here: `NAME` or number of the badge, recorded with each job")
+	f.StringVar(&o.Lot, "lot", "", "the `LOT` (pallet) of the tablets, recorded with each job")
+	f.StringArrayVar(&o.Golden, "golden", nil, "the `SERIAL` of a golden or test unit that no statistic counts, repeatable")
+	f.StringVar(&o.Scanner, "scanner", "", "the barcode scanner, as /dev/input/by-path/`NAME`: it is grabbed, and nothing else types")
+	f.Float64Var(&o.Plan, "plan", 0, "tablets an hour that are planned, to be shown")
+	f.IntVar(&o.Concurrency, "concurrency", 0, "tablets at once (0: all)")
 	f.BoolVar(&o.plain, "plain", false, "write a line for each change instead of the board")
-	o.page.flags(f)
+	pageFlags(f, &o.Page)
 	f.StringVar(&o.lang, "lang", "", "show the station in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVar(&o.bell, "bell", false, "ring the terminal's bell when a tablet passed or failed")
 	trustFlag(cmd, &o.trust)
@@ -93,10 +83,10 @@ func (a *app) runStation(o stationOptions) (err error) {
 		return problem.New(problem.Usage, "say what tablets become: --profile PROFILE or --bundle BUNDLE", "nothing says what is to be done")
 	case a.ledger == "none":
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "station needs a ledger")
-	case o.concurrency < 0:
+	case o.Concurrency < 0:
 		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
 	}
-	places, watcher, err := a.stationPlaces(o.targets)
+	places, watcher, err := station.ParsePlaces(a.bench(), typedTargets(o.targets))
 	if err != nil {
 		return err
 	}
@@ -121,33 +111,8 @@ func (a *app) runStation(o stationOptions) (err error) {
 
 // stationSet makes the recipes of all profiles and bundles.
 func (a *app) stationSet(ctx context.Context, o stationOptions) (*recipe.Set, error) {
-	var list []*recipe.Recipe
-	prepare := func(q recipe.Request) error {
-		q.Trust, q.Allow, q.Scope = o.trust, o.allow, flash.ScopeRun
-		r, err := a.maker().Prepare(ctx, q)
-		if err == nil {
-			list = append(list, r)
-		}
-		return err
-	}
-	var err error
-	for _, p := range o.profiles {
-		err = cmp.Or(err, prepare(recipe.Request{Profile: p}))
-	}
-	for _, b := range o.bundles {
-		err = cmp.Or(err, prepare(recipe.Request{Bundle: b}))
-	}
-	var set *recipe.Set
-	if err == nil {
-		set, err = recipe.NewSet(list...)
-	}
-	if err != nil {
-		for _, r := range list {
-			r.Close()
-		}
-		return nil, err
-	}
-	return set, nil
+	common := recipe.Request{Trust: o.trust, Allow: o.allow, Scope: flash.ScopeRun}
+	return a.maker().PrepareSet(ctx, common, o.profiles, o.bundles)
 }
 
 // confirmStation asks once for all tablets that will be plugged in.
@@ -157,7 +122,8 @@ func (a *app) confirmStation(set *recipe.Set) error {
 	}
 	models := strings.Join(set.Models(), ", ")
 	if a.noInput || terminal(a.stdin) == nil {
-		return problem.New(problem.Usage, "add --yes if they may be wiped", "every %s that is plugged in will be wiped, and nobody can be asked", models)
+		return problem.New(problem.Usage, "add --yes if they may be wiped",
+			"every %s that is plugged in will be wiped, and nobody can be asked", models)
 	}
 	if !a.agreed(fmt.Sprintf("Wipe every %s that is plugged in from now on, for %s", models, set.Title())) {
 		return problem.New(problem.Usage, "", "nothing was written")
@@ -165,102 +131,17 @@ func (a *app) confirmStation(set *recipe.Set) error {
 	return nil
 }
 
-// named is a network target with the name that it has on the board.
-type named struct {
-	target.Target
-	name string
-}
-
-// Where names the tablet by both.
-func (n named) Where() flash.Where {
-	w := n.Target.Where()
-	w.PortName = n.name
-	return w
-}
-
-// stationPlaces is what --target says: the places that are known beforehand, and who watches
-// them.
-func (a *app) stationPlaces(typed []string) ([]station.Place, station.Watchers, error) {
-	var places, network []station.Place
-	var patterns []string
-	seen := map[string]string{}
-	for _, text := range typedTargets(typed) {
-		name, rest, found := strings.Cut(text, "=")
-		if !found {
-			name, rest = "", text
+// serveStation runs the station with its front ends.
+func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Ledger,
+	places []station.Place, watchers station.Watchers) (err error) {
+	given := false
+	defer func() {
+		if !given {
+			set.Close()
 		}
-		if pattern, isPort := strings.CutPrefix(rest, "port:"); isPort && pattern != "" {
-			if name != "" {
-				return nil, nil, problem.New(problem.Usage, "name ports with zarya ports name", "--target %s: a hub port has its name already", text)
-			}
-			patterns = append(patterns, pattern)
-			continue
-		}
-		t, err := target.ParseNetwork(rest)
-		if err != nil {
-			return nil, nil, problem.New(problem.Usage, "a station watches port:GLOB and tcp:, udp: or ssh:HOST[:PORT], unix:PATH", "--target %s: %w", text, err)
-		}
-		p := station.At(t)
-		p.Name = cmp.Or(name, fmt.Sprintf("T%d", len(network)+1))
-		p.Target = named{t, p.Name}
-		for _, key := range []string{p.Key, "name " + p.Name} {
-			if before, twice := seen[key]; twice {
-				return nil, nil, problem.New(problem.Usage, "name each place once", "--target %s and %s are the same place", before, text)
-			}
-			seen[key] = text
-		}
-		network = append(network, p)
-	}
-	places = append(places, network...)
-	var watchers station.Watchers
-	if len(network) > 0 {
-		watchers = append(watchers, &station.Network{Places: network})
-	}
-	if len(typedTargets(typed)) > 0 && len(patterns) == 0 {
-		return places, watchers, nil
-	}
-	names, err := a.bench().Names()
-	if err != nil {
-		return nil, nil, err
-	}
-	watched := func(t target.USB) bool { return len(names) == 0 || t.Where().PortName != "" }
-	if len(patterns) > 0 {
-		watched = func(t target.USB) bool {
-			return slices.ContainsFunc(patterns, func(p string) bool { return p == t.Where().PortName || t.Port().Matches(p) })
-		}
-	}
-	usbPlaces, err := a.usbPlaces(names, watched)
-	return append(places, usbPlaces...), append(watchers, station.Bus{Bench: a.bench(), Only: watched}), err
-}
-
-// usbPlaces are the hub ports with a name that are there now.
-func (a *app) usbPlaces(names usb.Names, watched func(target.USB) bool) (list []station.Place, err error) {
-	bus, err := a.bench().Bus()
-	if err != nil {
-		return nil, err
-	}
-	for path := range names {
-		if port, ok := bus.Port(path); ok {
-			if t := a.bench().At(port, names); watched(t) {
-				list = append(list, station.At(t))
-			}
-		}
-	}
-	return list, nil
-}
-
-// serveStation wires the station to the ledger, the engine and its front ends.
-func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Ledger, places []station.Place, watchers station.Watchers) error {
-	used := func() *recipe.Set { return set } // at the end; a reload replaces it
-	defer func() { used().Close() }()
+	}()
 	name, err := a.config.Station()
 	if err != nil {
-		return err
-	}
-	options := station.Options{Name: name, Lot: o.lot, Operator: o.operator, Plan: o.plan, Watcher: watchers, Places: places,
-		Lock: a.lockPlace, Room: roomFor(filepath.Dir(record.Path()), a.events),
-		Golden: func(serial string) bool { return serial != "" && slices.Contains(o.golden, serial) }}
-	if err := a.recordStation(&options, record); err != nil {
 		return err
 	}
 	front, err := a.showing(o)
@@ -272,51 +153,27 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	if err != nil {
 		return err
 	}
-	web, err := a.openPage(o.page, front.words, record)
-	if err != nil {
-		return err
-	}
-	defer web.close()
-	sinks, options.Page = append(sinks, web.sink()...), web.address()
-	a.summarized = true
 	trace, endTrace, err := a.tracer()
 	if err != nil {
 		return err
 	}
-	a.codes.Ledger = record
-	shelf := recipe.NewShelf(set, a.supply(record), a.secrets)
-	used = shelf.Set
-	sink := ui.Tee(sinks...)
-	run := newID()
-	events := flash.NewEvents(run, sink.Event)
-	events.Hide(a.secrets)
-	engine := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: record, Identities: shelf, Secrets: a.secrets, Trace: trace,
-		Admission: admission.New(admission.Options{Concurrency: o.concurrency}), Wait: stationPatience})
-	options.Run, options.Engine, options.Work = run, engine, set
-	options.Reload = func(ctx context.Context) (station.Work, error) {
-		fresh, err := a.stationSet(ctx, o)
-		if err != nil {
-			return nil, err
-		}
-		shelf.Put(fresh) // the station closes the one before when no job needs it
-		return fresh, nil
+	o.Name, o.Program, o.Run = name, programVersion(), newID()
+	o.Places, o.Watchers, o.Lock = places, watchers, station.Lock(a.bench(), lockOwner())
+	o.Ledger, o.Supply, o.Secrets, o.Set = record, a.supply(record), a.secrets, set
+	o.Reload = func(ctx context.Context) (*recipe.Set, error) { return a.stationSet(ctx, o) }
+	o.Trace, o.Sinks, o.Log, o.Words, o.Warn = trace, sinks, a.events, front.words, a.warn
+	a.codes.Ledger, given = record, true
+	ctx, cancel := a.untilSignal()
+	d, err := daemon.New(ctx, o.Options)
+	cancel()
+	if err != nil {
+		return err
 	}
-	s := station.New(options)
-	for _, w := range watchers {
-		if n, ok := w.(*station.Network); ok {
-			n.Busy = s.Has
-		}
-	}
-	stopSignals := a.stationSignals(s)
-	stopServices := a.stationServices(o, s)
-	endPage := web.serve(s, a.warn)
-	err = front.run(a, s)
-	endPage()
-	stopServices()
+	a.summarized = true
+	stopSignals := a.stationSignals(d.Station)
+	err = front.run(a, d)
 	stopSignals()
-	engine.Close()
-	events.Close()
-	if oerr := errors.Join(sink.Close(), endTrace()); oerr != nil && err == nil {
+	if oerr := errors.Join(d.Close(), endTrace()); oerr != nil && err == nil {
 		err = problem.New(problem.Station, "the tablets are as the events say; only the output is incomplete", "output: %w", oerr)
 	}
 	if code := a.signalCode(); err == nil && code != 0 {
@@ -325,16 +182,12 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	return err
 }
 
-// stationPatience is how long a tablet that has just been plugged in may take until it can
-// be spoken to.
-const stationPatience = 10 * time.Second
-
-// lockPlace takes a place for one job.
-func (a *app) lockPlace(ctx context.Context, t flash.Target) (func(), error) {
-	if n, ok := t.(named); ok {
-		t = n.Target
-	}
-	return a.bench().Lock(ctx, t, lockOwner(), 0)
+// pageFlags are the flags of the page.
+func pageFlags(f *pflag.FlagSet, p *daemon.Page) {
+	f.StringVar(&p.Listen, "listen", "127.0.0.1:8420", "`HOST:PORT` of the page, or none; for others to reach it, TLS and a token are needed")
+	f.StringVar(&p.TokenFile, "page-token-file", "", "`FILE` with the token that the page asks for")
+	f.StringVar(&p.Cert, "page-cert", "", "`FILE` with the page's certificate (PEM)")
+	f.StringVar(&p.Key, "page-key", "", "`FILE` with the certificate's key (PEM)")
 }
 
 // stationSignals carries out what signals ask for, until stop: the first SIGTERM or ^C lets

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/zarya-station/zarya/internal/board"
+	"github.com/zarya-station/zarya/internal/daemon"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/words"
@@ -53,13 +54,13 @@ func (a *app) showing(o stationOptions) (*showing, error) {
 }
 
 // run runs the station, and shows it until it ends.
-func (sh *showing) run(a *app, s *station.Station) error {
+func (sh *showing) run(a *app, d *daemon.Daemon) error {
 	signal.Ignore(syscall.SIGPIPE) // who reads the lines may go; the tablets stay
 	defer signal.Reset(syscall.SIGPIPE)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(a.ctx)) // what happens after an order to stop is shown too
 	shown := make(chan error, 1)
-	go func() { shown <- sh.show(ctx, a, s) }()
-	err := s.Run(a.ctx)
+	go func() { shown <- sh.show(ctx, a, d.Station) }()
+	err := d.Run(a.ctx)
 	cancel()
 	if serr := <-shown; serr != nil {
 		a.warn("%v", serr)

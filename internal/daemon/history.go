@@ -1,6 +1,6 @@
 // This file is what a station and its ledger tell each other.
 
-package main
+package daemon
 
 import (
 	"context"
@@ -13,11 +13,9 @@ import (
 	"github.com/zarya-station/zarya/internal/stats"
 )
 
-// recordStation makes the station's jobs say under what they are done, and lets the station
-// ask the ledger what was before.
-func (a *app) recordStation(o *station.Options, record *ledger.Ledger) error {
-	o.Program = programVersion()
-	o.History = func(ctx context.Context, serial string) (*station.Past, int) {
+// history asks the ledger for a tablet's last failure, and how often it was tried.
+func history(record *ledger.Ledger) func(context.Context, string) (*station.Past, int) {
+	return func(ctx context.Context, serial string) (*station.Past, int) {
 		attempts, err := record.Attempts(ctx, serial)
 		if err != nil {
 			return nil, 0 // whether it can be written is another matter, and stops the job
@@ -28,20 +26,29 @@ func (a *app) recordStation(o *station.Options, record *ledger.Ledger) error {
 		}
 		return &station.Past{Time: f.Time, Port: f.Tablet, Class: f.Class, Step: f.Step, Error: f.Error, Record: f.Record}, attempts
 	}
-	o.Dispose = func(ctx context.Context, name, disposition, by string) error {
+}
+
+// dispose records what becomes of a failed tablet.
+func dispose(record *ledger.Ledger) func(ctx context.Context, name, disposition, by string) error {
+	return func(ctx context.Context, name, disposition, by string) error {
 		return records.Dispose(ctx, record, name, disposition, by)
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	now := time.Now()
-	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.Local)
-	for r, err := range stats.FromLedger(ctx, record, midnight, time.Time{}) {
+}
+
+// earlier is how today's jobs at this station ended before this process.
+func earlier(ctx context.Context, record *ledger.Ledger, name string) (list []stats.Record, err error) {
+	for r, err := range stats.FromLedger(ctx, record, midnight(time.Now()), time.Time{}) {
 		if err != nil {
-			return problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
+			return nil, problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
 		}
-		if r.Station == o.Name {
-			o.Earlier = append(o.Earlier, r)
+		if r.Station == name {
+			list = append(list, r)
 		}
 	}
-	return nil
+	return list, nil
+}
+
+// midnight is the beginning of a day here.
+func midnight(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.Local)
 }

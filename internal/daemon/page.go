@@ -1,6 +1,6 @@
-// This file is the station's page: its flags, and its life beside the station.
+// This file is the station's page, and its life beside the station.
 
-package main
+package daemon
 
 import (
 	"context"
@@ -8,8 +8,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/spf13/pflag"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
@@ -19,54 +17,47 @@ import (
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/stats"
 	"github.com/zarya-station/zarya/internal/ui"
-	"github.com/zarya-station/zarya/internal/words"
 )
 
-// pageOptions are the flags of the page.
-type pageOptions struct {
-	listen, tokenFile, cert, key string
-	asked                        bool // listen was typed
+// Page is where the page is, and who may see it.
+type Page struct {
+	Listen    string // host:port, or none
+	TokenFile string // "" is no token
+	Cert, Key string // files
+	Asked     bool   // somebody asked for this address: not having it is an error
 }
 
-func (o *pageOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8420", "`HOST:PORT` of the page, or none; for others to reach it, TLS and a token are needed")
-	f.StringVar(&o.tokenFile, "page-token-file", "", "`FILE` with the token that the page asks for")
-	f.StringVar(&o.cert, "page-cert", "", "`FILE` with the page's certificate (PEM)")
-	f.StringVar(&o.key, "page-key", "", "`FILE` with the certificate's key (PEM)")
-}
+// server is a page that listens already; nil: none is wanted.
+type server struct{ *page.Server }
 
-// stationPage is a page that listens already; nil: none is wanted.
-type stationPage struct{ *page.Server }
-
-// openPage listens, before the station begins: an address that is taken is known at once.
-func (a *app) openPage(o pageOptions, w *words.Words, record *ledger.Ledger) (*stationPage, error) {
-	if o.listen == "none" {
+// listen opens the page.
+func listen(o Options) (*server, error) {
+	if o.Page.Listen == "none" {
 		return nil, nil //nolint:nilnil // no page is a page's absence, and all methods know it
 	}
 	token := ""
-	if o.tokenFile != "" {
-		text, err := os.ReadFile(o.tokenFile)
+	if file := o.Page.TokenFile; file != "" {
+		text, err := os.ReadFile(file) //nolint:gosec // the file that the user names
 		if err != nil {
 			return nil, problem.New(problem.Usage, "make one: openssl rand -hex 16 > FILE", "--page-token-file: %w", err)
 		}
 		if token = strings.TrimSpace(string(text)); token == "" {
-			return nil, problem.New(problem.Usage, "make one: openssl rand -hex 16 > FILE", "--page-token-file %s is empty", o.tokenFile)
+			return nil, problem.New(problem.Usage, "make one: openssl rand -hex 16 > FILE", "--page-token-file %s is empty", file)
 		}
 	}
 	host, _ := os.Hostname() // "" is no further name
-	server, err := page.New(page.Options{Words: w, Listen: o.listen, Token: token, Cert: o.cert, Key: o.key,
-		Hosts: []string{host}, Version: programVersion(), Log: a.warn,
+	s, err := page.New(page.Options{Words: o.Words, Listen: o.Page.Listen, Token: token, Cert: o.Page.Cert, Key: o.Page.Key,
+		Hosts: []string{host}, Version: o.Program, Log: o.Warn,
 		Records: func(ctx context.Context) (jobs []*ledger.JobRecord, err error) {
-			err = records.Beside(ctx, record, func(l *ledger.Ledger) error {
+			err = records.Beside(ctx, o.Ledger, func(l *ledger.Ledger) error {
 				all, err := l.Jobs(ctx)
-				now := time.Now()
-				jobs = ledger.Since(all, time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location()))
+				jobs = ledger.Since(all, midnight(time.Now()))
 				return err
 			})
 			return jobs, err
 		},
 		Count: func(ctx context.Context, since time.Time, add func(stats.Record)) error {
-			return records.Beside(ctx, record, func(l *ledger.Ledger) error {
+			return records.Beside(ctx, o.Ledger, func(l *ledger.Ledger) error {
 				for r, err := range stats.FromLedger(ctx, l, since, time.Time{}) {
 					if err != nil {
 						return err
@@ -76,18 +67,18 @@ func (a *app) openPage(o pageOptions, w *words.Words, record *ledger.Ledger) (*s
 				return nil
 			})
 		}})
-	if kind, _ := problem.KindOf(err); err != nil && kind == problem.Station && !o.asked {
-		a.warn("there is no page: %v (choose another address with --listen)", err)
+	if kind, _ := problem.KindOf(err); err != nil && kind == problem.Station && !o.Page.Asked {
+		o.Warn("there is no page: %v (choose another address with --listen)", err)
 		return nil, nil //nolint:nilnil // tablets matter more than a page that nobody asked for
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &stationPage{server}, nil
+	return &server{s}, nil
 }
 
 // address is where the page is, to be shown.
-func (p *stationPage) address() string {
+func (p *server) address() string {
 	if p == nil {
 		return ""
 	}
@@ -98,8 +89,8 @@ func (p *stationPage) address() string {
 	return p.Addr()
 }
 
-// sink counts what the engine tells.
-func (p *stationPage) sink() []ui.Sink {
+// sinks count what the engine tells.
+func (p *server) sinks() []ui.Sink {
 	if p == nil {
 		return nil
 	}
@@ -107,7 +98,7 @@ func (p *stationPage) sink() []ui.Sink {
 }
 
 // serve shows the station until stop.
-func (p *stationPage) serve(s *station.Station, warn func(string, ...any)) (stop func()) {
+func (p *server) serve(s *station.Station, warn func(string, ...any)) (stop func()) {
 	if p == nil {
 		return func() {}
 	}
@@ -126,7 +117,7 @@ func (p *stationPage) serve(s *station.Station, warn func(string, ...any)) (stop
 }
 
 // close gives the address up where nothing was served.
-func (p *stationPage) close() {
+func (p *server) close() {
 	if p != nil {
 		p.Close()
 	}

@@ -34,6 +34,34 @@ func NewSet(recipes ...*Recipe) (*Set, error) {
 	return &Set{recipes}, nil
 }
 
+// PrepareSet makes the recipes of several profiles and of bundles with a profile in each.
+// What they have in common is said once.
+func (m *Maker) PrepareSet(ctx context.Context, common Request, profiles, bundles []string) (*Set, error) {
+	var requests []Request
+	for _, p := range profiles {
+		common.Profile, common.Bundle = p, ""
+		requests = append(requests, common)
+	}
+	for _, b := range bundles {
+		common.Profile, common.Bundle = "", b
+		requests = append(requests, common)
+	}
+	set := &Set{}
+	for _, q := range requests {
+		r, err := m.Prepare(ctx, q)
+		if err != nil {
+			set.Close()
+			return nil, err
+		}
+		set.recipes = append(set.recipes, r)
+	}
+	checked, err := NewSet(set.recipes...)
+	if err != nil {
+		set.Close()
+	}
+	return checked, err
+}
+
 // Title names the recipes, for a person.
 func (s *Set) Title() string {
 	titles := make([]string, len(s.recipes))

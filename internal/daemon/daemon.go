@@ -1,0 +1,162 @@
+// Package daemon is a station as a process that works all day: the ports it watches, the
+// engine, the ledger, the page, the barcode scanner and the service manager, put together.
+//
+// [New] takes what it needs and begins nothing; [Daemon.Run] works until its context ends or
+// somebody orders a stop; [Daemon.Close] gives everything back. A front end shows [Daemon.Station]
+// and gives it orders: the command line has its board, a test has none.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/admission"
+	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/disk"
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
+)
+
+// Options are what a station is made of. Those without a word about nil are needed.
+type Options struct {
+	Name        string  // of the station
+	Program     string  // the version of the program, for the record
+	Lot         string  // "" is none
+	Operator    string  // "" is not told
+	Plan        float64 // tablets an hour that are planned; 0 is none
+	Golden      []string
+	Concurrency int    // tablets at once; 0 is all
+	Scanner     string // the device of a barcode scanner; "" is none
+
+	Places   []station.Place
+	Watchers station.Watchers
+	Lock     func(context.Context, flash.Target) (release func(), err error)
+
+	Run    string // begins the names of its jobs
+	Ledger *ledger.Ledger
+	Supply flash.Identities
+	Set    *recipe.Set // the daemon closes it
+	// Reload prepares the profiles and bundles again.
+	Reload  func(context.Context) (*recipe.Set, error)
+	Secrets *flash.Secrets
+	Trace   *fastboot.Tracer // nil is none
+
+	Sinks []ui.Sink // of events; the daemon closes them
+	Log   string    // the file of one of them: new jobs wait while its disk is full; "" is none
+	Page  Page
+	Words *words.Words
+	Warn  func(format string, args ...any) // tells a person
+}
+
+// patience is how long a tablet that has just been plugged in may take until it can be
+// spoken to.
+const patience = 10 * time.Second
+
+// Daemon is a station that is put together.
+type Daemon struct {
+	Station *station.Station
+
+	o      Options
+	page   *server // nil: there is none
+	shelf  *recipe.Shelf
+	sink   ui.Sink
+	events *flash.Events
+	engine *flash.Engine
+}
+
+// New puts a station together. Its page listens already: an address that is taken is known
+// before anything is done. Close it after use.
+func New(ctx context.Context, o Options) (_ *Daemon, err error) {
+	d := &Daemon{o: o}
+	defer func() {
+		if err != nil {
+			d.page.close()
+			o.Set.Close()
+			err = errors.Join(err, ui.Tee(o.Sinks...).Close())
+		}
+	}()
+	s := station.Options{Name: o.Name, Program: o.Program, Lot: o.Lot, Operator: o.Operator, Plan: o.Plan, Run: o.Run,
+		Work: o.Set, Watcher: o.Watchers, Places: o.Places, Lock: o.Lock, Room: roomFor(filepath.Dir(o.Ledger.Path()), o.Log),
+		Golden:  func(serial string) bool { return serial != "" && slices.Contains(o.Golden, serial) },
+		History: history(o.Ledger), Dispose: dispose(o.Ledger), Reload: d.reload}
+	if s.Earlier, err = earlier(ctx, o.Ledger, o.Name); err != nil {
+		return nil, err
+	}
+	if d.page, err = listen(o); err != nil {
+		return nil, err
+	}
+	s.Page = d.page.address()
+	d.sink = ui.Tee(append(slices.Clone(o.Sinks), d.page.sinks()...)...)
+	d.events = flash.NewEvents(o.Run, d.sink.Event)
+	d.events.Hide(o.Secrets)
+	d.shelf = recipe.NewShelf(o.Set, o.Supply, o.Secrets)
+	d.engine = flash.NewEngine(flash.EngineOptions{Events: d.events, Recorder: o.Ledger, Identities: d.shelf, Secrets: o.Secrets,
+		Trace: o.Trace, Admission: admission.New(admission.Options{Concurrency: o.Concurrency}), Wait: patience})
+	s.Engine = d.engine
+	d.Station = station.New(s)
+	for _, w := range o.Watchers {
+		if n, ok := w.(*station.Network); ok {
+			n.Busy = d.Station.Has
+		}
+	}
+	return d, nil
+}
+
+// reload puts what was prepared again in the place of what there was, which the station
+// closes when no job needs it.
+func (d *Daemon) reload(ctx context.Context) (station.Work, error) {
+	fresh, err := d.o.Reload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.shelf.Put(fresh)
+	return fresh, nil
+}
+
+// Run works until ctx ends, or until somebody orders a stop and the jobs under way have ended.
+// The page and the service manager see the station until then.
+func (d *Daemon) Run(ctx context.Context) error {
+	stopServices := d.startServices(ctx)
+	endPage := d.page.serve(d.Station, d.o.Warn)
+	err := d.Station.Run(ctx)
+	endPage()
+	stopServices()
+	return err
+}
+
+// Close gives back what the station has. Its error is of the outputs.
+func (d *Daemon) Close() error {
+	d.engine.Close()
+	d.events.Close()
+	d.page.close()
+	d.shelf.Set().Close()
+	return d.sink.Close()
+}
+
+// roomFor is why nothing new may begin: a disk that the ledger or the log of events is on is
+// full.
+func roomFor(dir, log string) func() error {
+	if log != "" && !strings.HasPrefix(log, "fd:") {
+		log = filepath.Dir(log)
+	} else {
+		log = ""
+	}
+	guard := disk.NewGuard(dir, log)
+	return func() error {
+		full, err := guard.Full()
+		for _, r := range full {
+			err = errors.Join(err, fmt.Errorf("%s: %s left", r.Dir, bytesize.Text(r.Free)))
+		}
+		return err
+	}
+}

@@ -1,0 +1,48 @@
+package station_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/target"
+)
+
+func TestPlacesAsTheyAreWritten(t *testing.T) {
+	bench := target.NewBench(target.Options{LockDir: t.TempDir(), Names: t.TempDir() + "/ports"})
+	defer bench.Close()
+	places, watchers, err := station.ParsePlaces(bench, []string{"A1=tcp:10.0.0.5", "tcp:10.0.0.6", "udp:10.0.0.7"})
+	if err != nil || len(watchers) != 1 {
+		t.Fatalf("%v, %v", watchers, err)
+	}
+	for i, name := range []string{"A1", "T2", "T3"} {
+		if p := places[i]; p.Name != name || p.Target.Where().PortName != name {
+			t.Errorf("%+v, not %s", p, name)
+		}
+	}
+	for typed, want := range map[string]string{
+		"A1=tcp:h:1 A1=tcp:h:2": "are the same place", "A1=tcp:h:1 A2=tcp:h:1": "are the same place",
+		"A1=port:B1": "has its name already", "VT0001": "VT0001",
+	} {
+		_, _, err := station.ParsePlaces(bench, strings.Fields(typed))
+		if kind, _ := problem.KindOf(err); err == nil || kind != problem.Usage || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", typed, err)
+		}
+	}
+	// The name of a place is no other place: the lock is on the address.
+	lock := station.Lock(bench, "a test")
+	release, err := lock(context.Background(), places[0].Target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := station.ParsePlaces(bench, []string{"B7=tcp:10.0.0.5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock(context.Background(), again[0].Target); err == nil {
+		t.Error("one address was taken twice under two names")
+	}
+	release()
+}
