@@ -1,10 +1,7 @@
 package release
 
 import (
-	"archive/zip"
-	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,32 +9,8 @@ import (
 	"testing"
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/flash/image/imagetest"
 )
-
-// zipOf makes a zip by the names and contents in turn; a name "stored:x" is not deflated.
-func zipOf(t testing.TB, files ...string) string {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for i := 0; i < len(files); i += 2 {
-		name, stored := strings.CutPrefix(files[i], "stored:")
-		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
-		if stored {
-			h.Method = zip.Store
-		}
-		w, err := z.CreateHeader(h)
-		if err == nil {
-			_, err = io.WriteString(w, files[i+1])
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
 
 // Packages as vendors and their users publish them are taken apart, or named with what to
 // take out of them.
@@ -72,33 +45,33 @@ func TestVendorPackages(t *testing.T) {
 		pieces = append(pieces, fmt.Sprintf("firmware/super.img_sparsechunk.%d", i), read(filepath.Base(c)))
 	}
 	w.run(t, "python3", app...)
-	images := zipOf(t, "system.img", system, "boot.img", boot, "android-info.txt", "require board=ags3|ags3l\nrequire version-bootloader=b1-0.5\n", "fastboot-info.txt", "version 1\nflash boot\n")
+	images := imagetest.Zip(t, "system.img", system, "boot.img", boot, "android-info.txt", "require board=ags3|ags3l\nrequire version-bootloader=b1-0.5\n", "fastboot-info.txt", "version 1\nflash boot\n")
 	for name, text := range map[string]string{
-		"update.zip":        zipOf(t, "UPDATE.APP", read("UPDATE.APP"), "META-INF/com/google/android/updater-script", "x", "SOFTWARE_VER_LIST.mbn", "AGS2-W09"),
+		"update.zip":        imagetest.Zip(t, "UPDATE.APP", read("UPDATE.APP"), "META-INF/com/google/android/updater-script", "x", "SOFTWARE_VER_LIST.mbn", "AGS2-W09"),
 		"image-ags3.zip":    images,
-		"factory.zip":       zipOf(t, "stored:ags3/image-ags3.zip", images, "ags3/bootloader-ags3.img", boot, "ags3/flash-all.sh", "x"),
-		"deflated.zip":      zipOf(t, "ags3/image-ags3.zip", images, "ags3/flash-all.sh", "x"),
-		"ota.zip":           zipOf(t, "stored:payload.bin", "CrAU\x00\x00\x00\x00\x00\x00\x00\x02"+boot, "payload_properties.txt", "FILE_SIZE=1"),
-		"twrp.zip":          zipOf(t, "META-INF/com/google/android/update-binary", "x", "boot.img", boot, "system.new.dat.br", "x", "system.transfer.list", "4"),
-		"script.zip":        zipOf(t, "META-INF/com/google/android/updater-script", "x", "addon.d/50-x.sh", "x"),
-		"three.zip":         zipOf(t, "base/UPDATE.APP", "x", "cust/UPDATE.APP", "x"),
-		"wrapped.zip":       zipOf(t, "release/readme.txt", "x", "release/images.zip", images),
-		"mac.zip":           zipOf(t, "AGS3/boot.img", boot, "AGS3/system.img", system, "__MACOSX/AGS3/._boot.img", "\x00\x05\x16\x07", "AGS3/.DS_Store", "x"),
-		"windows.zip":       zipOf(t, "AGS3\\boot.img", boot, "AGS3\\system.img", system, "AGS3\\Thumbs.db", "x"),
-		"folders.zip":       zipOf(t, "a/boot.img", boot, "b/boot.img", boot),
-		"sparsechunks.zip":  zipOf(t, append([]string{"firmware/boot.img", boot}, pieces...)...),
-		"missing.zip":       zipOf(t, append([]string{"firmware/boot.img", boot}, pieces[2:]...)...),
-		"gap.zip":           zipOf(t, "super.img.001", system[:4096], "super.img.003", system[4096:8192]),
-		"split.zip":         zipOf(t, "super.img.001", system[:1<<20], "super.img.002", system[1<<20:2<<20], "super.img.003", system[2<<20:]),
-		"both.zip":          zipOf(t, "super.img", system, "super.img.001", system),
+		"factory.zip":       imagetest.Zip(t, "stored:ags3/image-ags3.zip", images, "ags3/bootloader-ags3.img", boot, "ags3/flash-all.sh", "x"),
+		"deflated.zip":      imagetest.Zip(t, "ags3/image-ags3.zip", images, "ags3/flash-all.sh", "x"),
+		"ota.zip":           imagetest.Zip(t, "stored:payload.bin", "CrAU\x00\x00\x00\x00\x00\x00\x00\x02"+boot, "payload_properties.txt", "FILE_SIZE=1"),
+		"twrp.zip":          imagetest.Zip(t, "META-INF/com/google/android/update-binary", "x", "boot.img", boot, "system.new.dat.br", "x", "system.transfer.list", "4"),
+		"script.zip":        imagetest.Zip(t, "META-INF/com/google/android/updater-script", "x", "addon.d/50-x.sh", "x"),
+		"three.zip":         imagetest.Zip(t, "base/UPDATE.APP", "x", "cust/UPDATE.APP", "x"),
+		"wrapped.zip":       imagetest.Zip(t, "release/readme.txt", "x", "release/images.zip", images),
+		"mac.zip":           imagetest.Zip(t, "AGS3/boot.img", boot, "AGS3/system.img", system, "__MACOSX/AGS3/._boot.img", "\x00\x05\x16\x07", "AGS3/.DS_Store", "x"),
+		"windows.zip":       imagetest.Zip(t, "AGS3\\boot.img", boot, "AGS3\\system.img", system, "AGS3\\Thumbs.db", "x"),
+		"folders.zip":       imagetest.Zip(t, "a/boot.img", boot, "b/boot.img", boot),
+		"sparsechunks.zip":  imagetest.Zip(t, append([]string{"firmware/boot.img", boot}, pieces...)...),
+		"missing.zip":       imagetest.Zip(t, append([]string{"firmware/boot.img", boot}, pieces[2:]...)...),
+		"gap.zip":           imagetest.Zip(t, "super.img.001", system[:4096], "super.img.003", system[4096:8192]),
+		"split.zip":         imagetest.Zip(t, "super.img.001", system[:1<<20], "super.img.002", system[1<<20:2<<20], "super.img.003", system[2<<20:]),
+		"both.zip":          imagetest.Zip(t, "super.img", system, "super.img.001", system),
 		"bomb.txt":          "just a text\n",
 		"firmware.7z":       "7z\xbc\xaf\x27\x1c\x00\x04" + boot,
 		"volume.zip.001":    images[:5000],
-		"evil.zip":          zipOf(t, "../boot.img", boot),
-		"unnamed.zip":       zipOf(t, "Readme first.txt", "x"),
+		"evil.zip":          imagetest.Zip(t, "../boot.img", boot),
+		"unnamed.zip":       imagetest.Zip(t, "Readme first.txt", "x"),
 		"payload.bin":       "CrAU\x00\x00\x00\x00\x00\x00\x00\x01" + boot,
 		"packed.tar.gz":     "\x1f\x8b\x08" + boot,
-		"nested-config.zip": zipOf(t, "a/flash-config.sh", "x", "b/flash-config.sh", "y"),
+		"nested-config.zip": imagetest.Zip(t, "a/flash-config.sh", "x", "b/flash-config.sh", "y"),
 	} {
 		write(name, text)
 	}

@@ -1,10 +1,7 @@
 package unpack
 
 import (
-	"archive/tar"
-	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"io"
 	"os"
@@ -15,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/zarya-station/zarya/flash/image/imagetest"
 	"github.com/zarya-station/zarya/flash/image/xzinfo"
 )
 
@@ -69,92 +67,40 @@ func run(t testing.TB, dir, name string, args ...string) {
 	}
 }
 
-// zipOf makes a zip by the names and contents in turn; a name "stored:x" is not deflated.
-func zipOf(t testing.TB, files ...string) string {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for i := 0; i < len(files); i += 2 {
-		name, stored := strings.CutPrefix(files[i], "stored:")
-		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
-		if stored {
-			h.Method = zip.Store
-		}
-		w, err := z.CreateHeader(h)
-		if err == nil {
-			_, err = io.WriteString(w, files[i+1])
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func tarOf(t testing.TB, files ...string) string {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for i := 0; i < len(files); i += 2 {
-		err := w.WriteHeader(&tar.Header{Name: files[i], Size: int64(len(files[i+1])), Mode: 0o600})
-		if err == nil {
-			_, err = io.WriteString(w, files[i+1])
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func gzipOf(s string) string {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, _ = io.WriteString(w, s)
-	_ = w.Close()
-	return b.String()
-}
-
 // Archives are read as people have them: with what their systems add, with names of other
 // systems, in one another, and small ones, too.
 func TestArchives(t *testing.T) {
 	image, boot := string(noise(9000)), string(noise(500))
 	mac := "\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
 	cp866 := "\x8e\xa1\xe0\xa0\xa7/system.img" // Образ, without the flag for UTF-8
-	inner := zipOf(t, "system.img", image, "boot.img", boot)
+	inner := imagetest.Zip(t, "system.img", image, "boot.img", boot)
 	dir := folder(t, map[string]string{
-		"mac.zip":      zipOf(t, "system.img", image, "__MACOSX/._system.img", mac, ".DS_Store", "x"),
-		"mac.tar":      tarOf(t, "./._system.img", mac, "./system.img", image),
-		"windows.zip":  zipOf(t, "images\\boot.img", boot, "images\\system.img", image, "images\\Thumbs.db", "x"),
-		"cp866.zip":    zipOf(t, cp866, image, "boot.img", boot),
-		"tiny.zip":     zipOf(t, "vbmeta.img", "AVB0\x00\x01"),
-		"zip.zip":      zipOf(t, "a/inner.zip", inner, "readme.txt", "hello"),
-		"stored.zip":   zipOf(t, "stored:a/inner.zip", inner, "readme.txt", "hello"),
-		"zip.tar":      tarOf(t, "inner.zip", inner, "x", "y"),
-		"tar.zip":      zipOf(t, "inner.tar", tarOf(t, "system.img", image, "boot.img", boot)),
-		"gz.zip":       zipOf(t, "system.img.gz", gzipOf(image)),
-		"deep.tar.gz":  gzipOf(tarOf(t, "inner.zip", zipOf(t, "x/system.img.gz", gzipOf(image)))),
-		"kernel.zip":   zipOf(t, "kernel.img", gzipOf(boot)),
+		"mac.zip":      imagetest.Zip(t, "system.img", image, "__MACOSX/._system.img", mac, ".DS_Store", "x"),
+		"mac.tar":      imagetest.Tar(t, "./._system.img", mac, "./system.img", image),
+		"windows.zip":  imagetest.Zip(t, "images\\boot.img", boot, "images\\system.img", image, "images\\Thumbs.db", "x"),
+		"cp866.zip":    imagetest.Zip(t, cp866, image, "boot.img", boot),
+		"tiny.zip":     imagetest.Zip(t, "vbmeta.img", "AVB0\x00\x01"),
+		"zip.zip":      imagetest.Zip(t, "a/inner.zip", inner, "readme.txt", "hello"),
+		"stored.zip":   imagetest.Zip(t, "stored:a/inner.zip", inner, "readme.txt", "hello"),
+		"zip.tar":      imagetest.Tar(t, "inner.zip", inner, "x", "y"),
+		"tar.zip":      imagetest.Zip(t, "inner.tar", imagetest.Tar(t, "system.img", image, "boot.img", boot)),
+		"gz.zip":       imagetest.Zip(t, "system.img.gz", imagetest.Gzip(image)),
+		"deep.tar.gz":  imagetest.Gzip(imagetest.Tar(t, "inner.zip", imagetest.Zip(t, "x/system.img.gz", imagetest.Gzip(image)))),
+		"kernel.zip":   imagetest.Zip(t, "kernel.img", imagetest.Gzip(boot)),
 		"SYS":          image,
 		"KERN":         boot,
 		"P1":           image[:4096],
 		"P2":           image[4096:],
-		"odin.tar.md5": tarOf(t, "system.img", image) + "d41d8cd98f00b204e9800998ecf8427e  odin.tar\n",
+		"odin.tar.md5": imagetest.Tar(t, "system.img", image) + "d41d8cd98f00b204e9800998ecf8427e  odin.tar\n",
 		"page.img":     "<html>",
-		"page.gz":      gzipOf("<!doctype html><title>403</title>"),
-		"text.zip":     zipOf(t, "system.img", "Not found\n"),
-		"brotli.zip":   zipOf(t, "system.new.dat.br", image),
-		"onlyjunk.zip": zipOf(t, "__MACOSX/._system.img", mac),
-		"evil.zip":     zipOf(t, "..\\..\\system.img", image),
-		"drive.zip":    zipOf(t, "C:\\system.img", image),
-		"nothing.zip":  zipOf(t),
-		"twice.zip":    zipOf(t, "a\\system.img", image, "a/system.img", image),
+		"page.gz":      imagetest.Gzip("<!doctype html><title>403</title>"),
+		"text.zip":     imagetest.Zip(t, "system.img", "Not found\n"),
+		"brotli.zip":   imagetest.Zip(t, "system.new.dat.br", image),
+		"onlyjunk.zip": imagetest.Zip(t, "__MACOSX/._system.img", mac),
+		"evil.zip":     imagetest.Zip(t, "..\\..\\system.img", image),
+		"drive.zip":    imagetest.Zip(t, "C:\\system.img", image),
+		"nothing.zip":  imagetest.Zip(t),
+		"twice.zip":    imagetest.Zip(t, "a\\system.img", image, "a/system.img", image),
 		"cut.zip":      inner[:len(inner)-60],
 		"lastdisk.zip": strings.Replace(inner, "PK\x05\x06\x00\x00", "PK\x05\x06\x02\x00", 1),
 		"firmware.z01": "PK\x07\x08" + inner,
@@ -184,7 +130,7 @@ func TestArchives(t *testing.T) {
 		of := strings.Join(pieces, "")
 		switch file, member, _ := strings.Cut(path, "|"); {
 		case strings.HasSuffix(member, ".gz"):
-			of = gzipOf(want)
+			of = imagetest.Gzip(want)
 		case member == "":
 			b, err := os.ReadFile(filepath.Join(dir, file))
 			if err != nil {
@@ -211,7 +157,7 @@ func TestArchives(t *testing.T) {
 	// Raw is raw when the user says so, and a kernel is flashed as it is packed.
 	for path, f := range map[string]File{"page.img": {Raw: true}, "text.zip|system.img": {Raw: true}, "gz.zip|system.img.gz": {Raw: true}, "kernel.zip": {AsIs: true}, "cut.zip": {Raw: true}} {
 		pieces, _, err := images(t, filepath.Join(dir, path), f)
-		want := map[string]string{"page.img": "<html>", "text.zip|system.img": "Not found\n", "gz.zip|system.img.gz": gzipOf(image), "kernel.zip": gzipOf(boot), "cut.zip": inner[:len(inner)-60]}[path]
+		want := map[string]string{"page.img": "<html>", "text.zip|system.img": "Not found\n", "gz.zip|system.img.gz": imagetest.Gzip(image), "kernel.zip": imagetest.Gzip(boot), "cut.zip": inner[:len(inner)-60]}[path]
 		if err != nil || len(pieces) != 1 || pieces[0] != want {
 			t.Errorf("%s: %d pieces, %v", path, len(pieces), err)
 		}
@@ -288,9 +234,9 @@ func FuzzUnpack(f *testing.F) {
 		}
 		f.Add(b, "")
 	}
-	f.Add([]byte(gzipOf(image)), "")
-	f.Add([]byte(zipOf(f, "a.zip", zipOf(f, "x\\y", image))), "a.zip/x/y")
-	f.Add([]byte(tarOf(f, "a", image, "b", gzipOf(image))), "b")
+	f.Add([]byte(imagetest.Gzip(image)), "")
+	f.Add([]byte(imagetest.Zip(f, "a.zip", imagetest.Zip(f, "x\\y", image))), "a.zip/x/y")
+	f.Add([]byte(imagetest.Tar(f, "a", image, "b", imagetest.Gzip(image))), "b")
 	f.Fuzz(func(t *testing.T, b []byte, member string) {
 		if len(b) == 0 || xzinfo.Dictionary(b[:min(len(b), HeadSize)]) > 1<<20 {
 			return // allowed, but not a gigabyte for each worker
