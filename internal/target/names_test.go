@@ -23,8 +23,8 @@ func TestExpandNames(t *testing.T) {
 // TestPortNames finds, gives, takes and moves names of ports.
 func TestPortNames(t *testing.T) {
 	s := newSysfs(t)
-	s.tablet("1", "SN1", inFastboot)
-	s.tablet("2", "SN2", inFastboot)
+	s.Tablet("1", "SN1", inFastboot)
+	s.Tablet("2", "SN2", inFastboot)
 	const path = controller + "-usb-0:"
 	b := s.bench(map[string]string{"1": "A1"})
 	for _, test := range []struct{ name, want string }{

@@ -9,19 +9,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zarya-station/zarya/internal/adb"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/target/targettest"
 	"github.com/zarya-station/zarya/usb"
 )
 
 // TestResolve names tablets in every way there is, and in those that are refused.
 func TestResolve(t *testing.T) {
 	s := newSysfs(t)
-	s.put("1-1", "bDeviceClass=09", "maxchild=4", "speed=480", "devnum=2")
-	s.tablet("1.1", "SN1", inFastboot)
-	s.tablet("1.2", "SN2", inSystem)
-	s.tablet("2", "SAME", inNormal)
-	s.tablet("3", "SAME", inADB)
-	s.put("1-4", "speed=480", "devnum=9", "serial=STICK")
+	s.Put("1-1", "bDeviceClass=09", "maxchild=4", "speed=480", "devnum=2")
+	s.Tablet("1.1", "SN1", inFastboot)
+	s.Tablet("1.2", "SN2", inSystem)
+	s.Tablet("2", "SAME", inNormal)
+	s.Tablet("3", "SAME", inADB)
+	s.Put("1-4", "speed=480", "devnum=9", "serial=STICK")
 	b := s.bench(map[string]string{"1.1": "A1", "1.4": "A4"})
 	for _, test := range []struct{ names, want string }{
 		{"SN1", "usb:1-1.1"},
@@ -83,7 +85,7 @@ func TestResolveNothing(t *testing.T) {
 	if _, err := s.bench(nil).Resolve(nil); outcome(err) != "no-device: no target, and no tablet on USB" {
 		t.Error(err)
 	}
-	s.tablet("2", "SN", inFastboot)
+	s.Tablet("2", "SN", inFastboot)
 	list, err := s.bench(nil).Resolve(nil)
 	if err != nil || Join(list) != "usb:1-2" {
 		t.Errorf("%v, %v", list, err)
@@ -96,9 +98,9 @@ func TestUnreadable(t *testing.T) {
 	b := s.bench(nil)
 	must(t, os.WriteFile(b.names, []byte("A1\n"), 0o644))
 	broken := s.bench(nil)
-	must(t, os.RemoveAll(s.root))
-	must(t, os.MkdirAll(s.root+"/bus/usb", 0o755))
-	must(t, os.WriteFile(s.root+"/bus/usb/devices", nil, 0o644))
+	must(t, os.RemoveAll(s.Root))
+	must(t, os.MkdirAll(s.Root+"/bus/usb", 0o755))
+	must(t, os.WriteFile(s.Root+"/bus/usb/devices", nil, 0o644))
 	for name, try := range map[string]func() error{
 		"names":        func() error { _, err := b.Resolve([]string{"tcp:h"}); return err },
 		"path by name": func() error { _, err := b.PortPath("A1"); return err },
@@ -109,11 +111,11 @@ func TestUnreadable(t *testing.T) {
 		"path by port": func() error { _, err := broken.PortPath("1-1"); return err },
 		"watch":        func() error { return broken.Watch(t.Context(), Tablets, nil) },
 		"no folder": func() error {
-			broken.names = s.root + "/bus/usb/devices/ports"
+			broken.names = s.Root + "/bus/usb/devices/ports"
 			return broken.NamePort(controller+"-usb-0:1", "A1")
 		},
 		"locks": func() error {
-			broken.lockDir = s.root + "/bus/usb/devices/locks"
+			broken.lockDir = s.Root + "/bus/usb/devices/locks"
 			_, err := broken.Lock(t.Context(), Network{"tcp", "h:1"}, "me", 0)
 			return err
 		},
@@ -164,7 +166,7 @@ func TestResolveWithin(t *testing.T) {
 // TestModel asks the descriptors first, then the system or the bootloader.
 func TestModel(t *testing.T) {
 	b, bus, _ := watched(t, nil)
-	b.adb = (&adbServer{list: "X device usb:1-2 transport_id:7\n"}).start(t)
+	b.adb = adb.Server((&targettest.ADBServer{List: "X device usb:1-2 transport_id:7\n"}).Start(t))
 	known, android, normal := inPort("1", 5, usb.Normal), inPort("2", 6, usb.ADB), inPort("3", 7, usb.Normal)
 	known.Name, android.Kernel = "AGS2-W09", "1-2"
 	bus.set(nil, known, android, normal)

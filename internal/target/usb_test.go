@@ -1,13 +1,9 @@
 package target
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"net"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,16 +11,17 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/adb"
+	"github.com/zarya-station/zarya/internal/target/targettest"
 	"github.com/zarya-station/zarya/usb"
 )
 
 // TestPortWithoutFastboot says why a tablet cannot be opened, by what is in its port.
 func TestPortWithoutFastboot(t *testing.T) {
 	s := newSysfs(t)
-	s.tablet("2", "SN", inADB)
-	s.tablet("3", "SN", inNormal)
-	s.tablet("4", "SN", inSystem)
-	s.put("1-5", "speed=480", "devnum=9")
+	s.Tablet("2", "SN", inADB)
+	s.Tablet("3", "SN", inNormal)
+	s.Tablet("4", "SN", inSystem)
+	s.Put("1-5", "speed=480", "devnum=9")
 	b := s.bench(nil)
 	const keys = "power off, hold volume down, put the cable in"
 	for chain, want := range map[string]string{
@@ -47,8 +44,8 @@ func TestPortWithoutFastboot(t *testing.T) {
 		}
 	}
 	// What is seen is what is there now.
-	s.pull("3")
-	s.tablet("3", "SN", inFastboot)
+	s.Pull("3")
+	s.Tablet("3", "SN", inFastboot)
 	b.view.outdate()
 	d, err := b.At(port("3"), nil).Device()
 	if err != nil || d.Mode != usb.Fastboot {
@@ -60,9 +57,9 @@ func TestPortWithoutFastboot(t *testing.T) {
 // not there: both are failures with a hint.
 func TestPortThatLies(t *testing.T) {
 	s := newSysfs(t)
-	s.tablet("1", "SN", inFastboot)
-	s.tablet("2", "SN", inSystem)
-	s.attributes(s.root + "/bus/usb/devices/1-2/1-2:1.0/net/nosuch0")
+	s.Tablet("1", "SN", inFastboot)
+	s.Tablet("2", "SN", inSystem)
+	s.Attributes(s.Root + "/bus/usb/devices/1-2/1-2:1.0/net/nosuch0")
 	b := s.bench(nil)
 	_, err := b.At(port("1"), nil).Fastboot(t.Context())
 	class, _, _ := strings.Cut(outcome(err), ":")
@@ -101,80 +98,16 @@ func TestUplink(t *testing.T) {
 	}
 }
 
-// adbServer answers as one that sees the tablets in its list, and remembers what it was
-// asked to do. It speaks the server's protocol (AOSP adb/SERVICES.TXT).
-type adbServer struct {
-	list string
-
-	mu    sync.Mutex
-	asked []string
-}
-
-func (s *adbServer) start(t *testing.T) adb.Server {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { s.serve(conn) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	return adb.Server(l.Addr().String())
-}
-
-func (s *adbServer) serve(conn net.Conn) {
-	defer conn.Close()
-	r := bufio.NewReader(conn)
-	for {
-		head := make([]byte, 4)
-		if _, err := io.ReadFull(r, head); err != nil {
-			return
-		}
-		n, err := strconv.ParseUint(string(head), 16, 16)
-		if err != nil {
-			return
-		}
-		service := make([]byte, n)
-		if _, err := io.ReadFull(r, service); err != nil {
-			return
-		}
-		s.mu.Lock()
-		s.asked = append(s.asked, string(service))
-		s.mu.Unlock()
-		fmt.Fprint(conn, "OKAY")
-		switch text := string(service); {
-		case text == "host:devices-l":
-			fmt.Fprintf(conn, "%04x%s", len(s.list), s.list)
-			return
-		case strings.HasPrefix(text, "host:transport-id:"):
-			continue
-		case text == "shell:getprop ro.product.model":
-			fmt.Fprintln(conn, "AGS3-L09")
-		case text == "shell:getprop ro.build.display.id":
-			fmt.Fprintln(conn, "10.1")
-		case text == "shell:dumpsys battery":
-			fmt.Fprintln(conn, "  level: 55")
-		}
-		return
-	}
-}
-
 // TestAndroid reaches tablets that run Android, by their ports, through an adb server.
 func TestAndroid(t *testing.T) {
 	s := newSysfs(t)
-	s.tablet("1", "SN1", inADB)
-	s.tablet("2", "SN2", inADB)
-	s.tablet("3", "SN3", inADB)
-	s.tablet("4", "SN4", inFastboot)
-	server := &adbServer{list: "X device usb:1-1 transport_id:7\nX unauthorized usb:1-2 transport_id:8\n"}
+	s.Tablet("1", "SN1", inADB)
+	s.Tablet("2", "SN2", inADB)
+	s.Tablet("3", "SN3", inADB)
+	s.Tablet("4", "SN4", inFastboot)
+	server := &targettest.ADBServer{List: "X device usb:1-1 transport_id:7\nX unauthorized usb:1-2 transport_id:8\n"}
 	b := s.bench(nil)
-	b.adb = server.start(t)
+	b.adb = adb.Server(server.Start(t))
 	bus, err := b.Bus()
 	must(t, err)
 	var got []string
@@ -196,7 +129,8 @@ func TestAndroid(t *testing.T) {
 		t.Errorf("%+v, %v", running, err)
 	}
 	must(t, running.Bootloader(t.Context()))
-	if last := strings.Join(server.asked[len(server.asked)-2:], " "); last != "host:transport-id:7 reboot:bootloader" {
+	asked := server.Asked()
+	if last := strings.Join(asked[len(asked)-2:], " "); last != "host:transport-id:7 reboot:bootloader" {
 		t.Errorf("asked for %q", last)
 	}
 	_, err = b.At(port("3"), nil).Android(t.Context())
