@@ -67,14 +67,8 @@ type app struct {
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "zarya",
-		Short: "Flash Aurora OS onto tablets, many at once",
-		Long: `Zarya flashes tablets in parallel with the fastboot protocol and says, for each
-one, whether it succeeded and if not why and what to do.
-
-Targets are named with -s (repeatable): SERIAL or usb:1-1.3 for a tablet on USB,
-tcp:HOST[:PORT], udp:HOST[:PORT] or ssh:HOST[:PORT] for one on the network,
-unix:PATH for one behind a socket of this machine.`,
+		Use:           "zarya",
+		Short:         "Flash Aurora OS onto tablets, many at once",
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	var configFile string

@@ -91,14 +91,7 @@ func newBundleBuild(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build FILE --name NAME --bundle-version VERSION --model MODEL… --image PART[:SLOT]=FILE…",
 		Short: "Make a bundle of images",
-		Long: `Make a bundle of images: one file (or, with --folder, a folder) with a manifest
-that has the SHA-256 of every 4 MiB of every image, says which tablets it is for, and
-can be signed. With --profile, the profile and every file that it names are packed too,
-and zarya run --bundle needs nothing else. Images are written in the order in which they are given;
-PART@fastbootd=FILE is written in userspace fastboot, for which the tablet is restarted.`,
-		Example: `  zarya bundle build census.bundle --name aurora-census --bundle-version 5.1.0.100 --model AGS3-L09 \
-    --image boot:all=boot.img --image system@fastbootd=system.img.xz --image vbmeta=vbmeta.img --disable-verity`,
-		Args: cobra.ExactArgs(1),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			sources, err := bundleSources(images)
 			if err != nil {
@@ -121,18 +114,7 @@ func newBundleImport(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE SOURCE…",
 		Short: "Make a bundle of somebody else's release",
-		Long: `Make a bundle of a release: an archive or a folder with a flash-config.sh (its MD5
-sums are checked, its operations read as data; nothing of it is run), the UPDATE.APP
-files that make up a firmware together (base, cust, preload), or a folder of images
-that are named PARTITION.img.
-
-A release with a flash-config.sh says itself which products it is for; without --model
-those are the models. Bootloader and identity partitions are left out unless --only
-names them; flashing them needs --allow-partition all the same.`,
-		Example: `  zarya bundle import census.bundle Aurora-5.1.0.100-AGS3-1.0.zip
-  zarya bundle import stock.bundle base/UPDATE.APP cust/UPDATE.APP --name stock --bundle-version 9.1.0.132 --model AGS2-W09
-  zarya bundle import b.bundle images/ --name aurora --bundle-version 5.1 --model AGS3-L09 --only system --only boot`,
-		Args: cobra.MinimumNArgs(2),
+		Args:  cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			ctx, cancel := a.untilSignal()
 			defer cancel()
@@ -211,14 +193,7 @@ func newBundleSign(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sign BUNDLE {--key FILE | --signature FILE}",
 		Short: "Sign a bundle",
-		Long: `Sign a bundle with an SSH key, or attach a signature that ssh-keygen made (with a
-key that has a passphrase, is on a token or in an agent):
-
-  zarya bundle inspect --manifest B.bundle >manifest.json
-  ssh-keygen -Y sign -n ` + bundle.Namespace + ` -f KEY manifest.json
-  zarya bundle sign B.bundle --signature manifest.json.sig`,
-		Example: "  zarya bundle sign census.bundle --key ~/.ssh/release",
-		Args:    cobra.ExactArgs(1),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := openBundle(args[0])
 			if err != nil {
@@ -256,9 +231,7 @@ func newBundleVerify(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify BUNDLE",
 		Short: "Check a bundle: its manifest, every block of its images, its signature",
-		Long: `Check a bundle: its manifest, every block of every image, and, where ` + recipe.StationTrust + `
-says who may sign bundles, its signature. Exit 3 if anything is wrong.`,
-		Args: cobra.ExactArgs(1),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := openBundle(args[0])
 			if err != nil {

@@ -22,18 +22,7 @@ func newImageConvert(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert FILE… OUT",
 		Short: "Make a sparse image of a raw one, or a raw one of a sparse one; join pieces",
-		Long: `Make a sparse image of a raw one, or a raw one of a sparse one. FILE may be packed, or
-a member of an archive. What a sparse image leaves as it is on the tablet (don't-care) is
-zeros in a raw one: those zeros would be written.
-
-Several FILEs are the pieces of one image, in their order, and OUT has the form that they
-have: sparse ones as simg2simg and vendors make them (super.img_sparsechunk.0 …), raw ones
-one behind the other (super.img.001 …).`,
-		Example: `  zarya image convert system.img system.simg
-  zarya image convert --to raw system.simg.xz system.img
-  zarya image convert super.img_sparsechunk.* super.simg
-  zarya image convert UPDATE.APP/SUPER super.img`,
-		Args: cobra.MinimumNArgs(2),
+		Args:  cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"", "raw", "sparse"}, to) {
 				return problem.New(problem.Usage, "known are raw, sparse", "--to: no format %q", to)

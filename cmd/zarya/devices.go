@@ -26,13 +26,7 @@ func newDevices(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "devices",
 		Short: "Show what is plugged in where, or what the targets are",
-		Long: `Show the ports of every hub and what is in them: name, mode, model, serial, speed,
-and for what cannot be used, why and what to do. With targets, ask each of them.
-
---watch goes on: on a terminal the tree is drawn again at every change; otherwise each
-change is a line (with --json an event). What is there already comes first.`,
-		Example: "  zarya devices\n  zarya devices --watch --json\n  zarya devices -s tcp:127.0.0.1:5600 -s tcp:127.0.0.1:5601",
-		Args:    cobra.NoArgs,
+		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			asked := len(typed) > 0 || os.Getenv("ZARYA_TARGET") != ""
 			switch {

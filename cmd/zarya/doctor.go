@@ -27,16 +27,8 @@ func newDoctor(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say whether this machine can flash tablets, and what would help",
-		Long: `Look at permissions, the kernel's settings for USB, what shares which wire, slow
-ports, over-current, other programs, disk, open files and clock. Each finding has its remedy.
-
---fix does what is safe, after asking for each: it installs the udev rule and changes
-settings of the kernel until the next start. Most of it needs root.
-
-The exit code is 6 if something keeps this machine from flashing.`,
-		Example: "  zarya doctor\n  zarya doctor --tablets 16 --size 4.1GB\n  sudo zarya doctor --fix",
-		Args:    cobra.NoArgs,
-		RunE:    func(*cobra.Command, []string) error { return a.doctor(o) },
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return a.doctor(o) },
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.tablets, "tablets", 0, "how many are to be flashed at once (default: those that are plugged in)")

@@ -22,10 +22,9 @@ import (
 func newGetvar(a *app) *cobra.Command {
 	var typed []string
 	cmd := &cobra.Command{
-		Use:     "getvar NAME… | all",
-		Short:   "Ask tablets for bootloader variables",
-		Example: "  zarya getvar product max-download-size -s tcp:10.0.0.5\n  zarya getvar all -s tcp:10.0.0.5 --json",
-		Args:    cobra.MinimumNArgs(1),
+		Use:   "getvar NAME… | all",
+		Short: "Ask tablets for bootloader variables",
+		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, names []string) error {
 			targets, err := a.targets(typed)
 			if err != nil {
@@ -77,7 +76,6 @@ func newReboot(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:       "reboot [MODE]",
 		Short:     "Reboot tablets to " + strings.Join(fastboot.RebootModes, ", "),
-		Example:   "  zarya reboot -s tcp:10.0.0.5\n  zarya reboot bootloader -s tcp:10.0.0.5 -s tcp:10.0.0.6",
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: fastboot.RebootModes,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -120,10 +118,9 @@ func newReboot(a *app) *cobra.Command {
 func newBoot(a *app) *cobra.Command {
 	var typed []string
 	cmd := &cobra.Command{
-		Use:     "boot FILE",
-		Short:   "Start a boot image without writing it",
-		Example: "  zarya boot boot.img -s tcp:10.0.0.5",
-		Args:    cobra.ExactArgs(1),
+		Use:   "boot FILE",
+		Short: "Start a boot image without writing it",
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			targets, err := a.targets(typed)
 			if err != nil {
@@ -159,11 +156,9 @@ func newBoot(a *app) *cobra.Command {
 func newOEM(a *app) *cobra.Command {
 	var typed []string
 	cmd := &cobra.Command{
-		Use:     "oem WORDS…",
-		Short:   "Send a vendor's question to the bootloader",
-		Long:    "Send a vendor's question to the bootloader. Allowed are those that only ask:\n" + strings.Join(ask.OEMAllowed, ", ") + ".",
-		Example: "  zarya oem get-bootinfo -s tcp:10.0.0.5\n  zarya oem lock-state info -s tcp:10.0.0.5",
-		Args:    cobra.MinimumNArgs(1),
+		Use:   "oem WORDS…",
+		Short: "Send a vendor's question to the bootloader",
+		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			words := strings.Join(args, " ")
 			if !slices.Contains(ask.OEMAllowed, words) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/openfiles"
 	"github.com/zarya-station/zarya/internal/problem"

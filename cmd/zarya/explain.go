@@ -20,12 +20,7 @@ func newExplain(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain {CLASS | CODE | RECORD | MESSAGE}",
 		Short: "Say what a result means, what is on the tablet now, and what to do next",
-		Long: `Say what a failure's class, an exit code, a record of the ledger or a device's own
-words mean: what happened, what is on the tablet now, what to do next.
-
-Classes: ` + strings.Join(explain.Classes(), ", "),
-		Example: "  zarya explain cable\n  zarya explain 9\n  zarya explain bench-3-42\n  zarya explain 'partition length get error'",
-		Args:    cobra.MinimumNArgs(1),
+		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			e, err := a.explanation(strings.Join(args, " "))
 			if err != nil {

@@ -44,17 +44,7 @@ func newFlash(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "flash {--bundle BUNDLE | --profile PROFILE | --image PART[:SLOT]=FILE… [--erase PART] [--reboot MODE]} -s TARGET…",
 		Short: "Write images to tablets, in parallel",
-		Long: `Write images to tablets, in parallel.
-
-Each image's digest is computed before anything is written, recorded in the
-events, and held to: a file that changes meanwhile fails the job. Everything that
-can be checked is checked on every tablet first. A tablet that fails changes
-nothing for the others.`,
-		Example: `  zarya flash --profile census.yaml -s tcp:10.0.0.5
-  zarya flash --image system=system.img --image boot=boot.img -s tcp:10.0.0.5
-  zarya flash --image boot:all=boot.img --slot a --reboot system -s udp:10.0.0.5 --yes
-  zarya flash --image userdata=userdata.simg --erase cache --json --yes -s tcp:10.0.0.5:5554`,
-		Args: cobra.NoArgs,
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			what, not := "", []string{"image", "erase", "product", "sparse", "slot", "raw"}
 			switch {

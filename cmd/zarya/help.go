@@ -4,6 +4,7 @@
 package main
 
 import (
+	"embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,8 +12,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/explain"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/ui"
 )
 
@@ -29,6 +34,37 @@ var verbGroups = []struct {
 	{"machine", "This machine", []string{"doctor", "ports", "try", "virtual", "version", "completion", "help"}},
 }
 
+// helpTexts are what verbs say of themselves: help/VERB.txt has a text, then examples below
+// a line of their own. A verb that has a text in its code keeps that.
+//
+//go:embed help/*.txt
+var helpTexts embed.FS
+
+// helpExamples is the line above the examples of a text.
+const helpExamples = "Examples:\n"
+
+// helpWords are what stands in the texts for what the program knows.
+var helpWords = strings.NewReplacer("{{classes}}", strings.Join(explain.Classes(), ", "), "{{trust}}", recipe.StationTrust,
+	"{{questions}}", strings.Join(ask.OEMAllowed, ", "), "{{namespace}}", bundle.Namespace)
+
+// readHelp gives a verb, and those below it, their texts.
+func readHelp(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		readHelp(sub)
+	}
+	text, err := helpTexts.ReadFile("help/" + helpName(cmd))
+	if err != nil || cmd.Long != "" {
+		return // it has none, or its own
+	}
+	long, examples, _ := strings.Cut(helpWords.Replace(string(text)), helpExamples)
+	cmd.Long, cmd.Example = strings.TrimSpace(long), strings.TrimRight(examples, "\n")
+}
+
+// helpName is the name of the file with a verb's text.
+func helpName(cmd *cobra.Command) string {
+	return strings.ReplaceAll(strings.TrimPrefix(cmd.CommandPath(), "zarya "), " ", "-") + ".txt"
+}
+
 // exitNotes is the part of --help about exit codes, for verbs that scripts call in bulk.
 const exitNotes = `0 all passed · 1 a tablet failed · 2 usage · 3 profile, bundle or image invalid
 4 no device · 5 tablet in use · 6 this station · 7 identities · 8 ledger not durable
@@ -39,6 +75,7 @@ func jobVerb(cmd *cobra.Command) { cmd.Annotations = map[string]string{"exit": e
 
 // arrangeHelp gives the finished tree of verbs its groups and its templates.
 func arrangeHelp(root *cobra.Command) {
+	readHelp(root)
 	order := map[string]int{}
 	for _, g := range verbGroups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

@@ -25,18 +25,10 @@ import (
 )
 
 func newIdentity(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "identity", Short: "Pools of identities: import, list, return, burn", Args: cobra.NoArgs,
-		Long: `Pools of identities: what makes a tablet somebody's, such as its inventory number, its
-hostname, its credentials. A profile names the pool and its columns; a job gets one
-identity before anything is written, the same tablet always the same one, and no two
-tablets ever one.`}
+	cmd := &cobra.Command{Use: "identity", Short: "Pools of identities: import, list, return, burn", Args: cobra.NoArgs}
 	cmd.AddCommand(newIdentityImport(a), newIdentityList(a),
-		newIdentityMove(a, "return", "Give identities back that were assigned and never came to a tablet",
-			`Give identities back that were assigned to a tablet whose job never began to write.
-One that may be on a tablet is not given back: burn it.`, pool.Return),
-		newIdentityMove(a, "burn", "Take identities out of use for ever",
-			`Take identities out of use for ever: those of a tablet that was lost, or broken in the
-middle of its job.`, pool.Burn))
+		newIdentityMove(a, "return", "Give identities back that were assigned and never came to a tablet", pool.Return),
+		newIdentityMove(a, "burn", "Take identities out of use for ever", pool.Burn))
 	return cmd
 }
 
@@ -48,20 +40,7 @@ func newIdentityImport(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import --pool POOL FILE.csv",
 		Short: "Add the rows of a CSV file to a pool",
-		Long: `Add the rows of a CSV file to a pool. Its first line names the columns; they are kept
-as they are. Columns whose names have password, passphrase, secret, psk, pin or key in
-them, and those that --secret names, are encrypted with the station's age key
-(ZARYA_AGE_KEY, or zarya/age.key in XDG_CONFIG_HOME; age-keygen makes one). Rows that are
-there already are left as they are: a file can be imported again.
-
---key names the column that no two identities may have the same of, in this pool or in any
-other that has such a column. --key and --secret are remembered: later imports into the
-pool need not repeat them.
-
-The file may be as a spreadsheet saves it: UTF-8, UTF-16 or Windows-1251; columns by
-commas, semicolons or tabs; rows without any value are left out.`,
-		Example: "  zarya identity import --pool census --key inventory tablets.csv",
-		Args:    cobra.ExactArgs(1),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !poolForm.MatchString(name) {
 				return problem.New(problem.Usage, "letters, digits, dots and dashes", "--pool: %q cannot be a name", name)
@@ -120,10 +99,9 @@ func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file
 func newIdentityList(a *app) *cobra.Command {
 	var name, state string
 	cmd := &cobra.Command{
-		Use:     "list [--pool POOL] [--state STATE]",
-		Short:   "List identities, their states and their tablets; secrets are not shown",
-		Example: "  zarya identity list --pool census --state assigned",
-		Args:    cobra.NoArgs,
+		Use:   "list [--pool POOL] [--state STATE]",
+		Short: "List identities, their states and their tablets; secrets are not shown",
+		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
 				rows, err := pool.List(ctx, l, name)
@@ -156,12 +134,11 @@ func newIdentityList(a *app) *cobra.Command {
 }
 
 // newIdentityMove is a verb that changes the state of identities.
-func newIdentityMove(a *app, verb, short, long string, do func(l *ledger.Ledger, pool string, id int64, why string) error) *cobra.Command {
+func newIdentityMove(a *app, verb, short string, do func(l *ledger.Ledger, pool string, id int64, why string) error) *cobra.Command {
 	var name, why string
 	cmd := &cobra.Command{
-		Use: verb + " --pool POOL {ID | COLUMN=VALUE}…", Short: short, Long: long,
-		Example: "  zarya identity " + verb + " --pool census inventory=C-000123",
-		Args:    cobra.MinimumNArgs(1),
+		Use: verb + " --pool POOL {ID | COLUMN=VALUE}…", Short: short,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
 				rows, err := pool.List(ctx, l, name)

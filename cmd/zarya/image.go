@@ -23,10 +23,9 @@ func newImage(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "image", Short: "Look at image files, convert them"}
 	var max string
 	inspect := &cobra.Command{
-		Use:     "inspect FILE…",
-		Short:   "Show an image's format, sizes, extents and digest",
-		Example: "  zarya image inspect system.img\n  zarya image inspect --max-download 256MiB system.simg --json",
-		Args:    cobra.MinimumNArgs(1),
+		Use:   "inspect FILE…",
+		Short: "Show an image's format, sizes, extents and digest",
+		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, files []string) error {
 			limit, err := bytesize.Parse(max)
 			if err != nil {
@@ -47,15 +46,7 @@ func newImageCache(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "Show or empty the cache of prepared images",
-		Long: `Show or empty the cache of prepared images.
-
-An image is read, checked and unpacked once on this host; what came out is kept for
-the next run, and found again as long as its file stays what it was. The cache is
-zarya/images in XDG_CACHE_HOME, or the folder in ZARYA_CACHE (none: no cache), and
-takes at most ZARYA_CACHE_SIZE (a tenth of the disk, 8 to 64 GiB). What was used
-longest ago goes first; nothing is lost with it but time.`,
-		Example: "  zarya image cache\n  zarya image cache --keep 10GiB\n  zarya image cache --clear",
-		Args:    cobra.NoArgs,
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cache := a.imageCache()
 			if cache == nil {

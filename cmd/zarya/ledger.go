@@ -92,10 +92,9 @@ func selectionFlags(cmd *cobra.Command, s *records.Selection) {
 func newLedgerList(a *app) *cobra.Command {
 	var s records.Selection
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List jobs, the newest last",
-		Example: "  zarya ledger list --since 8h\n  zarya ledger list --result fail --json",
-		Args:    cobra.NoArgs,
+		Use:   "list",
+		Short: "List jobs, the newest last",
+		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := s.Check(); err != nil {
 				return err
@@ -127,10 +126,9 @@ func newLedgerList(a *app) *cobra.Command {
 
 func newLedgerShow(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show RECORD|JOB|SERIAL",
-		Short:   "Show everything that is recorded of a job, or of a tablet's jobs",
-		Example: "  zarya ledger show VT0003\n  zarya ledger show bench-42 --json",
-		Args:    cobra.ExactArgs(1),
+		Use:   "show RECORD|JOB|SERIAL",
+		Short: "Show everything that is recorded of a job, or of a tablet's jobs",
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
 				jobs, err := records.Named(ctx, l, args[0])
@@ -157,11 +155,7 @@ func newLedgerExport(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export --format csv|jsonl",
 		Short: "Write jobs as CSV for a spreadsheet, or the whole chain as JSON lines",
-		Long: `Write the ledger to stdout: csv has one row a job, safe to open in a spreadsheet
-(a cell that would be read as a formula begins with an apostrophe); jsonl has one
-line an entry with its hashes, enough to follow the chain without this program.`,
-		Example: "  zarya ledger export --format csv --since 24h > today.csv\n  zarya ledger export --format jsonl > chain.jsonl",
-		Args:    cobra.NoArgs,
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := s.Check(); err != nil {
 				return err
@@ -202,19 +196,7 @@ func newLedgerVerify(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check that nothing of the ledger was changed, removed, put in between or put back",
-		Long: `Check that no entry of the ledger was changed, removed or put in between; that the tables
-beside the chain (identities, claims, attempts, tried codes) are what the entries say, row by row;
-and that the chain still has the head that it had when it was last written, so that an
-older file that was put back is seen. Warn of what only one tablet can have and two have,
-as stations see that do not know of each other.
-
-Prints where each station's chain ends. Keep that line elsewhere: --head FILE compares the
-ledger with every line in FILE.
-
---accept-head takes a ledger that was put back on purpose: what was lost is recorded, and
-work goes on.`,
-		Example: "  zarya ledger verify\n  zarya ledger verify --json >> heads.jsonl\n  zarya ledger verify --head heads.jsonl",
-		Args:    cobra.NoArgs,
+		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if accept {
 				if err := a.acceptHead(); err != nil {
@@ -285,10 +267,7 @@ func newLedgerDispose(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dispose RECORD rework|scrap|quarantine",
 		Short: "Record what becomes of a failed tablet",
-		Long: `Record what becomes of the tablet of a job that failed or was interrupted. It is an entry
-of its own; a later one overrides an earlier.`,
-		Example: "  zarya ledger dispose bench-42 quarantine --by 17",
-		Args:    cobra.ExactArgs(2),
+		Args:  cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			if err := records.CheckDisposition(args[1]); err != nil {
 				return err

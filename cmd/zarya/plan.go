@@ -25,10 +25,7 @@ func newPlan(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan {--profile PROFILE | --bundle BUNDLE} [-s TARGET… | --model MODEL]",
 		Short: "Show what run would do, step by step; write nothing",
-		Example: `  zarya plan --profile census.yaml
-  zarya plan --profile census.yaml --model AGS3-L09 --serial VT0001
-  zarya plan --profile census.yaml -s tcp:10.0.0.5 --json`,
-		Args: cobra.NoArgs,
+		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			s := flash.Scope(scope)
 			if !slices.Contains([]flash.Scope{flash.ScopeRun, flash.ScopeFlash, flash.ScopeProvision}, s) {

@@ -5,10 +5,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"github.com/zarya-station/zarya/internal/ui"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/zarya-station/zarya/internal/ui"
 
 	"github.com/spf13/cobra"
 
@@ -27,32 +28,19 @@ func newPorts(a *app) *cobra.Command {
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "learn NAME...", Short: "Name ports by plugging something into each in turn", Args: cobra.MinimumNArgs(1),
-			Long: `Name ports one after the other: for each NAME, plug anything (a tablet, a memory stick)
-into the port that is to have it. A1..A8 stands for eight names. What was learnt is
-kept at once; ^C ends.`,
-			Example: "  zarya ports learn A1..A8",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.learnPorts(args) },
+			RunE: func(_ *cobra.Command, args []string) error { return a.learnPorts(args) },
 		},
 		&cobra.Command{
 			Use: "import FILE.csv", Short: "Name ports from a table with the columns port and name", Args: cobra.ExactArgs(1),
-			Long: `Name ports from a table, as a spreadsheet saves it: the first line has the columns
-port (usb:1-1.3, or the path that zarya ports list shows) and name. Nothing is named if
-anything in it is wrong.`,
-			Example: "  zarya ports import bench-3.csv",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.importPorts(args[0]) },
+			RunE: func(_ *cobra.Command, args []string) error { return a.importPorts(args[0]) },
 		},
 		&cobra.Command{
 			Use: "list", Short: "List ports that have a name or a tablet", Args: cobra.NoArgs,
-			Example: "  zarya ports list --json",
-			RunE:    func(*cobra.Command, []string) error { return a.listPorts() },
+			RunE: func(*cobra.Command, []string) error { return a.listPorts() },
 		},
 		&cobra.Command{
 			Use: "name PORT [NAME]", Short: "Name a port; without NAME, take its name away", Args: cobra.RangeArgs(1, 2),
-			Long: `Name a port, as usb:1-1.3 or by its path. The name is kept against the path, which
-stays the same when the machine is started again, and can be used wherever a port is
-named: -s port:A3.`,
-			Example: "  zarya ports name usb:1-1.3 A3\n  zarya ports name pci-0000:00:14.0-usb-0:1.3 A3\n  zarya ports name A3",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.namePort(args) },
+			RunE: func(_ *cobra.Command, args []string) error { return a.namePort(args) },
 		},
 	)
 	return cmd

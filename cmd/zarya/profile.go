@@ -26,12 +26,7 @@ func newProfile(a *app) *cobra.Command {
 	var secrets bool
 	validate := &cobra.Command{
 		Use: "validate PROFILE…", Short: "Say everything that is wrong with profiles", Args: cobra.MinimumNArgs(1),
-		Long: `Say everything that is wrong with profiles: the language, the files that they name,
-the digests of their images, their bundles, and their secrets as far as these are at hand.
-A profile whose secrets are not here is valid, and what it needs is listed; --secrets
-demands them.`,
-		Example: "  zarya profile validate census.yaml\n  zarya profile validate --secrets census.yaml",
-		RunE:    func(_ *cobra.Command, args []string) error { return a.validateProfiles(args, secrets) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.validateProfiles(args, secrets) },
 	}
 	validate.Flags().BoolVar(&secrets, "secrets", false, "secrets that are not at hand are errors")
 	cmd := &cobra.Command{Use: "profile", Short: "Write, list, print and check profiles", Args: cobra.NoArgs}
@@ -39,12 +34,10 @@ demands them.`,
 		validate,
 		&cobra.Command{
 			Use: "show PROFILE", Short: "Print a profile as it is understood, with where each value came from", Args: cobra.ExactArgs(1),
-			Example: "  zarya profile show census.yaml",
-			RunE:    func(_ *cobra.Command, args []string) error { return a.showProfile(args[0]) },
+			RunE: func(_ *cobra.Command, args []string) error { return a.showProfile(args[0]) },
 		},
 		&cobra.Command{
 			Use: "schema", Short: "Print the JSON Schema of profiles, for editors", Args: cobra.NoArgs,
-			Example: "  zarya profile schema > zarya-profile.schema.json",
 			RunE: func(*cobra.Command, []string) error {
 				_, err := a.stdout.Write(profiles.Schema())
 				return err
@@ -52,8 +45,7 @@ demands them.`,
 		},
 		&cobra.Command{
 			Use: "list", Short: "List the profiles of this folder, of the search path, and those that come with the program", Args: cobra.NoArgs,
-			Example: "  zarya profile list --json",
-			RunE:    func(*cobra.Command, []string) error { return a.listProfiles() },
+			RunE: func(*cobra.Command, []string) error { return a.listProfiles() },
 		},
 	)
 	return cmd
@@ -63,10 +55,7 @@ func newProfileNew(a *app) *cobra.Command {
 	var models, targets []string
 	cmd := &cobra.Command{
 		Use: "new FILE [--model MODEL… | -s TARGET]", Short: "Write a profile to begin with, for the tablet that is plugged in", Args: cobra.ExactArgs(1),
-		Long: `Write a commented, valid profile to begin with: for the models that are named, or for
-the tablet that is plugged in.`,
-		Example: "  zarya profile new census.yaml\n  zarya profile new census.yaml --model AGS3-L09 --model AGS3-W09",
-		RunE:    func(_ *cobra.Command, args []string) error { return a.newProfileFile(args[0], models, targets) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.newProfileFile(args[0], models, targets) },
 	}
 	cmd.Flags().StringArrayVar(&models, "model", nil, "full `MODEL` code; repeatable")
 	a.targetFlags(cmd, &targets)

@@ -23,18 +23,8 @@ func newReport(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Count what came of jobs: yields, failures, times, tablets an hour",
-		Long: `Count the jobs in the ledger. First-pass yield is the part of the tablets whose first job
-of a day passed, second-pass of those that passed within two, last-pass of those whose last
-job passed. Failures of the bench count as not passed; jobs that were interrupted, golden
-and test units, and tablets that nothing here was for count as nothing.
-
-TIME is a date (2026-11-26; --until takes all of it), a date with a time
-(2026-11-26T14:00), today, or how long ago (8h; 7d from that midnight on).`,
-		Example: `  zarya report --since today
-  zarya report --since 30d --by port
-  zarya report --since 2026-11-01 --until 2026-11-30 --by day --format csv --excel-ru > november.csv`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.printReport(q, format, ru) },
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return a.printReport(q, format, ru) },
 	}
 	names := make([]string, len(stats.Groupings))
 	for i, by := range stats.Groupings {

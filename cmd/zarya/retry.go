@@ -99,12 +99,7 @@ func newRetry(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry [RUN]",
 		Short: "Do a run again for the tablets that failed for reasons of the bench",
-		Long: `Do a run again, with the same profile or bundle and options, for those of its tablets
-whose failure can be tried again: cable, timeout, station, operator, or cut off in the
-middle. RUN is the first part of a job's name in zarya ledger list; without it, the last
-run counts.`,
-		Example: "  zarya retry\n  zarya retry 3f9c01d2a7b4 --yes",
-		Args:    cobra.MaximumNArgs(1),
+		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			run := ""
 			if len(args) > 0 {

@@ -48,19 +48,8 @@ func newRun(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run {--profile PROFILE | --bundle BUNDLE} -s TARGET…",
 		Short: "Flash, boot, provision, check and record tablets, in parallel",
-		Long: `Bring tablets to a profile: flash its images, wait for the system, make its
-settings, check and record. A tablet that is as the profile says already is left as
-it is (COMPLIANT); one that has the images gets only its settings; one that is booted
-with other images is sent to its bootloader first.
-
-PASS means that every byte was sent with its digest, the booted system says it is the
-expected build, every setting was read back, every check holds, and the ledger has it
-on the disk.`,
-		Example: `  zarya run --profile census.yaml -s tcp:10.0.0.5 -s tcp:10.0.0.6
-  zarya run --bundle census.bundle -s port:A3
-  zarya run --profile census --yes --json --junit report.xml -s tcp:10.0.0.5`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.runProfile(o, flash.ScopeRun) },
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return a.runProfile(o, flash.ScopeRun) },
 	}
 	a.jobFlags(cmd, &o)
 	return cmd
@@ -71,11 +60,8 @@ func newProvision(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "provision {--profile PROFILE | --bundle BUNDLE} -s TARGET…",
 		Short: "Make a profile's settings on booted tablets, in parallel",
-		Long: `Make a profile's settings on tablets that are booted, and do its checks. Each
-setting is read, changed only if it differs, and read back.`,
-		Example: "  zarya provision --profile census.yaml -s ssh:192.168.2.15\n  zarya provision --profile census.yaml --dry-run -s ssh:192.168.2.15",
-		Args:    cobra.NoArgs,
-		RunE:    func(*cobra.Command, []string) error { return a.runProfile(o, flash.ScopeProvision) },
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return a.runProfile(o, flash.ScopeProvision) },
 	}
 	a.jobFlags(cmd, &o)
 	cmd.Flags().BoolVar(&o.check, "check", false, "compare only: say what differs (exit 1), and change nothing")

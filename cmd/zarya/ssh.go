@@ -27,13 +27,7 @@ func newConnect(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect TARGET",
 		Short: "Connect standard input and output to the booted tablet in a port",
-		Long: `Connect standard input and output to a TCP port, SSH's unless --tcp-port is given, of
-the booted tablet TARGET, through the tablet's own USB port. Made for OpenSSH's
-ProxyCommand, and so for scp, rsync, Ansible. It takes no lock: a shell may be open
-while a job works.`,
-		Example: `  zarya connect usb:1-1.3
-  scp -o ProxyCommand='zarya connect port:A3' log.txt defaultuser@tablet:`,
-		Args: cobra.ExactArgs(1),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			ctx, cancel := a.untilSignal()
 			defer cancel()
@@ -108,12 +102,7 @@ func newSSH(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ssh TARGET [-- COMMAND...]",
 		Short: "Open a shell on the booted tablet in a port, with OpenSSH",
-		Long: `Open a shell on the booted tablet TARGET with this machine's OpenSSH, or run a COMMAND
-there and end with its exit status. The connection goes through the tablet's own USB
-port. Host keys are not kept: every flashed tablet has a new one.`,
-		Example: `  zarya ssh port:A3
-  zarya ssh usb:1-1.3 -- cat /etc/os-release`,
-		Args: cobra.MinimumNArgs(1),
+		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.ArgsLenAtDash() > 1 || cmd.ArgsLenAtDash() < 0 && len(args) > 1 {
 				return problem.New(problem.Usage, "write zarya ssh TARGET -- COMMAND", "one target, and the command after --")

@@ -34,20 +34,7 @@ func newStation(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "station {--profile PROFILE | --bundle BUNDLE}… [--target TARGET]…",
 		Short: "Work all day: every tablet that is plugged in is flashed, checked and recorded",
-		Long: `Watch the hub, and bring every tablet that is plugged in to the profile that is for
-its model. Plugging a tablet in again is the retry; taking it out and plugging in the next
-is all there is to do. A tablet that no profile is for is named and left alone.
-
-Without --target all ports with a name are watched (zarya ports learn), or all ports if
-none has one. --target takes port:GLOB, and network targets, with a name to show:
-A1=tcp:10.0.0.5.
-
-SIGTERM, or Q on the board: nothing new begins, and the station ends when the jobs under
-way have. SIGHUP reads profiles and bundles again; if they are not good, the old ones stay.`,
-		Example: `  zarya station --profile census.yaml --yes
-  zarya station --bundle ags3.bundle --bundle kob2.bundle --operator 17 --lot P-118 --yes
-  zarya station --profile census.yaml --plain --yes --target A1=tcp:10.0.0.5 --target A2=tcp:10.0.0.6`,
-		Args: cobra.NoArgs,
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Page.Asked = cmd.Flags().Changed("listen")
 			if err := a.applyStationConfig(cmd); err != nil {

@@ -34,14 +34,8 @@ func newTry(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "try",
 		Short: "Show what zarya does: virtual tablets, images, a profile and a run in one",
-		Long: `Make images and a profile in a temporary folder, start virtual tablets, and bring them
-from fastboot to ready as zarya run does. Nothing outside the folder is touched, and it is
-removed at the end.
-
-Needs e2fsprogs and android-sdk-libsparse-utils, as zarya virtual images does.`,
-		Example: "  zarya try\n  zarya try --count 16 --fault-on VT0003=locked\n  zarya try --keep",
-		Args:    cobra.NoArgs,
-		RunE:    func(*cobra.Command, []string) error { return a.try(o) },
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return a.try(o) },
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 4, "how many tablets")

@@ -68,11 +68,7 @@ func newVirtualImages(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "images DIR",
 		Short: "Build a set of real images for virtual tablets",
-		Long: `Build a set of images into DIR: an ext4 system of real files with holes, raw and
-sparse, a boot image, a vbmeta, a sparse userdata. Needs e2fsprogs and
-android-sdk-libsparse-utils.`,
-		Example: "  zarya virtual images ./images",
-		Args:    cobra.ExactArgs(1),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			bytes, err := bytesize.Parse(size)
 			if err != nil {

@@ -29,6 +29,7 @@ func leftOut(name, short string) *cobra.Command {
 	return &cobra.Command{
 		Use:                name,
 		Short:              short,
+		Long:               short,
 		Args:               cobra.ArbitraryArgs,
 		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
 		RunE: func(*cobra.Command, []string) error {
