@@ -75,7 +75,6 @@ func jobVerb(cmd *cobra.Command) { cmd.Annotations = map[string]string{"exit": e
 
 // arrangeHelp gives the finished tree of verbs its groups and its templates.
 func arrangeHelp(root *cobra.Command) {
-	readHelp(root)
 	order := map[string]int{}
 	for _, g := range verbGroups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
@@ -95,7 +94,8 @@ func arrangeHelp(root *cobra.Command) {
 			refuseUnknownVerbs(cmd)
 		}
 	}
-	cobra.EnableCommandSorting = false
+	cobra.EnableCommandSorting = false // before anything asks for the verbs of a group
+	readHelp(root)
 	cobra.AddTemplateFunc("verbsOf", func(parent *cobra.Command, group string) []*cobra.Command {
 		verbs := slices.DeleteFunc(slices.Clone(parent.Commands()), func(c *cobra.Command) bool {
 			return c.GroupID != group || !c.IsAvailableCommand() && c.Name() != "help"
