@@ -63,6 +63,21 @@ unpack_server() {
   fi
 }
 
+# The registry, for the tests of bundles in registries: taken out of its package, because
+# installing that would start it.
+registry() { [ -x .tools/docker-registry/usr/bin/docker-registry ] || command -v docker-registry >/dev/null; }
+unpack_registry() {
+  echo "unpacking: docker-registry (into .tools/docker-registry, not installed)"
+  mkdir -p .tools/docker-registry
+  (
+    cd .tools/docker-registry
+    apt-get download -qq docker-registry </dev/null 2>/dev/null ||
+      { "${sudo[@]}" apt-get update -qq </dev/null && apt-get download -qq docker-registry </dev/null; }
+    for deb in *.deb; do dpkg-deb -x "$deb" .; done
+    rm -f ./*.deb
+  )
+}
+
 # playwright-core, which drives Chromium in the tests of the page: from npm, into
 # .tools/pages; it brings no browser of its own and no other package.
 playwright=1.61.1
@@ -80,7 +95,7 @@ for pair in "${needed[@]}"; do
   read -r command package <<<"$pair"
   command -v "$command" >/dev/null || missing+=("$package")
 done
-if [ ${#missing[@]} -eq 0 ] && server && driver; then
+if [ ${#missing[@]} -eq 0 ] && server && registry && driver; then
   exit 0
 fi
 if ! command -v apt-get >/dev/null; then
@@ -89,6 +104,7 @@ if ! command -v apt-get >/dev/null; then
 fi
 if [ ${#missing[@]} -eq 0 ]; then
   server || unpack_server
+  registry || unpack_registry
   driver || unpack_driver
   exit 0
 fi
@@ -96,4 +112,5 @@ echo "installing: ${missing[*]}"
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
 server || unpack_server
+registry || unpack_registry
 driver || unpack_driver

@@ -25,6 +25,7 @@ type Bundle struct {
 	text      []byte // of the manifest
 	signature []byte // nil: not signed
 	copies    copies // of large files
+	held
 }
 
 // Open reads the manifest of the bundle at path, a zip or a folder. Every file in it must
@@ -156,7 +157,7 @@ func (b *Bundle) Text() []byte { return b.text }
 // written. Close is the caller's.
 func (b *Bundle) Image(ctx context.Context, i int, cache *image.Cache) (*image.Image, error) {
 	want := b.Manifest.Images[i]
-	im, err := image.Open(ctx, filepath.Join(b.Path, filepath.FromSlash(want.File)), image.Options{Cache: cache, Root: true, Raw: true})
+	im, err := image.Open(ctx, b.where(want.File), image.Options{Cache: cache, Root: true, Raw: true})
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 )
@@ -96,11 +95,14 @@ func nameless() (*os.File, error) {
 
 // raw opens a file of the bundle, whose bytes nobody has compared.
 func (b *Bundle) raw(name string) (io.ReadCloser, error) {
+	if b.apart != nil {
+		return os.Open(b.where(name))
+	}
 	if info, err := os.Stat(b.Path); err != nil || info.IsDir() {
 		if err != nil {
 			return nil, err
 		}
-		return os.Open(filepath.Join(b.Path, filepath.FromSlash(name)))
+		return os.Open(b.where(name))
 	}
 	z, err := zip.OpenReader(b.Path)
 	if err != nil {

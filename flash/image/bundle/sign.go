@@ -41,6 +41,9 @@ func (b *Bundle) Attach(signature []byte) error {
 	fail := func(err error) error {
 		return &Error{Path: b.Path, Problem: "the signature cannot be written: " + err.Error(), Err: err}
 	}
+	if b.apart != nil {
+		return fail(errors.New("it lies in a store, where nothing is changed: sign it, then push it"))
+	}
 	info, err := os.Stat(b.Path)
 	if err != nil {
 		return fail(err)

@@ -1,0 +1,262 @@
+// This file follows tags: what a station takes over by itself, and only where it was told
+// to.
+
+package registry
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/problem"
+)
+
+// Taken is what a machine took over last from a tag.
+type Taken struct {
+	Digest  string `json:"digest"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Newest is the newest version of the name that was ever taken over.
+	Newest string `json:"newest"`
+}
+
+// taken is what this machine took over, by the reference of the tag.
+func (s *Store) taken() map[string]Taken {
+	all := map[string]Taken{}
+	readJSON(filepath.Join(s.dir, "followed.json"), &all)
+	return all
+}
+
+// NewestTaken returns the newest version of a bundle that this machine took over from any
+// tag; "" is none.
+func (s *Store) NewestTaken(name string) (newest string) {
+	for _, t := range s.taken() {
+		if t.Name == name && (newest == "" || bundle.Older(newest, t.Newest)) {
+			newest = t.Newest
+		}
+	}
+	return newest
+}
+
+// took remembers what was taken over.
+func (s *Store) took(ctx context.Context, from Reference, t Taken) error {
+	release, err := s.lock(ctx, filepath.Join(s.dir, "followed.lock"), false, nil)
+	if err != nil {
+		return err
+	}
+	defer release()
+	all := s.taken()
+	if t.Newest = t.Version; all[from.String()].Name == t.Name && bundle.Older(t.Version, all[from.String()].Newest) {
+		t.Newest = all[from.String()].Newest
+	}
+	all[from.String()] = t
+	return s.writeJSON(filepath.Join(s.dir, "followed.json"), all)
+}
+
+// Stage is how far a follower is with what it found.
+type Stage int
+
+// The stages.
+const (
+	Same    Stage = iota // the tag names what is used
+	Coming               // something else may come in: it is being fetched
+	Taking               // it is here, and is being taken over
+	Took                 // it is used from the next tablet on
+	Refused              // it may not come in, or could not be taken over; the old one stays
+	Away                 // nobody can be asked
+)
+
+// News is what a follower has to say.
+type News struct {
+	Stage   Stage
+	Tag     Reference
+	From    string // the version that is used; "" is none
+	Name    string // of the bundle
+	To      string // the version that was found
+	Signer  string // whom the trust names for its signature
+	Problem error  // Refused, Away
+}
+
+// Follower looks at a tag now and then, and has what it names verified and taken over. It
+// takes nothing over that is older than what it took over before.
+type Follower struct {
+	Client *Client
+	Tag    Reference
+	Every  time.Duration
+	// Gate says who signed a bundle, or why it may not run here.
+	Gate func(context.Context, *bundle.Bundle) (signer string, err error)
+	// Take has a bundle of the store used from now on, or leaves everything as it was.
+	Take func(ctx context.Context, digest string) error
+	// Tell hears of every stage; it must not wait.
+	Tell func(News)
+
+	mu      sync.Mutex
+	now     string // guarded by mu; the digest that is used
+	failed  string // guarded by mu; the digest that could not be taken over
+	failure error  // guarded by mu; why
+}
+
+// Start finds the bundle to begin with: what the tag names now or, if nobody can be asked,
+// what this machine took over last.
+func (f *Follower) Start(ctx context.Context) (digest string, err error) {
+	last, have := f.Client.Store.taken()[f.Tag.String()]
+	news := News{Tag: f.Tag, From: last.Version}
+	digest, err = f.bring(ctx, &news, func(d string) error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.now = d
+		return nil
+	})
+	if err == nil {
+		return digest, nil
+	}
+	if !have || ctx.Err() != nil {
+		return "", err
+	}
+	b, oerr := f.Client.Store.Open(last.Digest)
+	if oerr != nil {
+		return "", err
+	}
+	b.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = last.Digest
+	f.Tell(News{Stage: stageOf(err), Tag: f.Tag, From: last.Version, Name: last.Name, To: news.To, Problem: err})
+	return last.Digest, nil
+}
+
+// stageOf tells what may not come in from what cannot be asked about.
+func stageOf(err error) Stage {
+	if kind, ok := problem.KindOf(err); ok && kind == problem.Station {
+		return Away
+	}
+	return Refused
+}
+
+// Now is the bundle that is used, by its digest.
+func (f *Follower) Now() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+// Run looks until ctx ends.
+func (f *Follower) Run(ctx context.Context) {
+	t := time.NewTicker(f.Every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			f.Look(ctx)
+		}
+	}
+}
+
+// Look asks once what the tag names, and takes over what may be.
+func (f *Follower) Look(ctx context.Context) {
+	f.mu.Lock()
+	last, now, failed, failure := f.Client.Store.taken()[f.Tag.String()], f.now, f.failed, f.failure
+	f.mu.Unlock()
+	news := News{Tag: f.Tag, From: last.Version}
+	_, err := f.bring(ctx, &news, func(d string) error {
+		if d == failed {
+			return failure // it would fail again
+		}
+		f.say(&news, Taking, nil)
+		f.set(d)
+		err := f.Take(ctx, d)
+		if err != nil {
+			f.mu.Lock()
+			f.now, f.failed, f.failure = now, d, err
+			f.mu.Unlock()
+		}
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		f.say(&news, stageOf(err), err)
+	}
+}
+
+func (f *Follower) set(digest string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = digest
+}
+
+func (f *Follower) say(n *News, s Stage, err error) {
+	n.Stage, n.Problem = s, err
+	f.Tell(*n)
+}
+
+// bring resolves the tag, verifies what it names, fetches it and has it taken over.
+func (f *Follower) bring(ctx context.Context, news *News, take func(digest string) error) (digest string, err error) {
+	c := f.Client
+	pinned, err := c.Resolve(ctx, f.Tag)
+	if err != nil {
+		return "", err
+	}
+	if pinned.Digest == f.Now() {
+		f.say(news, Same, nil)
+		return pinned.Digest, nil
+	}
+	o, err := c.Look(ctx, pinned)
+	if err != nil {
+		return "", err
+	}
+	m := o.Bundle.Manifest
+	news.Name, news.To = m.Name, m.Version
+	if err := f.permit(ctx, o, news); err != nil {
+		return "", err
+	}
+	f.say(news, Coming, nil)
+	if _, err := c.Fetch(ctx, o); err != nil {
+		return "", err
+	}
+	if err := take(pinned.Digest); err != nil {
+		return "", err
+	}
+	if err := c.Store.took(ctx, f.Tag, Taken{Digest: pinned.Digest, Name: m.Name, Version: m.Version}); err != nil {
+		return "", err
+	}
+	f.say(news, Took, nil)
+	return pinned.Digest, nil
+}
+
+// permit holds what was found to the trust and to what was taken over before.
+func (f *Follower) permit(ctx context.Context, o *Offer, news *News) (err error) {
+	m := o.Bundle.Manifest
+	if news.Signer, err = f.Gate(ctx, o.Bundle); err != nil {
+		return err
+	}
+	if last, ok := f.Client.Store.taken()[f.Tag.String()]; ok && last.Name != m.Name {
+		return problem.New(problem.Invalid, "name the other bundle to the station by hand", "%s names the bundle %s, and was followed for %s", f.Tag, m.Name, last.Name)
+	}
+	if newest := f.Client.Store.NewestTaken(m.Name); newest != "" && bundle.Older(m.Version, newest) {
+		return problem.New(problem.Invalid, "build the older images anew with a higher version, if they are meant", "%s names %s %s, and %s was taken over here: it does not go back",
+			f.Tag, m.Name, m.Version, newest)
+	}
+	if news.Signer == "" {
+		return problem.New(problem.Invalid, "say who may sign bundles, in a folder of trust", "%s: nothing here says who may sign what is followed", f.Tag)
+	}
+	return nil
+}
+
+// String is the news for a person, in English: what the station's words are made of.
+func (n News) String() string {
+	text := n.Name
+	if n.From != "" {
+		text += " " + n.From + " ->"
+	}
+	if text += " " + n.To; n.Signer != "" {
+		text += ", signed by " + n.Signer
+	}
+	if n.Problem != nil {
+		return fmt.Sprint(n.Problem)
+	}
+	return text
+}
