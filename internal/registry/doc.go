@@ -21,5 +21,5 @@
 // its blobs lie and nothing is copied. Blobs that broke off are gone on with, by this
 // process or the next.
 //
-// [Follower] looks at a tag now and then, and has what it finds verified and taken over.
+// Package follow looks at tags now and then, and has what it finds taken over.
 package registry

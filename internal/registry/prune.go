@@ -55,7 +55,7 @@ func (s *Store) Prune(keep int) (*Pruned, error) {
 		return nil, err
 	}
 	followed := map[string]bool{}
-	for _, t := range s.taken() {
+	for _, t := range s.Taken() {
 		followed[t.Digest] = true
 	}
 	slices.SortFunc(all, func(a, b Kept) int { return b.Used.Compare(a.Used) })

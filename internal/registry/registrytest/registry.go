@@ -58,7 +58,7 @@ func Start(dir, more string) (*Registry, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}\nhttp: {addr: %s, secret: for a test}\n%s",
+	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp: {addr: %s, secret: for a test}\n%s",
 		filepath.Join(dir, "data"), r.Addr, more)
 	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(text), 0o600); err != nil {
 		return nil, err

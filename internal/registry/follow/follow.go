@@ -1,60 +1,19 @@
-// This file follows tags: what a station takes over by itself, and only where it was told
-// to.
-
-package registry
+// Package follow follows tags of registries: what a station takes over by itself, and only
+// where it was told to. A [Follower] looks at one tag now and then. What the tag names is
+// held to the trust of the station, and to what was taken over before, when its manifest is
+// here and before its images are; then it is fetched, and taken over as a person's order to
+// read bundles again is. If anything of that fails, what was used stays.
+package follow
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/registry"
 )
-
-// Taken is what a machine took over last from a tag.
-type Taken struct {
-	Digest  string `json:"digest"`
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	// Newest is the newest version of the name that was ever taken over.
-	Newest string `json:"newest"`
-}
-
-// taken is what this machine took over, by the reference of the tag.
-func (s *Store) taken() map[string]Taken {
-	all := map[string]Taken{}
-	readJSON(filepath.Join(s.dir, "followed.json"), &all)
-	return all
-}
-
-// NewestTaken returns the newest version of a bundle that this machine took over from any
-// tag; "" is none.
-func (s *Store) NewestTaken(name string) (newest string) {
-	for _, t := range s.taken() {
-		if t.Name == name && (newest == "" || bundle.Older(newest, t.Newest)) {
-			newest = t.Newest
-		}
-	}
-	return newest
-}
-
-// took remembers what was taken over.
-func (s *Store) took(ctx context.Context, from Reference, t Taken) error {
-	release, err := s.lock(ctx, filepath.Join(s.dir, "followed.lock"), false, nil)
-	if err != nil {
-		return err
-	}
-	defer release()
-	all := s.taken()
-	if t.Newest = t.Version; all[from.String()].Name == t.Name && bundle.Older(t.Version, all[from.String()].Newest) {
-		t.Newest = all[from.String()].Newest
-	}
-	all[from.String()] = t
-	return s.writeJSON(filepath.Join(s.dir, "followed.json"), all)
-}
 
 // Stage is how far a follower is with what it found.
 type Stage int
@@ -66,13 +25,13 @@ const (
 	Taking               // it is here, and is being taken over
 	Took                 // it is used from the next tablet on
 	Refused              // it may not come in, or could not be taken over; the old one stays
-	Away                 // nobody can be asked
+	Away                 // it could not be fetched: nobody answers, or there is no room
 )
 
 // News is what a follower has to say.
 type News struct {
 	Stage   Stage
-	Tag     Reference
+	Tag     registry.Reference
 	From    string // the version that is used; "" is none
 	Name    string // of the bundle
 	To      string // the version that was found
@@ -83,8 +42,8 @@ type News struct {
 // Follower looks at a tag now and then, and has what it names verified and taken over. It
 // takes nothing over that is older than what it took over before.
 type Follower struct {
-	Client *Client
-	Tag    Reference
+	Client *registry.Client
+	Tag    registry.Reference
 	Every  time.Duration
 	// Gate says who signed a bundle, or why it may not run here.
 	Gate func(context.Context, *bundle.Bundle) (signer string, err error)
@@ -102,7 +61,7 @@ type Follower struct {
 // Start finds the bundle to begin with: what the tag names now or, if nobody can be asked,
 // what this machine took over last.
 func (f *Follower) Start(ctx context.Context) (digest string, err error) {
-	last, have := f.Client.Store.taken()[f.Tag.String()]
+	last, have := f.Client.Store.Taken()[f.Tag.String()]
 	news := News{Tag: f.Tag, From: last.Version}
 	digest, err = f.bring(ctx, &news, func(d string) error {
 		f.mu.Lock()
@@ -160,7 +119,7 @@ func (f *Follower) Run(ctx context.Context) {
 // Look asks once what the tag names, and takes over what may be.
 func (f *Follower) Look(ctx context.Context) {
 	f.mu.Lock()
-	last, now, failed, failure := f.Client.Store.taken()[f.Tag.String()], f.now, f.failed, f.failure
+	last, now, failed, failure := f.Client.Store.Taken()[f.Tag.String()], f.now, f.failed, f.failure
 	f.mu.Unlock()
 	news := News{Tag: f.Tag, From: last.Version}
 	_, err := f.bring(ctx, &news, func(d string) error {
@@ -220,7 +179,7 @@ func (f *Follower) bring(ctx context.Context, news *News, take func(digest strin
 	if err := take(pinned.Digest); err != nil {
 		return "", err
 	}
-	if err := c.Store.took(ctx, f.Tag, Taken{Digest: pinned.Digest, Name: m.Name, Version: m.Version}); err != nil {
+	if err := c.Store.Took(ctx, f.Tag, registry.Taken{Digest: pinned.Digest, Name: m.Name, Version: m.Version}); err != nil {
 		return "", err
 	}
 	f.say(news, Took, nil)
@@ -228,12 +187,12 @@ func (f *Follower) bring(ctx context.Context, news *News, take func(digest strin
 }
 
 // permit holds what was found to the trust and to what was taken over before.
-func (f *Follower) permit(ctx context.Context, o *Offer, news *News) (err error) {
+func (f *Follower) permit(ctx context.Context, o *registry.Offer, news *News) (err error) {
 	m := o.Bundle.Manifest
 	if news.Signer, err = f.Gate(ctx, o.Bundle); err != nil {
 		return err
 	}
-	if last, ok := f.Client.Store.taken()[f.Tag.String()]; ok && last.Name != m.Name {
+	if last, ok := f.Client.Store.Taken()[f.Tag.String()]; ok && last.Name != m.Name {
 		return problem.New(problem.Invalid, "name the other bundle to the station by hand", "%s names the bundle %s, and was followed for %s", f.Tag, m.Name, last.Name)
 	}
 	if newest := f.Client.Store.NewestTaken(m.Name); newest != "" && bundle.Older(m.Version, newest) {
@@ -246,17 +205,17 @@ func (f *Follower) permit(ctx context.Context, o *Offer, news *News) (err error)
 	return nil
 }
 
-// String is the news for a person, in English: what the station's words are made of.
+// String is the news for a person: old -> new version, and who signed it; or what is wrong.
 func (n News) String() string {
+	if n.Problem != nil {
+		return n.Problem.Error()
+	}
 	text := n.Name
 	if n.From != "" {
 		text += " " + n.From + " ->"
 	}
 	if text += " " + n.To; n.Signer != "" {
 		text += ", signed by " + n.Signer
-	}
-	if n.Problem != nil {
-		return fmt.Sprint(n.Problem)
 	}
 	return text
 }
