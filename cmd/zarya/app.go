@@ -27,6 +27,7 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/registry"
 	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -46,6 +47,12 @@ type app struct {
 
 	cacheOnce sync.Once
 	cache     *image.Cache // of prepared images; see settings.go
+
+	registryOnce sync.Once
+	registry     *registry.Client // see registry.go
+	registryErr  error
+	plainHTTP    bool // with any registry
+	allowTag     bool // in --bundle
 
 	config    settings.Settings
 	benchOnce sync.Once

@@ -23,7 +23,8 @@ import (
 
 func newBundle(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "bundle", Short: "Make, sign and check bundles: images and what they are for, in one file"}
-	cmd.AddCommand(newBundleBuild(a), newBundleImport(a), newBundleSign(a), newBundleVerify(a), newBundleInspect(a))
+	cmd.AddCommand(newBundleBuild(a), newBundleImport(a), newBundleSign(a), newBundleVerify(a), newBundleInspect(a),
+		newBundlePush(a), newBundlePull(a), newBundlePrune(a))
 	return cmd
 }
 
@@ -233,16 +234,13 @@ func newBundleVerify(a *app) *cobra.Command {
 		Short: "Check a bundle: its manifest, every block of its images, its signature",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := openBundle(args[0])
-			if err != nil {
-				return err
-			}
 			ctx, cancel := a.untilSignal()
 			defer cancel()
-			who, err := a.maker().Trusted(ctx, b, trust)
+			b, who, err := a.maker().Judge(ctx, args[0], trust)
 			if err != nil {
 				return err
 			}
+			defer b.Close()
 			if err := b.Verify(ctx, a.imageCache()); err != nil {
 				return problem.New(problem.Invalid, "copy or download the bundle again", "%w", err)
 			}
@@ -254,6 +252,7 @@ func newBundleVerify(a *app) *cobra.Command {
 		},
 	}
 	trustFlag(cmd, &trust)
+	a.plainFlag(cmd)
 	return cmd
 }
 
@@ -290,7 +289,9 @@ func newBundleInspect(a *app) *cobra.Command {
 		Short: "Show what is in a bundle, without checking its blocks",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := openBundle(args[0])
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			b, err := a.lookBundle(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -301,6 +302,7 @@ func newBundleInspect(a *app) *cobra.Command {
 			return a.showBundle(b)
 		},
 	}
+	a.plainFlag(cmd)
 	cmd.Flags().BoolVar(&manifest, "manifest", false, "print the manifest as it is signed, and nothing else")
 	return cmd
 }

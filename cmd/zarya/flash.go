@@ -305,7 +305,13 @@ func (a *app) showPlan(targets []target.Target, work *recipe.Direct) error {
 
 // flashBundle is zarya flash --bundle. A profile in the bundle says how.
 func (a *app) flashBundle(o flashOptions) error {
-	b, err := openBundle(o.bundle)
+	ctx, cancel := a.untilSignal()
+	defer cancel()
+	var err error
+	if o.bundle, err = a.pin(ctx, o.bundle); err != nil {
+		return err
+	}
+	b, err := a.lookBundle(ctx, o.bundle)
 	if err != nil {
 		return err
 	}
@@ -319,12 +325,11 @@ func (a *app) flashBundle(o flashOptions) error {
 		return err
 	}
 	m := a.maker()
-	ctx, cancel := a.untilSignal()
-	defer cancel()
 	b, signer, err := m.OpenBundle(ctx, o.bundle, o.trust)
 	if err != nil {
 		return err
 	}
+	defer b.Close()
 	return a.flash(o, slices.Concat(b.Manifest.Models, b.Manifest.Products), func(ctx context.Context) (*recipe.Direct, error) {
 		return m.PrepareBundle(ctx, b, signer, o.allow)
 	})

@@ -197,7 +197,7 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, secrets: &flash.Secrets{}, ledger: "sqlite:" + filepath.Join(n.dir, "ledger.db"), quiet: true}
 	a.watchSignals()
 	defer a.unwatchSignals()
-	p, err := a.prepare(jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
+	p, err := a.prepare(&jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
 	must(t, err)
 	defer p.Close()
 	var list []target.Target

@@ -31,7 +31,7 @@ func newPlan(a *app) *cobra.Command {
 			if !slices.Contains([]flash.Scope{flash.ScopeRun, flash.ScopeFlash, flash.ScopeProvision}, s) {
 				return problem.New(problem.Usage, "known are run, flash, provision", "--scope: no scope %q", scope)
 			}
-			p, err := a.prepare(o, s)
+			p, err := a.prepare(&o, s)
 			if err != nil {
 				return err
 			}
@@ -52,6 +52,7 @@ func newPlan(a *app) *cobra.Command {
 	f.StringVar(&o.profile, "profile", "", "the `PROFILE`")
 	f.StringVar(&o.bundle, "bundle", "", "the `BUNDLE` to flash; without --profile, the profile in it")
 	trustFlag(cmd, &o.trust)
+	a.tagFlags(cmd)
 	f.StringArrayVar(&o.allow, "allow-partition", nil, "allow writing the protected `PARTITION`")
 	f.StringVar(&who.Model, "model", "", "as for a tablet of `MODEL`")
 	f.StringVar(&scope, "scope", "run", "the verb that is planned: run, flash, provision")

@@ -40,6 +40,7 @@ func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
 	f.IntVar(&o.expect, "expect", 0, "with --all: fail unless at least `N` tablets match; with --wait-for-device, wait for them")
 	circumstanceFlags(cmd, &o.under)
 	trustFlag(cmd, &o.trust)
+	a.tagFlags(cmd)
 	f.StringVar(&a.junit, "junit", "", "write a JUnit report to `FILE`")
 }
 
@@ -82,7 +83,7 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	if err := checkCircumstances(&o.under); err != nil {
 		return err
 	}
-	p, err := a.prepare(o, scope)
+	p, err := a.prepare(&o, scope)
 	if err != nil {
 		return err
 	}
@@ -115,9 +116,13 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 	return a.runJobs(run, jobs, a.engineOptions(o.concurrency), p)
 }
 
-// prepare makes the recipe that the flags ask for.
-func (a *app) prepare(o jobOptions, scope flash.Scope) (*recipe.Recipe, error) {
+// prepare makes the recipe that the flags ask for. A bundle that they name by a tag is named
+// by its digest from then on.
+func (a *app) prepare(o *jobOptions, scope flash.Scope) (r *recipe.Recipe, err error) {
 	ctx, cancel := a.untilSignal()
 	defer cancel()
+	if o.bundle, err = a.pin(ctx, o.bundle); err != nil {
+		return nil, err
+	}
 	return a.maker().Prepare(ctx, recipe.Request{Profile: o.profile, Bundle: o.bundle, Trust: o.trust, Allow: o.allow, Scope: scope})
 }

@@ -28,6 +28,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/registry/registrytest"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -86,10 +87,11 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state", "XDG_CONFIG_HOME="+env.WorkDir+"/config", "XDG_CACHE_HOME="+env.WorkDir+"/cache", "ZARYA_LOCK_DIR="+env.WorkDir+"/locks")
+			env.Values["registries"] = map[string]*registrytest.Registry{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold, "lock": lock, "rpm": makeRPM,
+			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold, "lock": lock, "rpm": makeRPM, "registry": startRegistry,
 		},
 	})
 }
@@ -120,6 +122,29 @@ func lock(ts *testscript.TestScript, neg bool, args []string) {
 	release, err := usb.Lock(ts.Getenv("ZARYA_LOCK_DIR"), "net:"+strings.TrimPrefix(args[0], "tcp:"), "a test")
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(release()) })
+}
+
+// registry NAME runs a registry and makes $NAME its address; with an address after it, a mirror
+// of that one. registry kill NAME ends it as a power cut does.
+func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	switch {
+	case len(args) == 2 && args[0] == "kill":
+		ts.Value("registries").(map[string]*registrytest.Registry)[args[1]].Kill()
+		return
+	case neg || len(args) < 1 || len(args) > 2:
+		ts.Fatalf("usage: registry NAME [ORIGIN], registry kill NAME")
+	}
+	more := ""
+	if len(args) == 2 {
+		more = "proxy: {remoteurl: 'http://" + args[1] + "'}\n"
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.Mkdir(dir, 0o700))
+	r, err := registrytest.Start(dir, more)
+	ts.Check(err)
+	ts.Defer(r.Kill)
+	ts.Setenv(args[0], r.Addr)
+	ts.Value("registries").(map[string]*registrytest.Registry)[args[0]] = r
 }
 
 // hold FILE holds a database against everybody until the script ends.

@@ -60,6 +60,7 @@ func newStation(a *app) *cobra.Command {
 	f.StringVar(&o.lang, "lang", "", "show the station in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVar(&o.bell, "bell", false, "ring the terminal's bell when a tablet passed or failed")
 	trustFlag(cmd, &o.trust)
+	a.tagFlags(cmd)
 	return cmd
 }
 
@@ -98,8 +99,15 @@ func (a *app) runStation(o stationOptions) (err error) {
 
 // stationSet makes the recipes of all profiles and bundles.
 func (a *app) stationSet(ctx context.Context, o stationOptions) (*recipe.Set, error) {
+	bundles := make([]string, len(o.bundles))
+	for i, name := range o.bundles {
+		var err error
+		if bundles[i], err = a.pin(ctx, name); err != nil {
+			return nil, err
+		}
+	}
 	common := recipe.Request{Trust: o.trust, Allow: o.allow, Scope: flash.ScopeRun}
-	return a.maker().PrepareSet(ctx, common, o.profiles, o.bundles)
+	return a.maker().PrepareSet(ctx, common, o.profiles, bundles)
 }
 
 // confirmStation asks once for all tablets that will be plugged in.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/flash/image/bundle"
 )
 
 // Maker makes recipes on one station. Its fields are set before use and not changed
@@ -23,6 +24,9 @@ type Maker struct {
 	// Floor returns the newest version of a bundle with which a tablet passed here; ""
 	// is none.
 	Floor func(ctx context.Context, bundle string) (version string, err error)
+	// Open opens a bundle by any name that a person may give it, asking gate before anything
+	// large is fetched; nil: bundles are files and folders.
+	Open func(ctx context.Context, name string, gate func(context.Context, *bundle.Bundle) error) (*bundle.Bundle, error)
 	// Warn tells the user something that stops nothing.
 	Warn func(format string, args ...any)
 }
@@ -30,7 +34,7 @@ type Maker struct {
 // Request is what a person asked for.
 type Request struct {
 	Profile string   // a file, or a name that [Maker.NamedProfile] finds
-	Bundle  string   // a file or folder; without Profile, the profile in it counts
+	Bundle  string   // a file, a folder, or what [Maker] Open knows; without Profile, the profile in it counts
 	Trust   string   // the folder that says who may sign; the station's own cannot be got round
 	Allow   []string // protected partitions that may be written
 	Scope   flash.Scope

@@ -51,10 +51,13 @@ func (r *Recipe) Title() string {
 	return title
 }
 
-// Close closes the images that were opened for the recipe.
+// Close closes the images that were opened for the recipe, and its bundles.
 func (r *Recipe) Close() {
 	for _, v := range r.variants {
 		v.images.Close()
+		if v.bundle != nil {
+			v.bundle.Close()
+		}
 	}
 }
 

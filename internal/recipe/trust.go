@@ -57,12 +57,33 @@ func (m *Maker) RefuseUnsigned(dir string) error {
 	return err
 }
 
-// OpenBundle opens a bundle and asks whether it may run here.
-func (m *Maker) OpenBundle(ctx context.Context, path, trust string) (b *bundle.Bundle, signer string, err error) {
-	if b, err = bundle.Open(path); err != nil {
-		return nil, "", problem.New(problem.Invalid, "", "%w", err)
+// Judge opens a bundle and asks whether it may run here. Close it after use.
+func (m *Maker) Judge(ctx context.Context, name, trust string) (b *bundle.Bundle, signer string, err error) {
+	if m.Open == nil {
+		b, err = bundle.Open(name)
+	} else {
+		b, err = m.Open(ctx, name, func(ctx context.Context, b *bundle.Bundle) error {
+			_, err := m.Trusted(ctx, b, trust)
+			return err
+		})
+	}
+	if err != nil {
+		if _, known := problem.KindOf(err); !known {
+			err = problem.New(problem.Invalid, "", "%w", err)
+		}
+		return nil, "", err
 	}
 	if signer, err = m.Trusted(ctx, b, trust); err != nil {
+		b.Close()
+		return nil, "", err
+	}
+	return b, signer, nil
+}
+
+// OpenBundle opens a bundle, asks whether it may run here, and warns of what nobody vouches
+// for.
+func (m *Maker) OpenBundle(ctx context.Context, name, trust string) (b *bundle.Bundle, signer string, err error) {
+	if b, signer, err = m.Judge(ctx, name, trust); err != nil {
 		return nil, "", err
 	}
 	switch {

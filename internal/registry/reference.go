@@ -52,6 +52,9 @@ var (
 // Parse reads a reference.
 func Parse(text string) (Reference, error) {
 	wrong := func(why string) (Reference, error) {
+		if before, _, at := strings.Cut(text, "@sha256:"); strings.Contains(before, "@") || !at && strings.Contains(text, "@") {
+			text = "the reference" // it may have a password in it
+		}
 		return Reference{}, problem.New(problem.Usage, referenceHint, "%s: %s", text, why)
 	}
 	var r Reference

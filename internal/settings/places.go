@@ -67,6 +67,19 @@ func (s Settings) AgeKey() string {
 	return cmp.Or(file, filepath.Join(Folder(), "age.key"))
 }
 
+// BundleStore is the folder of pulled bundles: the setting bundle-store, or zarya/bundles in
+// XDG_CACHE_HOME.
+func (s Settings) BundleStore() (string, error) {
+	if dir, _ := s.Lookup("bundle-store"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", problem.New(problem.Station, "name one with the setting bundle-store", "no place for pulled bundles: %w", err)
+	}
+	return filepath.Join(dir, "zarya", "bundles"), nil
+}
+
 // CachePlace reads the settings cache (a folder, or none) and cache-size. By default the
 // cache is zarya/images in XDG_CACHE_HOME, and a tenth of the disk, 8 to 64 GiB.
 func (s Settings) CachePlace() (dir string, limit int64, err error) {

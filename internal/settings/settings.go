@@ -23,8 +23,9 @@ import (
 // ZARYA_KEY. A key that is also a flag of the verb stands for the flag. What makes
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var Keys = []string{
-	"age-key", "bell", "cache", "cache-size", "concurrency", "lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color",
-	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plan", "quiet", "scanner", "station", "trust", "verbose",
+	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color",
+	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "quiet",
+	"registry-auth", "registry-mirror", "scanner", "station", "trust", "verbose",
 	"wait-for-device",
 }
 
