@@ -209,7 +209,6 @@ func (in *incoming) restart() error {
 // place must give all of it.
 func (c *Client) complete(ctx context.Context, r Reference, places []source, in *incoming, p *Pulled) error {
 	liars := map[source]error{}
-	mixed := in.have > 0
 	pure := false
 	for failed := 0; ; {
 		before := in.have
@@ -224,7 +223,7 @@ func (c *Client) complete(ctx context.Context, r Reference, places []source, in 
 					return err
 				}
 			}
-			mixed = in.have > 0
+			mixed := in.have > 0
 			whole, err := c.rest(ctx, place, in, p)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)

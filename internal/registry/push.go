@@ -200,7 +200,7 @@ func (s *sticky) exists(ctx context.Context, l layer) (bool, error) {
 	}
 	r, _, err := folder(s.dir).read(ctx, l.digest, false, 0)
 	if err != nil {
-		return false, nil //nolint:nilerr // what cannot be read is written again
+		return false, nil // what cannot be read is written again
 	}
 	defer func() { _ = r.Close() }() // it was only read
 	h := sha256.New()

@@ -98,7 +98,7 @@ func (c *Client) doer() (*auth.Client, error) {
 	if err != nil {
 		return nil, problem.New(problem.Station, "mend the file, or name another with the setting registry-auth", "names and passwords of registries: %w", err)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // it is one
+	transport := http.DefaultTransport.(*http.Transport).Clone() // it is one
 	transport.ResponseHeaderTimeout = answerTime
 	transport.TLSHandshakeTimeout = connectTime
 	transport.DisableCompression = true // a range of a compressed body is none of the blob
@@ -146,7 +146,7 @@ func (h *hub) do(ctx context.Context, req *http.Request, actions ...string) (*ht
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()                // it says why, at most
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 8<<10)) //nolint:errcheck // as much as comes
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 8<<10)) // as much as comes
 	var said struct{ Errors errcode.Errors }
 	_ = json.Unmarshal(text, &said) // a proxy answers in other ways
 	return nil, h.failed(&errcode.ErrorResponse{Method: req.Method, URL: req.URL, StatusCode: resp.StatusCode, Errors: said.Errors})
