@@ -63,7 +63,8 @@ func (a *app) pin(ctx context.Context, name string) (string, error) {
 		return name, err
 	}
 	if !a.allowTag {
-		return "", problem.New(problem.Usage, "zarya bundle pull "+name+" says its digest: name that; or add --allow-tag", "%s may name another bundle tomorrow", name)
+		return "", problem.New(problem.Usage, "zarya bundle pull "+name+" says its digest: name that; or add --allow-tag",
+			"%s may name another bundle tomorrow", name)
 	}
 	c, err := a.registries()
 	if err != nil {
@@ -122,7 +123,8 @@ there already is not sent again, and what broke off is gone on with, by the same
 too. The bundle's digest is printed: name it by that.
 
 Names and passwords are those of docker login, or of the file in the setting registry-auth.`,
-		Example: "  zarya bundle push census.bundle oci://registry.example/tablets/census:5.1\n  zarya bundle push census.bundle oci-layout:/media/stick:5.1",
+		Example: `  zarya bundle push census.bundle oci://registry.example/tablets/census:5.1
+  zarya bundle push census.bundle oci-layout:/media/stick:5.1`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			to, err := registry.Parse(args[1])
@@ -155,7 +157,8 @@ Names and passwords are those of docker login, or of the file in the setting reg
 			}
 			fmt.Fprintf(a.stdout, "%s\n", p.Reference)
 			if !a.quiet {
-				fmt.Fprintf(a.stdout, "  %s %s, %s: %s were sent, %s were there; %s\n", p.Name, p.Version, bytesize.Text(p.Size), bytesize.Text(p.Sent), bytesize.Text(p.Shared+p.Resumed), signedBy(b, ""))
+				fmt.Fprintf(a.stdout, "  %s %s, %s: %s were sent, %s were there; %s\n", p.Name, p.Version,
+					bytesize.Text(p.Size), bytesize.Text(p.Sent), bytesize.Text(p.Shared+p.Resumed), signedBy(b, ""))
 			}
 			if p.Moved != "" {
 				a.warn("%s named %s before", to, p.Moved)
@@ -217,7 +220,8 @@ registry-mirror names a registry that is asked first.`,
 			}
 			fmt.Fprintf(a.stdout, "%s\n", p.Reference)
 			if !a.quiet {
-				fmt.Fprintf(a.stdout, "  %s %s, %s: %s were fetched, %s were here; %s\n", p.Name, p.Version, bytesize.Text(p.Size), bytesize.Text(p.Fetched), bytesize.Text(p.Shared+p.Resumed), signed)
+				fmt.Fprintf(a.stdout, "  %s %s, %s: %s were fetched, %s were here; %s\n", p.Name, p.Version,
+					bytesize.Text(p.Size), bytesize.Text(p.Fetched), bytesize.Text(p.Shared+p.Resumed), signed)
 			}
 			return nil
 		},

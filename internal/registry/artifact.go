@@ -93,7 +93,8 @@ func newArtifact(m *bundle.Manifest, layers []layer) (a *artifact, configText []
 // bundle's own.
 func readArtifact(text []byte) (*artifact, error) {
 	wrong := func(format string, args ...any) (*artifact, error) {
-		return nil, problem.New(problem.Invalid, "ask whoever pushed it: zarya bundle push makes them", "the OCI manifest is not that of a bundle: "+format, args...)
+		return nil, problem.New(problem.Invalid, "ask whoever pushed it: zarya bundle push makes them",
+			"the OCI manifest is not that of a bundle: "+format, args...)
 	}
 	var m v1.Manifest
 	if len(text) > maxArtifact {

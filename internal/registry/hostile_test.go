@@ -129,21 +129,25 @@ func TestHostileManifests(t *testing.T) {
 		text   func([]byte) []byte
 		words  string
 	}{
-		"a name twice":        {change: func(l []part) []part { return append(l, l[1]) }, words: "is there twice"},
-		"a manifest twice":    {change: func(l []part) []part { return append(l, l[0]) }, words: "is there twice"},
-		"a path":              {change: func(l []part) []part { l[1].name = "../../../etc/cron.d/x"; return l }, words: "is missing"},
-		"one more, a path":    {change: func(l []part) []part { return append(l, part{"/etc/cron.d/x", l[1].digest, l[1].size}) }, words: `nothing is said of "/etc/cron.d/x"`},
-		"no name":             {change: func(l []part) []part { l[1].name = ""; return l }, words: "has no name"},
-		"a missing file":      {change: func(l []part) []part { return l[:len(l)-1] }, words: "is missing"},
-		"no manifest":         {change: func(l []part) []part { return l[1:] }, words: "there is no manifest.json"},
-		"a digest of paths":   {change: func(l []part) []part { l[1].digest = "sha256:../../../../etc/passwd"; return l }, words: "the digest of"},
-		"another digest":      {change: func(l []part) []part { l[1].digest = "md5:00"; return l }, words: "the digest of"},
-		"a huge image":        {change: func(l []part) []part { l[1].size = 1 << 50; return l }, words: "has 1125899906842624 bytes"},
-		"a large image":       {change: func(l []part) []part { l[1].size = 1 << 30; return l }, words: "its image at most"},
-		"a negative size":     {change: func(l []part) []part { l[1].size = -1; return l }, words: "has -1 bytes"},
-		"a huge manifest":     {change: func(l []part) []part { l[0].size = 65 << 20; return l }, words: "at most 67108864 are read"},
-		"a longer manifest":   {change: func(l []part) []part { l[0].size--; return l }, words: "has more than"},
-		"two sizes of a blob": {change: func(l []part) []part { l[2].digest = l[1].digest; l[2].size++; return l }, words: "has two sizes"},
+		"a name twice":     {change: func(l []part) []part { return append(l, l[1]) }, words: "is there twice"},
+		"a manifest twice": {change: func(l []part) []part { return append(l, l[0]) }, words: "is there twice"},
+		"a path":           {change: func(l []part) []part { l[1].name = "../../../etc/cron.d/x"; return l }, words: "is missing"},
+		"one more, a path": {change: func(l []part) []part {
+			return append(l, part{"/etc/cron.d/x", l[1].digest, l[1].size})
+		}, words: `nothing is said of "/etc/cron.d/x"`},
+		"no name":        {change: func(l []part) []part { l[1].name = ""; return l }, words: "has no name"},
+		"a missing file": {change: func(l []part) []part { return l[:len(l)-1] }, words: "is missing"},
+		"no manifest":    {change: func(l []part) []part { return l[1:] }, words: "there is no manifest.json"},
+		"a digest of paths": {change: func(l []part) []part { l[1].digest = "sha256:../../../../etc/passwd"; return l },
+			words: "the digest of"},
+		"another digest":    {change: func(l []part) []part { l[1].digest = "md5:00"; return l }, words: "the digest of"},
+		"a huge image":      {change: func(l []part) []part { l[1].size = 1 << 50; return l }, words: "has 1125899906842624 bytes"},
+		"a large image":     {change: func(l []part) []part { l[1].size = 1 << 30; return l }, words: "its image at most"},
+		"a negative size":   {change: func(l []part) []part { l[1].size = -1; return l }, words: "has -1 bytes"},
+		"a huge manifest":   {change: func(l []part) []part { l[0].size = 65 << 20; return l }, words: "at most 67108864 are read"},
+		"a longer manifest": {change: func(l []part) []part { l[0].size--; return l }, words: "has more than"},
+		"two sizes of a blob": {change: func(l []part) []part { l[2].digest = l[1].digest; l[2].size++; return l },
+			words: "has two sizes"},
 		"very many files": {change: func(l []part) []part {
 			for i := range 5000 {
 				l = append(l, part{fmt.Sprintf("f%d", i), l[1].digest, l[1].size})
@@ -189,9 +193,11 @@ func TestHostileManifests(t *testing.T) {
 			}
 			var layers []layer
 			for _, p := range list {
-				layers = append(layers, layer{"application/x", p.digest, p.size, map[string]string{"org.opencontainers.image.title": p.name}})
+				layers = append(layers, layer{"application/x", p.digest, p.size,
+					map[string]string{"org.opencontainers.image.title": p.name}})
 			}
-			text, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "artifactType": registry.ArtifactType,
+			text, err := json.Marshal(map[string]any{"schemaVersion": 2,
+				"mediaType": "application/vnd.oci.image.manifest.v1+json", "artifactType": registry.ArtifactType,
 				"config": layer{Type: "application/vnd.zarya.bundle.config.v1+json"}, "layers": layers})
 			if err != nil {
 				t.Fatal(err)

@@ -66,7 +66,8 @@ func (c *Client) Use(ctx context.Context, r Reference, gate Gate) (*bundle.Bundl
 
 // Fetch brings into the store what an offer is of.
 func (c *Client) Fetch(ctx context.Context, o *Offer) (*Pulled, error) {
-	release, err := c.Store.lock(ctx, filepath.Join(c.Store.dir, "lock"), true, func() { c.say("waiting until bundles are removed from %s", c.Store.dir) })
+	release, err := c.Store.lock(ctx, filepath.Join(c.Store.dir, "lock"), true,
+		func() { c.say("waiting until bundles are removed from %s", c.Store.dir) })
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,8 @@ func room(dir string, need int64, what string) error {
 	}
 	free := r.Free
 	if r.Free -= need; need > 0 && r.Full() {
-		return problem.New(problem.Station, "make room (zarya bundle prune removes what is not used), or keep bundles elsewhere with the setting bundle-store",
+		return problem.New(problem.Station,
+			"make room (zarya bundle prune removes what is not used), or keep bundles elsewhere with the setting bundle-store",
 			"%s needs %s in %s, and %s are free there", what, bytesize.Text(need), dir, bytesize.Text(free))
 	}
 	return nil
@@ -167,7 +169,8 @@ func (c *Client) blob(ctx context.Context, r Reference, places []source, l layer
 	if err := c.complete(ctx, r, places, in, p); err != nil {
 		return err
 	}
-	if err := errors.Join(in.f.Chmod(0o400), in.f.Sync(), os.Rename(part, c.Store.path("blobs", l.digest)), os.Remove(part+".lock")); err != nil {
+	if err := errors.Join(in.f.Chmod(0o400), in.f.Sync(), os.Rename(part, c.Store.path("blobs", l.digest)),
+		os.Remove(part+".lock")); err != nil {
 		return stationTrouble(err)
 	}
 	c.say("%s: %s, as its digest says", l.name, bytesize.Text(l.size))

@@ -57,7 +57,8 @@ type blobToSend struct {
 // are there are not sent again.
 func (c *Client) Push(ctx context.Context, b *bundle.Bundle, to Reference) (*Pushed, error) {
 	if to.Tag == "" || to.Pinned() {
-		return nil, problem.New(problem.Usage, "write "+to.Place()+":TAG; the digest is made of the bundle", "%s: a bundle is pushed to a tag", to)
+		return nil, problem.New(problem.Usage, "write "+to.Place()+":TAG; the digest is made of the bundle",
+			"%s: a bundle is pushed to a tag", to)
 	}
 	var place destination = &sticky{c: c, dir: to.Folder}
 	if to.Folder == "" {
@@ -184,7 +185,8 @@ type sticky struct {
 func (s *sticky) open(ctx context.Context) (err error) {
 	if s.store == nil {
 		if s.store, err = oci.NewWithContext(ctx, s.dir); err != nil {
-			err = problem.New(problem.Station, "name a folder of the OCI image layout, or one that is not there yet", "%s: %w", s.dir, err)
+			err = problem.New(problem.Station, "name a folder of the OCI image layout, or one that is not there yet", "%s: %w",
+				s.dir, err)
 		}
 	}
 	return err
@@ -224,7 +226,8 @@ func (s *sticky) blob(ctx context.Context, l layer, r io.ReadSeeker, p *Pushed) 
 }
 
 func (s *sticky) finish(ctx context.Context, a *artifact, tag string) error {
-	d := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, ArtifactType: ArtifactType, Digest: digest.Digest(a.digest), Size: int64(len(a.text))}
+	d := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, ArtifactType: ArtifactType, Digest: digest.Digest(a.digest),
+		Size: int64(len(a.text))}
 	there, err := s.store.Exists(ctx, d)
 	if err == nil && !there {
 		err = s.store.Push(ctx, d, bytes.NewReader(a.text))

@@ -91,12 +91,14 @@ func (c *Client) doer() (*auth.Client, error) {
 	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 	if c.Auth != "" {
 		if _, serr := os.Stat(c.Auth); serr != nil {
-			return nil, problem.New(problem.Usage, "name a file as docker's config.json is", "names and passwords of registries: %w", serr)
+			return nil, problem.New(problem.Usage, "name a file as docker's config.json is",
+				"names and passwords of registries: %w", serr)
 		}
 		store, err = credentials.NewStore(c.Auth, credentials.StoreOptions{})
 	}
 	if err != nil {
-		return nil, problem.New(problem.Station, "mend the file, or name another with the setting registry-auth", "names and passwords of registries: %w", err)
+		return nil, problem.New(problem.Station, "mend the file, or name another with the setting registry-auth",
+			"names and passwords of registries: %w", err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() // it is one
 	transport.ResponseHeaderTimeout = answerTime
@@ -220,7 +222,8 @@ func (f folder) String() string { return layoutPrefix + string(f) }
 // resolve finds a tag in the folder's index; without one there must be one bundle.
 func (f folder) resolve(_ context.Context, tag string) (string, error) {
 	wrong := func(format string, args ...any) (string, error) {
-		return "", problem.New(problem.Invalid, "check the folder: zarya bundle push BUNDLE oci-layout:FOLDER:TAG makes one", "%s "+format, append([]any{f}, args...)...)
+		return "", problem.New(problem.Invalid, "check the folder: zarya bundle push BUNDLE oci-layout:FOLDER:TAG makes one",
+			"%s "+format, append([]any{f}, args...)...)
 	}
 	if !IsLayout(string(f)) {
 		return wrong("is no folder of the OCI image layout")

@@ -98,15 +98,18 @@ func TestCredentials(t *testing.T) {
 // TestReferences reads what may be typed, and refuses what may not.
 func TestReferences(t *testing.T) {
 	digest := "@sha256:" + strings.Repeat("0", 64)
-	for _, good := range []string{"oci://reg.example:5000/a/b:1.2", "oci://reg.example/a" + digest, "oci://[::1]:5000/a:1", "oci-layout:/media/stick:5.1",
+	for _, good := range []string{"oci://reg.example:5000/a/b:1.2", "oci://reg.example/a" + digest, "oci://[::1]:5000/a:1",
+		"oci-layout:/media/stick:5.1",
 		"oci-layout:stick" + digest, "oci-layout:a/b", "oci://reg/a:stable" + digest} {
 		r, err := registry.Parse(good)
 		if err != nil || r.String() != good || r.Pinned() != strings.Contains(good, "@") {
 			t.Errorf("%s is read as %v: %v", good, r, err)
 		}
 	}
-	for _, bad := range []string{"census.bundle", "oci://", "oci://reg.example", "oci://reg.example/a", "oci://reg.example/A:1", "oci://u:p@reg.example/a:1",
-		"oci://reg.example/a@sha256:00", "oci://reg.example/a:1:2", "oci://reg.example/../a:1", "oci://reg example/a:1", "oci-layout:", "oci://reg.example/a:-"} {
+	for _, bad := range []string{"census.bundle", "oci://", "oci://reg.example", "oci://reg.example/a", "oci://reg.example/A:1",
+		"oci://u:p@reg.example/a:1",
+		"oci://reg.example/a@sha256:00", "oci://reg.example/a:1:2", "oci://reg.example/../a:1", "oci://reg example/a:1",
+		"oci-layout:", "oci://reg.example/a:-"} {
 		if r, err := registry.Parse(bad); err == nil {
 			t.Errorf("%s is read as %+v", bad, r)
 		}
@@ -135,7 +138,8 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Store.Took(t.Context(), b.ref(name+"stable"), registry.Taken{Digest: digests[1], Name: "census", Version: "5.1"}); err != nil {
+	if err := c.Store.Took(t.Context(), b.ref(name+"stable"), registry.Taken{Digest: digests[1], Name: "census",
+		Version: "5.1"}); err != nil {
 		t.Fatal(err)
 	}
 	prune := func(keep int) map[string]string {
@@ -157,7 +161,8 @@ func TestPrune(t *testing.T) {
 		return out
 	}
 	got := prune(2)
-	want := map[string]string{"5.0": "used last", "5.1": "a tag that is followed named it last", "5.2": "removed", "5.3": "removed", "5.4": "used last"}
+	want := map[string]string{"5.0": "used last", "5.1": "a tag that is followed named it last", "5.2": "removed",
+		"5.3": "removed", "5.4": "used last"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, not %v", got, want)
 	}

@@ -42,7 +42,9 @@ func (b *Bundle) Parts() ([]Part, error) {
 		if err != nil {
 			return nil, &Error{Path: b.Path, Problem: err.Error(), Err: err}
 		}
-		parts = append(parts, Part{name, info.Size(), func() (io.ReadSeekCloser, error) { return os.Open(path) }}) //nolint:gosec // a file of the bundle
+		parts = append(parts, Part{name, info.Size(), func() (io.ReadSeekCloser, error) {
+			return os.Open(path) //nolint:gosec // a file of the bundle
+		}})
 	}
 	return parts, nil
 }

@@ -193,14 +193,17 @@ func (f *Follower) permit(ctx context.Context, o *registry.Offer, news *News) (e
 		return err
 	}
 	if last, ok := f.Client.Store.Taken()[f.Tag.String()]; ok && last.Name != m.Name {
-		return problem.New(problem.Invalid, "name the other bundle to the station by hand", "%s names the bundle %s, and was followed for %s", f.Tag, m.Name, last.Name)
+		return problem.New(problem.Invalid, "name the other bundle to the station by hand",
+			"%s names the bundle %s, and was followed for %s", f.Tag, m.Name, last.Name)
 	}
 	if newest := f.Client.Store.NewestTaken(m.Name); newest != "" && bundle.Older(m.Version, newest) {
-		return problem.New(problem.Invalid, "build the older images anew with a higher version, if they are meant", "%s names %s %s, and %s was taken over here: it does not go back",
+		return problem.New(problem.Invalid, "build the older images anew with a higher version, if they are meant",
+			"%s names %s %s, and %s was taken over here: it does not go back",
 			f.Tag, m.Name, m.Version, newest)
 	}
 	if news.Signer == "" {
-		return problem.New(problem.Invalid, "say who may sign bundles, in a folder of trust", "%s: nothing here says who may sign what is followed", f.Tag)
+		return problem.New(problem.Invalid, "say who may sign bundles, in a folder of trust",
+			"%s: nothing here says who may sign what is followed", f.Tag)
 	}
 	return nil
 }

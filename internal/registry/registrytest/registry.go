@@ -58,8 +58,11 @@ func Start(dir, more string) (*Registry, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp: {addr: %s, secret: for a test}\n%s",
-		filepath.Join(dir, "data"), r.Addr, more)
+	text := fmt.Sprintf(`version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}
+http: {addr: %s, secret: for a test}
+%s`, filepath.Join(dir, "data"), r.Addr, more)
 	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
