@@ -125,7 +125,7 @@ too. The bundle's digest is printed: name it by that.
 Names and passwords are those of docker login, or of the file in the setting registry-auth.`,
 		Example: `  zarya bundle push census.bundle oci://registry.example/tablets/census:5.1
   zarya bundle push census.bundle oci-layout:/media/stick:5.1`,
-		Args:    cobra.ExactArgs(2),
+		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			to, err := registry.Parse(args[1])
 			if err != nil {
