@@ -127,7 +127,8 @@ func commandReadFile(name string, most int64) command {
 
 // commandWriteFile writes what comes in beside the file, then puts it in its place.
 func commandWriteFile(name, next string, size int, mode fs.FileMode) command {
-	return script(`d=$(dirname "$1"); mkdir -p "$d" && umask 077 && cat >"$2" && [ "$(wc -c <"$2")" -eq "$3" ] || { rm -f "$2"; exit 75; }; chmod "$4" "$2" && { sync "$2" 2>/dev/null || sync; } && mv -f "$2" "$1"`,
+	return script(`d=$(dirname "$1"); mkdir -p "$d" && umask 077 && cat >"$2" && `+
+		`[ "$(wc -c <"$2")" -eq "$3" ] || { rm -f "$2"; exit 75; }; chmod "$4" "$2" && { sync "$2" 2>/dev/null || sync; } && mv -f "$2" "$1"`,
 		name, next, strconv.Itoa(size), fmt.Sprintf("%o", mode))
 }
 
@@ -140,7 +141,8 @@ func commandRemoveFile(name string) command {
 }
 
 func commandListFolder(name string) command {
-	return script(`cd "$1" 2>/dev/null || exit 66; for f in * .[!.]* ..?*; do { [ -e "$f" ] || [ -L "$f" ]; } && printf "%s\n" "$f"; done; true`, name)
+	return script(`cd "$1" 2>/dev/null || exit 66; for f in * .[!.]* ..?*; do `+
+		`{ [ -e "$f" ] || [ -L "$f" ]; } && printf "%s\n" "$f"; done; true`, name)
 }
 
 func commandLink(target, name, next string) command {

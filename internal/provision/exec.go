@@ -85,7 +85,8 @@ func (e *Exec) run(ctx context.Context, s *flash.Session) error {
 		return err
 	}
 	if status == 127 || status == 126 && said != "" {
-		return failf(flash.ClassProfile, "correct the program's name in the profile, or take the image that has it", "the tablet cannot run %s: %s", e.Program, cmp.Or(said, "there is no such program"))
+		return failf(flash.ClassProfile, "correct the program's name in the profile, or take the image that has it",
+			"the tablet cannot run %s: %s", e.Program, cmp.Or(said, "there is no such program"))
 	}
 	if status != 0 {
 		what := ""

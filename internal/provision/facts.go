@@ -134,7 +134,8 @@ func (f *Fact) run(ctx context.Context, s *flash.Session) error {
 	case wrong == "":
 		return nil
 	case strings.HasPrefix(f.Fact, "os-release") || strings.HasPrefix(f.Fact, "hw-release"):
-		return failf(flash.ClassImage, "the tablet runs another build than the profile expects: check the images, then flash it again", "%s", wrong)
+		return failf(flash.ClassImage,
+			"the tablet runs another build than the profile expects: check the images, then flash it again", "%s", wrong)
 	case f.Fact == "battery":
 		return failf(flash.ClassDevice, "charge the tablet and try again", "%s", wrong)
 	case f.Unique || f.Luhn:
@@ -174,7 +175,8 @@ func readSelf(ctx context.Context, s *flash.Session) error {
 		case got == "":
 			return failf(flash.ClassIdentity, "set this tablet aside: it cannot be told from another", "the tablet does not tell its %s", fact)
 		case placeholder(fact, got):
-			return failf(flash.ClassIdentity, "set this tablet aside: it cannot be told from another", "the %s is %q, which is no tablet's own", fact, got)
+			return failf(flash.ClassIdentity, "set this tablet aside: it cannot be told from another",
+				"the %s is %q, which is no tablet's own", fact, got)
 		}
 		s.Found(fact, got, true)
 	}

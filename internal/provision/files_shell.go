@@ -59,14 +59,16 @@ func (s *shellFiles) do(cmd command, input io.Reader, limit int64) (string, erro
 	case exit.ExitStatus() == scriptNoFile:
 		return "", errNoFile
 	case exit.ExitStatus() == 127:
-		return "", failf(flash.ClassDevice, "take an image that has them, or an SFTP server", "the tablet has no SFTP server, and lacks a program for files without one: %s", clean(said))
+		return "", failf(flash.ClassDevice, "take an image that has them, or an SFTP server",
+			"the tablet has no SFTP server, and lacks a program for files without one: %s", clean(said))
 	}
 	return "", fmt.Errorf("exit status %d: %s", exit.ExitStatus(), clean(said))
 }
 
 // noRoomFor explains a write that failed.
 func noRoomFor(name string, err error) error {
-	if err != nil && (strings.Contains(err.Error(), "No space left") || strings.Contains(err.Error(), fmt.Sprintf("exit status %d", scriptShort))) {
+	if err != nil && (strings.Contains(err.Error(), "No space left") ||
+		strings.Contains(err.Error(), fmt.Sprintf("exit status %d", scriptShort))) {
 		return noRoom(name)
 	}
 	return err
@@ -82,7 +84,8 @@ func (s *shellFiles) read(name string, limit int64) (*Content, error) {
 	bits, merr := strconv.ParseUint(mode, 8, 12)
 	uid, uerr := strconv.ParseUint(owner, 10, 32)
 	if err := errors.Join(merr, uerr); err != nil {
-		return nil, failf(flash.ClassDevice, "the tablet's stat does not answer as POSIX's tools do", "%s: its mode and owner are %q", name, clean(head))
+		return nil, failf(flash.ClassDevice, "the tablet's stat does not answer as POSIX's tools do",
+			"%s: its mode and owner are %q", name, clean(head))
 	}
 	return &Content{Data: []byte(data), Mode: fs.FileMode(bits) & fs.ModePerm, Root: uid == 0}, nil
 }

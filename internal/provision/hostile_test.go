@@ -132,7 +132,8 @@ func TestEndlessListing(t *testing.T) {
 
 // TestHostileError: the text of a server's refusal is bounded and clean wherever it ends.
 func TestHostileError(t *testing.T) {
-	c := hostileClient(t, hostileFiles{errors: map[string]error{"/etc/machine-id": errors.New("\x1b[2J\u202e" + strings.Repeat("no ", 1<<16))}})
+	evil := errors.New("\x1b[2J\u202e" + strings.Repeat("no ", 1<<16))
+	c := hostileClient(t, hostileFiles{errors: map[string]error{"/etc/machine-id": evil}})
 	_, err := (tablet{c}).fact(t.Context(), "machine-id")
 	if err == nil {
 		t.Fatal("no error")

@@ -75,7 +75,8 @@ func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
 			return ""
 		}
 		if text == "" || strings.ContainsAny(text, "\n\r\x00") || strings.TrimSpace(text) != text {
-			err = failf(flash.ClassProfile, "connman takes one line without blanks around it", "the %s of the network %s cannot be written", strings.ToLower(key), w.Label)
+			err = failf(flash.ClassProfile, "connman takes one line without blanks around it",
+				"the %s of the network %s cannot be written", strings.ToLower(key), w.Label)
 			return ""
 		}
 		lines = append(lines, key+" = "+strings.ReplaceAll(text, `\`, `\\`))
@@ -88,7 +89,8 @@ func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
 		lines = append(lines, "Hidden = true")
 	}
 	if p := add("Passphrase", w.Passphrase); w.Security == "psk" && err == nil && !wpaForm.MatchString(p) {
-		err = failf(flash.ClassProfile, "WPA wants 8 to 63 characters of ASCII, or the key itself as 64 hexadecimal digits", "the passphrase of the network %s is none", w.Label)
+		err = failf(flash.ClassProfile, "WPA wants 8 to 63 characters of ASCII, or the key itself as 64 hexadecimal digits",
+			"the passphrase of the network %s is none", w.Label)
 	}
 	if w.Security == "ieee8021x" {
 		lines = append(lines, "EAP = "+w.EAP, "Phase2 = "+w.Phase2)

@@ -34,9 +34,11 @@ func TestWiFi(t *testing.T) {
 			}
 			continue
 		}
-		want := "[service_zarya]\nType = wifi\nSSID = 57415245484f555345\nSecurity = psk\nPassphrase = " + strings.ReplaceAll(c.passphrase, `\`, `\\`) + "\n"
-		if got := string(files[0].data); got != want || files[0].to != "/var/lib/connman/zarya_WAREHOUSE.config" || files[0].mode != 0o600 || !files[0].root {
-			t.Errorf("%q: %+v\n%s", c.passphrase, files[0], got)
+		want := "[service_zarya]\nType = wifi\nSSID = 57415245484f555345\nSecurity = psk\nPassphrase = " +
+			strings.ReplaceAll(c.passphrase, `\`, `\\`) + "\n"
+		f := files[0]
+		if got := string(f.data); got != want || f.to != "/var/lib/connman/zarya_WAREHOUSE.config" || f.mode != 0o600 || !f.root {
+			t.Errorf("%q: %+v\n%s", c.passphrase, f, got)
 		}
 	}
 }

@@ -65,7 +65,8 @@ func (p Package) install(ctx context.Context, c tablet) error {
 		return err
 	}
 	if sum, _, _ := strings.Cut(out, " "); sum != p.SHA256 {
-		return failf(flash.ClassDevice, "try again; if it stays so, the tablet's storage is bad", "%s did not arrive as it was sent", path.Base(file))
+		return failf(flash.ClassDevice, "try again; if it stays so, the tablet's storage is bad",
+			"%s did not arrive as it was sent", path.Base(file))
 	}
 	_, said, status, err := c.run(ctx, commandInstall(file), installFor)
 	if err != nil {
@@ -112,7 +113,8 @@ func (p Package) poll(ctx context.Context, c tablet) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return failf(flash.ClassDevice, "is it signed for this system, and for this architecture?", "%s was not installed within %s: %s", p.Name, installFor, said)
+			return failf(flash.ClassDevice, "is it signed for this system, and for this architecture?",
+				"%s was not installed within %s: %s", p.Name, installFor, said)
 		}
 	}
 }

@@ -101,7 +101,8 @@ func startSSHD(t *testing.T, options ...string) *sshd {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	_ = l.Close()
 	config := filepath.Join(dir, "config")
-	text := fmt.Sprintf("Port %s\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n", port, dir, dir)
+	text := fmt.Sprintf("Port %s\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nPidFile none\n"+
+		"StrictModes no\nUsePAM no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n", port, dir, dir)
 	for _, o := range options {
 		if o == "no-sftp" {
 			text = strings.Replace(text, "Subsystem sftp internal-sftp\n", "", 1)
@@ -223,7 +224,8 @@ func testFiles(t *testing.T, server *sshd) {
 	if _, err := c.ReadLink(ctx, name); !errors.Is(err, errNoFile) {
 		t.Errorf("a file that is no link: %v", err)
 	}
-	if names, err := c.List(ctx, filepath.Dir(name)); err != nil || !slices.Equal(slices.Sorted(slices.Values(names)), []string{"it's a file", "to"}) {
+	names, err := c.List(ctx, filepath.Dir(name))
+	if slices.Sort(names); err != nil || !slices.Equal(names, []string{"it's a file", "to"}) {
 		t.Errorf("%q %v", names, err)
 	}
 	if names, err := c.List(ctx, "/nowhere"); err != nil || names != nil {
@@ -302,7 +304,8 @@ func TestOldAlgorithms(t *testing.T) {
 	server := startSSHD(t, "KexAlgorithms diffie-hellman-group14-sha1", "Ciphers aes128-cbc", "MACs hmac-sha1")
 	_, err := server.open(t, server.login, "")
 	var failure *flash.Failure
-	if !errors.As(err, &failure) || failure.Class != flash.ClassDevice || !strings.Contains(failure.Message, "aes128-cbc") || !strings.Contains(failure.Hint, "legacy: true") {
+	if !errors.As(err, &failure) || failure.Class != flash.ClassDevice || !strings.Contains(failure.Message, "aes128-cbc") ||
+		!strings.Contains(failure.Hint, "legacy: true") {
 		t.Errorf("%v", err)
 	}
 	login := server.login
@@ -311,13 +314,16 @@ func TestOldAlgorithms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, _, _, err := (tablet{c}).run(t.Context(), commandID(), time.Minute); err != nil || strings.TrimSpace(out) != strconv.Itoa(os.Getuid()) {
+	out, _, _, err := (tablet{c}).run(t.Context(), commandID(), time.Minute)
+	if err != nil || strings.TrimSpace(out) != strconv.Itoa(os.Getuid()) {
 		t.Errorf("%q %v", out, err)
 	}
 }
 
 func TestAssigned(t *testing.T) {
-	for text, want := range map[string]string{"A=1\nID=x": "x", "ID=\"a b\"\n": "a b", "ID='q'": "q", "XID=1": "", "ID=\x1b[31m\n": "\x1b[31m", "": ""} {
+	for text, want := range map[string]string{
+		"A=1\nID=x": "x", "ID=\"a b\"\n": "a b", "ID='q'": "q", "XID=1": "", "ID=\x1b[31m\n": "\x1b[31m", "": "",
+	} {
 		if got := assigned(text, "ID"); got != want {
 			t.Errorf("%q: %q", text, got)
 		}

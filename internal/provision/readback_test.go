@@ -57,8 +57,9 @@ func TestReadBack(t *testing.T) {
 		var done flash.JobDone
 		synctest.Test(t, func(t *testing.T) {
 			events := flash.NewEvents("sim", func(flash.Event) {})
-			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{ID: "0", Scope: flash.ScopeProvision, Target: tablet, System: tablet,
-				Steps: []flash.Step{made.Step()}}})[0]
+			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{
+				ID: "0", Scope: flash.ScopeProvision, Target: tablet, System: tablet, Steps: []flash.Step{made.Step()},
+			}})[0]
 			events.Close()
 		})
 		if sets != 1 {
@@ -67,7 +68,8 @@ func TestReadBack(t *testing.T) {
 		if keeps && done.Result != flash.Pass {
 			t.Errorf("%+v", done)
 		}
-		if !keeps && (done.Result != flash.Fail || done.Class != flash.ClassDevice || !strings.Contains(done.Error, "does not read back") || strings.Contains(done.Error, "new")) {
+		if !keeps && (done.Result != flash.Fail || done.Class != flash.ClassDevice || !strings.Contains(done.Error, "does not read back") ||
+			strings.Contains(done.Error, "new")) {
 			t.Errorf("not kept: %+v", done)
 		}
 	}

@@ -131,7 +131,8 @@ func show(data []byte, mode fs.FileMode, root bool) string {
 }
 
 // files is a setting that is files. after runs when one was written.
-func files(name string, want func(context.Context, *flash.Session) ([]wanted, error), after func(context.Context, *flash.Session) error) *setting {
+func files(name string, want func(context.Context, *flash.Session) ([]wanted, error),
+	after func(context.Context, *flash.Session) error) *setting {
 	return &setting{
 		name: name,
 		want: func(ctx context.Context, s *flash.Session) (string, error) {

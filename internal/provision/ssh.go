@@ -89,7 +89,8 @@ func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted
 	case changed != nil:
 		err = changed
 	case err != nil && strings.Contains(err.Error(), "unable to authenticate"):
-		err = failf(flash.ClassProfile, "put the right user and password or key under ssh in the profile", "the tablet refuses the login of %s", s.User)
+		err = failf(flash.ClassProfile, "put the right user and password or key under ssh in the profile",
+			"the tablet refuses the login of %s", s.User)
 	case err != nil:
 		err = cmp.Or(s.oldAlgorithms(err), error(&saidError{err}))
 	}
@@ -117,8 +118,8 @@ func (s *SSH) oldAlgorithms(err error) error {
 	if !errors.As(err, &none) {
 		return nil
 	}
-	f := failf(flash.ClassDevice, "take an image with a newer SSH server; or, knowing that these algorithms can be broken, write ssh: {legacy: true} in the profile",
-		"the tablet's SSH server has only old algorithms: %s", clean(offered(none)))
+	f := failf(flash.ClassDevice, "take an image with a newer SSH server; or, knowing that these algorithms can be broken, "+
+		"write ssh: {legacy: true} in the profile", "the tablet's SSH server has only old algorithms: %s", clean(offered(none)))
 	if s.Legacy {
 		f.Hint = "take an image with a newer SSH server: what it offers is not known here"
 	}
@@ -189,9 +190,15 @@ func (c *Client) within(ctx context.Context, limit time.Duration, do func() erro
 func isDisconnect(err error) bool {
 	var missing *ssh.ExitMissingError
 	var network net.Error
-	return err != nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
-		errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.As(err, &missing) || errors.As(err, &network) ||
-		strings.Contains(err.Error(), "ssh: disconnect"))
+	if err == nil {
+		return false
+	}
+	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe, sftp.ErrSSHFxConnectionLost} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	return errors.As(err, &missing) || errors.As(err, &network) || strings.Contains(err.Error(), "ssh: disconnect")
 }
 
 // bounded keeps the first bytes and drops the rest.
@@ -217,7 +224,8 @@ func (w *bounded) text() string {
 
 // rootRefused is the failure for a wrong password of root.
 func (c *Client) rootRefused() error {
-	return failf(flash.ClassProfile, "put the right root-password under ssh in the profile", "the tablet refuses %s with this root password", c.login.Root)
+	return failf(flash.ClassProfile, "put the right root-password under ssh in the profile",
+		"the tablet refuses %s with this root password", c.login.Root)
 }
 
 // Exec runs a program through the login's shell.

@@ -128,7 +128,8 @@ func (b *Bus) call(ctx context.Context, s *flash.Session) error {
 	}
 	out, err := tabletOf(s).do(ctx, commandBus(bus, b.Destination, b.Path, b.Method, args, b.Root))
 	if got := strings.TrimSpace(out); err == nil && b.Is != nil && got != is {
-		err = failf(flash.ClassDevice, "look at the tablet, and at the call in the profile", "%s answers %s, and must answer %s", b.Method, clean(got), is)
+		err = failf(flash.ClassDevice, "look at the tablet, and at the call in the profile",
+			"%s answers %s, and must answer %s", b.Method, clean(got), is)
 	}
 	return err
 }
@@ -158,9 +159,11 @@ func Unit(unit, state string) flash.Step {
 			}
 			switch now := clean(out); {
 			case status == 127:
-				return "", failf(flash.ClassProfile, "take units out of the profile, or an image that has systemd", "%s: the tablet has no systemctl", unit)
+				return "", failf(flash.ClassProfile, "take units out of the profile, or an image that has systemd",
+					"%s: the tablet has no systemctl", unit)
 			case (now == "not-found" || now == "" && status != 0) && state != "masked":
-				return "", failf(flash.ClassProfile, "correct the unit's name in the profile, or take the image that has it", "the tablet has no unit %s: %s", unit, cmp.Or(said, now))
+				return "", failf(flash.ClassProfile, "correct the unit's name in the profile, or take the image that has it",
+					"the tablet has no unit %s: %s", unit, cmp.Or(said, now))
 			default:
 				return now, nil
 			}
@@ -231,7 +234,8 @@ func Regenerate(what []string) flash.Step {
 			if err != nil {
 				return "", err
 			}
-			if id && (now.MachineID == "" || now.MachineID != was.MachineID) || keys && (len(now.HostKeys) == 0 || !slices.Equal(now.HostKeys, was.HostKeys)) {
+			if id && (now.MachineID == "" || now.MachineID != was.MachineID) ||
+				keys && (len(now.HostKeys) == 0 || !slices.Equal(now.HostKeys, was.HostKeys)) {
 				return "not made here", nil
 			}
 			return "as made", nil

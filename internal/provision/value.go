@@ -93,7 +93,8 @@ func (t *setting) run(ctx context.Context, s *flash.Session) error {
 	}
 	if !already {
 		// What it holds may be a secret, and is not told.
-		return failf(flash.ClassDevice, "the system changes it back, or does not keep it: look at the tablet", "%s: it does not read back as it was written", t.name)
+		return failf(flash.ClassDevice, "the system changes it back, or does not keep it: look at the tablet",
+			"%s: it does not read back as it was written", t.name)
 	}
 	s.Result(flash.StepChanged)
 	return nil
