@@ -19,7 +19,8 @@ import (
 
 func (r *Recipe) checkStep(v *variant, c profiles.Check) (plannedStep, error) {
 	if c.Fact != "" {
-		n := note(provision.Fact{Fact: c.Fact, Is: r.value(c.Is), IsNot: r.value(c.IsNot), Min: c.Min, Max: c.Max, Luhn: c.Valid == "luhn", Unique: c.Unique == "ledger"}.Step(), "", c.Is)
+		n := note(provision.Fact{Fact: c.Fact, Is: r.value(c.Is), IsNot: r.value(c.IsNot), Min: c.Min, Max: c.Max, Luhn: c.Valid == "luhn",
+			Unique: c.Unique == "ledger"}.Step(), "", c.Is)
 		var words []string
 		if c.Is != nil {
 			words = append(words, "is %")
@@ -48,7 +49,8 @@ func (r *Recipe) checkStep(v *variant, c profiles.Check) (plannedStep, error) {
 	im := v.image(r.profile, c.Partition)
 	sum, err := expanded(im)
 	if err != nil {
-		return plannedStep{}, problem.New(problem.Invalid, "check another partition, or flash this one from a raw image", "checks: %s: %w", c.Partition, err)
+		return plannedStep{}, problem.New(problem.Invalid, "check another partition, or flash this one from a raw image",
+			"checks: %s: %w", c.Partition, err)
 	}
 	return note(provision.Digest{Partition: c.Partition, Size: im.Size(), SHA256: sum}.Step(), "sha256:"+sum), nil
 }

@@ -42,7 +42,8 @@ func (m *Maker) loadCodes(p *profiles.Profile, u *profiles.Unlock) (*unlockCodes
 	}
 	serial, code := table.Column(u.By), table.Column("code")
 	if serial < 0 || code < 0 {
-		return nil, problem.New(problem.Invalid, "name its columns in the first line: "+u.By+",code", "%s has no columns %s and code", u.Codes, u.By)
+		return nil, problem.New(problem.Invalid, "name its columns in the first line: "+u.By+",code",
+			"%s has no columns %s and code", u.Codes, u.By)
 	}
 	c := &unlockCodes{bySerial: map[string]string{}, record: m.Codes}
 	lines := map[string]int{} // by serial
@@ -52,7 +53,8 @@ func (m *Maker) loadCodes(p *profiles.Profile, u *profiles.Unlock) (*unlockCodes
 			continue
 		}
 		if was, twice := c.bySerial[s]; twice && was != v {
-			return nil, problem.New(problem.Invalid, "take one of them out", "%s: %s has one code in line %d and another in line %d", u.Codes, s, lines[s], row.Line)
+			return nil, problem.New(problem.Invalid, "take one of them out",
+				"%s: %s has one code in line %d and another in line %d", u.Codes, s, lines[s], row.Line)
 		}
 		if strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) || len(v) > 50 {
 			return nil, problem.New(problem.Invalid, "a code has up to 50 letters and digits", "%s: line %d: that is no code", u.Codes, row.Line)

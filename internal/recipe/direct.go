@@ -112,7 +112,8 @@ func (m *Maker) PrepareBundle(ctx context.Context, b *bundle.Bundle, signer stri
 	}
 	about := b.Manifest
 	d := &Direct{Bundle: about.Name + " " + about.Version, Source: bundleSource(b, signer), images: Images{}}
-	d.Require = flash.Requirements{Products: slices.Concat(about.Models, about.Products), ProductFrom: about.ProductFrom, MinBattery: about.MinBattery, Lock: flash.SilenceStops}
+	d.Require = flash.Requirements{Products: slices.Concat(about.Models, about.Products), ProductFrom: about.ProductFrom,
+		MinBattery: about.MinBattery, Lock: flash.SilenceStops}
 	for i, im := range about.Images {
 		opened, err := b.Image(ctx, i, m.Cache())
 		if err != nil {
@@ -138,7 +139,8 @@ func bundleWrites(b *bundle.Bundle, opened Images, only []string) (steps []flash
 			mode = m.Mode
 			steps = append(steps, flash.Reboot{Mode: map[string]string{"fastboot": "bootloader", "fastbootd": "fastboot"}[mode]}.Step())
 		}
-		steps = append(steps, flash.WriteImage{Partition: m.Partition, Slot: m.Slot, Image: im, Policy: image.Auto, Userspace: mode == "fastbootd"}.Step())
+		steps = append(steps, flash.WriteImage{Partition: m.Partition, Slot: m.Slot, Image: im, Policy: image.Auto,
+			Userspace: mode == "fastbootd"}.Step())
 	}
 	return steps
 }
@@ -149,13 +151,15 @@ func CheckPartition(arg, name, slot string, allowed []string) error {
 	if name == "" || len(name) > 36 || strings.ContainsFunc(name, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", r)
 	}) {
-		return problem.New(problem.Usage, "a partition's name has up to 36 letters, digits and _ - .", "%s: %q is not a partition's name", arg, name)
+		return problem.New(problem.Usage, "a partition's name has up to 36 letters, digits and _ - .",
+			"%s: %q is not a partition's name", arg, name)
 	}
 	if slot != "" && !slices.Contains(flash.Slots, slot) {
 		return problem.New(problem.Usage, "known are "+strings.Join(flash.Slots, ", "), "%s: no slot %q", arg, slot)
 	}
 	if flash.Protected(name) && !slices.Contains(allowed, name) {
-		return problem.New(problem.Usage, "if you are sure, add --allow-partition "+name, "%s: %s is protected: a wrong image there makes the tablet unusable", arg, name)
+		return problem.New(problem.Usage, "if you are sure, add --allow-partition "+name,
+			"%s: %s is protected: a wrong image there makes the tablet unusable", arg, name)
 	}
 	return nil
 }

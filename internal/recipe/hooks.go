@@ -135,8 +135,11 @@ func fromWindows(script string) string {
 func hookEnv(m flash.Moment, s *flash.Session, done *flash.JobDone) []string {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "ZARYA_HOOK=" + string(m)}
 	job := s.Job()
-	for name, v := range map[string]string{"JOB": job.ID, "PROFILE": job.Profile, "BUNDLE": job.Bundle, "PORT": s.Where().Port, "PORT_NAME": s.Where().PortName,
-		"ADDRESS": s.Where().Address, "SERIAL": s.Key().Serial, "MODEL": s.Key().Product} {
+	for name, v := range map[string]string{
+		"JOB": job.ID, "PROFILE": job.Profile, "BUNDLE": job.Bundle,
+		"PORT": s.Where().Port, "PORT_NAME": s.Where().PortName, "ADDRESS": s.Where().Address,
+		"SERIAL": s.Key().Serial, "MODEL": s.Key().Product,
+	} {
 		env = append(env, "ZARYA_"+name+"="+v)
 	}
 	if done != nil {

@@ -40,7 +40,8 @@ func (k *Key) load() error {
 	}
 	info, err := os.Stat(k.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		return problem.New(problem.Station, "make one with age-keygen -o "+k.File+", or name another with ZARYA_AGE_KEY", "there is no key to open secrets with: %s", k.File)
+		return problem.New(problem.Station, "make one with age-keygen -o "+k.File+", or name another with ZARYA_AGE_KEY",
+			"there is no key to open secrets with: %s", k.File)
 	}
 	if err != nil {
 		return problem.New(problem.Station, "", "the key to open secrets with: %w", err)

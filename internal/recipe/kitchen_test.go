@@ -34,7 +34,8 @@ func newKitchen(t *testing.T) *kitchen {
 		t.Fatal(err)
 	}
 	t.Cleanup(cache.Close)
-	k.Maker = &Maker{Config: filepath.Join(k.dir, "config"), Trust: filepath.Join(k.dir, "no-trust"), Key: &Key{File: filepath.Join(k.dir, "age.key")},
+	k.Maker = &Maker{Config: filepath.Join(k.dir, "config"), Trust: filepath.Join(k.dir, "no-trust"),
+		Key:     &Key{File: filepath.Join(k.dir, "age.key")},
 		Secrets: &flash.Secrets{}, Codes: noCodes{},
 		Cache: func() *image.Cache { return cache },
 		Floor: func(context.Context, string) (string, error) { return "", nil },

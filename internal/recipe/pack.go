@@ -22,10 +22,12 @@ func (m *Maker) Pack(profile, access string, o *bundle.Options) error {
 		return err
 	}
 	if len(p.Images) > 0 {
-		return problem.New(problem.Invalid, "take images out of the profile: in a bundle it flashes the bundle's", "the profile %s has images of its own", p.Name)
+		return problem.New(problem.Invalid, "take images out of the profile: in a bundle it flashes the bundle's",
+			"the profile %s has images of its own", p.Name)
 	}
 	if access == "none" && len(p.Provision)+len(p.Checks)+len(p.Finish) > 0 {
-		return problem.New(problem.Usage, "add --access ssh or --access manual", "the profile %s provisions, and --access none says that nobody gets in", p.Name)
+		return problem.New(problem.Usage, "add --access ssh or --access manual",
+			"the profile %s provisions, and --access none says that nobody gets in", p.Name)
 	}
 	names, err := packedNames(p)
 	if err != nil {
@@ -54,7 +56,8 @@ func packedNames(p *profiles.Profile) (map[string]string, error) {
 		if outside := err != nil || !filepath.IsLocal(rel); i < len(texts) && (outside || strings.HasSuffix(file, builtinMark)) {
 			rel = strings.TrimSuffix(filepath.Base(file), builtinMark) // found by its name
 		} else if outside {
-			return nil, problem.New(problem.Invalid, "move it into the profile's folder", "%s is not in the folder of %s, so it cannot be packed", file, texts[0])
+			return nil, problem.New(problem.Invalid, "move it into the profile's folder",
+				"%s is not in the folder of %s, so it cannot be packed", file, texts[0])
 		}
 		name := bundle.ProfileFolder + filepath.ToSlash(rel)
 		for other, taken := range names {

@@ -58,7 +58,8 @@ func (r *Recipe) Plan(tablet PlanFor) ([]PlanItem, error) {
 	if tablet.Model != "" {
 		v := r.variantFor(tablet.Model)
 		if v == nil {
-			return nil, problem.New(problem.Invalid, "it is for "+strings.Join(r.Models(), ", "), "the profile %s is not for %s", r.profile.Name, tablet.Model)
+			return nil, problem.New(problem.Invalid, "it is for "+strings.Join(r.Models(), ", "),
+				"the profile %s is not for %s", r.profile.Name, tablet.Model)
 		}
 		variants = []*variant{v}
 	}

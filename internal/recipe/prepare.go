@@ -76,7 +76,9 @@ func (m *Maker) source(ctx context.Context, q Request, out *Recipe) (signed bool
 	switch {
 	case b != nil && q.Profile == "":
 		if b.Manifest.Profile == "" {
-			return false, problem.New(problem.Invalid, "name one with --profile, use zarya flash --bundle, or pack one: zarya bundle build --profile P", "%s has no profile in it", b.Path)
+			return false, problem.New(problem.Invalid,
+				"name one with --profile, use zarya flash --bundle, or pack one: zarya bundle build --profile P",
+				"%s has no profile in it", b.Path)
 		}
 		out.profile, err = profiles.Load(b.Manifest.Profile, profiles.Settings{Files: b})
 		if err != nil {
@@ -93,7 +95,8 @@ func (m *Maker) source(ctx context.Context, q Request, out *Recipe) (signed bool
 	}
 	p := out.profile
 	if b != nil && len(p.Images) > 0 {
-		return false, problem.New(problem.Invalid, "take images out of the profile, or leave --bundle out", "the profile %s has images of its own, and cannot flash those of %s", p.Name, b.Path)
+		return false, problem.New(problem.Invalid, "take images out of the profile, or leave --bundle out",
+			"the profile %s has images of its own, and cannot flash those of %s", p.Name, b.Path)
 	}
 	switch {
 	case b != nil:
@@ -105,7 +108,8 @@ func (m *Maker) source(ctx context.Context, q Request, out *Recipe) (signed bool
 				return false, err
 			}
 			if !c.Accepts(b.Manifest.Version) {
-				return false, problem.New(problem.Invalid, "take the bundle that the profile is for", "%s is version %s, and the profile %s wants %s", b.Path, b.Manifest.Version, p.Name, c.Version)
+				return false, problem.New(problem.Invalid, "take the bundle that the profile is for",
+					"%s is version %s, and the profile %s wants %s", b.Path, b.Manifest.Version, p.Name, c.Version)
 			}
 			out.variants = append(out.variants, &variant{choice: c, bundle: b, signer: who})
 		}
@@ -136,16 +140,20 @@ func (r *Recipe) checkScope() error {
 	if r.scope != flash.ScopeProvision {
 		errs = append(errs, need(len(r.profile.Flash) > 0, "the profile %s has no flash steps", name))
 		for _, v := range r.variants {
-			if images := slices.ContainsFunc(r.profile.Flash, func(s profiles.FlashStep) bool { return len(s.Images) > 0 }); images && v.bundle == nil && len(r.profile.Images) == 0 {
-				errs = append(errs, problem.New(problem.Invalid, "give --bundle, or put bundles or images into the profile", "the profile %s does not say what is flashed", name))
+			images := slices.ContainsFunc(r.profile.Flash, func(s profiles.FlashStep) bool { return len(s.Images) > 0 })
+			if images && v.bundle == nil && len(r.profile.Images) == 0 {
+				errs = append(errs, problem.New(problem.Invalid, "give --bundle, or put bundles or images into the profile",
+					"the profile %s does not say what is flashed", name))
 			}
 		}
 	}
 	switch r.scope {
 	case flash.ScopeProvision:
-		errs = append(errs, need(r.profile.SSH != nil && len(r.profile.Provision)+len(r.profile.Checks)+len(r.profile.Finish) > 0, "the profile %s has nothing under provision, checks and finish", name))
+		errs = append(errs, need(r.profile.SSH != nil && len(r.profile.Provision)+len(r.profile.Checks)+len(r.profile.Finish) > 0,
+			"the profile %s has nothing under provision, checks and finish", name))
 	case flash.ScopeRun:
-		errs = append(errs, need(expected, "the profile %s does not say which build is expected: run needs a check such as {fact: os-release.VERSION_ID, is: …}", name))
+		errs = append(errs, need(expected,
+			"the profile %s does not say which build is expected: run needs a check such as {fact: os-release.VERSION_ID, is: …}", name))
 	case flash.ScopeFlash:
 	}
 	return errors.Join(errs...)
@@ -163,7 +171,8 @@ func (r *Recipe) access() error {
 		}
 		switch said := v.bundle.Manifest.Access; {
 		case said == "none" && r.scope != flash.ScopeFlash && len(r.profile.Provision)+len(r.profile.Checks)+len(r.profile.Finish) > 0:
-			return problem.New(problem.Invalid, "use zarya flash, or a bundle that lets SSH in", "%s says access: none: nobody gets into the booted tablet, so nothing can be provisioned", v.bundle.Path)
+			return problem.New(problem.Invalid, "use zarya flash, or a bundle that lets SSH in",
+				"%s says access: none: nobody gets into the booted tablet, so nothing can be provisioned", v.bundle.Path)
 		case mode == "":
 			mode = said
 		}
@@ -215,10 +224,13 @@ func (r *Recipe) requirements(v *variant) error {
 	if t.Lock == "allow-unknown" {
 		need.Lock = flash.SilenceWarns
 	}
-	need.Battery = map[string]flash.Silence{"allow": flash.SilencePasses, "warn": flash.SilenceWarns, "stop": flash.SilenceStops}[t.Battery.Unknown]
+	need.Battery = map[string]flash.Silence{
+		"allow": flash.SilencePasses, "warn": flash.SilenceWarns, "stop": flash.SilenceStops,
+	}[t.Battery.Unknown]
 	if slices.Contains(t.Models, profiles.OfBundle) {
 		if v.bundle == nil {
-			return problem.New(problem.Invalid, "give --bundle, or write the model codes into the profile", "the profile %s is for the models of a bundle, and there is none", r.profile.Name)
+			return problem.New(problem.Invalid, "give --bundle, or write the model codes into the profile",
+				"the profile %s is for the models of a bundle, and there is none", r.profile.Name)
 		}
 		need.Products = nil
 	}

@@ -120,7 +120,8 @@ func (r *Recipe) variantFor(model string) *variant {
 func (r *Recipe) Job(id string, t flash.Target) flash.Job {
 	v := r.variants[0]
 	j := flash.Job{ID: id, Target: t, Scope: r.scope, Profile: r.profile.Name, Bundle: v.name(), Source: r.sourceOf(v),
-		Require: v.require, Images: imageInfos(v.steps), Steps: v.steps, System: r.system, Boot: time.Duration(r.profile.Boot.Within), Hooks: r.hooks}
+		Require: v.require, Images: imageInfos(v.steps), Steps: v.steps, System: r.system, Boot: time.Duration(r.profile.Boot.Within),
+		Hooks: r.hooks}
 	if r.scope != flash.ScopeFlash {
 		j.Words = r.words
 		if r.profile.Identity != nil {
@@ -140,8 +141,10 @@ func (r *Recipe) Job(id string, t flash.Target) flash.Job {
 func (r *Recipe) choosePlan(k flash.Key) (flash.Plan, error) {
 	v := r.variantFor(k.Product)
 	if v == nil {
-		return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign, Hint: "put this tablet back, or take what is made for it",
-			Message: fmt.Sprintf("the tablet is %q, and the profile %s has a bundle for %s", k.Product, r.profile.Name, strings.Join(r.Models(), ", "))}
+		return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign,
+			Hint: "put this tablet back, or take what is made for it",
+			Message: fmt.Sprintf("the tablet is %q, and the profile %s has a bundle for %s", k.Product, r.profile.Name,
+				strings.Join(r.Models(), ", "))}
 	}
 	return flash.Plan{Bundle: v.name(), Source: r.sourceOf(v), Images: imageInfos(v.steps), Steps: v.steps, Require: v.require}, nil
 }

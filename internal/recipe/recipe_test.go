@@ -29,7 +29,8 @@ func TestRecipeOfImages(t *testing.T) {
 	t.Setenv("ZARYA_SECRET_ROOT", "pass-of-root")
 	boot, bootSum := k.image("boot.img", "b")
 	system, systemSum := k.image("system.img", "s")
-	profile := k.write("demo.yaml", head+`tablet: {models: [AGS3-L09, AGS3-W09], product-from: getvar product, battery: {min: 40, unknown: stop}}
+	profile := k.write("demo.yaml",
+		head+`tablet: {models: [AGS3-L09, AGS3-W09], product-from: getvar product, battery: {min: 40, unknown: stop}}
 partitions: [boot, system, userdata]
 images:
   boot: {file: `+boot+`, sha256: `+bootSum+`, slot: all}
@@ -59,7 +60,8 @@ finish:
 	if j.ID != "run-1" || j.Profile != "demo" || j.Bundle != "" || j.Boot.Minutes() != 3 || j.System == nil || j.Plan != nil {
 		t.Errorf("job %+v", j)
 	}
-	want := flash.Requirements{Products: []string{"AGS3-L09", "AGS3-W09"}, ProductFrom: "getvar:product", MinBattery: 40, Lock: flash.SilenceStops, Battery: flash.SilenceStops}
+	want := flash.Requirements{Products: []string{"AGS3-L09", "AGS3-W09"}, ProductFrom: "getvar:product", MinBattery: 40,
+		Lock: flash.SilenceStops, Battery: flash.SilenceStops}
 	if diff := cmp.Diff(want, j.Require); diff != "" {
 		t.Error(diff)
 	}
@@ -163,17 +165,26 @@ func TestWhatIsRefused(t *testing.T) {
 		{profile: head + match + reached + expects, kind: problem.Invalid, words: "has no flash steps"},
 		{profile: head + match + images + flashes, scope: flash.ScopeProvision, kind: problem.Invalid, words: "has nothing under provision"},
 		{profile: head + match + flashes, scope: flash.ScopeFlash, kind: problem.Invalid, words: "does not say what is flashed"},
-		{profile: head + match + strings.Replace(images, sum, other, 1) + flashes, scope: flash.ScopeFlash, kind: problem.Invalid, words: "the profile says sha256:" + other},
-		{profile: head + match + strings.Replace(images, boot, boot+"x", 1) + flashes, scope: flash.ScopeFlash, kind: problem.Invalid, words: "boot.imgx"},
-		{profile: head + match + images + strings.ReplaceAll(flashes, "[boot]", "[boot, xloader]"), scope: flash.ScopeFlash, kind: problem.Invalid, words: "xloader"},
-		{profile: head + match + ofBundle, scope: flash.ScopeFlash, kind: problem.Invalid, words: "is for AGS2-L09, and the profile demo for AGS3-L09"},
-		{profile: head + "tablet: {models: bundle}\n" + images + flashes, scope: flash.ScopeFlash, kind: problem.Invalid, words: "models: bundle needs a bundle"},
-		{profile: head + "tablet: {models: [AGS2-L09]}\n" + strings.Replace(ofBundle, "bundle}", `bundle, version: ">=6"}`, 1), scope: flash.ScopeFlash, kind: problem.Invalid, words: "is version 5.1.4, and the profile demo wants >=6"},
-		{profile: head + "tablet: {models: [AGS2-L09]}\n" + strings.Replace(ofBundle, "partitions: [boot]", "partitions: [system]", 1), scope: flash.ScopeFlash, kind: problem.Invalid, words: "which the profile demo does not allow to be written"},
-		{profile: head + match + images + flashes, bundle: "ags2.bundle", scope: flash.ScopeFlash, kind: problem.Invalid, words: "has images of its own"},
+		{profile: head + match + strings.Replace(images, sum, other, 1) + flashes, scope: flash.ScopeFlash, kind: problem.Invalid,
+			words: "the profile says sha256:" + other},
+		{profile: head + match + strings.Replace(images, boot, boot+"x", 1) + flashes, scope: flash.ScopeFlash, kind: problem.Invalid,
+			words: "boot.imgx"},
+		{profile: head + match + images + strings.ReplaceAll(flashes, "[boot]", "[boot, xloader]"), scope: flash.ScopeFlash,
+			kind: problem.Invalid, words: "xloader"},
+		{profile: head + match + ofBundle, scope: flash.ScopeFlash, kind: problem.Invalid,
+			words: "is for AGS2-L09, and the profile demo for AGS3-L09"},
+		{profile: head + "tablet: {models: bundle}\n" + images + flashes, scope: flash.ScopeFlash, kind: problem.Invalid,
+			words: "models: bundle needs a bundle"},
+		{profile: head + "tablet: {models: [AGS2-L09]}\n" + strings.Replace(ofBundle, "bundle}", `bundle, version: ">=6"}`, 1),
+			scope: flash.ScopeFlash, kind: problem.Invalid, words: "is version 5.1.4, and the profile demo wants >=6"},
+		{profile: head + "tablet: {models: [AGS2-L09]}\n" + strings.Replace(ofBundle, "partitions: [boot]", "partitions: [system]", 1),
+			scope: flash.ScopeFlash, kind: problem.Invalid, words: "which the profile demo does not allow to be written"},
+		{profile: head + match + images + flashes, bundle: "ags2.bundle", scope: flash.ScopeFlash, kind: problem.Invalid,
+			words: "has images of its own"},
 		{bundle: "ags2.bundle", scope: flash.ScopeFlash, kind: problem.Invalid, words: "has no profile in it"},
 		{bundle: "boot.img", scope: flash.ScopeFlash, kind: problem.Invalid, words: "boot.img"},
-		{profile: head + match + images + "partitions: [boot]\nflash: [{relock: if-bundle-allows}, {images: [boot]}]\n", scope: flash.ScopeFlash, kind: problem.Invalid, words: "relock"},
+		{profile: head + match + images + "partitions: [boot]\nflash: [{relock: if-bundle-allows}, {images: [boot]}]\n", scope: flash.ScopeFlash,
+			kind: problem.Invalid, words: "relock"},
 	} {
 		q := Request{Profile: c.profile, Scope: c.scope}
 		if strings.HasPrefix(c.profile, "zarya:") {
@@ -188,7 +199,9 @@ func TestWhatIsRefused(t *testing.T) {
 			k.refuses(q, c.kind, c.words)
 		})
 	}
-	k.refuses(Request{Profile: k.write("secret.yaml", head+match+images+flashes+"  - reboot: system\n"+strings.Replace(reached, "secret.root", "secret.nowhere", 1)+expects)}, problem.Invalid, "nowhere")
+	nowhere := strings.Replace(reached, "secret.root", "secret.nowhere", 1)
+	text := head + match + images + flashes + "  - reboot: system\n" + nowhere + expects
+	k.refuses(Request{Profile: k.write("secret.yaml", text)}, problem.Invalid, "nowhere")
 	k.Secrets.Clean("") // the secrets of the others are in it
 }
 
@@ -244,7 +257,8 @@ hooks:
 func TestHooksOfTheStation(t *testing.T) {
 	k := newKitchen(t)
 	boot, sum := k.image("boot.img", "b")
-	text := head + "tablet: {models: [AGS3-L09]}\nimages:\n  boot: {file: " + boot + ", sha256: " + sum + "}\npartitions: [boot]\nflash: [{images: [boot]}]\nhooks:\n  after: {argv: [/bin/false]}\n"
+	text := head + "tablet: {models: [AGS3-L09]}\nimages:\n  boot: {file: " + boot + ", sha256: " + sum +
+		"}\npartitions: [boot]\nflash: [{images: [boot]}]\nhooks:\n  after: {argv: [/bin/false]}\n"
 	request := Request{Profile: k.write("demo.yaml", text), Scope: flash.ScopeFlash}
 	if j := k.prepare(request).Job("x", place{}); j.Hooks != nil || len(k.warned) != 1 || !strings.Contains(k.warned[0], "are not run") {
 		t.Errorf("hooks %v, warned %q", j.Hooks, k.warned)
@@ -261,8 +275,10 @@ func TestHooksOfTheStation(t *testing.T) {
 func TestSecretsAndCodesThatAreSealed(t *testing.T) {
 	k := newKitchen(t)
 	boot, sum := k.image("boot.img", "b")
-	text := head + "tablet: {models: [AGS3-L09]}\nimages:\n  boot: {file: " + boot + ", sha256: " + sum + "}\npartitions: [boot]\nsecrets: {file: secrets.age}\n" +
-		"flash:\n  - unlock: {codes: codes.age, by: usb-serial}\n    when: tablet.lock == \"locked\"\n  - images: [boot]\n  - reboot: system\n" + reached + expects
+	text := head + "tablet: {models: [AGS3-L09]}\nimages:\n  boot: {file: " + boot + ", sha256: " + sum +
+		"}\npartitions: [boot]\nsecrets: {file: secrets.age}\n" +
+		"flash:\n  - unlock: {codes: codes.age, by: usb-serial}\n    when: tablet.lock == \"locked\"\n  - images: [boot]\n  - reboot: system\n" +
+		reached + expects
 	request := Request{Profile: k.write("demo.yaml", text)}
 	k.write("secrets.age", "not sealed")
 	k.write("codes.age", "not sealed")
@@ -322,7 +338,8 @@ func TestSecretsAndCodesThatAreSealed(t *testing.T) {
 type supply struct{ flash.Identities }
 
 func (supply) Assign(context.Context, string, string, string) (*flash.Identity, error) {
-	return &flash.Identity{Pool: "census", ID: 7, Columns: map[string]string{"hostname": "tab-7", "eap_password": "secret-of-seven", "note": "note-of-seven"},
+	return &flash.Identity{Pool: "census", ID: 7, Columns: map[string]string{"hostname": "tab-7", "eap_password": "secret-of-seven",
+		"note": "note-of-seven"},
 		Secret: []string{"note"}}, nil
 }
 
@@ -333,7 +350,8 @@ func TestIdentitiesAreHidden(t *testing.T) {
 	t.Setenv("ZARYA_SECRET_ROOT", "pass-of-root")
 	k := newKitchen(t)
 	profile := func(columns string) *Recipe {
-		text := head + "tablet: {models: [AGS3-L09]}\nidentity: {pool: census, columns: [" + columns + "]}\n" + reached + "provision:\n  - hostname: \"{{ identity.hostname }}\"\n"
+		text := head + "tablet: {models: [AGS3-L09]}\nidentity: {pool: census, columns: [" + columns + "]}\n" + reached +
+			"provision:\n  - hostname: \"{{ identity.hostname }}\"\n"
 		return k.prepare(Request{Profile: k.write("demo.yaml", text), Scope: flash.ScopeProvision})
 	}
 	r := profile("hostname, eap_password")
@@ -351,7 +369,8 @@ func TestIdentitiesAreHidden(t *testing.T) {
 		t.Errorf("%+v %v", id, err)
 	}
 	var lacks *flash.PoolError
-	if _, err := profile("hostname, region").HideIdentities(supply{}, k.Secrets).Assign(t.Context(), "census", "S", "x"); !errors.As(err, &lacks) {
+	_, err := profile("hostname, region").HideIdentities(supply{}, k.Secrets).Assign(t.Context(), "census", "S", "x")
+	if !errors.As(err, &lacks) {
 		t.Errorf("%v", err)
 	}
 }

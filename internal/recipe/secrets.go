@@ -60,7 +60,8 @@ func (m *Maker) readSecrets(p *profiles.Profile) (map[string]string, error) {
 			return nil, err
 		}
 		if err := yaml.Unmarshal(text, &values); err != nil {
-			return nil, problem.New(problem.Invalid, "it holds lines such as NAME: VALUE", "%s: what is in it cannot be read", p.Secrets.File) // the error would show it
+			// the error would show it
+			return nil, problem.New(problem.Invalid, "it holds lines such as NAME: VALUE", "%s: what is in it cannot be read", p.Secrets.File)
 		}
 	}
 	if p.Secrets != nil {
@@ -131,7 +132,8 @@ func (h *redactingIdentities) redact(id *flash.Identity) error {
 	}
 	for _, column := range h.profile.Identity.Columns {
 		if id.Columns[column] == "" {
-			return &flash.PoolError{Pool: id.Pool, Problem: fmt.Sprintf("%d has nothing in the column %s", id.ID, column), Hint: "import a pool with that column, or take it out of identity.columns"}
+			return &flash.PoolError{Pool: id.Pool, Problem: fmt.Sprintf("%d has nothing in the column %s", id.ID, column),
+				Hint: "import a pool with that column, or take it out of identity.columns"}
 		}
 	}
 	return nil

@@ -21,12 +21,14 @@ func NewSet(recipes ...*Recipe) (*Set, error) {
 	owner := map[string]*Recipe{}
 	for _, r := range recipes {
 		if len(r.Models()) == 0 {
-			return nil, problem.New(problem.Invalid, "write tablet: {models: […]} in the profile", "%s does not say for which models it is: a station lets the tablet choose", r.Title())
+			return nil, problem.New(problem.Invalid, "write tablet: {models: […]} in the profile",
+				"%s does not say for which models it is: a station lets the tablet choose", r.Title())
 		}
 		for _, m := range r.Models() {
 			key := strings.ToLower(m)
 			if other := owner[key]; other != nil && other != r {
-				return nil, problem.New(problem.Invalid, "leave one of them out, or take the model out of one of them", "%s and %s are both for %s", other.Title(), r.Title(), m)
+				return nil, problem.New(problem.Invalid, "leave one of them out, or take the model out of one of them",
+					"%s and %s are both for %s", other.Title(), r.Title(), m)
 			}
 			owner[key] = r
 		}
@@ -115,7 +117,8 @@ func (s *Set) plan(k flash.Key) (flash.Plan, error) {
 		p.Profile = &flash.ProfilePart{Name: r.profile.Name, System: j.System, Boot: j.Boot, Pool: j.Pool, Words: j.Words, Hooks: j.Hooks}
 		return p, err
 	}
-	return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign, Hint: "put this tablet back, or take what is made for it",
+	return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign,
+		Hint:    "put this tablet back, or take what is made for it",
 		Message: fmt.Sprintf("the tablet is %q, and this station works on %s", k.Product, strings.Join(s.Models(), ", "))}
 }
 

@@ -149,8 +149,8 @@ func (r *Recipe) provisionStep(s profiles.ProvisionStep) ([]plannedStep, error) 
 		return one(provision.CA(all), strings.Join(s.CA, ", "))
 	case s.WiFi != nil:
 		w := s.WiFi
-		out := &provision.WiFi{SSID: r.value(&w.SSID), Label: w.SSID.String(), Security: w.Security, Passphrase: r.value(w.Passphrase), Hidden: w.Hidden,
-			EAP: w.EAP, Phase2: w.Phase2, User: r.value(w.User), Password: r.value(w.Password)}
+		out := &provision.WiFi{SSID: r.value(&w.SSID), Label: w.SSID.String(), Security: w.Security, Passphrase: r.value(w.Passphrase),
+			Hidden: w.Hidden, EAP: w.EAP, Phase2: w.Phase2, User: r.value(w.User), Password: r.value(w.Password)}
 		if w.CA != "" {
 			var err error
 			if out.CA, err = r.profile.ReadFile(w.CA, maxSecrets); err != nil {
@@ -224,7 +224,8 @@ func (r *Recipe) fileStep(name string, f *profiles.File) ([]plannedStep, error) 
 	if name != "" {
 		name += ":" + f.To
 	}
-	step := provision.File(provision.FileOptions{Name: name, To: f.To, Content: r.value(f.Text()), Mode: fs.FileMode(mode), Root: f.Owner == "root"})
+	step := provision.File(provision.FileOptions{Name: name, To: f.To, Content: r.value(f.Text()), Mode: fs.FileMode(mode),
+		Root: f.Owner == "root"})
 	return []plannedStep{note(step, strings.Join([]string{f.Owner, f.Mode, f.From}, " "))}, nil
 }
 
@@ -244,7 +245,8 @@ func (r *Recipe) packageSteps(packages []profiles.Package) (steps []plannedStep,
 		if err = errors.Join(err, file.Close()); err != nil {
 			return nil, problem.New(problem.Invalid, "", "%s: %w", k.RPM, err)
 		}
-		steps = append(steps, note(provision.Install(provision.Package{Name: k.Name, Version: k.Version, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Size: n, Open: open}), k.Version))
+		p := provision.Package{Name: k.Name, Version: k.Version, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Size: n, Open: open}
+		steps = append(steps, note(provision.Install(p), k.Version))
 	}
 	return steps, nil
 }

@@ -23,13 +23,15 @@ import (
 func TestWorkWithoutAProfile(t *testing.T) {
 	k := newKitchen(t)
 	boot, _ := k.image("boot.img", "b")
-	d, err := k.PrepareImages(t.Context(), DirectRequest{Images: []string{"boot:all=" + boot, "recovery=" + boot}, Erase: []string{"cache"}, Sparse: "auto", Slot: "a", Product: "X"})
+	d, err := k.PrepareImages(t.Context(), DirectRequest{Images: []string{"boot:all=" + boot, "recovery=" + boot}, Erase: []string{"cache"},
+		Sparse: "auto", Slot: "a", Product: "X"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
 	j := d.Job("x", place{})
-	if len(j.Steps) != 3 || len(j.Images) != 2 || j.Images[0].Digest != j.Images[1].Digest || !slices.Equal(j.Require.Products, []string{"X"}) || j.Scope != flash.ScopeFlash {
+	if len(j.Steps) != 3 || len(j.Images) != 2 || j.Images[0].Digest != j.Images[1].Digest ||
+		!slices.Equal(j.Require.Products, []string{"X"}) || j.Scope != flash.ScopeFlash {
 		t.Errorf("%+v", j)
 	}
 	for words, q := range map[string]DirectRequest{
@@ -94,20 +96,24 @@ func TestValidate(t *testing.T) {
 	k := newKitchen(t)
 	boot, _ := k.image("boot.img", "b")
 	k.bundle("ags2", "5.1.4", []string{"AGS2-L09"}, bundle.Options{})
-	good := head + "tablet: {models: [AGS2-L09]}\nbundles: [{file: ags2.bundle}]\npartitions: [boot, xloader]\nflash: [{images: all}, {reboot: system}]\n" + reached + expects
+	good := head + "tablet: {models: [AGS2-L09]}\nbundles: [{file: ags2.bundle}]\npartitions: [boot, xloader]\n" +
+		"flash: [{images: all}, {reboot: system}]\n" + reached + expects
 	v := k.Validate(t.Context(), k.write("good.yaml", good), false)
 	if len(v.Errors) > 0 || !slices.Equal(v.Needs, []string{"--allow-partition xloader", "the secret login", "the secret root"}) {
 		t.Errorf("%+v", v)
 	}
-	if v := k.Validate(t.Context(), k.write("good.yaml", good), true); len(v.Errors) != 2 || !strings.Contains(v.Errors[0].Error(), "ZARYA_SECRET_") {
+	if v := k.Validate(t.Context(), k.write("good.yaml", good), true); len(v.Errors) != 2 ||
+		!strings.Contains(v.Errors[0].Error(), "ZARYA_SECRET_") {
 		t.Errorf("%+v", v)
 	}
 	sealed := strings.Replace(good, "partitions:", "secrets: {file: s.age}\npartitions:", 1)
 	k.write("s.age", "sealed elsewhere")
-	if v := k.Validate(t.Context(), k.write("sealed.yaml", sealed), false); len(v.Errors) > 0 || !strings.Contains(strings.Join(v.Needs, " "), "the key that opens") {
+	if v := k.Validate(t.Context(), k.write("sealed.yaml", sealed), false); len(v.Errors) > 0 ||
+		!strings.Contains(strings.Join(v.Needs, " "), "the key that opens") {
 		t.Errorf("%+v", v)
 	}
-	bad := head + "tablet: {models: [AGS2-L09]}\nbundles: [{file: ags2.bundle, version: \">=6\"}, {file: gone.bundle}]\npartitions: [system]\nflash: [{images: [system]}, {reboot: system}]\n" + reached + expects + "  - {partition: dtbo, digest: bundle}\n"
+	bad := head + "tablet: {models: [AGS2-L09]}\nbundles: [{file: ags2.bundle, version: \">=6\"}, {file: gone.bundle}]\n" +
+		"partitions: [system]\nflash: [{images: [system]}, {reboot: system}]\n" + reached + expects + "  - {partition: dtbo, digest: bundle}\n"
 	want := []string{"bad.yaml:4:40: ", "bad.yaml:4:55: ", "bad.yaml:6:19: ", "bad.yaml:10:17: "}
 	v = k.Validate(t.Context(), k.write("bad.yaml", bad), false)
 	for i, w := range want {
@@ -115,7 +121,8 @@ func TestValidate(t *testing.T) {
 			t.Errorf("no %s in %v", w, errors.Join(v.Errors...))
 		}
 	}
-	wrong := head + "tablet: {models: [X]}\nimages: {boot: {file: " + boot + ", sha256: " + strings.Repeat("0", 64) + "}, dtbo: {file: gone.img, sha256: " + strings.Repeat("0", 64) + "}}\npartitions: [boot, dtbo]\nflash: [{images: all}]\n"
+	wrong := head + "tablet: {models: [X]}\nimages: {boot: {file: " + boot + ", sha256: " + strings.Repeat("0", 64) +
+		"}, dtbo: {file: gone.img, sha256: " + strings.Repeat("0", 64) + "}}\npartitions: [boot, dtbo]\nflash: [{images: all}]\n"
 	v = k.Validate(t.Context(), k.write("wrong.yaml", wrong), false)
 	if len(v.Errors) != 2 || !strings.Contains(v.Errors[0].Error(), "wrong.yaml:4:") || !strings.Contains(v.Errors[1].Error(), "gone.img") {
 		t.Errorf("%v", errors.Join(v.Errors...))
@@ -183,9 +190,11 @@ finish:
 	want := []string{
 		"regenerate machine-id, ssh-host-keys", "timezone Europe/Moscow", "locale ru_RU.UTF-8", "ca " + k.dir + "/root.pem",
 		"wifi:CENSUS ieee8021x, peap, user VT0001", "wifi:WAREHOUSE until finish: psk", "file:/etc/kiosk.conf root 0644 " + k.dir + "/kiosk.conf",
-		"enrolment:/etc/mdm.json root 0600", "link:/etc/kiosk to /srv/VT0001", "package:ru.census.app 3.2.1", "dbus:org.example.Get org.example 'a', must answer (true,)",
+		"enrolment:/etc/mdm.json root 0600", "link:/etc/kiosk to /srv/VT0001", "package:ru.census.app 3.2.1",
+		"dbus:org.example.Get org.example 'a', must answer (true,)",
 		"unit:a.service enabled", "unit:b.service disabled", "unit:c.service masked",
-		"authorized-keys:defaultuser " + public + " owner", "authorized-keys:defaultuser until finish: " + public + " bench", "wizard done", "reboot if-changed", "selftest /bin/sh -c true",
+		"authorized-keys:defaultuser " + public + " owner", "authorized-keys:defaultuser until finish: " + public + " bench", "wizard done",
+		"reboot if-changed", "selftest /bin/sh -c true",
 		"remove:wifi WAREHOUSE", "remove:keys bench", "lock-state:unlocked no vendor key", "developer-mode:disabled /usr/bin/off now",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -195,12 +204,15 @@ finish:
 
 func TestHookIsCalledWithoutAShell(t *testing.T) {
 	k := newKitchen(t)
-	script := k.write("lamp", "#!/bin/sh\necho \"$# $1 $ZARYA_HOOK $ZARYA_CLASS $ZARYA_PROFILE\" >"+k.dir+"/called\necho lamp is broken >&2\n[ \"$2\" != fail ] || exit 3\n[ \"$2\" != hang ] || exec sleep 60\n")
+	script := k.write("lamp", "#!/bin/sh\necho \"$# $1 $ZARYA_HOOK $ZARYA_CLASS $ZARYA_PROFILE\" >"+k.dir+"/called\n"+
+		"echo lamp is broken >&2\n[ \"$2\" != fail ] || exit 3\n[ \"$2\" != hang ] || exec sleep 60\n")
 	if err := os.Chmod(script, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	boot, sum := k.image("boot.img", "b")
-	request := Request{Scope: flash.ScopeFlash, Profile: k.write("demo.yaml", head+"tablet: {models: [AGS3-L09]}\nimages:\n  boot: {file: "+boot+", sha256: "+sum+"}\npartitions: [boot]\nflash: [{images: [boot]}]\n")}
+	request := Request{Scope: flash.ScopeFlash,
+		Profile: k.write("demo.yaml", head+"tablet: {models: [AGS3-L09]}\nimages:\n  boot: {file: "+boot+", sha256: "+sum+"}\n"+
+			"partitions: [boot]\nflash: [{images: [boot]}]\n")}
 	call := func(arg string, timeout string) error {
 		k.write("config/hooks.yaml", "failed: {argv: ["+script+", \"{{ port.name }}\", "+arg+"], timeout: "+timeout+"}\n")
 		j := k.prepare(request).Job("x", place{})

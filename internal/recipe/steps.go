@@ -100,9 +100,11 @@ func (m *Maker) openBundleImages(ctx context.Context, r *Recipe, v *variant, all
 			return err
 		}
 		if !slices.Contains(r.profile.Partitions, im.Partition) && r.writes(im.Partition) {
-			return problem.New(problem.Invalid, "add it to partitions in the profile, or take another bundle", "%s has an image for %s, which the profile %s does not allow to be written", v.bundle.Path, im.Partition, r.profile.Name)
+			return problem.New(problem.Invalid, "add it to partitions in the profile, or take another bundle",
+				"%s has an image for %s, which the profile %s does not allow to be written", v.bundle.Path, im.Partition, r.profile.Name)
 		}
-		if r.scope == flash.ScopeProvision && !slices.Contains(r.readBack(), im.Partition) || !r.writes(im.Partition) && !slices.Contains(r.readBack(), im.Partition) {
+		if r.scope == flash.ScopeProvision && !slices.Contains(r.readBack(), im.Partition) ||
+			!r.writes(im.Partition) && !slices.Contains(r.readBack(), im.Partition) {
 			continue
 		}
 		opened, err := v.bundle.Image(ctx, i, cache)
@@ -114,7 +116,8 @@ func (m *Maker) openBundleImages(ctx context.Context, r *Recipe, v *variant, all
 	for _, s := range r.profile.Flash {
 		for _, name := range append(slices.Clone(s.Images), r.readBack()...) {
 			if name != profiles.AllImages && !have[name] {
-				return problem.New(problem.Invalid, "take the bundle that was made for the profile", "%s has no image for %s, which the profile %s asks for", v.bundle.Path, name, r.profile.Name)
+				return problem.New(problem.Invalid, "take the bundle that was made for the profile",
+					"%s has no image for %s, which the profile %s asks for", v.bundle.Path, name, r.profile.Name)
 			}
 		}
 	}
@@ -181,7 +184,8 @@ func (m *Maker) flashPart(r *Recipe, v *variant) error {
 			add(flash.Unlock{Codes: c}.Step())
 		case s.Relock != "":
 			if v.bundle == nil || !v.bundle.Manifest.Relockable || v.signer == "" {
-				return problem.New(problem.Invalid, "leave relock out, or take a bundle whose maker says relockable", "relock: only a signed bundle that says so allows it, from a key that this station trusts")
+				return problem.New(problem.Invalid, "leave relock out, or take a bundle whose maker says relockable",
+					"relock: only a signed bundle that says so allows it, from a key that this station trusts")
 			}
 			add(flash.Relock{Batch: &flash.Batch{}}.Step())
 		case s.Reboot != "":
@@ -216,7 +220,8 @@ func (r *Recipe) writeSteps(v *variant, s profiles.FlashStep) (steps []flash.Ste
 		if err != nil {
 			return nil, err
 		}
-		steps = append(steps, flash.WriteImage{Partition: part, Slot: im.Slot, Image: v.images.Of(ImageUse{Partition: part, File: im.File}), Policy: policy}.Step())
+		steps = append(steps, flash.WriteImage{Partition: part, Slot: im.Slot, Image: v.images.Of(ImageUse{Partition: part, File: im.File}),
+			Policy: policy}.Step())
 	}
 	return steps, nil
 }

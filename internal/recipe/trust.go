@@ -52,7 +52,8 @@ func (m *Maker) Trusted(ctx context.Context, b *bundle.Bundle, dir string) (sign
 func (m *Maker) RefuseUnsigned(dir string) error {
 	t, err := loadTrust(dir, m.Trust)
 	if err == nil && t != nil {
-		err = problem.New(problem.Invalid, "make a signed bundle of it: zarya bundle build --sign KEY", "%s says who may sign bundles, so nothing else is written", dir)
+		err = problem.New(problem.Invalid, "make a signed bundle of it: zarya bundle build --sign KEY",
+			"%s says who may sign bundles, so nothing else is written", dir)
 	}
 	return err
 }

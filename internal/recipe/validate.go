@@ -96,7 +96,8 @@ func (m *Maker) validateImages(ctx context.Context, p *profiles.Profile, v *Vali
 			continue
 		}
 		if got := opened.Of(use).Digest(); got != "sha256:"+p.Images[part].SHA256 {
-			v.Errors = append(v.Errors, p.ErrorAt(at+"/sha256", "images.%s: %s has %s, the profile says sha256:%s", part, use.File, got, p.Images[part].SHA256))
+			v.Errors = append(v.Errors, p.ErrorAt(at+"/sha256", "images.%s: %s has %s, the profile says sha256:%s", part, use.File, got,
+				p.Images[part].SHA256))
 		}
 		opened.Close()
 	}
@@ -117,8 +118,10 @@ func validateBundles(p *profiles.Profile, v *Validation) {
 		have := map[string]bool{}
 		for _, im := range b.Manifest.Images {
 			have[im.Partition] = true
-			if !slices.Contains(p.Partitions, im.Partition) && slices.ContainsFunc(p.Flash, func(s profiles.FlashStep) bool { return slices.Contains(s.Images, profiles.AllImages) }) {
-				v.Errors = append(v.Errors, p.ErrorAt("/partitions", "%s has an image for %s, which is not among partitions, the only ones that are ever written", b.Path, im.Partition))
+			if !slices.Contains(p.Partitions, im.Partition) &&
+				slices.ContainsFunc(p.Flash, func(s profiles.FlashStep) bool { return slices.Contains(s.Images, profiles.AllImages) }) {
+				v.Errors = append(v.Errors, p.ErrorAt("/partitions",
+					"%s has an image for %s, which is not among partitions, the only ones that are ever written", b.Path, im.Partition))
 			}
 		}
 		for j, s := range p.Flash {
