@@ -118,17 +118,6 @@ func exitOf(results []flash.JobDone) int {
 	return exitOK
 }
 
-// kindOf is the kind of problem that a verb for one tablet has when it cannot be reached.
-func kindOf(c flash.Class) problem.Kind {
-	switch {
-	case c == flash.ClassBug:
-		return problem.Internal
-	case c.Bench():
-		return problem.NoDevice
-	}
-	return problem.Failed
-}
-
 // summarizeFailure writes the summary of a verb that ended before any of its jobs: who
 // reads --json, --events or --junit learns of every end, an error before any job included.
 func (a *app) summarizeFailure(cmd *cobra.Command, args []string, err error, code int) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 )
@@ -63,7 +65,9 @@ func typedTargets(typed []string) []string {
 
 // bench returns the places of this station, with the settings of the command line.
 func (a *app) bench() *target.Bench {
-	a.benchOnce.Do(func() { a.places = target.NewBench(target.Options{Names: namesFile(), LockDir: a.lockDir}) })
+	a.benchOnce.Do(func() {
+		a.places = target.NewBench(target.Options{Names: filepath.Join(settings.Folder(), "ports"), LockDir: a.lockDir})
+	})
 	return a.places
 }
 
@@ -78,6 +82,40 @@ func (a *app) targets(typed []string) ([]target.Target, error) {
 	ctx, cancel := a.untilSignal()
 	defer cancel()
 	return a.bench().ResolveWithin(ctx, typedTargets(typed), a.wait)
+}
+
+// checkAll holds --all and --expect to what goes with them.
+func (a *app) checkAll(o jobOptions) error {
+	switch {
+	case o.expect != 0 && !o.all:
+		return problem.New(problem.Usage, "add --all", "--expect counts the tablets of --all")
+	case !o.all:
+		return nil
+	case o.profile == "" && o.bundle == "":
+		return problem.New(problem.Usage, "name a profile or a bundle: only they say which tablets match", "--all needs --profile or --bundle")
+	case len(o.targets) > 0:
+		return problem.New(problem.Usage, "leave one of them out", "--all and -s both choose tablets")
+	case o.expect < 0:
+		return problem.New(problem.Usage, "", "--expect cannot be negative")
+	case a.wait > 0 && o.expect == 0:
+		return problem.New(problem.Usage, "say how many tablets there will be: --expect 16", "--wait-for-device with --all needs --expect N")
+	}
+	return nil
+}
+
+// chosen returns the targets of a verb: those that are named, or with --all those of the
+// models.
+func (a *app) chosen(o jobOptions, models []string) ([]target.Target, error) {
+	if o.all {
+		ctx, cancel := a.untilSignal()
+		defer cancel()
+		matching, others, err := ask.Matching(ctx, a.bench(), models, o.expect, a.wait)
+		if len(others) > 0 && !a.quiet {
+			a.warn("left alone, because the profile is not for them: %s", strings.Join(others, ", "))
+		}
+		return matching, err
+	}
+	return a.targets(o.targets)
 }
 
 // lockOwner is how others see who has a tablet.
