@@ -88,7 +88,21 @@ unpack_driver() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix .tools/pages "playwright-core@$playwright" </dev/null >/dev/null
 }
 
+# PostgreSQL and pgbouncer, for the tests of a fleet, which start their own: the system gets
+# no cluster and no service of them.
+postgres() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+refuse_services() {
+  "${sudo[@]}" mkdir -p /etc/postgresql-common/createcluster.d
+  echo "create_main_cluster = false" | "${sudo[@]}" tee /etc/postgresql-common/createcluster.d/none-for-tests.conf >/dev/null
+  [ -e /usr/sbin/policy-rc.d ] && return
+  printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee /usr/sbin/policy-rc.d >/dev/null
+  "${sudo[@]}" chmod 755 /usr/sbin/policy-rc.d
+  trap '"${sudo[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+}
+
 missing=()
+postgres || missing+=("postgresql")
+command -v pgbouncer >/dev/null || missing+=("pgbouncer")
 command -v npm >/dev/null || driver || missing+=("npm")
 pkg-config --exists libusb-1.0 2>/dev/null || missing+=("libusb-1.0-0-dev")
 for pair in "${needed[@]}"; do
@@ -109,8 +123,10 @@ if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi
 echo "installing: ${missing[*]}"
+case " ${missing[*]} " in *" postgresql "* | *" pgbouncer "*) refuse_services ;; esac
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+case " ${missing[*]} " in *" pgbouncer "*) "${sudo[@]}" systemctl --quiet disable pgbouncer 2>/dev/null || true ;; esac
 server || unpack_server
 registry || unpack_registry
 driver || unpack_driver

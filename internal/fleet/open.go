@@ -1,0 +1,198 @@
+// This file opens databases: which are let in, and how they are spoken to.
+
+package fleet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/zarya-station/zarya/internal/fleet/schema"
+	"github.com/zarya-station/zarya/internal/problem"
+)
+
+const (
+	connectTimeout = 10 * time.Second
+	// StatementTimeout is how long the server works on one statement. Stations' logins have
+	// it from their enrolment; [DB.Tx] sets it for others.
+	StatementTimeout = 30 * time.Second
+	// maxConns is how many connections one process holds at most.
+	maxConns = 4
+)
+
+// Login is who connects, where the URL does not say it.
+type Login struct {
+	User, Password string
+}
+
+// DB is an open database of a fleet.
+type DB struct {
+	*pgxpool.Pool
+}
+
+// Parse reads a URL. A server that is neither this machine (a loopback address, localhost, a
+// Unix socket) nor proves by TLS who it is, is refused.
+func Parse(rawURL string, as Login) (*pgxpool.Config, error) {
+	const form = "write postgres://HOST/DATABASE, with ?sslrootcert=FILE for an authority of your own"
+	u, err := url.Parse(rawURL)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return nil, problem.New(problem.Usage, form, "the URL of the fleet's database begins with postgres://") // no %w: it may have a password
+	}
+	q := u.Query()
+	if !q.Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !isLocal(q.Get("host")) && (q.Has("host") || !isLocal(u.Hostname())) {
+		q.Set("sslmode", "verify-full")
+	}
+	u.RawQuery = q.Encode()
+	c, err := pgxpool.ParseConfig(u.String())
+	if err != nil {
+		return nil, problem.New(problem.Usage, form, "the URL of the fleet's database: %w", err)
+	}
+	hosts := append([]*pgconn.FallbackConfig{{Host: c.ConnConfig.Host, TLSConfig: c.ConnConfig.TLSConfig}}, c.ConnConfig.Fallbacks...)
+	for _, h := range hosts {
+		if !isLocal(h.Host) && !isVerified(h.TLSConfig) {
+			return nil, problem.New(problem.Usage, "take sslmode out of the URL, or write sslmode=verify-full",
+				"the fleet's database on %s would not have to prove who it is", h.Host)
+		}
+	}
+	if as.User != "" {
+		c.ConnConfig.User, c.ConnConfig.Password = as.User, as.Password
+	}
+	c.ConnConfig.ConnectTimeout = min(c.ConnConfig.ConnectTimeout, connectTimeout)
+	if c.ConnConfig.ConnectTimeout == 0 {
+		c.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	// One round trip, and nothing of it is left on the server's connection.
+	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c.ConnConfig.StatementCacheCapacity, c.ConnConfig.DescriptionCacheCapacity = 0, 0
+	if !u.Query().Has("pool_max_conns") {
+		c.MaxConns = maxConns
+	}
+	c.MinConns, c.MinIdleConns = 0, 0
+	c.MaxConnIdleTime = time.Minute
+	return c, nil
+}
+
+// isVerified says whether the server must prove its name.
+func isVerified(c *tls.Config) bool { return c != nil && !c.InsecureSkipVerify && c.ServerName != "" }
+
+// isLocal says whether a host is this machine.
+func isLocal(host string) bool {
+	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// Open opens the database at a URL for whom [Parse] takes it, and refuses one of another
+// form than this program knows. It connects.
+func Open(ctx context.Context, rawURL string, as Login) (*DB, error) {
+	c, err := Parse(rawURL, as)
+	if err != nil {
+		return nil, err
+	}
+	db, err := Connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.CheckVersion(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// Connect makes a pool. It does not connect yet, and checks nothing: see [DB.CheckVersion].
+func Connect(ctx context.Context, c *pgxpool.Config) (*DB, error) {
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, Problem(err)
+	}
+	return &DB{pool}, nil
+}
+
+// VersionError says that the database has another form than this program knows.
+type VersionError struct {
+	Has, Wanted int64 // 0: it has none
+}
+
+func (e *VersionError) Error() string {
+	switch {
+	case e.Has == 0:
+		return "the database is not that of a fleet yet"
+	case e.Has < e.Wanted:
+		return "the fleet's database is older than this version of zarya"
+	}
+	return "the fleet's database is newer than this version of zarya"
+}
+
+func (e *VersionError) hint() string {
+	switch {
+	case e.Has < e.Wanted:
+		return "its owner runs zarya fleet init"
+	default:
+		return "update zarya on this machine; nothing is lost until then"
+	}
+}
+
+// CheckVersion refuses a database of another form, with a *[VersionError].
+func (db *DB) CheckVersion(ctx context.Context) error {
+	has, err := db.version(ctx)
+	if err != nil {
+		return Problem(err)
+	}
+	if wanted := schema.Newest(); has != wanted {
+		e := &VersionError{has, wanted}
+		return problem.New(problem.Station, e.hint(), "%w (it has version %d, this one knows %d)", e, has, wanted)
+	}
+	return nil
+}
+
+func (db *DB) version(ctx context.Context) (has int64, err error) {
+	err = db.QueryRow(ctx, "SELECT coalesce(max(version_id), 0) FROM "+schema.Table+" WHERE is_applied").Scan(&has)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000") { // no such table, no such schema
+		return 0, nil
+	}
+	return has, err
+}
+
+// Tx runs f in a transaction whose statements may take [StatementTimeout] each.
+func (db *DB) Tx(ctx context.Context, f func(pgx.Tx) error) error {
+	const begin = "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '10s'"
+	return Problem(pgx.BeginTxFunc(ctx, db.Pool, pgx.TxOptions{BeginQuery: begin}, f))
+}
+
+// Problem gives an error of the database its kind and a hint, where it has none yet.
+func Problem(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := problem.KindOf(err); ok {
+		return err
+	}
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000"):
+		return problem.New(problem.Station, "look whether this login was revoked: zarya fleet status", "the fleet's database refuses the login: %w", err)
+	case errors.As(err, &pg) && pg.Code == "42501":
+		return problem.New(problem.Station, "use a login that may do it, see docs/fleet.md", "the fleet's database: %w", err)
+	case errors.As(err, &pg) && pg.Hint != "":
+		return problem.New(problem.Station, pg.Hint, "the fleet's database: %s", pg.Message)
+	case errors.As(err, &dns), errors.As(err, &connect):
+		return problem.New(problem.Station, "look whether the server runs and the line is up", "the fleet's database cannot be reached: %w", err)
+	}
+	return problem.New(problem.Station, "", "the fleet's database: %w", err)
+}
