@@ -56,14 +56,18 @@ func TestFromAndroid(t *testing.T) {
 		result  flash.JobResult
 		says    string
 	}{
-		"as asked":          {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Pass},
-		"battery not told":  {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: -1}, sent: true, result: flash.Fail, says: "does not tell its charge"},
-		"serial not told":   {running: flash.Running{Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Pass},
-		"another model":     {running: flash.Running{Serial: "SN", Model: "VRD-W09", Battery: 80}, result: flash.Fail, says: `the tablet is "VRD-W09"`},
-		"model not told":    {running: flash.Running{Serial: "SN", Battery: 80}, result: flash.Fail, says: "does not tell its product"},
-		"battery too low":   {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 7}, result: flash.Fail, says: "the battery has 7 %, 40 %"},
-		"another came back": {running: flash.Running{Serial: "SX", Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Fail, says: "another tablet came back"},
-		"no server":         {missing: errors.New("no adb server"), result: flash.Fail, says: "cannot be sent to its bootloader: no adb server"},
+		"as asked": {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Pass},
+		"battery not told": {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: -1}, sent: true, result: flash.Fail,
+			says: "does not tell its charge"},
+		"serial not told": {running: flash.Running{Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Pass},
+		"another model": {running: flash.Running{Serial: "SN", Model: "VRD-W09", Battery: 80}, result: flash.Fail,
+			says: `the tablet is "VRD-W09"`},
+		"model not told": {running: flash.Running{Serial: "SN", Battery: 80}, result: flash.Fail, says: "does not tell its product"},
+		"battery too low": {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 7}, result: flash.Fail,
+			says: "the battery has 7 %, 40 %"},
+		"another came back": {running: flash.Running{Serial: "SX", Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Fail,
+			says: "another tablet came back"},
+		"no server": {missing: errors.New("no adb server"), result: flash.Fail, says: "cannot be sent to its bootloader: no adb server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -126,7 +126,8 @@ func waitChange(ctx context.Context, d time.Duration, changed <-chan struct{}) {
 
 // pause waits between two attempts, until something has changed or some time has passed;
 // without another one it gives the reason.
-func pause(ctx context.Context, deadline time.Time, target Target, patience time.Duration, changed <-chan struct{}, err error) (bool, error) {
+func pause(ctx context.Context, deadline time.Time, target Target, patience time.Duration,
+	changed <-chan struct{}, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}

@@ -100,7 +100,8 @@ func (e *Engine) Submit(ctx context.Context, job Job) *Handle {
 	h := &Handle{job: job, done: make(chan struct{})}
 	ctx, h.cancel = context.WithCancelCause(ctx)
 	h.stopping, h.stop = context.WithCancelCause(context.Background())
-	s := &Session{engine: e, job: job, stopping: h.stopping, tablet: tablet{where: job.Target.Where()}, account: account{state: StateQueued, attempt: 1}}
+	s := &Session{engine: e, job: job, stopping: h.stopping, tablet: tablet{where: job.Target.Where()},
+		account: account{state: StateQueued, attempt: 1}}
 	e.mu.Lock()
 	s.order = e.submitted
 	e.submitted++
@@ -194,7 +195,8 @@ func (s *Session) unrecorded(what string, err error) *Failure {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.fail(s.durable)
-	return &Failure{Class: ClassStation, Hint: errNotDurable.Hint, Err: err, Message: fmt.Sprintf("the %s could not be recorded: %v", what, err)}
+	return &Failure{Class: ClassStation, Hint: errNotDurable.Hint, Err: err,
+		Message: fmt.Sprintf("the %s could not be recorded: %v", what, err)}
 }
 
 // errImageChanged stops jobs that have not begun to write.

@@ -339,7 +339,8 @@ func (nothing) Fastboot(context.Context) (fastboot.Transport, error) {
 // TestManyJobs: ten thousand jobs leave nothing behind in their engine.
 func TestManyJobs(t *testing.T) {
 	im, _, _ := noiseImage(t, 10<<10)
-	withEngine(t, im, flash.EngineOptions{Recorder: &moody{}, Admission: admission.New(admission.Options{Concurrency: 16})}, func(w *engineWorld) {
+	o := flash.EngineOptions{Recorder: &moody{}, Admission: admission.New(admission.Options{Concurrency: 16})}
+	withEngine(t, im, o, func(w *engineWorld) {
 		good := w.job("good", 0)
 		size := func() (goroutines int, heap uint64) {
 			synctest.Wait()

@@ -42,7 +42,8 @@ func TestEventTypes(t *testing.T) {
 	for _, b := range bodies {
 		names = append(names, b.EventType())
 	}
-	if got := strings.Join(names, " "); got != "device job-started planned state step-started step-done progress waiting retry warning log job-done" {
+	const want = "device job-started planned state step-started step-done progress waiting retry warning log job-done"
+	if got := strings.Join(names, " "); got != want {
 		t.Error(got)
 	}
 }
@@ -72,8 +73,8 @@ func TestSkipped(t *testing.T) {
 }
 
 func TestProtected(t *testing.T) {
-	for partition, want := range map[string]bool{"xloader": true, "modemnvm_factory": true, "tee1": true, "lk": true, "lk3": false, "abl_a": true,
-		"boot": false, "system": false, "userdata": false, "": false} {
+	for partition, want := range map[string]bool{"xloader": true, "modemnvm_factory": true, "tee1": true, "lk": true, "lk3": false,
+		"abl_a": true, "boot": false, "system": false, "userdata": false, "": false} {
 		if Protected(partition) != want {
 			t.Errorf("%s: %v", partition, !want)
 		}
@@ -83,7 +84,8 @@ func TestProtected(t *testing.T) {
 func TestSetFailure(t *testing.T) {
 	d := JobDone{Result: Pass, Verified: "booted", Unique: []string{"serial"}, Facts: map[string]string{"serial": "S"}, Bytes: 7}
 	d.SetFailure("flash:boot", &Failure{Class: ClassCable, Message: "gone", Hint: "check the cable"})
-	if d.Result != Fail || d.Verified != "" || d.Unique != nil || d.Class != ClassCable || d.Step != "flash:boot" || d.Error != "gone" || d.Hint == "" || !d.Retryable {
+	if d.Result != Fail || d.Verified != "" || d.Unique != nil || d.Class != ClassCable || d.Step != "flash:boot" || d.Error != "gone" ||
+		d.Hint == "" || !d.Retryable {
 		t.Errorf("%+v", d)
 	}
 	if d.Bytes != 7 || d.Facts["serial"] != "S" {

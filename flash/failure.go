@@ -35,19 +35,23 @@ var failureByMeaning = map[fastboot.Meaning]struct {
 	class Class
 	hint  string
 }{
-	fastboot.MeansRefused:     {ClassLocked, "the bootloader refuses; it is most likely locked: set this tablet aside for unlocking"},
-	fastboot.MeansLocked:      {ClassLocked, "the bootloader is locked: set this tablet aside for unlocking"},
-	fastboot.MeansProtected:   {ClassLocked, "the tablet keeps this partition locked, whatever else is unlocked: leave it out, or ask the vendor"},
-	fastboot.MeansFRP:         {ClassLocked, "factory reset protection is on: sign out of the account on the tablet, allow OEM unlocking, then unlock"},
+	fastboot.MeansRefused: {ClassLocked, "the bootloader refuses; it is most likely locked: set this tablet aside for unlocking"},
+	fastboot.MeansLocked:  {ClassLocked, "the bootloader is locked: set this tablet aside for unlocking"},
+	fastboot.MeansProtected: {ClassLocked,
+		"the tablet keeps this partition locked, whatever else is unlocked: leave it out, or ask the vendor"},
+	fastboot.MeansFRP: {ClassLocked,
+		"factory reset protection is on: sign out of the account on the tablet, allow OEM unlocking, then unlock"},
 	fastboot.MeansPhoneFinder: {ClassLocked, "the finder service is on: turn it off on the tablet, then unlock"},
 	fastboot.MeansUnlockCode:  {ClassLocked, "the unlock code is wrong: do not try it again, check the code file"},
 	fastboot.MeansNotLocked:   {ClassDevice, "the tablet is not in the lock state that this step needs"},
 	fastboot.MeansNoPartition: {ClassProfile, "this tablet has no such partition: check the partition's name and the tablet's model"},
 	fastboot.MeansTooLarge:    {ClassImage, "the image is larger than the partition: take the image made for this model"},
-	fastboot.MeansTooMuch:     {ClassDevice, "the tablet takes smaller downloads than its max-download-size says, and this image cannot be sent in smaller pieces: see --sparse"},
-	fastboot.MeansRollback:    {ClassImage, "the image is older than what this tablet allows: take a newer one"},
-	fastboot.MeansWrongImage:  {ClassImage, "the partition takes another kind of image: check which file goes where"},
-	fastboot.MeansSuperFull:   {ClassImage, "the logical partitions together do not fit this tablet's super: take the images made for this model"},
+	fastboot.MeansTooMuch: {ClassDevice,
+		"the tablet takes smaller downloads than its max-download-size says, and this image cannot be sent in smaller pieces: see --sparse"},
+	fastboot.MeansRollback:   {ClassImage, "the image is older than what this tablet allows: take a newer one"},
+	fastboot.MeansWrongImage: {ClassImage, "the partition takes another kind of image: check which file goes where"},
+	fastboot.MeansSuperFull: {ClassImage,
+		"the logical partitions together do not fit this tablet's super: take the images made for this model"},
 	fastboot.MeansSnapshot:    {ClassDevice, "an update of the old system is not finished: let the tablet boot once, then try again"},
 	fastboot.MeansSignature:   {ClassImage, "the tablet wants an image signed for it: take the vendor's image, or unlock the bootloader"},
 	fastboot.MeansLowBattery:  {ClassDevice, "charge the tablet and try again"},
@@ -105,7 +109,8 @@ func Classify(err error) *Failure {
 			t.class, t.hint = ClassDevice, "this bootloader does not tell that; the lock has nothing to do with it"
 		}
 		if ok && remote.Meaning() == fastboot.MeansNoCommand && strings.HasPrefix(remote.Command, "download:") {
-			t.class, t.hint = ClassCable, "every bootloader has this command: it arrived damaged; take another cable, or a USB 2 port or hub, then try again"
+			t.class = ClassCable
+			t.hint = "every bootloader has this command: it arrived damaged; take another cable, or a USB 2 port or hub, then try again"
 		}
 		f.Class, f.Hint = t.class, t.hint
 	case errors.As(err, &timeout):
@@ -134,7 +139,8 @@ func (s *Session) explainRefusal(f *Failure) *Failure {
 		return f
 	}
 	return &Failure{Class: ClassDevice, Message: f.Message, Err: f.Err,
-		Hint: "the bootloader is unlocked and refuses this all the same: update the vendor's firmware, which may be too old for this partition, or leave the partition out"}
+		Hint: "the bootloader is unlocked and refuses this all the same: update the vendor's firmware, which may be too old for this " +
+			"partition, or leave the partition out"}
 }
 
 // failf is a failure found by the engine itself.

@@ -76,10 +76,12 @@ func withoutBug(t *testing.T, im *image.Image, connect func(context.Context) (fa
 		e := flash.NewEvents("hostile", func(flash.Event) {})
 		defer e.Close()
 		steps := []flash.Step{flash.Erase{Partition: "cache"}.Step(), flash.WriteImage{Partition: "boot", Slot: "current", Image: im}.Step(),
-			flash.WriteImage{Partition: "system", Image: im, Policy: image.Always}.Step(), flash.Relock{Batch: &flash.Batch{}}.Step(), flash.Reboot{Mode: "bootloader"}.Step()}
+			flash.WriteImage{Partition: "system", Image: im, Policy: image.Always}.Step(), flash.Relock{Batch: &flash.Batch{}}.Step(),
+			flash.Reboot{Mode: "bootloader"}.Step()}
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 24*time.Hour, errors.New("the job has no end"))
 		defer cancel()
-		r := flash.NewEngine(flash.EngineOptions{Events: e}).Run(ctx, []flash.Job{{ID: "0", Scope: flash.ScopeFlash, Target: hostileTarget{connect}, Steps: steps}})[0]
+		r := flash.NewEngine(flash.EngineOptions{Events: e}).Run(ctx, []flash.Job{
+			{ID: "0", Scope: flash.ScopeFlash, Target: hostileTarget{connect}, Steps: steps}})[0]
 		if r.Class == flash.ClassBug || r.Result == flash.Interrupted || ctx.Err() != nil {
 			t.Errorf("%+v", r)
 		}
@@ -103,8 +105,8 @@ func hostileImage(f *testing.F) *image.Image {
 // FuzzHostileAnswer changes one answer of a healthy device.
 func FuzzHostileAnswer(f *testing.F) {
 	im := hostileImage(f)
-	for _, says := range []string{"OKAY", "FAIL", "FAILdata too large", "FAILunknown chunk type", "INFOx", "DATA00000000", "DATAffffffff", "", "x",
-		"OKAY0xffffffffffffffff", "OKAYyes", "OKAY2", "OKAYnone", "OKAY\x00\x00", strings.Repeat("A", 300), "TEXT\xff\u202e"} {
+	for _, says := range []string{"OKAY", "FAIL", "FAILdata too large", "FAILunknown chunk type", "INFOx", "DATA00000000", "DATAffffffff", "",
+		"x", "OKAY0xffffffffffffffff", "OKAYyes", "OKAY2", "OKAYnone", "OKAY\x00\x00", strings.Repeat("A", 300), "TEXT\xff\u202e"} {
 		for at := range byte(28) {
 			f.Add(at, at%8, []byte(says))
 		}

@@ -24,7 +24,8 @@ func TestOneIdentityForOneOfTwo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	if _, err := identities.Import(l, "census", []identities.Row{{Columns: map[string]string{"inventory": "C-1"}}, {Columns: map[string]string{"inventory": "C-2"}}}, identities.Declaration{}, nil); err != nil {
+	rows := []identities.Row{{Columns: map[string]string{"inventory": "C-1"}}, {Columns: map[string]string{"inventory": "C-2"}}}
+	if _, err := identities.Import(l, "census", rows, identities.Declaration{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	family, err := virtual.FamilyByName("mt8768-kob2")
@@ -68,7 +69,8 @@ func TestOneIdentityForOneOfTwo(t *testing.T) {
 	if first.Result != flash.Pass || first.Inventory != "C-1" {
 		t.Errorf("the first: %+v", first)
 	}
-	if second.Class != flash.ClassIdentity || second.Inventory != "" || !strings.Contains(second.Error, "another tablet with the serial SN-A") || !second.Exhausted {
+	if second.Class != flash.ClassIdentity || second.Inventory != "" ||
+		!strings.Contains(second.Error, "another tablet with the serial SN-A") || !second.Exhausted {
 		t.Errorf("the second: %+v", second)
 	}
 	if later := r.Run(ctx, []flash.Job{job("2", "a", "0")})[0]; later.Result != flash.Pass || later.Inventory != "C-1" {

@@ -131,15 +131,17 @@ func TestUnlock(t *testing.T) {
 		sent     int // codes
 		result   string
 	}{
-		"the right code":       {codes: codes{code: right}, sent: 1, result: "changed"},
-		"unlocked already":     {codes: codes{}, unlocked: true, result: "already"},
-		"no code":              {codes: codes{}, class: flash.ClassLocked, says: "no unlock code for this tablet"},
-		"tried before":         {codes: codes{code: right, tried: true}, class: flash.ClassLocked, says: "went to this tablet before"},
-		"a wrong code":         {codes: codes{code: "6543210987654321"}, class: flash.ClassLocked, says: "oem unlock", sent: 1, result: "fail"},
-		"no file of codes":     {codes: codes{failing: "code"}, class: flash.ClassBug, says: "the file of codes is gone"},
-		"no record of tries":   {codes: codes{code: right, failing: "tried"}, class: flash.ClassBug, says: "the file of codes is gone"},
-		"try is not recorded":  {codes: codes{code: right, failing: "trying"}, class: flash.ClassStation, says: "the unlock code could not be recorded", result: "fail"},
-		"success not recorded": {codes: codes{code: right, failing: "worked"}, class: flash.ClassStation, says: "the unlock code could not be recorded", sent: 1, result: "fail"},
+		"the right code":     {codes: codes{code: right}, sent: 1, result: "changed"},
+		"unlocked already":   {codes: codes{}, unlocked: true, result: "already"},
+		"no code":            {codes: codes{}, class: flash.ClassLocked, says: "no unlock code for this tablet"},
+		"tried before":       {codes: codes{code: right, tried: true}, class: flash.ClassLocked, says: "went to this tablet before"},
+		"a wrong code":       {codes: codes{code: "6543210987654321"}, class: flash.ClassLocked, says: "oem unlock", sent: 1, result: "fail"},
+		"no file of codes":   {codes: codes{failing: "code"}, class: flash.ClassBug, says: "the file of codes is gone"},
+		"no record of tries": {codes: codes{code: right, failing: "tried"}, class: flash.ClassBug, says: "the file of codes is gone"},
+		"try is not recorded": {codes: codes{code: right, failing: "trying"}, class: flash.ClassStation,
+			says: "the unlock code could not be recorded", result: "fail"},
+		"success not recorded": {codes: codes{code: right, failing: "worked"}, class: flash.ClassStation,
+			says: "the unlock code could not be recorded", sent: 1, result: "fail"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := virtual.Config{UnlockCode: right}
@@ -200,20 +202,26 @@ func TestIdentityOfAJob(t *testing.T) {
 		says   string
 		calls  string
 	}{
-		"bound":             {pool: &pool{}, calls: "assign SN1,bind,release"},
-		"kept":              {pool: &pool{}, step: func() error { return disk }, class: flash.ClassBug, calls: "assign SN1,release"},
-		"burned":            {pool: &pool{}, serial: "0123456789ABCDEF", step: func() error { return disk }, class: flash.ClassBug, calls: "assign ,burn,release"},
-		"not burned":        {pool: &pool{burnErr: disk}, serial: "0123456789ABCDEF", step: func() error { return disk }, class: flash.ClassBug, says: "could not be taken out of use", calls: "assign ,burn,release"},
-		"empty":             {pool: &pool{err: &flash.PoolError{Pool: "p", Problem: "none is left", Hint: "import more"}}, class: flash.ClassIdentity, says: "identities of p: none is left; nothing was written", calls: "assign SN1,release"},
-		"not recorded":      {pool: &pool{err: disk}, class: flash.ClassStation, says: "the identity could not be recorded", calls: "assign SN1,release"},
-		"bind not recorded": {pool: &pool{bindErr: disk}, class: flash.ClassStation, says: "the identity could not be recorded", calls: "assign SN1,bind,release"},
-		"no supply":         {class: flash.ClassStation, says: "there is no supply of identities"},
+		"bound": {pool: &pool{}, calls: "assign SN1,bind,release"},
+		"kept":  {pool: &pool{}, step: func() error { return disk }, class: flash.ClassBug, calls: "assign SN1,release"},
+		"burned": {pool: &pool{}, serial: "0123456789ABCDEF", step: func() error { return disk }, class: flash.ClassBug,
+			calls: "assign ,burn,release"},
+		"not burned": {pool: &pool{burnErr: disk}, serial: "0123456789ABCDEF", step: func() error { return disk }, class: flash.ClassBug,
+			says: "could not be taken out of use", calls: "assign ,burn,release"},
+		"empty": {pool: &pool{err: &flash.PoolError{Pool: "p", Problem: "none is left", Hint: "import more"}},
+			class: flash.ClassIdentity, says: "identities of p: none is left; nothing was written", calls: "assign SN1,release"},
+		"not recorded": {pool: &pool{err: disk}, class: flash.ClassStation, says: "the identity could not be recorded",
+			calls: "assign SN1,release"},
+		"bind not recorded": {pool: &pool{bindErr: disk}, class: flash.ClassStation, says: "the identity could not be recorded",
+			calls: "assign SN1,bind,release"},
+		"no supply": {class: flash.ClassStation, says: "there is no supply of identities"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.step == nil {
 				c.step = noError
 			}
-			r := runOne(t, virtual.Config{Serial: c.serial}, flash.Job{Pool: "p", Steps: []flash.Step{doing(usb.Fastboot, c.step)}}, func(o *flash.EngineOptions) {
+			job := flash.Job{Pool: "p", Steps: []flash.Step{doing(usb.Fastboot, c.step)}}
+			r := runOne(t, virtual.Config{Serial: c.serial}, job, func(o *flash.EngineOptions) {
 				if c.pool != nil {
 					o.Identities = c.pool
 				}
@@ -239,7 +247,8 @@ func TestPlanByModel(t *testing.T) {
 		if k.Product != "AGS3-L09" {
 			return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Message: "nothing for it", Hint: "put it back"}
 		}
-		return flash.Plan{Bundle: "census 2", Steps: []flash.Step{doing(usb.Fastboot, noError)}, Require: flash.Requirements{Products: []string{"AGS3-L09"}}}, nil
+		return flash.Plan{Bundle: "census 2", Steps: []flash.Step{doing(usb.Fastboot, noError)},
+			Require: flash.Requirements{Products: []string{"AGS3-L09"}}}, nil
 	}
 	r := runOne(t, virtual.Config{}, flash.Job{Plan: plan}, nil)
 	planned := false
@@ -288,7 +297,8 @@ func TestStepOptions(t *testing.T) {
 				c.result, c.says = "fail", "doing did not end within 1s"
 			}
 			r := runOne(t, virtual.Config{}, flash.Job{Steps: []flash.Step{step}}, nil)
-			if got := strings.Join(r.results(), " "); got != c.result || !strings.Contains(r.done.Error, c.says) || (r.done.Result == flash.Fail) != (c.says != "") {
+			if got := strings.Join(r.results(), " "); got != c.result || !strings.Contains(r.done.Error, c.says) ||
+				(r.done.Result == flash.Fail) != (c.says != "") {
 				t.Errorf("%s: %+v", got, r.done)
 			}
 		})
@@ -296,8 +306,11 @@ func TestStepOptions(t *testing.T) {
 }
 
 func TestFactsOfASession(t *testing.T) {
-	want := map[string]string{"tablet.serial": "SN1", "tablet.model": "AGS3-L09", "tablet.place": "mem:t", "tablet.lock": "unlocked", "tablet.battery": "",
-		"port.name": "", "port.path": "", "bundle.name": "census", "bundle.version": "5.1 rc", "identity.inventory": "C-7", "identity.none": ""}
+	want := map[string]string{
+		"tablet.serial": "SN1", "tablet.model": "AGS3-L09", "tablet.place": "mem:t", "tablet.lock": "unlocked", "tablet.battery": "",
+		"port.name": "", "port.path": "", "bundle.name": "census", "bundle.version": "5.1 rc",
+		"identity.inventory": "C-7", "identity.none": "",
+	}
 	got := map[string]string{}
 	step := doing(usb.Fastboot, noError)
 	step.Writes = true // so that the lock is asked for
@@ -339,7 +352,8 @@ func TestFactsOfASession(t *testing.T) {
 func TestLockState(t *testing.T) {
 	look := doing(usb.Fastboot, noError)
 	look.Writes = true // so that the lock is asked for
-	r := runOne(t, virtual.Config{}, flash.Job{Steps: []flash.Step{look, flash.LockState{Leave: "unlocked", Because: "a bench unit"}.Step()}}, nil)
+	left := flash.LockState{Leave: "unlocked", Because: "a bench unit"}.Step()
+	r := runOne(t, virtual.Config{}, flash.Job{Steps: []flash.Step{look, left}}, nil)
 	if r.done.Result != flash.Pass || r.done.Facts["lock-state"] != "unlocked: a bench unit" || r.results()[1] != "already" {
 		t.Errorf("%+v %v", r.done, r.results())
 	}

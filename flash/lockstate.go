@@ -49,14 +49,16 @@ func (u *Unlock) code(ctx context.Context, s *Session) (string, error) {
 		return "", err
 	}
 	if code == "" {
-		return "", failf(ClassLocked, "ask the vendor for its code, or set the tablet aside", "the bootloader is locked, and there is no unlock code for this tablet; nothing was written")
+		return "", failf(ClassLocked, "ask the vendor for its code, or set the tablet aside",
+			"the bootloader is locked, and there is no unlock code for this tablet; nothing was written")
 	}
 	tried, err := u.Codes.Tried(ctx, s, code)
 	if err != nil {
 		return "", err
 	}
 	if tried {
-		return "", failf(ClassLocked, "a wrong code is never tried twice, because tablets lock up for good: correct the file of codes", "this unlock code went to this tablet before, and did not open it; nothing was written")
+		return "", failf(ClassLocked, "a wrong code is never tried twice, because tablets lock up for good: correct the file of codes",
+			"this unlock code went to this tablet before, and did not open it; nothing was written")
 	}
 	return code, nil
 }
@@ -98,7 +100,8 @@ func (u *Unlock) run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if state != fastboot.Yes {
-		return failf(ClassLocked, "set this tablet aside for unlocking", "the code was taken, but the bootloader does not say that it is unlocked (%s)", source)
+		return failf(ClassLocked, "set this tablet aside for unlocking",
+			"the code was taken, but the bootloader does not say that it is unlocked (%s)", source)
 	}
 	s.seen(state)
 	s.Result(StepChanged)
@@ -137,7 +140,8 @@ func (b *Batch) enter(ctx context.Context, waits func()) (first bool, err error)
 		return false, context.Cause(ctx)
 	}
 	if !b.good {
-		return false, failf(ClassImage, "find out why the first one does not start; this one stays unlocked", "not relocked, because the first tablet that was relocked did not boot")
+		return false, failf(ClassImage, "find out why the first one does not start; this one stays unlocked",
+			"not relocked, because the first tablet that was relocked did not boot")
 	}
 	return false, nil
 }
@@ -204,7 +208,8 @@ func (l LockState) Step() Step {
 // run holds what the bootloader said before to what is stated.
 func (l *LockState) run(_ context.Context, s *Session) error {
 	if s.tablet.lock != "" && s.tablet.lock != l.Leave {
-		return failf(ClassLocked, "mend finish in the profile, or the tablet", "the bootloader was left %s, and must be %s", s.tablet.lock, l.Leave)
+		return failf(ClassLocked, "mend finish in the profile, or the tablet",
+			"the bootloader was left %s, and must be %s", s.tablet.lock, l.Leave)
 	}
 	s.Found("lock-state", fmt.Sprintf("%s: %s", l.Leave, l.Because), false)
 	s.Result(StepAlready)

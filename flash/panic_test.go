@@ -54,10 +54,11 @@ func TestPanicIsOneResult(t *testing.T) {
 		class  flash.Class
 		says   string // in the result, or in a warning
 	}{
-		"step":            {step: func() error { panic("a step") }, result: flash.Fail, class: flash.ClassBug, says: "internal error: a step"},
-		"before-hook":     {hook: flash.HookBefore, result: flash.Fail, class: flash.ClassBug, says: "internal error: a hook at before"},
-		"after-hook":      {hook: flash.HookAfter, result: flash.Pass, says: "hook after: internal error: a hook at after"},
-		"failed-hook":     {step: func() error { panic("a step") }, hook: flash.HookFailed, result: flash.Fail, class: flash.ClassBug, says: "hook failed: internal error: a hook at failed"},
+		"step":        {step: func() error { panic("a step") }, result: flash.Fail, class: flash.ClassBug, says: "internal error: a step"},
+		"before-hook": {hook: flash.HookBefore, result: flash.Fail, class: flash.ClassBug, says: "internal error: a hook at before"},
+		"after-hook":  {hook: flash.HookAfter, result: flash.Pass, says: "hook after: internal error: a hook at after"},
+		"failed-hook": {step: func() error { panic("a step") }, hook: flash.HookFailed, result: flash.Fail, class: flash.ClassBug,
+			says: "hook failed: internal error: a hook at failed"},
 		"intent":          {record: "intent", result: flash.Fail, class: flash.ClassBug, says: "internal error: a recorder at intent"},
 		"recorded step":   {record: "step", result: flash.Fail, class: flash.ClassBug, says: "internal error: a recorder at step"},
 		"recorded result": {record: "result", result: flash.Fail, class: flash.ClassStation, says: "internal error: a recorder at result"},
@@ -90,8 +91,10 @@ func TestPanicIsOneResult(t *testing.T) {
 						said = append(said, b.Message)
 					}
 				})
-				results = flash.NewEngine(flash.EngineOptions{Events: events, Recorder: recorder}).Run(ctx, []flash.Job{{ID: "1", Target: simTarget{w, "t"},
-					Scope: flash.ScopeFlash, Steps: []flash.Step{doing(usb.Fastboot, c.step)}, Hooks: panickingHooks{c.hook}}})
+				results = flash.NewEngine(flash.EngineOptions{Events: events, Recorder: recorder}).Run(ctx, []flash.Job{{
+					ID: "1", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
+					Steps: []flash.Step{doing(usb.Fastboot, c.step)}, Hooks: panickingHooks{c.hook},
+				}})
 				events.Close()
 				stop()
 				serving.Wait()

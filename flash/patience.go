@@ -19,7 +19,8 @@ import (
 // silent reports a command that has had no answer for a while. It is called while the
 // worker waits for that answer, from another goroutine.
 func (s *Session) silent(q fastboot.Silence) {
-	s.emit(Waiting{For: "device", Hint: fmt.Sprintf("%s: no answer for %s, up to %s", q.Command, spoken(q.For), spoken(q.UpTo)), Seconds: (q.UpTo - q.For).Seconds(), Silent: q.For.Seconds()})
+	s.emit(Waiting{For: "device", Hint: fmt.Sprintf("%s: no answer for %s, up to %s", q.Command, spoken(q.For), spoken(q.UpTo)),
+		Seconds: (q.UpTo - q.For).Seconds(), Silent: q.For.Seconds()})
 }
 
 // spoken is a duration as people say it: seconds up to two minutes, then minutes.
@@ -122,7 +123,8 @@ func (s *Session) sendLess(refused *fastboot.RemoteError) bool {
 	}
 	s.tablet.maxDownload = n
 	s.engine.taken.remember(s.family(), n)
-	s.Warn(fmt.Sprintf("the tablet refuses a download of %s bytes (%q): pieces of at most %d KiB are sent", decimal(size), refused.Message, n>>10), "")
+	s.Warn(fmt.Sprintf("the tablet refuses a download of %s bytes (%q): pieces of at most %d KiB are sent", decimal(size), refused.Message,
+		n>>10), "")
 	return true
 }
 

@@ -67,9 +67,11 @@ func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 	case unlocked == fastboot.No && s.unlocks():
 		v.Answer = fastboot.Yes // as far as this job is concerned
 	case unlocked == fastboot.No:
-		v.Fail = failf(ClassLocked, "the bootloader is locked: set this tablet aside for unlocking", "the bootloader is locked (%s); nothing was written", source)
+		v.Fail = failf(ClassLocked, "the bootloader is locked: set this tablet aside for unlocking",
+			"the bootloader is locked (%s); nothing was written", source)
 	case unlocked == fastboot.NotTold && s.job.Require.Lock == SilenceStops:
-		v.Fail = failf(ClassLocked, "if you know that these tablets are unlocked, write lock: allow-unknown in the profile", "the tablet does not tell whether it is locked; nothing was written")
+		v.Fail = failf(ClassLocked, "if you know that these tablets are unlocked, write lock: allow-unknown in the profile",
+			"the tablet does not tell whether it is locked; nothing was written")
 	}
 	verdicts = append(verdicts, v)
 	v, err = s.battery(ctx)
@@ -90,14 +92,16 @@ func (s *Session) product() (v Verdict, asked bool) {
 			"the tablet does not tell its product; %s was asked for", strings.Join(want, " or "))
 	case !slices.ContainsFunc(want, func(w string) bool { return strings.EqualFold(w, got) }):
 		v.Answer = fastboot.No
-		v.Fail = failf(ClassProfile, "put this tablet back, or take what is made for it", "the tablet is %q, %s was asked for", got, strings.Join(want, " or "))
+		v.Fail = failf(ClassProfile, "put this tablet back, or take what is made for it",
+			"the tablet is %q, %s was asked for", got, strings.Join(want, " or "))
 	}
 	return v, len(want) > 0
 }
 
 // tooLow is a battery below what is asked for.
 func tooLow(percent, minimum int) *Failure {
-	return failf(ClassDevice, "charge the tablet and try again", "the battery has %d %%, %d %% are asked for; nothing was written", percent, minimum)
+	return failf(ClassDevice, "charge the tablet and try again",
+		"the battery has %d %%, %d %% are asked for; nothing was written", percent, minimum)
 }
 
 // battery is the verdict about the charge.
@@ -130,7 +134,8 @@ func (s *Session) battery(ctx context.Context) (Verdict, error) {
 	case v.Answer == fastboot.No:
 		v.Fail = failf(ClassDevice, "charge the tablet and try again", "the battery is too low for flashing; nothing was written")
 	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilenceStops:
-		v.Fail = failf(ClassDevice, "write battery: {unknown: allow} in the profile if these tablets never tell", "the tablet does not tell its charge; nothing was written")
+		v.Fail = failf(ClassDevice, "write battery: {unknown: allow} in the profile if these tablets never tell",
+			"the tablet does not tell its charge; nothing was written")
 	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilencePasses:
 		v.Answer = fastboot.Yes
 	case v.Answer == fastboot.NotTold && s.job.Profile == "":

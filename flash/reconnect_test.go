@@ -45,7 +45,8 @@ func TestExchangedInMidStep(t *testing.T) {
 					t.Fatal(err)
 				}
 				st := &simTablet{name: "t", fault: fault}
-				w.plug(ctx, t, &serving, st, virtual.Config{Serial: serial, Family: f, MaxDownload: 64 << 10, Partitions: map[string]int64{"system": 1 << 20}})
+				w.plug(ctx, t, &serving, st, virtual.Config{Serial: serial, Family: f, MaxDownload: 64 << 10,
+					Partitions: map[string]int64{"system": 1 << 20}})
 				return st.device
 			}
 			first := plug("SN-A", "mt8768-kob2", "unplug@download:3")
@@ -60,8 +61,10 @@ func TestExchangedInMidStep(t *testing.T) {
 			})
 			synctest.Wait()
 			events := flash.NewEvents("sim", func(e flash.Event) { ended = e })
-			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, []flash.Job{{ID: "0", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
-				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}}})[0]
+			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, []flash.Job{{
+				ID: "0", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
+				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()},
+			}})[0]
 			events.Close()
 			stop()
 			serving.Wait()
@@ -134,18 +137,21 @@ func TestExchangedWhileBooted(t *testing.T) {
 	} {
 		system := &bootedTablets{serials: c.serials}
 		var touched []string
-		step := flash.Step{Name: "setting", Needs: usb.Booted, Traits: flash.Traits{Restartable: true}, Run: func(_ context.Context, s *flash.Session) error {
-			touched = append(touched, s.Booted().(bootedTablet).serial)
-			if len(touched) == 1 {
-				return &flash.Failure{Class: flash.ClassCable, Message: "the connection broke"}
-			}
-			return nil
-		}}
+		step := flash.Step{Name: "setting", Needs: usb.Booted, Traits: flash.Traits{Restartable: true},
+			Run: func(_ context.Context, s *flash.Session) error {
+				touched = append(touched, s.Booted().(bootedTablet).serial)
+				if len(touched) == 1 {
+					return &flash.Failure{Class: flash.ClassCable, Message: "the connection broke"}
+				}
+				return nil
+			}}
 		var done flash.JobDone
 		synctest.Test(t, func(t *testing.T) {
 			events := flash.NewEvents("sim", func(flash.Event) {})
-			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{ID: "0", Scope: flash.ScopeProvision, System: system,
-				Target: greetingTarget{simTarget{&world{}, "t"}}, Steps: []flash.Step{step}}})[0]
+			done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{
+				ID: "0", Scope: flash.ScopeProvision, System: system,
+				Target: greetingTarget{simTarget{&world{}, "t"}}, Steps: []flash.Step{step},
+			}})[0]
 			events.Close()
 		})
 		if c.pass {
@@ -172,7 +178,9 @@ func TestWaitingForTheFirstTime(t *testing.T) {
 					told = append(told, w.Seconds)
 				}
 			})
-			done = flash.NewEngine(flash.EngineOptions{Events: events, Wait: wait}).Run(t.Context(), []flash.Job{{ID: "0", Target: simTarget{&world{}, "t"}, Scope: flash.ScopeFlash}})[0]
+			done = flash.NewEngine(flash.EngineOptions{Events: events, Wait: wait}).Run(t.Context(), []flash.Job{
+				{ID: "0", Target: simTarget{&world{}, "t"}, Scope: flash.ScopeFlash},
+			})[0]
 			events.Close()
 		})
 		if !slices.Equal(told, want) || done.Result != flash.Fail || done.Step != "connect" {

@@ -65,7 +65,8 @@ func TestFailedRecordStopsTheJob(t *testing.T) {
 				}
 				synctest.Wait()
 				events := flash.NewEvents("sim", func(flash.Event) {})
-				r := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: &fullRecorder{from}, Admission: admission.New(admission.Options{Concurrency: 1})})
+				r := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: &fullRecorder{from},
+					Admission: admission.New(admission.Options{Concurrency: 1})})
 				results = r.Run(ctx, jobs)
 				notDurable = !r.Durable()
 				events.Close()

@@ -49,7 +49,8 @@ func TestRelockBatch(t *testing.T) {
 				for i := range 3 {
 					st := &simTablet{name: strconv.Itoa(i)}
 					w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family})
-					jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash, Steps: []flash.Step{flash.Relock{Batch: batch}.Step(), doing(usb.Fastboot, c.after)}})
+					jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash,
+						Steps: []flash.Step{flash.Relock{Batch: batch}.Step(), doing(usb.Fastboot, c.after)}})
 				}
 				synctest.Wait()
 				events := flash.NewEvents("sim", func(e flash.Event) {
@@ -68,7 +69,8 @@ func TestRelockBatch(t *testing.T) {
 			first := 0
 			for i, r := range results {
 				if !locked[i] {
-					if r.Result != flash.Fail || r.Class != flash.ClassImage || !strings.Contains(r.Error, "the first tablet that was relocked did not boot") {
+					if r.Result != flash.Fail || r.Class != flash.ClassImage ||
+						!strings.Contains(r.Error, "the first tablet that was relocked did not boot") {
 						t.Errorf("one that waited: %+v", r)
 					}
 					continue

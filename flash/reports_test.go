@@ -56,15 +56,19 @@ func TestReports(t *testing.T) {
 		says   string      // in the error and its hint
 	}{
 		// The first command over USB 3 arrives damaged; all later ones are right.
-		{"sailfishos-sony-tama/main#64, each time", write("boot", ""), oddAnswering("download:", -1, "FAILunknown command"), flash.ClassCable, "USB 2 port"},
+		{"sailfishos-sony-tama/main#64, each time", write("boot", ""), oddAnswering("download:", -1, "FAILunknown command"),
+			flash.ClassCable, "USB 2 port"},
 		{"sailfishos-sony-tama/main#64, once", write("boot", ""), oddAnswering("download:", 1, "FAILunknown command"), "", ""},
 		// An unlocked bootloader that is older than the partition is not locked.
-		{"sonyxperiadev/device-sony-suzu#34", write("oem", ""), oddAnswering("flash:", -1, "FAILCommand not allowed"), flash.ClassDevice, "firmware"},
+		{"sonyxperiadev/device-sony-suzu#34", write("oem", ""), oddAnswering("flash:", -1, "FAILCommand not allowed"),
+			flash.ClassDevice, "firmware"},
 		// A tablet without slots is not given one, and is left as it is.
 		{"openandroidinstaller-dev/openandroidinstaller#124", write("boot", "a"), oddAnswering("", 0), flash.ClassProfile, "leave the slot out"},
 		// What it means is too large, whatever it is called.
-		{"phhusson/treble_experimentations#1952", write("system", ""), oddAnswering("flash:", -1, "FAILsparse flash write failure"), flash.ClassImage, "larger than the partition"},
-		{"ubports/ubports-installer#2508", write("recovery", ""), oddAnswering("flash:", -1, "FAILfailed to get download permission for partition 'recovery'"), flash.ClassLocked, "unlocking"},
+		{"phhusson/treble_experimentations#1952", write("system", ""), oddAnswering("flash:", -1, "FAILsparse flash write failure"),
+			flash.ClassImage, "larger than the partition"},
+		{"ubports/ubports-installer#2508", write("recovery", ""),
+			oddAnswering("flash:", -1, "FAILfailed to get download permission for partition 'recovery'"), flash.ClassLocked, "unlocking"},
 		// The size of a partition is a number without digits.
 		{"ubports/ubports-installer#1519", write("boot", ""), oddAnswering("getvar:partition-size:", -1, "OKAY0x"), "", ""},
 	} {

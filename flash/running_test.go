@@ -89,17 +89,19 @@ func TestRunOnBootedTablet(t *testing.T) {
 		says         string
 		steps        string
 	}{
-		"as it should be":        {flashed: true, already: true, result: flash.Compliant},
-		"only its settings":      {flashed: true, result: flash.Pass, steps: "changed ok"},
-		"flashed anew":           {result: flash.Fail, says: "did not boot", steps: "ok ok fail"},
-		"cannot be sent":         {noBootloader: errors.New("needs root"), result: flash.Fail, says: "cannot be sent to its bootloader: needs root"},
+		"as it should be":   {flashed: true, already: true, result: flash.Compliant},
+		"only its settings": {flashed: true, result: flash.Pass, steps: "changed ok"},
+		"flashed anew":      {result: flash.Fail, says: "did not boot", steps: "ok ok fail"},
+		"cannot be sent": {noBootloader: errors.New("needs root"), result: flash.Fail,
+			says: "cannot be sent to its bootloader: needs root"},
 		"another model":          {model: "VRD-W09", flashed: true, result: flash.Fail, says: `the tablet is "AGS3-L09"`},
 		"an error":               {flashed: true, err: odd, result: flash.Fail, says: "an odd answer"},
 		"compared, as it should": {check: true, already: true, result: flash.Compliant, steps: "already already"},
 		"compared, differs":      {check: true, result: flash.Fail, says: "not as the profile says: set", steps: "differs already"},
 		"compared, an error":     {check: true, err: odd, result: flash.Fail, says: "an odd answer"},
 		"compared, another":      {check: true, model: "VRD-W09", result: flash.Fail, says: `the tablet is "AGS3-L09"`},
-		"compared, for later":    {check: true, err: flash.ErrLater, result: flash.Fail, says: "not as the profile says: set", steps: "differs already"},
+		"compared, for later": {check: true, err: flash.ErrLater, result: flash.Fail, says: "not as the profile says: set",
+			steps: "differs already"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out ran
@@ -118,8 +120,8 @@ func TestRunOnBootedTablet(t *testing.T) {
 					Run: func(_ context.Context, s *flash.Session) error { s.Result(flash.StepChanged); return nil }}
 				stamp := flash.Step{Name: "stamp", Needs: usb.Booted, Already: says(true, nil), Flashed: says(c.flashed, nil),
 					Run: func(context.Context, *flash.Session) error { return nil }}
-				job := flash.Job{ID: "1", Scope: flash.ScopeRun, Target: runningTarget{simTarget{w, "t"}, tablet}, System: tablet, Check: c.check, Boot: time.Second,
-					Steps: []flash.Step{doing(usb.Fastboot, noError), flash.Reboot{Mode: "system"}.Step(), set, stamp}}
+				job := flash.Job{ID: "1", Scope: flash.ScopeRun, Target: runningTarget{simTarget{w, "t"}, tablet}, System: tablet, Check: c.check,
+					Boot: time.Second, Steps: []flash.Step{doing(usb.Fastboot, noError), flash.Reboot{Mode: "system"}.Step(), set, stamp}}
 				if c.check {
 					job.Scope = flash.ScopeProvision
 				}

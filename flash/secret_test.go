@@ -14,7 +14,8 @@ import (
 )
 
 // bodies is one of each type of event that the engine has.
-var bodies = []Body{Device{}, JobStarted{}, Planned{}, StateChanged{}, StepStarted{}, StepDone{}, Progress{}, Waiting{}, Retry{}, Warning{}, Log{}, JobDone{}}
+var bodies = []Body{Device{}, JobStarted{}, Planned{}, StateChanged{}, StepStarted{}, StepDone{}, Progress{}, Waiting{}, Retry{}, Warning{},
+	Log{}, JobDone{}}
 
 // ownWords are the fields in which words of a profile or of the program stand, and which
 // a secret that is a common word must not change. A new text field is not here, so that

@@ -8,6 +8,8 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/provision"
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 // simTarget is a tablet of a world.
@@ -44,4 +46,10 @@ func (t simTarget) Fastboot(ctx context.Context) (fastboot.Transport, error) {
 
 func (t simTarget) Dial(ctx context.Context, _ int) (net.Conn, error) {
 	return t.w.net.Dial(ctx, t.name)
+}
+
+// virtualLogin reaches the booted system of a virtual tablet that was given no other login.
+func virtualLogin() *provision.SSH {
+	l := virtual.DefaultLogin
+	return &provision.SSH{User: l.User, Password: l.Password, Root: provision.RootDevelSu, RootPassword: l.RootPassword}
 }

@@ -223,7 +223,8 @@ func simulate(t *testing.T, w *world) {
 		uplink = "1-1"
 	}
 	for i, st := range w.tablets {
-		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Target: uplinkedTarget{simTarget{w, st.name}, uplink}, Scope: flash.ScopeFlash, Steps: steps})
+		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Target: uplinkedTarget{simTarget{w, st.name}, uplink}, Scope: flash.ScopeFlash,
+			Steps: steps})
 	}
 	events := flash.NewEvents("sim", func(e flash.Event) {
 		if w.sink != nil && !w.sink(e) {

@@ -50,7 +50,8 @@ func TestSpoiledImage(t *testing.T) {
 		var jobs []flash.Job
 		for i := range 4 {
 			st := &simTablet{name: strconv.Itoa(i)}
-			w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 64 << 10, Partitions: map[string]int64{"system": 1 << 20}})
+			w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 64 << 10,
+				Partitions: map[string]int64{"system": 1 << 20}})
 			jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash,
 				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}})
 		}

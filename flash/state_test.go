@@ -11,7 +11,8 @@ import (
 	"github.com/zarya-station/zarya/usb"
 )
 
-var allStates = []State{StateQueued, StateConnecting, StateIdentified, StatePreflight, StateFlashing, StateBooting, StateProvisioning, StateChecking, StateDone}
+var allStates = []State{StateQueued, StateConnecting, StateIdentified, StatePreflight, StateFlashing, StateBooting, StateProvisioning,
+	StateChecking, StateDone}
 
 // reach returns the states that can come after from, itself included.
 func reach(from State) map[State]bool {

@@ -181,7 +181,8 @@ func (f *WriteImage) arrived(ctx context.Context, s *Session) error {
 		return err
 	}
 	if there != fastboot.Yes {
-		return failf(ClassDevice, "does this model have userspace fastboot? leave @fastbootd out if not", "the tablet does not say that it is in fastbootd, where %s is written", f.Partition)
+		return failf(ClassDevice, "does this model have userspace fastboot? leave @fastbootd out if not",
+			"the tablet does not say that it is in fastbootd, where %s is written", f.Partition)
 	}
 	verdicts, err := f.fits(ctx, s)
 	for _, v := range verdicts {

@@ -364,7 +364,8 @@ func (s *Session) compare(ctx context.Context) error {
 	if !flashed {
 		before := s.tablet.key
 		if err := s.link.booted.Bootloader(ctx); err != nil {
-			return failf(ClassOperator, "bring the tablet into fastboot mode by its keys (power off, then volume down while the cable is put in), then try again",
+			return failf(ClassOperator, "bring the tablet into fastboot mode by its keys "+
+				"(power off, then volume down while the cable is put in), then try again",
 				"the booted tablet has other images, and cannot be sent to its bootloader: %v", err)
 		}
 		s.disconnect()

@@ -39,7 +39,8 @@ var wholeFaults = []struct {
 	fatal bool
 }{
 	{"no-boot", true}, {"slow-boot=20", false}, {"slow-boot=900", true}, {"wrong-build", true}, {faultSerial, true},
-	{"corrupt@5%", true}, {"corrupt@40%", true}, {"corrupt@75%", true}, {"corrupt@flash:vbmeta", false}, {"unplug=3@30%", false}, {"unplug@40%", true},
+	{"corrupt@5%", true}, {"corrupt@40%", true}, {"corrupt@75%", true}, {"corrupt@flash:vbmeta", false},
+	{"unplug=3@30%", false}, {"unplug@40%", true},
 	{"locked", true}, {"low-battery", true}, {"fail@flash:system", true},
 	{faultCut, false}, {faultCut, false}, {faultCut, false},
 }
@@ -91,11 +92,13 @@ func wholeSteps(images map[string]*image.Image) []flash.Step {
 	}
 	steps = append(steps, flash.Reboot{Mode: "system"}.Step(),
 		provision.Hostname(is("tab-%")), provision.Timezone(is("Europe/Moscow")),
-		provision.File(provision.FileOptions{To: "/etc/census/big.conf", Content: is(strings.Repeat("% was here\n", 3000)), Mode: 0o640, Root: true}),
+		provision.File(provision.FileOptions{To: "/etc/census/big.conf", Content: is(strings.Repeat("% was here\n", 3000)), Mode: 0o640,
+			Root: true}),
 		provision.Exec{Argv: []provision.Value{is("/bin/true")}, Program: "/bin/true", Timeout: time.Minute}.Step(),
 		provision.Fact{Fact: "os-release.VERSION_ID", Is: is("5.1.0.100")}.Step())
 	for _, part := range []string{"vbmeta", "boot", "system"} {
-		steps = append(steps, provision.Digest{Partition: part, Size: images[part].Size(), SHA256: strings.TrimPrefix(images[part].Digest(), "sha256:")}.Step())
+		steps = append(steps, provision.Digest{Partition: part, Size: images[part].Size(),
+			SHA256: strings.TrimPrefix(images[part].Digest(), "sha256:")}.Step())
 	}
 	return append(steps, provision.Stamp("these images\n"))
 }
@@ -121,7 +124,7 @@ func (w *whole) simulate(t *testing.T) {
 		t.Fatal(err)
 	}
 	var jobs []flash.Job
-	system := &provision.SSH{User: virtual.DefaultLogin.User, Password: virtual.DefaultLogin.Password, Root: provision.RootDevelSu, RootPassword: virtual.DefaultLogin.RootPassword}
+	system := virtualLogin()
 	steps := wholeSteps(w.images)
 	for i := range wholeTablets {
 		st := &simTablet{name: fmt.Sprintf("t%02d", i)}
@@ -142,8 +145,8 @@ func (w *whole) simulate(t *testing.T) {
 			cuts.Store(int64(1 + rnd.IntN(3)))
 		}
 		w.plug(ctx, t, &serving, st, c)
-		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Scope: flash.ScopeRun, Profile: "sim", Steps: steps, System: system, Boot: 2 * time.Minute,
-			Target:  wholeTarget{simTarget{&w.world, st.name}, cuts, rand.New(rand.NewPCG(w.seed, uint64(100+i)))},
+		jobs = append(jobs, flash.Job{ID: strconv.Itoa(i), Scope: flash.ScopeRun, Profile: "sim", Steps: steps, System: system,
+			Boot: 2 * time.Minute, Target: wholeTarget{simTarget{&w.world, st.name}, cuts, rand.New(rand.NewPCG(w.seed, uint64(100+i)))},
 			Require: flash.Requirements{Products: []string{"AGS3-L09", "KOB2-W09"}}})
 	}
 	synctest.Wait() // all listen
@@ -244,7 +247,9 @@ func (w *whole) check() (wrong []error) {
 func (w *whole) settings(st *simTablet, bad func(error)) {
 	serial := cmp.Or(st.renamed, "SN"+st.name)
 	for file, want := range map[string]string{
-		"/etc/hostname": "tab-" + serial + "\n", "/etc/census/big.conf": strings.Repeat(serial+" was here\n", 3000), "/var/lib/zarya/stamp": "these images\n",
+		"/etc/hostname":        "tab-" + serial + "\n",
+		"/etc/census/big.conf": strings.Repeat(serial+" was here\n", 3000),
+		"/var/lib/zarya/stamp": "these images\n",
 	} {
 		if got, err := st.device.ReadFile(file); err != nil || string(got) != want {
 			bad(fmt.Errorf("%s is not there: %.40q, %w", file, got, cmp.Or(err, errOther)))
@@ -279,7 +284,8 @@ func wholeImages(t *testing.T) map[string]*image.Image {
 	open("boot", set.Boot)
 	meta := virtual.VBMeta{Version: "sim"} // the set's own also names userdata, which these jobs erase
 	for part, im := range images {
-		meta.Partitions = append(meta.Partitions, virtual.VBMetaDigests{Name: part, Ranges: [][2]int64{{0, im.Size()}}, SHA256: strings.TrimPrefix(im.Digest(), "sha256:")})
+		meta.Partitions = append(meta.Partitions, virtual.VBMetaDigests{Name: part, Ranges: [][2]int64{{0, im.Size()}},
+			SHA256: strings.TrimPrefix(im.Digest(), "sha256:")})
 	}
 	text, err := meta.Bytes()
 	if err == nil {

@@ -137,7 +137,8 @@ func (s *Session) work(ctx context.Context) error {
 func (s *Session) runBeforeHook(ctx context.Context) error {
 	err := s.hook(ctx, HookBefore, nil)
 	if err != nil && ctx.Err() == nil {
-		err = &Failure{Class: ClassStation, Err: err, Message: "hook before: " + err.Error() + "; nothing was written", Hint: "the station's own program refuses: look at what it says"}
+		err = &Failure{Class: ClassStation, Err: err, Message: "hook before: " + err.Error() + "; nothing was written",
+			Hint: "the station's own program refuses: look at what it says"}
 	}
 	return err
 }
