@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
@@ -70,23 +69,12 @@ func TestFromAndroid(t *testing.T) {
 		"no server": {missing: errors.New("no adb server"), result: flash.Fail, says: "cannot be sent to its bootloader: no adb server"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{}
-				ctx, cancel := context.WithCancel(context.Background())
-				var serving sync.WaitGroup
-				f, err := virtual.FamilyByName("kirin710a-ags3")
-				if err != nil {
-					t.Fatal(err)
-				}
-				st := &simTablet{name: "t"}
-				w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN", Family: f, RebootTime: time.Second})
-				synctest.Wait()
-				target := &androidTarget{simTarget: simTarget{w, "t"}, running: c.running, missing: c.missing}
-				events := flash.NewEvents("android", func(flash.Event) {})
-				r := flash.NewEngine(flash.EngineOptions{Events: events})
-				results := r.Run(t.Context(), []flash.Job{{ID: "1", Target: target, Scope: flash.ScopeFlash, Profile: "p",
+			inBubble(t, func(t *testing.T, b *bubble) {
+				st := b.plug("t", "kirin710a-ags3", virtual.Config{Serial: "SN", RebootTime: time.Second})
+				target := &androidTarget{simTarget: b.at("t"), running: c.running, missing: c.missing}
+				results := b.run(flash.EngineOptions{}, flash.Job{ID: "1", Target: target, Scope: flash.ScopeFlash, Profile: "p",
 					Require: flash.Requirements{Products: []string{"AGS3-L09"}, MinBattery: 40, Battery: flash.SilenceStops},
-					Steps:   []flash.Step{flash.WriteImage{Partition: "boot", Image: images["boot"]}.Step()}}})
+					Steps:   []flash.Step{flash.WriteImage{Partition: "boot", Image: images["boot"]}.Step()}})
 				if d := results[0]; d.Result != c.result || !strings.Contains(d.Error, c.says) || d.Result == flash.Fail && d.Hint == "" {
 					t.Errorf("%s: %s (%s)", d.Result, d.Error, d.Hint)
 				}
@@ -96,9 +84,6 @@ func TestFromAndroid(t *testing.T) {
 				if n := len(st.device.State().Flashes); n > 0 != (c.result == flash.Pass) {
 					t.Errorf("%d writes", n)
 				}
-				events.Close()
-				cancel()
-				serving.Wait()
 			})
 		})
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -64,34 +63,22 @@ func TestFinish(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var done flash.JobDone
 			var mode string
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{}
-				ctx, stop := context.WithCancel(context.Background())
-				var serving sync.WaitGroup
-				family, err := virtual.FamilyByName("kirin710a-ags3")
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.plug(ctx, t, &serving, &simTablet{name: "t"}, virtual.Config{Serial: "SNt", Family: family, MaxDownload: 8 << 20,
+			inBubble(t, func(_ *testing.T, b *bubble) {
+				st := b.plug("t", "kirin710a-ags3", virtual.Config{MaxDownload: 8 << 20,
 					Partitions: map[string]int64{"system": 13 << 20, "boot": 9 << 20, "vbmeta": 64 << 10, "userdata": 1 << 20}})
-				synctest.Wait()
 				steps := []flash.Step{flash.Erase{Partition: "userdata"}.Step()}
 				for _, part := range []string{"vbmeta", "boot", "system"} {
 					steps = append(steps, flash.WriteImage{Partition: part, Image: images[part]}.Step())
 				}
 				end := &atomic.Bool{}
 				begin := doing(usb.Booted, func() error { end.Store(true); return nil })
-				events := flash.NewEvents("sim", func(flash.Event) {})
-				done = flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, []flash.Job{{
-					ID: "0", Scope: flash.ScopeRun, Boot: time.Minute, Target: finishTarget{simTarget{w, "t"}, end, c.after},
+				done = b.run(flash.EngineOptions{}, flash.Job{
+					ID: "0", Scope: flash.ScopeRun, Boot: time.Minute, Target: finishTarget{b.at("t"), end, c.after},
 					Steps: append(steps, flash.Reboot{Mode: "system"}.Step(), begin, c.finish.Step()), System: virtualLogin(),
-				}})[0]
-				events.Close()
+				})[0]
 				<-time.After(time.Minute) // of the bubble: until it is off
 				synctest.Wait()
-				mode = w.tablets[0].device.State().Mode
-				stop()
-				serving.Wait()
+				mode = st.device.State().Mode
 			})
 			failed := done.Result == flash.Fail && done.Class == flash.ClassDevice && strings.Contains(done.Error, c.says)
 			if c.says == "" && done.Result != flash.Pass || c.says != "" && !failed {

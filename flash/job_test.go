@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
@@ -52,23 +50,12 @@ func (r ran) results() (all []string) {
 // runOne runs a job on a tablet of the family kirin710a-ags3, in a bubble.
 func runOne(t *testing.T, c virtual.Config, job flash.Job, set func(*flash.EngineOptions)) (out ran) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{}
-		ctx, stop := context.WithCancel(context.Background())
-		var serving sync.WaitGroup
-		family, err := virtual.FamilyByName("kirin710a-ags3")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Family = family
+	inBubble(t, func(_ *testing.T, b *bubble) {
 		if c.Serial == "" {
 			c.Serial = "SN1"
 		}
-		st := &simTablet{name: "t"}
-		w.plug(ctx, t, &serving, st, c)
-		synctest.Wait()
-		events := flash.NewEvents("r", func(e flash.Event) { out.events = append(out.events, e) })
-		o := flash.EngineOptions{Events: events}
+		st := b.plug("t", "kirin710a-ags3", c)
+		var o flash.EngineOptions
 		if set != nil {
 			set(&o)
 		}
@@ -79,13 +66,10 @@ func runOne(t *testing.T, c virtual.Config, job flash.Job, set func(*flash.Engin
 			job.Scope = flash.ScopeFlash
 		}
 		if job.Target == nil {
-			job.Target = simTarget{w, "t"}
+			job.Target = b.at("t")
 		}
-		out.done = flash.NewEngine(o).Submit(ctx, job).Wait()
-		events.Close()
-		out.state = st.device.State()
-		stop()
-		serving.Wait()
+		out.done = b.run(o, job)[0]
+		out.events, out.state = b.events, st.device.State()
 	})
 	return out
 }

@@ -5,9 +5,7 @@ package flash_test
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/virtual"
@@ -72,32 +70,21 @@ func TestPanicIsOneResult(t *testing.T) {
 			var results []flash.JobDone
 			var shown []flash.JobDone
 			var said []string
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{}
-				ctx, stop := context.WithCancel(context.Background())
-				var serving sync.WaitGroup
-				family, err := virtual.FamilyByName("mt8768-kob2")
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.plug(ctx, t, &serving, &simTablet{name: "t"}, virtual.Config{Serial: "SN", Family: family})
-				synctest.Wait()
-				events := flash.NewEvents("sim", func(e flash.Event) {
-					switch b := e.Body.(type) {
-					case flash.JobDone:
-						shown = append(shown, b)
-						said = append(said, b.Error)
-					case flash.Warning:
-						said = append(said, b.Message)
-					}
-				})
-				results = flash.NewEngine(flash.EngineOptions{Events: events, Recorder: recorder}).Run(ctx, []flash.Job{{
-					ID: "1", Target: simTarget{w, "t"}, Scope: flash.ScopeFlash,
+			inBubble(t, func(_ *testing.T, b *bubble) {
+				b.plug("t", "mt8768-kob2", virtual.Config{})
+				results = b.run(flash.EngineOptions{Recorder: recorder}, flash.Job{
+					ID: "1", Target: b.at("t"), Scope: flash.ScopeFlash,
 					Steps: []flash.Step{doing(usb.Fastboot, c.step)}, Hooks: panickingHooks{c.hook},
-				}})
-				events.Close()
-				stop()
-				serving.Wait()
+				})
+				for _, e := range b.events {
+					switch body := e.Body.(type) {
+					case flash.JobDone:
+						shown = append(shown, body)
+						said = append(said, body.Error)
+					case flash.Warning:
+						said = append(said, body.Message)
+					}
+				}
 			})
 			if len(shown) != 1 || recorder.results != 1 {
 				t.Fatalf("%d results were shown and %d recorded", len(shown), recorder.results)

@@ -4,12 +4,9 @@
 package flash_test
 
 import (
-	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/admission"
@@ -49,29 +46,16 @@ func TestFailedRecordStopsTheJob(t *testing.T) {
 			step := func() error { ran++; return nil }
 			var results []flash.JobDone
 			notDurable := false
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{}
-				ctx, stop := context.WithCancel(context.Background())
-				var serving sync.WaitGroup
-				family, err := virtual.FamilyByName("mt8768-kob2")
-				if err != nil {
-					t.Fatal(err)
-				}
+			inBubble(t, func(_ *testing.T, b *bubble) {
 				var jobs []flash.Job
 				for _, name := range []string{"t", "u"} {
-					w.plug(ctx, t, &serving, &simTablet{name: name}, virtual.Config{Serial: "SN" + name, Family: family})
-					jobs = append(jobs, flash.Job{ID: name, Target: simTarget{w, name}, Scope: flash.ScopeFlash,
+					b.plug(name, "mt8768-kob2", virtual.Config{})
+					jobs = append(jobs, flash.Job{ID: name, Target: b.at(name), Scope: flash.ScopeFlash,
 						Steps: []flash.Step{doing(usb.Fastboot, step), doing(usb.Fastboot, step)}})
 				}
-				synctest.Wait()
-				events := flash.NewEvents("sim", func(flash.Event) {})
-				r := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: &fullRecorder{from},
-					Admission: admission.New(admission.Options{Concurrency: 1})})
-				results = r.Run(ctx, jobs)
-				notDurable = !r.Durable()
-				events.Close()
-				stop()
-				serving.Wait()
+				one := admission.New(admission.Options{Concurrency: 1})
+				results = b.run(flash.EngineOptions{Recorder: &fullRecorder{from}, Admission: one}, jobs...)
+				notDurable = !b.engine.Durable()
 			})
 			if ran != test.ran || !notDurable {
 				t.Errorf("%d steps ran, not %d; the record is durable: %v", ran, test.ran, !notDurable)

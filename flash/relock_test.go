@@ -8,9 +8,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/virtual"
@@ -36,35 +34,24 @@ func TestRelockBatch(t *testing.T) {
 			var results []flash.JobDone
 			var locked []bool
 			var logged strings.Builder
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{}
-				ctx, stop := context.WithCancel(context.Background())
-				var serving sync.WaitGroup
-				family, err := virtual.FamilyByName("mt8768-kob2")
-				if err != nil {
-					t.Fatal(err)
-				}
+			inBubble(t, func(_ *testing.T, b *bubble) {
 				batch := &flash.Batch{}
 				var jobs []flash.Job
 				for i := range 3 {
-					st := &simTablet{name: strconv.Itoa(i)}
-					w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family})
-					jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash,
+					name := strconv.Itoa(i)
+					b.plug(name, "mt8768-kob2", virtual.Config{})
+					jobs = append(jobs, flash.Job{ID: name, Target: b.at(name), Scope: flash.ScopeFlash,
 						Steps: []flash.Step{flash.Relock{Batch: batch}.Step(), doing(usb.Fastboot, c.after)}})
 				}
-				synctest.Wait()
-				events := flash.NewEvents("sim", func(e flash.Event) {
+				results = b.run(flash.EngineOptions{}, jobs...)
+				for _, e := range b.events {
 					if l, ok := e.Body.(flash.Log); ok {
 						logged.WriteString(l.Message)
 					}
-				})
-				results = flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, jobs)
-				events.Close()
-				for _, st := range w.tablets {
+				}
+				for _, st := range b.tablets {
 					locked = append(locked, st.device.State().Locked)
 				}
-				stop()
-				serving.Wait()
 			})
 			first := 0
 			for i, r := range results {

@@ -9,9 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
@@ -105,22 +103,14 @@ func TestRunOnBootedTablet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out ran
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{}
-				ctx, stop := context.WithCancel(context.Background())
-				var serving sync.WaitGroup
-				family, err := virtual.FamilyByName("kirin710a-ags3")
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.plug(ctx, t, &serving, &simTablet{name: "t"}, virtual.Config{Serial: "SN1", Family: family})
-				synctest.Wait()
+			inBubble(t, func(_ *testing.T, b *bubble) {
+				b.plug("t", "kirin710a-ags3", virtual.Config{Serial: "SN1"})
 				tablet := &runningTablet{sent: make(chan struct{}), noBootloader: c.noBootloader}
 				set := flash.Step{Name: "set", Needs: usb.Booted, Already: says(c.already, c.err),
 					Run: func(_ context.Context, s *flash.Session) error { s.Result(flash.StepChanged); return nil }}
 				stamp := flash.Step{Name: "stamp", Needs: usb.Booted, Already: says(true, nil), Flashed: says(c.flashed, nil),
 					Run: func(context.Context, *flash.Session) error { return nil }}
-				job := flash.Job{ID: "1", Scope: flash.ScopeRun, Target: runningTarget{simTarget{w, "t"}, tablet}, System: tablet, Check: c.check,
+				job := flash.Job{ID: "1", Scope: flash.ScopeRun, Target: runningTarget{b.at("t"), tablet}, System: tablet, Check: c.check,
 					Boot: time.Second, Steps: []flash.Step{doing(usb.Fastboot, noError), flash.Reboot{Mode: "system"}.Step(), set, stamp}}
 				if c.check {
 					job.Scope = flash.ScopeProvision
@@ -128,11 +118,8 @@ func TestRunOnBootedTablet(t *testing.T) {
 				if c.model != "" {
 					job.Require.Products = []string{c.model}
 				}
-				events := flash.NewEvents("r", func(e flash.Event) { out.events = append(out.events, e) })
-				out.done = flash.NewEngine(flash.EngineOptions{Events: events}).Submit(ctx, job).Wait()
-				events.Close()
-				stop()
-				serving.Wait()
+				out.done = b.run(flash.EngineOptions{}, job)[0]
+				out.events = b.events
 			})
 			steps := strings.Join(out.results(), " ")
 			if out.done.Result != c.result || !strings.Contains(out.done.Error, c.says) || steps != c.steps {

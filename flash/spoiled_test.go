@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/admission"
@@ -30,37 +29,25 @@ func (m meddler) WriteData(ctx context.Context, p []byte) error {
 }
 
 func TestSpoiledImage(t *testing.T) {
-	im, path, b := noiseImage(t, 300<<10)
+	im, path, content := noiseImage(t, 300<<10)
 	var once sync.Once
 	var results []flash.JobDone
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{wire: func(tr fastboot.Transport) fastboot.Transport {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.wire = func(tr fastboot.Transport) fastboot.Transport {
 			return meddler{tr, &once, func() {
-				if err := os.WriteFile(path, b[1:], 0o600); err != nil {
+				if err := os.WriteFile(path, content[1:], 0o600); err != nil {
 					t.Error(err)
 				}
 			}}
-		}}
-		ctx, stop := context.WithCancel(context.Background())
-		var serving sync.WaitGroup
-		family, err := virtual.FamilyByName("mt8768-kob2")
-		if err != nil {
-			t.Fatal(err)
 		}
 		var jobs []flash.Job
 		for i := range 4 {
-			st := &simTablet{name: strconv.Itoa(i)}
-			w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 64 << 10,
-				Partitions: map[string]int64{"system": 1 << 20}})
-			jobs = append(jobs, flash.Job{ID: st.name, Target: simTarget{w, st.name}, Scope: flash.ScopeFlash,
+			name := strconv.Itoa(i)
+			b.plug(name, "mt8768-kob2", virtual.Config{MaxDownload: 64 << 10, Partitions: map[string]int64{"system": 1 << 20}})
+			jobs = append(jobs, flash.Job{ID: name, Target: b.at(name), Scope: flash.ScopeFlash,
 				Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}})
 		}
-		synctest.Wait()
-		events := flash.NewEvents("sim", func(flash.Event) {})
-		results = flash.NewEngine(flash.EngineOptions{Events: events, Admission: admission.New(admission.Options{Concurrency: 1})}).Run(ctx, jobs)
-		events.Close()
-		stop()
-		serving.Wait()
+		results = b.run(flash.EngineOptions{Admission: admission.New(admission.Options{Concurrency: 1})}, jobs...)
 	})
 	if r := results[0]; r.Result != flash.Fail || r.Class != flash.ClassStation {
 		t.Errorf("the tablet that was sent the image: %+v", r)

@@ -1,14 +1,11 @@
 package flash_test
 
 import (
-	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
@@ -43,29 +40,22 @@ func TestWire(t *testing.T) {
 	im, _, _ := noiseImage(t, 600<<10)
 
 	times := func(uplink string) (mean, last, first time.Duration, waited int) {
-		synctest.Test(t, func(t *testing.T) {
-			w := &world{}
-			ctx, stop := context.WithCancel(context.Background())
-			var serving sync.WaitGroup
+		inBubble(t, func(t *testing.T, b *bubble) {
 			bus := virtual.NewBus(1_000_000)
-			family, err := virtual.FamilyByName("mt8768-kob2")
-			if err != nil {
-				t.Fatal(err)
-			}
 			var jobs []flash.Job
 			for i := range simTablets {
-				st := &simTablet{name: strconv.Itoa(i)}
-				w.plug(ctx, t, &serving, st, virtual.Config{Serial: "SN" + st.name, Family: family, MaxDownload: 128 << 10, Bus: bus,
+				name := strconv.Itoa(i)
+				b.plug(name, "mt8768-kob2", virtual.Config{MaxDownload: 128 << 10, Bus: bus,
 					WriteRate: 2_000_000, Partitions: map[string]int64{"system": 1 << 20}})
-				jobs = append(jobs, flash.Job{ID: st.name, Target: uplinkedTarget{simTarget{w, st.name}, uplink}, Scope: flash.ScopeFlash,
+				jobs = append(jobs, flash.Job{ID: name, Target: uplinkedTarget{b.at(name), uplink}, Scope: flash.ScopeFlash,
 					Steps: []flash.Step{flash.WriteImage{Partition: "system", Image: im}.Step()}})
 			}
-			synctest.Wait()
 			start := time.Now()
-			events := flash.NewEvents("sim", func(e flash.Event) {
+			b.run(flash.EngineOptions{}, jobs...)
+			for _, e := range b.events {
 				switch body := e.Body.(type) {
 				case flash.JobDone:
-					took := time.Since(start)
+					took := e.Time.Sub(start)
 					if mean, last = mean+took, max(last, took); first == 0 {
 						first = took
 					}
@@ -75,11 +65,7 @@ func TestWire(t *testing.T) {
 				case flash.Waiting:
 					waited++
 				}
-			})
-			flash.NewEngine(flash.EngineOptions{Events: events}).Run(ctx, jobs)
-			events.Close()
-			stop()
-			serving.Wait()
+			}
 		})
 		return mean / simTablets, last, first, waited
 	}
