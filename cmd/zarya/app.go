@@ -25,6 +25,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/evidence"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/registry"
@@ -58,10 +59,11 @@ type app struct {
 	benchOnce sync.Once
 	places    *target.Bench // see bench
 
-	secrets    *flash.Secrets // that no output shows
-	unrecorded bool           // nothing is done, so nothing is recorded
-	summarized bool           // the outputs of jobs have, or will have, their summary
-	codes      pool.Codes     // of the jobs under way; its ledger is set when that is open
+	secrets    *flash.Secrets    // that no output shows
+	unrecorded bool              // nothing is done, so nothing is recorded
+	summarized bool              // the outputs of jobs have, or will have, their summary
+	evidence   *evidence.Service // of the jobs to come
+	codes      pool.Codes        // of the jobs under way; its ledger is set when that is open
 
 	ctx     context.Context // ends at the second signal
 	cancel  context.CancelCauseFunc
@@ -192,6 +194,9 @@ func (a *app) color(w io.Writer) bool {
 
 // fileSinks are the outputs beside the terminal: --events, --junit, and stdout with --json.
 func (a *app) fileSinks() (sinks []ui.Sink, err error) {
+	if a.evidence != nil { // once
+		sinks, a.evidence = append(sinks, a.evidence), nil
+	}
 	if a.events != "" {
 		w, err := openOutput(a.events)
 		if err != nil {

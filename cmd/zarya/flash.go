@@ -222,6 +222,9 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 		}
 		defer records.Close(record, &err)
 	}
+	if err := a.startEvidence(record); err != nil {
+		return err
+	}
 	sink, err := a.sinks()
 	if err != nil {
 		return err

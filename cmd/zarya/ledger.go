@@ -77,7 +77,8 @@ func newLedger(a *app) *cobra.Command {
 		Short: "Show, export and verify the record of all jobs",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newLedgerList(a), newLedgerShow(a), newLedgerExport(a), newLedgerVerify(a), newLedgerDispose(a))
+	cmd.AddCommand(newLedgerList(a), newLedgerShow(a), newLedgerExport(a), newLedgerVerify(a), newLedgerDispose(a),
+		newLedgerKey(a), newLedgerReceipt(a))
 	return cmd
 }
 
@@ -191,7 +192,7 @@ func newLedgerExport(a *app) *cobra.Command {
 }
 
 func newLedgerVerify(a *app) *cobra.Command {
-	var head string
+	var head, signers string
 	var accept bool
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -203,7 +204,7 @@ func newLedgerVerify(a *app) *cobra.Command {
 					return err
 				}
 			}
-			kept, err := records.ReadHeads(head)
+			kept, err := records.ReadHeads(head, signers)
 			if err != nil {
 				return err
 			}
@@ -211,6 +212,7 @@ func newLedgerVerify(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&head, "head", "", "compare with the heads in `FILE`, as verify --json prints them")
+	cmd.Flags().StringVar(&signers, "signers", "", "with --head: the `FILE` of keys that must have signed them, lines of zarya ledger key")
 	cmd.Flags().BoolVar(&accept, "accept-head", false, "go on with a ledger that lost entries: record which")
 	return cmd
 }
@@ -236,6 +238,9 @@ func (a *app) verifyLedger(ctx context.Context, l *ledger.Ledger, kept []ledger.
 	}
 	if a.json {
 		return a.document("heads", append([]ledger.Head{}, v.Heads...))
+	}
+	if len(kept) == 0 {
+		fmt.Fprintln(a.stderr, "internally consistent only: no head that was kept elsewhere was compared (--head FILE)")
 	}
 	for _, h := range v.Heads {
 		fmt.Fprintf(a.stdout, "%s: %d entries, unbroken, the last is %s\n", h.Station, h.Seq, h.Hash)

@@ -144,6 +144,9 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		return err
 	}
 	defer front.close(a)
+	if err := a.startEvidence(record); err != nil {
+		return err
+	}
 	sinks, err := a.fileSinks()
 	if err != nil {
 		return err

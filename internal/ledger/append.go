@@ -162,9 +162,13 @@ func (l *Ledger) commit(batch []*addition) error {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	if last.Kind != "" && l.headErr == nil { // else nothing was appended
+	if last.Kind == "" { // nothing was appended
+		return nil
+	}
+	if l.headErr == nil {
 		l.headErr = l.saveHead(last)
 	}
+	l.announce()
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"strconv"
+	"strings"
 
 	"github.com/zarya-station/zarya/internal/canon"
 )
@@ -28,6 +30,17 @@ func (e Entry) Record() string { return RecordName(e.Station, e.Seq) }
 
 // RecordName returns the name of a station's entry, such as bench-12.
 func RecordName(station string, seq int64) string { return fmt.Sprintf("%s-%d", station, seq) }
+
+// parseRecord takes the name of an entry apart.
+func parseRecord(name string) (station string, seq int64, ok bool) {
+	i := strings.LastIndexByte(name, '-')
+	if i < 1 {
+		return "", 0, false
+	}
+	station = name[:i]
+	seq, err := strconv.ParseInt(name[i+1:], 10, 64)
+	return station, seq, err == nil && RecordName(station, seq) == name
+}
 
 // Entries returns all entries by station and number. While it is read, nothing else can be
 // asked of the same Ledger.
@@ -99,7 +112,7 @@ func (l *Ledger) Verify(ctx context.Context) ([]Head, error) {
 			return heads, &BrokenError{e.Station, e.Seq, reason}
 		}
 		last = e
-		heads[len(heads)-1] = Head{e.Station, e.Seq, hex.EncodeToString(e.Hash[:])}
+		heads[len(heads)-1] = Head{Station: e.Station, Seq: e.Seq, Hash: hex.EncodeToString(e.Hash[:])}
 	}
 	return heads, nil
 }

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/untrusted"
@@ -51,16 +49,12 @@ func (l *Ledger) Dispose(ctx context.Context, record string, d Disposition, by s
 	if !slices.Contains(Dispositions, d) {
 		return fmt.Errorf("%q is no disposition", d)
 	}
-	station, number := record, ""
-	if i := strings.LastIndexByte(record, '-'); i > 0 {
-		station, number = record[:i], record[i+1:]
-	}
-	seq, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || RecordName(station, seq) != record {
+	station, seq, ok := parseRecord(record)
+	if !ok {
 		return &NotFailedError{record, "is no record's name"}
 	}
 	var kind, text string
-	err = l.db.QueryRowContext(ctx, "SELECT kind, body FROM entry WHERE station = ? AND seq = ?", station, seq).Scan(&kind, &text)
+	err := l.db.QueryRowContext(ctx, "SELECT kind, body FROM entry WHERE station = ? AND seq = ?", station, seq).Scan(&kind, &text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return &NotFailedError{record, "is not in the ledger"}
 	}

@@ -28,6 +28,9 @@ type Head struct {
 	Station string `json:"station"`
 	Seq     int64  `json:"seq"`
 	Hash    string `json:"hash"` // hex
+
+	Time      string `json:"time,omitempty"`      // when it was signed: RFC 3339, UTC
+	Signature string `json:"signature,omitempty"` // of the station; see package evidence
 }
 
 // RolledBackError says that a chain has not the entry that it had.
@@ -123,7 +126,7 @@ func (l *Ledger) saveHead(last Entry) error {
 	if l.run == nil { // in memory
 		return nil
 	}
-	l.heads[l.station] = Head{l.station, last.Seq, hex.EncodeToString(last.Hash[:])}
+	l.heads[l.station] = Head{Station: l.station, Seq: last.Seq, Hash: hex.EncodeToString(last.Hash[:])}
 	doc := headDocument{V: 1, Kind: "heads"}
 	for _, station := range slices.Sorted(maps.Keys(l.heads)) {
 		doc.Items = append(doc.Items, l.heads[station])
@@ -173,6 +176,39 @@ func (l *Ledger) CompareHeads(ctx context.Context, heads []Head, from string) er
 		return &RolledBackError{l.path, from, h, last}
 	}
 	return nil
+}
+
+// Head is where this station's chain ends now, whichever process wrote it last; the zero Head
+// is an empty chain.
+func (l *Ledger) Head(ctx context.Context) (Head, error) {
+	h, hash := Head{Station: l.station}, []byte(nil)
+	err := l.db.QueryRowContext(ctx, "SELECT seq, hash FROM entry WHERE station = ? ORDER BY seq DESC LIMIT 1", l.station).Scan(&h.Seq, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Head{}, nil
+	}
+	h.Hash = hex.EncodeToString(hash)
+	return h, err
+}
+
+// Changed returns a channel that is closed when this process has appended something. Who takes
+// it before looking misses nothing.
+func (l *Ledger) Changed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return l.changed
+}
+
+// announce closes what Changed returned.
+func (l *Ledger) announce() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
 }
 
 // CheckHead compares the chain with the head file. Open does so itself.

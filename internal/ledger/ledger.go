@@ -71,8 +71,9 @@ type Ledger struct {
 	headErr error           // the first failure to write it
 
 	mu      sync.Mutex
-	queue   []*addition // guarded by mu; not yet in a transaction
-	writing bool        // guarded by mu
+	queue   []*addition   // guarded by mu; not yet in a transaction
+	writing bool          // guarded by mu
+	changed chan struct{} // guarded by mu; closed at the next commit, if somebody waits for it
 }
 
 // Open opens the ledger at path for a station, making it if it is not there, and

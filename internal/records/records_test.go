@@ -179,17 +179,17 @@ func invalid(err error) bool {
 }
 
 func TestKeptHeadsAreRead(t *testing.T) {
-	if heads, err := ReadHeads(""); heads != nil || err != nil {
+	if heads, err := ReadHeads("", ""); heads != nil || err != nil {
 		t.Errorf("%v, %v", heads, err)
 	}
 	empty := filepath.Join(t.TempDir(), "heads")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadHeads(empty); !invalid(err) {
+	if _, err := ReadHeads(empty, ""); !invalid(err) {
 		t.Errorf("no head: %v", err)
 	}
-	if _, err := ReadHeads(empty + "-not"); err == nil {
+	if _, err := ReadHeads(empty+"-not", ""); err == nil {
 		t.Error("a file that is not there was read")
 	}
 }

@@ -9,15 +9,28 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/zarya-station/zarya/internal/evidence"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
-// ReadHeads reads the file of --head that verify --json printed; "" is none.
-func ReadHeads(file string) ([]ledger.Head, error) {
+// ReadHeads reads the file of --head: what verify --json printed, or a witness kept; "" is
+// none. A signature that is there must be right. If signers names a file of keys, each head
+// must be signed by one that may sign for its station.
+func ReadHeads(file, signers string) ([]ledger.Head, error) {
+	if file == "" && signers != "" {
+		return nil, problem.New(problem.Usage, "name the heads with --head FILE", "--signers says who must have signed the heads")
+	}
 	if file == "" {
 		return nil, nil
+	}
+	var allowed evidence.Signers
+	if signers != "" {
+		var err error
+		if allowed, err = evidence.LoadSigners(signers); err != nil {
+			return nil, err
+		}
 	}
 	f, err := os.Open(file) //nolint:gosec // the file that the user names
 	if err != nil {
@@ -31,7 +44,7 @@ func ReadHeads(file string) ([]ledger.Head, error) {
 	if err != nil {
 		return nil, problem.New(problem.Invalid, "name a file with what zarya ledger verify --json printed", "--head %s: %w", file, err)
 	}
-	return kept, nil
+	return kept, allowed.CheckHeads(kept)
 }
 
 // Verified is a ledger whose chain is unbroken.

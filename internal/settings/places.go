@@ -80,6 +80,21 @@ func (s Settings) BundleStore() (string, error) {
 	return filepath.Join(dir, "zarya", "bundles"), nil
 }
 
+// SigningKey is the file of the key with which the station signs: the setting signing-key, or
+// signing_key beside the ledger at path.
+func (s Settings) SigningKey(path string) string {
+	file, _ := s.Lookup("signing-key")
+	return cmp.Or(file, filepath.Join(filepath.Dir(path), "signing_key"))
+}
+
+// Evidence are the settings receipts (a folder) and witness (a file that keeps heads); "" is
+// none.
+func (s Settings) Evidence() (receipts, witness string) {
+	receipts, _ = s.Lookup("receipts")
+	witness, _ = s.Lookup("witness")
+	return receipts, witness
+}
+
 // CachePlace reads the settings cache (a folder, or none) and cache-size. By default the
 // cache is zarya/images in XDG_CACHE_HOME, and a tenth of the disk, 8 to 64 GiB.
 func (s Settings) CachePlace() (dir string, limit int64, err error) {

@@ -24,9 +24,9 @@ import (
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var Keys = []string{
 	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color",
-	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "quiet",
-	"registry-auth", "registry-mirror", "scanner", "station", "trust", "verbose",
-	"wait-for-device",
+	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "quiet", "receipts",
+	"registry-auth", "registry-mirror", "scanner", "signing-key", "station", "trust", "verbose",
+	"wait-for-device", "witness",
 }
 
 // Settings are those of files; the environment is asked first.

@@ -4,7 +4,6 @@ package bundle
 
 import (
 	"archive/zip"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -16,21 +15,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/zarya-station/zarya/internal/sshsign"
 )
 
 // Namespace is what signatures of bundles are for: ssh-keygen -Y sign -n zarya-bundle@v1.
 const Namespace = "zarya-bundle@v1"
 
 // Sign signs a manifest's text, as ssh-keygen -Y sign does.
-func Sign(text []byte, key ssh.Signer) ([]byte, error) {
-	sig, err := sshsig.Sign(bytes.NewReader(text), key, sshsig.HashSHA512, Namespace)
-	if err != nil {
-		return nil, err
-	}
-	return sshsig.Armor(sig), nil
-}
+func Sign(text []byte, key ssh.Signer) ([]byte, error) { return sshsign.Sign(text, key, Namespace) }
 
 // Attach puts a signature into the bundle, in the place of one that is there. The bundle
 // is rewritten beside itself and replaced whole.
@@ -102,17 +96,17 @@ func (b *Bundle) untrusted(format string, args ...any) error {
 
 // signed checks that a signature is one over the bundle's manifest, and by which key.
 func (b *Bundle) signed(signature []byte) (ssh.PublicKey, error) {
-	sig, err := sshsig.Unarmor(signature)
-	if err != nil {
+	key, err := sshsign.Verify(b.text, signature, Namespace)
+	var other *sshsign.NamespaceError
+	switch {
+	case errors.Is(err, sshsign.ErrNoSignature):
 		return nil, b.untrusted("what is in %s is no SSH signature: %v", SignatureName, err)
-	}
-	switch err := sshsig.Verify(bytes.NewReader(b.text), sig, sig.PublicKey, sig.HashAlgorithm, Namespace); {
-	case errors.Is(err, sshsig.ErrNamespaceMismatch):
-		return nil, b.untrusted("the signature is for %q, not for bundles: sign with -n %s", sig.Namespace, Namespace)
+	case errors.As(err, &other):
+		return nil, b.untrusted("the signature is for %q, not for bundles: sign with -n %s", other.Is, Namespace)
 	case err != nil:
-		return nil, b.untrusted("the signature by %s is over another manifest: the bundle was changed after it was signed", ssh.FingerprintSHA256(sig.PublicKey))
+		return nil, b.untrusted("the signature by %s is over another manifest: the bundle was changed after it was signed", ssh.FingerprintSHA256(key))
 	}
-	return sig.PublicKey, nil
+	return key, nil
 }
 
 // Signer is the fingerprint of the key that signed the bundle; "" if it is not signed or
@@ -133,17 +127,9 @@ func (b *Bundle) Signer() string {
 // name and a version a line.
 type Trust struct {
 	dir     string
-	signers []allowed
+	signers []sshsign.Allowed
 	revoked []ssh.PublicKey
 	floors  map[string]string
-}
-
-// allowed is one line of allowed_signers.
-type allowed struct {
-	who           string
-	key           ssh.PublicKey
-	namespaces    []string // empty: any
-	after, before time.Time
 }
 
 // TrustError says what is wrong with a trust folder.
@@ -185,53 +171,13 @@ func LoadTrust(dir string) (*Trust, error) {
 	return t, nil
 }
 
-// signer reads a line of allowed_signers: principals, options, key.
+// signer reads a line of allowed_signers.
 func (t *Trust) signer(line string) error {
-	who, rest, ok := strings.Cut(line, " ")
-	if !ok {
-		return errors.New("a line is: NAME [OPTIONS] KEY-TYPE KEY")
+	a, err := sshsign.ParseAllowed(line)
+	if err == nil {
+		t.signers = append(t.signers, a)
 	}
-	key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(rest))
-	if err != nil {
-		return fmt.Errorf("no key: %w", err)
-	}
-	a := allowed{who: who, key: key}
-	for _, o := range options {
-		name, value, _ := strings.Cut(o, "=")
-		value = strings.Trim(value, `"`)
-		switch strings.ToLower(name) {
-		case "namespaces":
-			a.namespaces = strings.Split(value, ",")
-		case "valid-after":
-			a.after, err = moment(value)
-		case "valid-before":
-			a.before, err = moment(value)
-		default:
-			err = fmt.Errorf("the option %q is not known", o) // cert-authority among them
-		}
-		if err != nil {
-			return err
-		}
-	}
-	t.signers = append(t.signers, a)
-	return nil
-}
-
-// moment reads YYYYMMDD[HHMM[SS]][Z], local without Z.
-func moment(s string) (time.Time, error) {
-	zone := time.Local
-	digits, utc := strings.CutSuffix(s, "Z")
-	if utc {
-		zone = time.UTC
-	}
-	for _, form := range []string{"20060102", "200601021504", "20060102150405"} {
-		if len(digits) == len(form) {
-			if at, err := time.ParseInLocation(form, digits, zone); err == nil {
-				return at, nil
-			}
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is no time: YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC", s)
+	return err
 }
 
 func (t *Trust) revoke(line string) error {
@@ -265,28 +211,22 @@ func (t *Trust) Check(b *Bundle, floor string, now time.Time) (who string, err e
 		return "", err
 	}
 	print := ssh.FingerprintSHA256(key)
-	same := func(k ssh.PublicKey) bool { return bytes.Equal(k.Marshal(), key.Marshal()) }
-	if slices.ContainsFunc(t.revoked, same) {
+	if slices.ContainsFunc(t.revoked, func(k ssh.PublicKey) bool { return sshsign.Same(k, key) }) {
 		return "", b.untrusted("is signed by %s, a key that was revoked", print)
 	}
-	problem := fmt.Sprintf("is signed by %s, which is none of the keys in %s", print, t.dir)
+	problem := print + ", which is none of the keys in " + t.dir
 	for _, a := range t.signers {
-		if !same(a.key) {
+		if !a.Is(key) {
 			continue
 		}
-		switch {
-		case len(a.namespaces) > 0 && !slices.Contains(a.namespaces, Namespace):
-			problem = fmt.Sprintf("is signed by %s, whose key may not sign bundles (namespaces)", a.who)
-		case !a.after.IsZero() && now.Before(a.after):
-			problem = fmt.Sprintf("is signed by %s, whose key is valid only from %s on", a.who, a.after.Format(time.DateTime))
-		case !a.before.IsZero() && !now.Before(a.before):
-			problem = fmt.Sprintf("is signed by %s, whose key was valid only until %s", a.who, a.before.Format(time.DateTime))
-		default:
-			who = a.who
+		if why := a.Refuses(Namespace, "bundles", now); why != "" {
+			problem = why
+		} else {
+			who = a.Who
 		}
 	}
 	if who == "" {
-		return "", b.untrusted("%s", problem)
+		return "", b.untrusted("is signed by %s", problem)
 	}
 	m := b.Manifest
 	if t.floors[m.Name] != "" && (floor == "" || Older(floor, t.floors[m.Name])) {
