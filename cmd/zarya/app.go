@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +29,7 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/registry"
 	"github.com/zarya-station/zarya/internal/settings"
+	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
@@ -293,11 +293,4 @@ func (a *app) tracer() (t *fastboot.Tracer, end func() error, err error) {
 }
 
 // document prints the one JSON document of a verb that runs no jobs.
-func (a *app) document(kind string, items any) error {
-	enc := json.NewEncoder(a.stdout)
-	return enc.Encode(struct {
-		V     int    `json:"v"`
-		Kind  string `json:"kind"`
-		Items any    `json:"items"`
-	}{ui.EventVersion, kind, items})
-}
+func (a *app) document(kind string, items any) error { return show.Document(a.stdout, kind, items) }

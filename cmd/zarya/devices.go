@@ -14,6 +14,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -62,31 +63,8 @@ func (a *app) askDevices(typed []string) error {
 	if a.json {
 		return printAnswers(a, "devices", answers, nil)
 	}
-	fmt.Fprintf(a.stdout, "%-26s %-10s %-10s %-18s %s\n", "TARGET", "MODE", "MODEL", "SERIAL", "LOCK")
-	for _, r := range answers {
-		d := ask.Device{Mode: "-", Model: r.Error}
-		if r.Value != nil {
-			d = *r.Value
-		}
-		fmt.Fprintln(a.stdout, strings.TrimRight(fmt.Sprintf("%-26s %-10s %-10s %-18s %s", r.Target, d.Mode, ui.Dash(d.Model), ui.Dash(d.Serial), ui.Dash(d.Lock)), " "))
-	}
+	show.Devices(a.stdout, answers)
 	return conclude(a, answers)
-}
-
-// usbItem is one tablet of zarya devices on USB.
-type usbItem struct {
-	Target string   `json:"target"`
-	Port   string   `json:"port"`
-	Name   string   `json:"port_name,omitempty"`
-	Path   string   `json:"path"`
-	Mode   usb.Mode `json:"mode"`
-	Model  string   `json:"model,omitempty"`
-	Serial string   `json:"serial,omitempty"`
-	Speed  string   `json:"speed,omitempty"`
-	Hint   string   `json:"hint,omitempty"`
-
-	Build   string `json:"build,omitempty"`   // of Android, as an adb server tells it
-	Battery int    `json:"battery,omitempty"` // percent
 }
 
 // listUSB shows everything that is plugged in.
@@ -99,19 +77,7 @@ func (a *app) listUSB() error {
 	defer cancel()
 	android := a.bench().AskAndroid(ctx, bus)
 	if a.json {
-		items := []usbItem{}
-		for _, d := range bus.Tablets() {
-			item := usbItem{Target: a.bench().At(d.Port, names).String(), Port: d.Port.Short(), Name: names[d.Port.Path()], Path: d.Port.Path(), Mode: d.Mode, Model: d.Model(),
-				Serial: d.Serial, Speed: d.Speed.String(), Hint: target.Usability(d)}
-			if about, ok := android[d.Port]; ok {
-				item.Hint = about.Hint(d)
-				if about.Err == nil {
-					item.Model, item.Build, item.Battery = about.Model, about.Build, max(about.Battery, 0)
-				}
-			}
-			items = append(items, item)
-		}
-		return a.document("devices", items)
+		return a.document("devices", show.OfBus(a.bench(), bus, names, android))
 	}
 	ui.DrawTree(a.stdout, bus, names, target.About(android))
 	if len(bus.Tablets()) == 0 {
@@ -141,7 +107,8 @@ func (a *app) reporter(ctx context.Context) (report func([]target.Change) error,
 			for _, c := range changes {
 				where := c.Target.Where()
 				where.Serial = c.Device.Serial
-				events.Emit(flash.Event{Where: where, Body: flash.Device{Change: string(c.What), Mode: c.Device.Mode, Model: c.Device.Model(), Hint: hintOf(c)}})
+				events.Emit(flash.Event{Where: where, Body: flash.Device{Change: string(c.What), Mode: c.Device.Mode,
+					Model: c.Device.Model(), Hint: show.Hint(c)}})
 			}
 			return nil
 		}, events.Close
@@ -160,20 +127,8 @@ func (a *app) reporter(ctx context.Context) (report func([]target.Change) error,
 	}
 	return func(changes []target.Change) error {
 		for _, c := range changes {
-			d, where := c.Device, c.Target.Where()
-			fmt.Fprintf(a.stdout, "%s %-8s usb:%-12s %-8s %-10s %-10s %-18s %s\n", time.Now().Format(time.TimeOnly), c.What, where.Port, ui.Dash(where.PortName), d.Mode,
-				ui.Dash(d.Model()), ui.Dash(d.Serial), d.Speed)
-			if hint := hintOf(c); hint != "" {
-				fmt.Fprintf(a.stdout, "  → %s\n", hint)
-			}
+			show.Change(a.stdout, time.Now(), c)
 		}
 		return nil
 	}, func() {}
-}
-
-func hintOf(c target.Change) string {
-	if c.What == usb.Left {
-		return ""
-	}
-	return target.Usability(c.Device)
 }

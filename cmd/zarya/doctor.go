@@ -12,6 +12,7 @@ import (
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/doctor"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/show"
 )
 
 type doctorOptions struct {
@@ -70,12 +71,7 @@ func (a *app) doctor(o doctorOptions) error {
 			return err
 		}
 	} else {
-		for _, f := range findings {
-			fmt.Fprintf(a.stdout, "%-8s %-12s %s\n", f.Level, f.About, f.Says)
-			if f.Remedy != "" {
-				fmt.Fprintf(a.stdout, "  → %s\n", f.Remedy)
-			}
-		}
+		show.Findings(a.stdout, findings)
 	}
 	bad := 0
 	for _, f := range findings {

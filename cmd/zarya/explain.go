@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/zarya-station/zarya/internal/explain"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/show"
 )
 
 func newExplain(a *app) *cobra.Command {
@@ -29,16 +29,7 @@ func newExplain(a *app) *cobra.Command {
 			if a.json {
 				return a.document("explanations", []explain.Explanation{e})
 			}
-			fmt.Fprintf(a.stdout, "%s\n\n%s\n", e.Subject, e.Happened)
-			if e.Tablet != "" {
-				fmt.Fprintf(a.stdout, "\nOn the tablet now: %s\n", e.Tablet)
-			}
-			if len(e.Next) > 0 {
-				fmt.Fprintln(a.stdout, "\nNext:")
-			}
-			for _, n := range e.Next {
-				fmt.Fprintf(a.stdout, "  → %s\n", n)
-			}
+			show.Explanation(a.stdout, e)
 			return nil
 		},
 	}
@@ -59,7 +50,8 @@ func (a *app) explanation(subject string) (explain.Explanation, error) {
 	if e, ok := explain.Message(subject); ok {
 		return e, nil
 	}
-	return e, problem.New(problem.Usage, "a class ("+strings.Join(explain.Classes(), ", ")+"), an exit code, a record or serial that zarya ledger list shows, or a device's own words",
+	return e, problem.New(problem.Usage, "a class ("+strings.Join(explain.Classes(), ", ")+
+		"), an exit code, a record or serial that zarya ledger list shows, or a device's own words",
 		"%q is nothing that is known here", subject)
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/records"
+	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -278,30 +279,14 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 
 // showPlan is --dry-run: what would be done, without a tablet.
 func (a *app) showPlan(targets []target.Target, work *recipe.Direct) error {
-	type item struct {
-		Target string            `json:"target"`
-		Steps  []string          `json:"steps"`
-		Bytes  int64             `json:"bytes"`
-		Images []flash.ImageInfo `json:"images"`
-	}
-	var items []item
+	var items []show.Direct
 	for _, t := range targets {
-		it := item{Target: t.String(), Images: work.Infos()}
-		for _, s := range work.Steps {
-			it.Steps = append(it.Steps, s.Name)
-			it.Bytes += s.Bytes()
-		}
-		items = append(items, it)
+		items = append(items, show.OfDirect(t.String(), work))
 	}
 	if a.json {
 		return a.document("plan", items)
 	}
-	for _, s := range work.Steps {
-		fmt.Fprintln(a.stdout, s.Name)
-	}
-	for _, im := range work.Infos() {
-		fmt.Fprintf(a.stdout, "%s: %s, %d bytes, %s\n", im.Partition, im.File, im.Size, im.Digest)
-	}
+	items[0].Text(a.stdout)
 	fmt.Fprintf(a.stdout, "on %d tablets; nothing was written\n", len(items))
 	return nil
 }

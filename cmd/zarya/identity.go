@@ -8,11 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/sheet"
+	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -115,16 +114,7 @@ func newIdentityList(a *app) *cobra.Command {
 					}
 					return a.document("identities", rows)
 				}
-				w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "POOL\tID\tSTATE\tTABLET\tCOLUMNS")
-				for _, r := range rows {
-					var words []string
-					for _, c := range slices.Sorted(maps.Keys(r.Columns)) {
-						words = append(words, c+"="+r.Columns[c])
-					}
-					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", r.Pool, r.ID, r.State, cmp.Or(r.Serial, "-"), strings.Join(words, " "))
-				}
-				return w.Flush()
+				return show.Identities(a.stdout, rows)
 			})
 		},
 	}

@@ -4,8 +4,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/show"
 )
 
 // rawHelp is --raw of the verbs that take images.
@@ -60,13 +59,13 @@ func newImageCache(a *app) *cobra.Command {
 				if err != nil {
 					return problem.New(problem.Station, "", "%w", err)
 				}
-				return a.cacheEntries(cache, gone, "removed")
+				return a.showCache(cache, gone, "removed")
 			}
 			entries, err := cache.List()
 			if err != nil {
 				return problem.New(problem.Station, "", "%w", err)
 			}
-			return a.cacheEntries(cache, entries, "kept")
+			return a.showCache(cache, entries, "kept")
 		},
 	}
 	cmd.Flags().BoolVar(&drop, "clear", false, "remove all of it")
@@ -75,49 +74,23 @@ func newImageCache(a *app) *cobra.Command {
 	return cmd
 }
 
-// cacheItem is one prepared image; sizes in bytes.
-type cacheItem struct {
-	Digest string    `json:"digest"` // of the file that it was made from
-	Size   int64     `json:"size"`   // expanded
-	Disk   int64     `json:"disk"`   // taken
-	Used   time.Time `json:"used"`
-	State  string    `json:"state"` // kept, removed
-}
-
-func (a *app) cacheEntries(cache *image.Cache, entries []image.Entry, state string) error {
-	items, disk := []cacheItem{}, int64(0)
-	for _, e := range entries {
-		disk += e.Disk
-		items = append(items, cacheItem{e.Digest, e.Size, e.Disk, e.Used.UTC(), state})
-	}
+// showCache prints entries of the cache.
+func (a *app) showCache(cache *image.Cache, entries []image.Entry, state string) error {
+	items, disk := show.OfCache(entries, state)
 	if a.json {
 		return a.document("image-cache", items)
 	}
 	for _, it := range items {
-		fmt.Fprintf(a.stdout, "%s  %s  image %s, on the disk %s\n", it.Used.Local().Format(time.DateTime), it.Digest, bytesize.Text(it.Size), bytesize.Text(it.Disk))
+		it.Text(a.stdout)
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.stderr, "%s: %d images %s, %s of at most %s\n", cache.Dir(), len(items), state, bytesize.Text(disk), bytesize.Text(cache.Limit()))
+		fmt.Fprintf(a.stderr, "%s: %d images %s, %s of at most %s\n",
+			cache.Dir(), len(items), state, bytesize.Text(disk), bytesize.Text(cache.Limit()))
 	}
 	return nil
 }
 
-// imageItem is what inspect says about one file; sizes in bytes.
-type imageItem struct {
-	File     string `json:"file"`
-	Format   string `json:"format"`
-	Packing  string `json:"packing,omitempty"` // zstd, xz, gzip, lz4, zip, tar, UPDATE.APP, payload.bin
-	FileSize int64  `json:"file_size"`
-	Size     int64  `json:"size"`
-	Digest   string `json:"digest"`
-	Extents  int    `json:"extents"`
-	Data     int64  `json:"data"`
-	Fill     int64  `json:"fill"`
-	DontCare int64  `json:"dont_care"`
-	Pieces   int    `json:"pieces,omitempty"`
-	Wire     int64  `json:"wire,omitempty"`
-}
-
+// inspect prints what is in image files.
 func (a *app) inspect(files []string, limit int64, raw bool) error {
 	var uses []recipe.ImageUse
 	for _, file := range files {
@@ -128,26 +101,11 @@ func (a *app) inspect(files []string, limit int64, raw bool) error {
 		return err
 	}
 	defer opened.Close()
-	var items []imageItem
-	for _, file := range files {
-		im := opened.Of(recipe.ImageUse{File: file, Raw: raw})
-		it := imageItem{File: file, Format: string(im.Format()), Packing: im.Packing(), FileSize: im.FileSize(), Size: im.Size(), Digest: im.Digest(), Extents: len(im.Extents())}
-		for _, e := range im.Extents() {
-			switch e.Kind {
-			case image.Data:
-				it.Data += e.Length
-			case image.Fill:
-				it.Fill += e.Length
-			case image.DontCare:
-				it.DontCare += e.Length
-			}
-		}
-		if limit > 0 {
-			pieces, err := im.Pieces(limit, image.Sparse)
-			if err != nil {
-				return problem.New(problem.Invalid, "give a larger --max-download", "%w", err)
-			}
-			it.Pieces, it.Wire = pieces.Len(), pieces.WireBytes()
+	var items []show.Image
+	for _, use := range uses {
+		it, err := show.OfImage(use.File, opened.Of(use), limit)
+		if err != nil {
+			return err
 		}
 		items = append(items, it)
 	}
@@ -155,11 +113,7 @@ func (a *app) inspect(files []string, limit int64, raw bool) error {
 		return a.document("image", items)
 	}
 	for _, it := range items {
-		fmt.Fprintf(a.stdout, "%s\n  format     %s\n  file       %d bytes\n  expanded   %d bytes\n  digest     %s\n  extents    %d: data %d, fill %d, don't-care %d bytes\n",
-			it.File, strings.TrimSuffix(it.Format+" in "+it.Packing, " in "), it.FileSize, it.Size, it.Digest, it.Extents, it.Data, it.Fill, it.DontCare)
-		if it.Pieces > 0 {
-			fmt.Fprintf(a.stdout, "  sparse     %d pieces, %d bytes on the wire\n", it.Pieces, it.Wire)
-		}
+		it.Text(a.stdout)
 	}
 	return nil
 }

@@ -3,17 +3,14 @@
 package main
 
 import (
-	"fmt"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 )
@@ -91,38 +88,5 @@ func (a *app) printPlan(r *recipe.Recipe, who []recipe.PlanFor) error {
 	if a.json {
 		return a.document("plan", items)
 	}
-	for _, it := range items {
-		title := "profile " + it.Profile
-		for _, s := range []string{it.Target, it.Model, it.Serial, it.Bundle} {
-			if s != "" {
-				title += ", " + s
-			}
-		}
-		if it.Model == "" {
-			title += " (for " + strings.Join(it.Models, ", ") + ")"
-		}
-		fmt.Fprintln(a.stdout, title)
-		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-		for i, s := range it.Steps {
-			words := []string{}
-			if s.Bytes > 0 {
-				words = append(words, bytesize.Text(s.Bytes))
-			}
-			if s.Wire > 0 && s.Wire != s.Bytes {
-				words = append(words, "("+bytesize.Text(s.Wire)+" on the wire)")
-			}
-			if s.Value != "" {
-				words = append(words, s.Value)
-			}
-			if s.When != "" {
-				words = append(words, "when "+s.When)
-			}
-			fmt.Fprintf(w, "%3d\t%s\t%s\n", i+1, s.Step, strings.Join(words, " "))
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.stdout, "writes %s, %s on the wire; about %.0f s; nothing was written\n", bytesize.Text(it.Bytes), bytesize.Text(it.Wire), it.Estimate)
-	}
-	return nil
+	return show.Plans(a.stdout, items)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/registry"
+	"github.com/zarya-station/zarya/internal/show"
 )
 
 // registries is the client of all registries, with this machine's settings.
@@ -117,15 +117,7 @@ func newBundlePush(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "push BUNDLE oci://HOST/REPO:TAG",
 		Short: "Send a bundle to a registry, or to a folder that is as good as one",
-		Long: `Send a bundle to a registry (oci://HOST/REPO:TAG), or to a folder of the OCI image
-layout (oci-layout:FOLDER:TAG), on a USB stick say. Every image is checked first. What is
-there already is not sent again, and what broke off is gone on with, by the same command
-too. The bundle's digest is printed: name it by that.
-
-Names and passwords are those of docker login, or of the file in the setting registry-auth.`,
-		Example: `  zarya bundle push census.bundle oci://registry.example/tablets/census:5.1
-  zarya bundle push census.bundle oci-layout:/media/stick:5.1`,
-		Args: cobra.ExactArgs(2),
+		Args:  cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			to, err := registry.Parse(args[1])
 			if err != nil {
@@ -158,7 +150,7 @@ Names and passwords are those of docker login, or of the file in the setting reg
 			fmt.Fprintf(a.stdout, "%s\n", p.Reference)
 			if !a.quiet {
 				fmt.Fprintf(a.stdout, "  %s %s, %s: %s were sent, %s were there; %s\n", p.Name, p.Version,
-					bytesize.Text(p.Size), bytesize.Text(p.Sent), bytesize.Text(p.Shared+p.Resumed), signedBy(b, ""))
+					bytesize.Text(p.Size), bytesize.Text(p.Sent), bytesize.Text(p.Shared+p.Resumed), show.Signature(b, ""))
 			}
 			if p.Moved != "" {
 				a.warn("%s named %s before", to, p.Moved)
@@ -175,16 +167,7 @@ func newBundlePull(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pull {oci://HOST/REPO:TAG | oci://HOST/REPO@sha256:DIGEST | FOLDER} [OUT]",
 		Short: "Fetch a bundle from a registry, or a folder that is as good as one",
-		Long: `Fetch a bundle into this machine's store of bundles, from a registry or from a FOLDER
-of the OCI image layout (oci-layout:FOLDER:TAG, if there is more than one bundle in it),
-and with OUT write it out as a folder too.
-
-Its signature is asked about before any image is fetched, where ` + recipe.StationTrust + `
-says who may sign. Every file is held to its digest while it arrives. What the store has
-already is not fetched again, and what broke off is gone on with. The setting
-registry-mirror names a registry that is asked first.`,
-		Example: "  zarya bundle pull oci://registry.example/tablets/census:5.1\n  zarya bundle pull /media/stick",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			from := registry.Reference{Folder: args[0]}
 			if !registry.IsLayout(args[0]) {
@@ -203,7 +186,7 @@ registry-mirror names a registry that is asked first.`,
 			var signed string
 			p, err := c.Pull(ctx, from, func(ctx context.Context, b *bundle.Bundle) error {
 				who, err := a.maker().Trusted(ctx, b, trust)
-				signed = signedBy(b, who)
+				signed = show.Signature(b, who)
 				return err
 			})
 			if err == nil && len(args) == 2 {
@@ -236,11 +219,7 @@ func newBundlePrune(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove pulled bundles that are not used any more",
-		Long: `Remove bundles from this machine's store, and the images that no other needs. Of each
-name those stay that were used last, and of all what a running zarya uses and what a
-followed tag named last.`,
-		Example: "  zarya bundle prune --keep 1",
-		Args:    cobra.NoArgs,
+		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if keep < 0 {
 				return problem.New(problem.Usage, "0 keeps what is in use alone", "--keep cannot be negative")

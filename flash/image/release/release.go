@@ -9,6 +9,7 @@ package release
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/flash/image/unpack"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 // Release is what a release says.
@@ -33,6 +35,26 @@ type Release struct {
 	Left          []string        // what is in it and not taken, and why
 
 	clash map[string]error // by partition: there are two images for it
+}
+
+// Describe fills what a manifest does not say yet from what the release tells. from names it
+// where something is missing after all.
+func (r *Release) Describe(m *bundle.Manifest, from string) error {
+	m.Name, m.Version = cmp.Or(m.Name, r.Name), cmp.Or(m.Version, r.Version)
+	if len(m.Models) == 0 {
+		m.Models = r.Products
+	} else {
+		m.Products = append(m.Products, r.Products...)
+	}
+	for _, of := range []struct {
+		flag    string
+		missing bool
+	}{{"name", m.Name == ""}, {"bundle-version", m.Version == ""}, {"model", len(m.Models) == 0}} {
+		if of.missing {
+			return problem.New(problem.Usage, "add --"+of.flag, "%s does not tell the bundle's %s", from, of.flag)
+		}
+	}
+	return nil
 }
 
 // Read reads a release: one file or folder, or the UPDATE.APP files that make up a

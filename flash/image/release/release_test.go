@@ -272,3 +272,19 @@ func FuzzParseConfig(f *testing.F) {
 		}
 	})
 }
+
+func TestDescribeFillsWhatIsNotSaid(t *testing.T) {
+	r := &Release{Name: "aurora", Version: "5.1", Products: []string{"AGS3"}}
+	m := bundle.Manifest{Version: "6.0"}
+	if err := r.Describe(&m, "a.zip"); err != nil || m.Name != "aurora" || m.Version != "6.0" || !slices.Equal(m.Models, r.Products) {
+		t.Errorf("%+v, %v", m, err)
+	}
+	m = bundle.Manifest{Models: []string{"AGS3-L09"}}
+	if err := r.Describe(&m, "a.zip"); err != nil || !slices.Equal(m.Products, r.Products) || !slices.Equal(m.Models, []string{"AGS3-L09"}) {
+		t.Errorf("%+v, %v", m, err)
+	}
+	err := new(Release).Describe(&bundle.Manifest{Name: "n"}, "a.zip")
+	if err == nil || !strings.Contains(err.Error(), "a.zip does not tell the bundle's bundle-version") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,86 @@
+// This file is bundles.
+
+package show
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/bytesize"
+)
+
+// Bundle is what is said of a bundle; sizes in bytes.
+type Bundle struct {
+	File       string        `json:"file"`
+	Name       string        `json:"name"`
+	Version    string        `json:"version"`
+	Models     []string      `json:"models"`
+	Products   []string      `json:"products,omitempty"`
+	MinBattery int           `json:"min_battery,omitempty"`
+	Access     string        `json:"access"`
+	Signer     string        `json:"signer,omitempty"`  // fingerprint of the key
+	Trusted    string        `json:"trusted,omitempty"` // whom the trust folder names for it
+	Profile    string        `json:"profile,omitempty"`
+	Files      []bundle.File `json:"files,omitempty"`
+	Images     []BundleImage `json:"images"`
+
+	signature string
+}
+
+// BundleImage is an image of a bundle.
+type BundleImage struct {
+	Partition string `json:"partition"`
+	Slot      string `json:"slot,omitempty"`
+	Mode      string `json:"mode"`
+	File      string `json:"file"`
+	Size      int64  `json:"size"`
+	Root      string `json:"root"`
+}
+
+// OfBundle is a bundle as it is; who is whom the trust folder names for its signature.
+func OfBundle(b *bundle.Bundle, who string) Bundle {
+	m := b.Manifest
+	it := Bundle{File: b.Path, Name: m.Name, Version: m.Version, Models: m.Models, Products: m.Products, MinBattery: m.MinBattery,
+		Access: m.Access, Signer: b.Signer(), Trusted: who, Profile: m.Profile, Files: m.Files, signature: Signature(b, who)}
+	for _, im := range m.Images {
+		it.Images = append(it.Images, BundleImage{im.Partition, im.Slot, im.Mode, im.File, im.Size, im.Root})
+	}
+	return it
+}
+
+// Text writes a bundle for people.
+func (b Bundle) Text(w io.Writer) {
+	fmt.Fprintf(w, "%s\n  name       %s %s\n  models     %s\n", b.File, b.Name, b.Version, strings.Join(b.Models, ", "))
+	if len(b.Products) > 0 {
+		fmt.Fprintf(w, "  products   %s\n", strings.Join(b.Products, ", "))
+	}
+	fmt.Fprintf(w, "  access     %s\n  signature  %s\n", b.Access, b.signature)
+	if b.Profile != "" {
+		fmt.Fprintf(w, "  profile    %s, %d files\n", b.Profile, len(b.Files))
+	}
+	for _, im := range b.Images {
+		where := im.Partition
+		if im.Slot != "" {
+			where += ":" + im.Slot
+		}
+		if im.Mode != "fastboot" {
+			where += "@" + im.Mode
+		}
+		fmt.Fprintf(w, "  image      %-18s %10s  %s\n", where, bytesize.Text(im.Size), im.Root)
+	}
+}
+
+// Signature is the state of a signature for people.
+func Signature(b *bundle.Bundle, who string) string {
+	switch {
+	case who != "":
+		return "signed by " + who
+	case b.Signer() != "":
+		return "signed by the key " + b.Signer() + ", which nothing here says is to be trusted"
+	case b.Signed():
+		return "its signature is of no use"
+	}
+	return "not signed"
+}

@@ -1,0 +1,90 @@
+// This file is images, and those that are kept prepared.
+
+package show
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/problem"
+)
+
+// Image is what is said of an image file; sizes in bytes.
+type Image struct {
+	File     string `json:"file"`
+	Format   string `json:"format"`
+	Packing  string `json:"packing,omitempty"` // zstd, xz, gzip, lz4, zip, tar, UPDATE.APP, payload.bin
+	FileSize int64  `json:"file_size"`
+	Size     int64  `json:"size"`
+	Digest   string `json:"digest"`
+	Extents  int    `json:"extents"`
+	Data     int64  `json:"data"`
+	Fill     int64  `json:"fill"`
+	DontCare int64  `json:"dont_care"`
+	Pieces   int    `json:"pieces,omitempty"`
+	Wire     int64  `json:"wire,omitempty"`
+}
+
+// OfImage is an image file as it was read. With a limit it says in how many pieces a tablet
+// with this max-download-size gets it.
+func OfImage(file string, im *image.Image, limit int64) (Image, error) {
+	it := Image{File: file, Format: string(im.Format()), Packing: im.Packing(), FileSize: im.FileSize(), Size: im.Size(),
+		Digest: im.Digest(), Extents: len(im.Extents())}
+	for _, e := range im.Extents() {
+		switch e.Kind {
+		case image.Data:
+			it.Data += e.Length
+		case image.Fill:
+			it.Fill += e.Length
+		case image.DontCare:
+			it.DontCare += e.Length
+		}
+	}
+	if limit > 0 {
+		pieces, err := im.Pieces(limit, image.Sparse)
+		if err != nil {
+			return it, problem.New(problem.Invalid, "give a larger --max-download", "%w", err)
+		}
+		it.Pieces, it.Wire = pieces.Len(), pieces.WireBytes()
+	}
+	return it, nil
+}
+
+// Text writes an image for people.
+func (it Image) Text(w io.Writer) {
+	fmt.Fprintf(w, "%s\n  format     %s\n  file       %d bytes\n  expanded   %d bytes\n  digest     %s\n",
+		it.File, strings.TrimSuffix(it.Format+" in "+it.Packing, " in "), it.FileSize, it.Size, it.Digest)
+	fmt.Fprintf(w, "  extents    %d: data %d, fill %d, don't-care %d bytes\n", it.Extents, it.Data, it.Fill, it.DontCare)
+	if it.Pieces > 0 {
+		fmt.Fprintf(w, "  sparse     %d pieces, %d bytes on the wire\n", it.Pieces, it.Wire)
+	}
+}
+
+// Cached is one prepared image; sizes in bytes.
+type Cached struct {
+	Digest string    `json:"digest"` // of the file that it was made from
+	Size   int64     `json:"size"`   // expanded
+	Disk   int64     `json:"disk"`   // taken
+	Used   time.Time `json:"used"`
+	State  string    `json:"state"` // kept, removed
+}
+
+// OfCache are entries of the cache, which are kept now or removed, and what they take together.
+func OfCache(entries []image.Entry, state string) (items []Cached, disk int64) {
+	items = []Cached{}
+	for _, e := range entries {
+		disk += e.Disk
+		items = append(items, Cached{e.Digest, e.Size, e.Disk, e.Used.UTC(), state})
+	}
+	return items, disk
+}
+
+// Text writes an entry of the cache for people.
+func (it Cached) Text(w io.Writer) {
+	fmt.Fprintf(w, "%s  %s  image %s, on the disk %s\n",
+		it.Used.Local().Format(time.DateTime), it.Digest, bytesize.Text(it.Size), bytesize.Text(it.Disk))
+}
