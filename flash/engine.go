@@ -107,6 +107,7 @@ func (e *Engine) Submit(ctx context.Context, job Job) *Handle {
 	e.submitted++
 	s.durable = e.trial()
 	place := e.o.Admission.Queue()
+	s.place = place
 	e.jobs.Add(1)
 	e.mu.Unlock()
 	go func() {

@@ -165,6 +165,7 @@ type JobDone struct {
 
 	NotDurable  bool   // the record failed, of this job or of another under way: it stopped for that
 	Exhausted   bool   // its pool had no identity
+	Twin        bool   // the identity of its serial is another tablet's, which is under way
 	OtherSerial string // of another tablet that was found in the place of the job's
 	Foreign     bool   // its Plan has nothing for this tablet, which was left as it was
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/usb"
@@ -37,7 +38,11 @@ type Identities interface {
 }
 
 // PoolError says that a pool cannot give an identity.
-type PoolError struct{ Pool, Problem, Hint string }
+type PoolError struct {
+	Pool, Problem, Hint string
+	Empty               bool // there is none now; there may be one later
+	Twin                bool // that of this serial is another tablet's, which is under way
+}
 
 func (e *PoolError) Error() string { return fmt.Sprintf("identities of %s: %s", e.Pool, e.Problem) }
 
@@ -51,10 +56,18 @@ func (s *Session) assign(ctx context.Context) error {
 		return failf(ClassStation, "give a ledger", "there is no supply of identities")
 	}
 	id, err := s.engine.o.Identities.Assign(ctx, s.job.Pool, s.uniqueSerial(), s.job.ID)
-	var empty *PoolError
-	if errors.As(err, &empty) {
-		s.account.exhausted = true
-		return &Failure{Class: ClassIdentity, Err: err, Message: err.Error() + "; nothing was written", Hint: empty.Hint}
+	var none *PoolError
+	switch isNone := errors.As(err, &none); {
+	case isNone && none.Empty && s.job.AwaitIdentity:
+		s.account.lacking = none
+		return nil
+	case isNone:
+		message := err.Error()
+		if !s.account.begun {
+			message += "; nothing was written"
+		}
+		s.account.exhausted, s.account.twin = true, none.Twin
+		return &Failure{Class: ClassIdentity, Err: err, Message: message, Hint: none.Hint}
 	}
 	if err != nil {
 		return s.unrecorded("identity", err)
@@ -69,6 +82,77 @@ func (s *Session) assign(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// identityEvery is how often a job that waits for an identity asks for one.
+const identityEvery = 2 * time.Second
+
+// awaitIdentity waits until the pool has an identity for the tablet, which is to stay where
+// it is: one that was taken out is waited for as in the middle of a step, and no longer.
+func (s *Session) awaitIdentity(ctx context.Context) error {
+	if s.job.Pool == "" || s.tablet.identity != nil || s.account.lacking == nil {
+		return nil
+	}
+	s.account.step, s.account.writing = "identity", false
+	wait, cancel := s.untilStop(ctx)
+	defer cancel()
+	s.place.Leave() // who waits for people holds up no other
+	since := time.Now()
+	s.emit(Waiting{For: "identity", Hint: s.account.lacking.Hint})
+	for {
+		changed := changes(s.job.Target)
+		if err := s.assign(ctx); err != nil || s.tablet.identity != nil {
+			s.account.times.leaveOut(time.Since(since))
+			return err
+		}
+		if waitChange(wait, identityEvery, changed); wait.Err() != nil {
+			return context.Cause(wait)
+		}
+		if err := s.stayed(wait); err != nil {
+			return err
+		}
+	}
+}
+
+// stayed makes sure that the tablet is still there, and brings it back if it was taken out for
+// a moment.
+func (s *Session) stayed(ctx context.Context) error {
+	err := s.ask(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	gone := func(why error) error {
+		return &Failure{Class: ClassCable, Err: err, Hint: "plug it in again: it is flashed anew",
+			Message: fmt.Sprintf("it went away while it waited for an identity (%v)", why)}
+	}
+	if s.uniqueSerial() == "" {
+		return gone(err) // what comes back cannot be told from another
+	}
+	s.emit(Waiting{For: "device", Hint: "plug it back in", Seconds: reconnectFor.Seconds()})
+	if back := s.reconnect(ctx, reconnectFor); back != nil {
+		if ctx.Err() != nil || errors.Is(back, ErrStopped) || errors.Is(back, errExchanged) {
+			return back
+		}
+		return gone(back)
+	}
+	s.emit(Waiting{For: "identity", Hint: s.account.lacking.Hint})
+	return nil
+}
+
+// ask asks the tablet anything.
+func (s *Session) ask(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	switch {
+	case s.link.booted != nil:
+		_, err = s.link.booted.Boot(ctx)
+	case s.link.client != nil:
+		_, err = s.link.client.Serial(ctx)
+	}
+	return err
 }
 
 // releaseIdentity ends the job's claim to its tablet's serial in the pool.

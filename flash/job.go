@@ -70,6 +70,10 @@ type Job struct {
 	// Plan chooses what is done once it is known what the tablet is; nil: the fields
 	// above say it. A *Failure means that there is nothing for this tablet.
 	Plan func(Key) (Plan, error)
+	// AwaitIdentity makes a job whose pool is empty flash all the same, and wait for an
+	// identity before the first step that may need one. Without it, it fails before anything
+	// is written.
+	AwaitIdentity bool
 	// LeaveForeign makes a job end SKIPPED, and without a record, when the error of Plan is
 	// ErrForeign: nobody asked for this tablet by name.
 	LeaveForeign bool

@@ -65,6 +65,9 @@ func (t *times) enter(to State) {
 	t.state, t.since = to, now
 }
 
+// leaveOut takes out of the state under way what was spent waiting for people.
+func (t *times) leaveOut(d time.Duration) { t.since = t.since.Add(d) }
+
 // in is how long the job was in a state until now.
 func (t *times) in(state State) time.Duration {
 	d := t.spent[state]
@@ -85,8 +88,25 @@ func (s *Session) measurements() (list []Measurement) {
 	}
 	for _, m := range MeasuredStates {
 		if d := t.in(m.State); d > 0 {
-			list = append(list, Measurement{Name: m.Name, Value: d.Milliseconds(), Unit: "ms"})
+			list = append(list, Measurement{Name: m.Name, Value: d.Milliseconds(), Unit: "ms", High: s.mostTime(m.State).Milliseconds()})
 		}
 	}
 	return list
+}
+
+// mostTime is how long a job may be in a state, all its visits together; 0 is no limit. Only
+// restarts have one: the profile says how long a tablet may take to boot.
+func (s *Session) mostTime(state State) (most time.Duration) {
+	if state != StateBooting || s.job.Boot == 0 {
+		return 0
+	}
+	for _, step := range s.job.Steps {
+		switch {
+		case step.arrival && step.Name == "boot":
+			most += s.job.Boot
+		case step.arrival:
+			most += bootloaderFor
+		}
+	}
+	return most
 }

@@ -69,7 +69,7 @@ func (s *Session) result(start time.Time, err error) JobDone {
 	case err != nil:
 		done.SetFailure(s.account.step, err)
 		done.NotDurable = s.account.notDurable || isNotDurable(err)
-		done.Exhausted = s.account.exhausted
+		done.Exhausted, done.Twin = s.account.exhausted, s.account.twin
 		if stopped(err) {
 			done.Result = Interrupted
 			switch {

@@ -22,7 +22,8 @@ type Session struct {
 	order    int             // among the engine's jobs
 	durable  context.Context // ends when something could not be recorded
 	stopping context.Context // ends when the job is to stop after its command
-	job      Job             // its plan is filled in once the tablet is identified
+	place    *admission.Place
+	job      Job // its plan is filled in once the tablet is identified
 
 	link    link
 	tablet  tablet
@@ -79,8 +80,10 @@ type account struct {
 	changed   bool // a step changed something
 	compliant bool // nothing had to be done
 
-	notDurable bool // it could not be recorded
-	exhausted  bool // the pool had no identity
+	notDurable bool       // it could not be recorded
+	exhausted  bool       // the pool had no identity
+	twin       bool       // that of the tablet's serial is another's, under way
+	lacking    *PoolError // why the job has no identity yet, which it waits for; nil: it does not
 
 	waited       bool      // for the wire; reported once
 	lastProgress time.Time // when progress was reported last

@@ -378,6 +378,9 @@ func (s *Session) compare(ctx context.Context) error {
 	if err := s.assign(ctx); err != nil {
 		return err
 	}
+	if err := s.awaitIdentity(ctx); err != nil {
+		return err
+	}
 	left := slices.DeleteFunc(slices.Clone(s.job.Steps), func(step Step) bool { return step.Needs != usb.Booted && !step.modeIndependent() })
 	s.job.Steps = withArrivals(left)
 	for _, step := range left {

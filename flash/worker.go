@@ -125,9 +125,17 @@ func (s *Session) work(ctx context.Context) error {
 		}
 	}
 	for _, step := range s.job.Steps {
+		if step.Needs == usb.Booted {
+			if err := s.awaitIdentity(ctx); err != nil {
+				return err
+			}
+		}
 		if err := s.perform(ctx, step); err != nil {
 			return err
 		}
+	}
+	if err := s.awaitIdentity(ctx); err != nil { // nothing needs it, and the record has it
+		return err
 	}
 	s.account.step = ""
 	return nil

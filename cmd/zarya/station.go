@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,9 @@ func newStation(a *app) *cobra.Command {
 	f.StringVar(&o.Operator, "operator", "", "who works here: `NAME` or number of the badge, recorded with each job")
 	f.StringVar(&o.Lot, "lot", "", "the `LOT` (pallet) of the tablets, recorded with each job")
 	f.StringArrayVar(&o.Golden, "golden", nil, "the `SERIAL` of a golden or test unit that no statistic counts, repeatable")
+	f.StringArrayVar(&o.Supervisors, "supervisor", nil,
+		"the `BADGE` of a supervisor, or its beginning and *, repeatable: nobody else orders anything")
+	f.IntVar(&o.PoolLow, "pool-low", 0, "say so when a pool of identities has only `N` left (default: what an hour uses)")
 	f.StringVar(&o.Scanner, "scanner", "", "the barcode scanner, as /dev/input/by-path/`NAME`: it is grabbed, and nothing else types")
 	f.Float64Var(&o.Plan, "plan", 0, "tablets an hour that are planned, to be shown")
 	f.IntVar(&o.Concurrency, "concurrency", 0, "tablets at once (0: all)")
@@ -71,6 +75,10 @@ func (a *app) runStation(o stationOptions) (err error) {
 		return problem.New(problem.Usage, "say what tablets become: --profile PROFILE or --bundle BUNDLE", "nothing says what is to be done")
 	case a.ledger == "none":
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "station needs a ledger")
+	case o.PoolLow < 0:
+		return problem.New(problem.Usage, "leave it out for what an hour uses", "--pool-low cannot be negative")
+	case slices.Contains(o.Supervisors, ""):
+		return problem.New(problem.Usage, "name a badge, or its beginning and *; * alone is any badge", "--supervisor is empty")
 	case o.Concurrency < 0:
 		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
 	}
@@ -160,6 +168,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	o.Ledger, o.Supply, o.Secrets, o.Set = record, a.supply(record), a.secrets, set
 	o.Reload = func(ctx context.Context) (*recipe.Set, error) { return a.stationSet(ctx, o) }
 	o.Trace, o.Sinks, o.Log, o.Words, o.Warn = trace, sinks, a.events, front.words, a.warn
+	o.Unseen = a.json || a.quiet
 	a.codes.Ledger, given = record, true
 	ctx, cancel := a.untilSignal()
 	d, err := daemon.New(ctx, o.Options)
@@ -205,12 +214,12 @@ func (a *app) stationSignals(s *station.Station) (stop func()) {
 		for {
 			select {
 			case <-reload:
-				if err := s.Do(a.ctx, station.Order{Do: station.OrderReload}); err != nil {
+				if err := s.Do(a.ctx, station.Order{Do: station.OrderReload, Machine: true}); err != nil {
 					a.warn("the old profiles and bundles stay: %v", err)
 				}
 			case <-drain:
 				drain = nil
-				_ = s.Do(a.ctx, station.Order{Do: station.OrderStop}) // never fails
+				_ = s.Do(a.ctx, station.Order{Do: station.OrderStop, Machine: true}) // never fails
 			case <-ended:
 				return
 			}

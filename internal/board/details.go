@@ -25,7 +25,11 @@ func Details(v station.View, name string, said []string, back int, size Size, w 
 	}
 	lines := []string{" " + p.bold(w.Text("board.details", words.Args{"port": clean(port.Name)}))}
 	lines = append(lines, p.facts(port, actionOf(w, port), size.Width)...)
-	end := []string{"", " " + p.paint(dim, false, w.Text("board.keys.details", nil))}
+	keys := w.Text("board.keys.details", nil)
+	if decidable(port) {
+		keys += w.Text("board.keys.decide", nil)
+	}
+	end := []string{"", " " + p.paint(dim, false, keys)}
 	lines = lines[:min(len(lines), max(1, size.Height-len(end)))]
 	room := size.Height - len(lines) - len(end) - 2
 	if room >= 1 {
@@ -67,6 +71,9 @@ func (p painter) facts(port station.Port, action string, width int) (lines []str
 	add(p.w.Text("job.serial", nil), clean(port.Serial), plain)
 	if port.Attempt > 0 {
 		add(p.w.Text("job.attempt", nil), strconv.Itoa(port.Attempt), plain)
+	}
+	if port.Disposition != "" {
+		add(p.w.Text("job.disposition", nil), p.w.Text("fate."+port.Disposition, nil), plain)
 	}
 	add(p.w.Text("job.profile", nil), clean(port.Profile), plain)
 	add(p.w.Text("job.bundle", nil), clean(port.Bundle), plain)

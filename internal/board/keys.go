@@ -5,26 +5,46 @@ package board
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/words"
 )
 
 // cyrillic are our keys as a keyboard with a Russian layout sends them.
-var cyrillic = map[string]string{"й": "q", "ы": "s", "с": "c", "щ": "o", "д": "l"}
+var cyrillic = map[string]string{"й": "q", "ы": "s", "с": "c", "в": "d", "п": "g", "щ": "o", "д": "l"}
 
 // maxTyped is how many letters of a name are taken.
 const maxTyped = 60
 
+// answer is what a question waits for.
+type answer int
+
+const (
+	yesNo   answer = iota
+	aWord          // that is typed: the order's value
+	aBadge         // that is typed: who orders
+	aScan          // of a badge: the station waits for it
+	aChoice        // one of its choices
+)
+
 // question is what waits for an answer.
 type question struct {
-	text   string
-	order  station.Order
-	done   string // what is said when it was done
-	typing bool   // the answer is a word, not yes or no
+	text    string
+	order   station.Order
+	done    string // what is said when it was done
+	wants   answer
+	choices []choice
+	stop    context.CancelFunc // aScan: nothing is waited for any more
+}
+
+// choice is one of several answers: its key, and what it makes of the order.
+type choice struct {
+	key, disposition, done string
 }
 
 // keyName is a key without the case of its letter and the layout of its keyboard.
@@ -39,7 +59,7 @@ func keyName(k tea.KeyPressMsg) string {
 // press takes a key.
 func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 	switch {
-	case m.asked != nil && m.asked.typing:
+	case m.asked != nil && (m.asked.wants == aWord || m.asked.wants == aBadge):
 		return m.typed(k)
 	case m.asked != nil:
 		return m.answered(k)
@@ -67,10 +87,14 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 		m.askAside()
 	case "c":
 		m.askClear()
+	case "d":
+		m.askDisposition()
+	case "g":
+		m.askGolden()
 	case "o":
-		m.asked, m.input = &question{text: m.w.Text("board.ask.operator", nil), order: station.Order{Do: station.OrderOperator}, typing: true}, ""
+		m.asked, m.input = &question{text: m.w.Text("board.ask.operator", nil), order: station.Order{Do: station.OrderOperator}, wants: aWord}, ""
 	case "l":
-		m.asked, m.input = &question{text: m.w.Text("board.ask.lot", nil), order: station.Order{Do: station.OrderLot}, typing: true}, ""
+		m.asked, m.input = &question{text: m.w.Text("board.ask.lot", nil), order: station.Order{Do: station.OrderLot}, wants: aWord}, ""
 	}
 	return nil
 }
@@ -167,18 +191,86 @@ func (m *model) askClear() {
 		done: m.w.Text("board.done.clear", args)}
 }
 
-// answered takes a key while a question waits. Whatever is neither yes nor no changes
-// nothing.
+// decidable reports whether something can be decided about the tablet of a port: it failed,
+// and that is recorded.
+func decidable(p station.Port) bool { return p.Record != "" && p.Class != "" && !p.State.Working() }
+
+func (m *model) askDisposition() {
+	name := m.chosen()
+	p, ok := find(m.view, name)
+	if !ok {
+		return
+	}
+	args := words.Args{"port": clean(name), "serial": lastFour(p.Serial, false)}
+	if !decidable(p) {
+		m.status = m.w.Text("board.cannot.decide", args)
+		return
+	}
+	q := &question{text: m.w.Text("board.ask.disposition", args), order: station.Order{Do: station.OrderDisposition, Port: name, Record: p.Record}, wants: aChoice}
+	for i, fate := range station.Dispositions {
+		q.choices = append(q.choices, choice{strconv.Itoa(i + 1), fate, m.w.Text("board.done."+fate, args)})
+	}
+	m.asked = q
+}
+
+func (m *model) askGolden() {
+	do := station.OrderGolden
+	if m.view.Golden {
+		do = station.OrderNotGolden
+	}
+	m.asked = &question{text: m.w.Text("board.ask."+string(do), nil), order: station.Order{Do: do}, done: m.w.Text("board.done."+string(do), nil)}
+}
+
+// answered takes a key while a question waits. Whatever is no answer changes nothing.
 func (m *model) answered(k tea.KeyPressMsg) tea.Cmd {
 	q := *m.asked
-	switch key := strings.ToLower(k.String()); {
-	case key == "y" || key == "д", key == "ctrl+c" && q.order.Do == station.OrderStop:
+	key := strings.ToLower(k.String())
+	for _, c := range q.choices {
+		if key == c.key {
+			q.order.Disposition, q.done = c.disposition, c.done
+			return m.sign(q)
+		}
+	}
+	switch {
+	case q.wants == yesNo && (key == "y" || key == "д" || key == "ctrl+c" && q.order.Do == station.OrderStop):
+		return m.sign(q)
+	case key == "esc" || key == "ctrl+c" || q.wants != aScan && (key == "n" || key == "т" || key == "н"):
 		m.asked = nil
-		return m.do(q.order, q.done)
-	case key == "n" || key == "т" || key == "н" || key == "esc" || key == "ctrl+c":
-		m.asked = nil
+		if q.stop != nil {
+			q.stop()
+		}
 	}
 	return nil
+}
+
+// sign carries out what was agreed to, when a supervisor's badge was shown where one is asked
+// for.
+func (m *model) sign(q question) tea.Cmd {
+	m.asked = nil
+	if !q.order.Do.Supervised() {
+		return m.do(m.ctx, q.order, q.done)
+	}
+	switch m.view.Proof {
+	case station.TypedBadge:
+		q.text, q.wants, q.choices = m.w.Text("board.ask.badge", nil), aBadge, nil
+		m.asked, m.input = &q, ""
+		return nil
+	case station.ScannedBadge:
+		ctx, stop := context.WithCancel(m.ctx)
+		q.text, q.wants, q.choices, q.stop = q.text+" "+m.w.Text("board.ask.scan", nil), aScan, nil, stop
+		q.order.Scan = true
+		m.asked = &q
+		order := m.do(ctx, q.order, q.done)
+		return func() tea.Msg {
+			msg, ok := order().(doneMsg)
+			if ok {
+				msg.of = &q
+			}
+			return msg
+		}
+	case station.NoProof:
+	}
+	return m.do(m.ctx, q.order, q.done)
 }
 
 // typed takes a key while a word is typed.
@@ -187,12 +279,14 @@ func (m *model) typed(k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
 	case "enter":
 		m.asked = nil
-		q.order.Value = strings.TrimSpace(m.input)
-		args := words.Args{"name": clean(q.order.Value), "lot": clean(q.order.Value)}
-		if q.order.Do == station.OrderOperator {
-			return m.do(q.order, m.w.Text("board.done.operator", args))
+		word := strings.TrimSpace(m.input)
+		if q.wants == aBadge {
+			q.order.By = word
+			return m.do(m.ctx, q.order, q.done)
 		}
-		return m.do(q.order, m.w.Text("board.done.lot", args))
+		q.order.Value = word
+		args := words.Args{"name": clean(q.order.Value), "lot": clean(q.order.Value)}
+		return m.do(m.ctx, q.order, m.w.Text("board.done."+string(q.order.Do), args))
 	case "esc", "ctrl+c":
 		m.asked = nil
 	case "backspace":
@@ -211,28 +305,47 @@ func (m *model) typed(k tea.KeyPressMsg) tea.Cmd {
 
 // doneMsg is what came of an order.
 type doneMsg struct {
+	of   *question // that waited meanwhile; nil: none did
 	said string
 	err  error
 }
 
 // do carries out an order without holding up the board.
-func (m *model) do(o station.Order, said string) tea.Cmd {
-	ctx, front := m.ctx, m.front
+func (m *model) do(ctx context.Context, o station.Order, said string) tea.Cmd {
+	front := m.front
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, orderTime)
 		defer cancel()
-		return doneMsg{said, front.Do(ctx, o)}
+		return doneMsg{nil, said, front.Do(ctx, o)}
+	}
+}
+
+// done says what came of an order, and ends the question that waited for it.
+func (m *model) done(msg doneMsg) {
+	if msg.of != nil {
+		msg.of.stop()
+		if m.asked != msg.of {
+			return // it was given up
+		}
+		m.asked = nil
+	}
+	m.status = msg.said
+	if msg.err != nil {
+		m.status = m.w.Text("board.refused", words.Args{"words": clean(problem.Advice(msg.err))})
 	}
 }
 
 // prompt is what stands where the keys are.
 func (m *model) prompt() string {
-	switch {
-	case m.asked != nil && m.asked.typing:
-		return m.asked.text + " " + m.input + "_   " + m.w.Text("board.typing", nil)
-	case m.asked != nil:
-		answers := strings.ReplaceAll(m.w.Text("board.yes-no", nil), " ", "\u00a0") // on one line
-		return m.asked.text + "   " + answers
+	if m.asked == nil {
+		return m.status
 	}
-	return m.status
+	answers := map[answer]string{yesNo: "board.yes-no", aChoice: "board.fates", aScan: "board.escape", aWord: "board.typing", aBadge: "board.typing"}
+	said := m.w.Text(answers[m.asked.wants], nil)
+	switch m.asked.wants {
+	case aWord, aBadge:
+		return m.asked.text + " " + m.input + "_   " + said
+	case yesNo, aChoice, aScan:
+	}
+	return m.asked.text + "   " + strings.ReplaceAll(said, " ", "\u00a0") // on one line
 }

@@ -161,7 +161,7 @@ func (p painter) others(actions []station.Action, width, indent int) string {
 // ends are the ways to end a board, the fullest first.
 func (p painter) ends(v station.View, width int, wide bool) [][]string {
 	next := p.next(v, width, 2, wide)
-	keys := []string{" " + p.paint(dim, false, cut(p.keys(width), width-1))}
+	keys := []string{" " + p.paint(dim, false, cut(p.keys(v, width), width-1))}
 	if p.o.Prompt != "" {
 		keys = nil
 		for _, line := range wrap(p.o.Prompt, width-2, 2) {
@@ -175,10 +175,13 @@ func (p painter) ends(v station.View, width int, wide bool) [][]string {
 	return [][]string{join(blank, next, blank, keys), join(blank, next, keys), join(next, keys), join(next[:1], keys)}
 }
 
-func (p painter) keys(width int) string {
+func (p painter) keys(v station.View, width int) string {
 	s := p.w.Text("board.keys", nil)
 	if more := s + p.w.Text("board.keys.more", nil); width >= 100 && ansi.StringWidth(more) < width {
 		return more
+	}
+	if port, ok := find(v, p.o.Selected); ok && decidable(port) {
+		return p.w.Text("board.keys.failed", nil)
 	}
 	return s
 }

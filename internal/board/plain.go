@@ -35,6 +35,9 @@ func Plain(ctx context.Context, out io.Writer, front station.Front, w *words.Wor
 	}
 }
 
+// answered is the banner that answers whoever scans.
+const answered = "said"
+
 // plainState is what was written last of each port and of the station.
 type plainState struct {
 	ports   map[string]string
@@ -53,13 +56,17 @@ func (s *plainState) lines(v station.View, w *words.Words) (list []string) {
 	first := s.ports == nil
 	ports, banners := map[string]string{}, map[string]string{}
 	for _, n := range v.Banners {
-		banners[n.Key] = Banner(w, n)
-		if _, said := s.banners[n.Key]; !said {
-			say("%s", banners[n.Key])
+		key := n.Key
+		if key == answered {
+			key += n.Words // each is another
+		}
+		banners[key] = Banner(w, n)
+		if _, said := s.banners[key]; !said {
+			say("%s", banners[key])
 		}
 	}
 	for key, said := range s.banners {
-		if _, still := banners[key]; !still {
+		if _, still := banners[key]; !still && !strings.HasPrefix(key, answered) {
 			say("%s", w.Text("board.over", words.Args{"words": said}))
 		}
 	}

@@ -29,8 +29,11 @@ func openSlave(master *os.File) (*os.File, error) {
 }
 
 func key(r rune) tea.KeyPressMsg {
-	if r == 0x1b {
+	switch r {
+	case 0x1b:
 		return tea.KeyPressMsg{Code: tea.KeyEscape}
+	case '\r':
+		return tea.KeyPressMsg{Code: tea.KeyEnter}
 	}
 	return tea.KeyPressMsg{Code: r, Text: string(r)}
 }

@@ -122,8 +122,8 @@ func TestPictures(t *testing.T) {
 	}
 	better := strings.NewReplacer(
 		// All keys are named where there is room.
-		"Q stop (supervisor)", "Q stop (supervisor)   O operator   L lot",
-		"Q стоп (старший)", "Q стоп (старший)   O оператор   L партия")
+		"Q stop (supervisor)", "Q stop (supervisor)   D decide   G golden   O operator   L lot",
+		"Q стоп (старший)", "Q стоп (старший)   D решить   G образец   O оператор   L партия")
 	small := strings.NewReplacer(
 		// The small board says what else there is to do, not only how much.
 		"        and 2 more", "        B1: set aside: locked   and 3 more",
@@ -255,7 +255,7 @@ func TestRenderFits(t *testing.T) {
 // Every key that a station may show has words, and every state has a look.
 func TestEveryKeyHasWords(t *testing.T) {
 	w := words.For("en")
-	reasons := []string{"battery", "away", "keys", "port-off", "unplugged", "no-identity"}
+	reasons := []string{"battery", "away", "keys", "port-off", "unplugged", "no-identity", "numbers", "set-aside"}
 	for _, c := range []flash.Class{flash.ClassCable, flash.ClassTimeout, flash.ClassLocked, flash.ClassImage, flash.ClassBoot, flash.ClassDevice,
 		flash.ClassProfile, flash.ClassIdentity, flash.ClassOperator, flash.ClassStation, flash.ClassBug} {
 		reasons = append(reasons, string(c))
@@ -271,7 +271,8 @@ func TestEveryKeyHasWords(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"action.pool-low", "action.take-out", "action.next", "brief.pool-low", "brief.take-out", "brief.next",
-		"banner.disk-full", "banner.ledger-refused", "banner.database-away", "banner.database-refuses", "banner.pool-low", "banner.new-bundle",
+		"banner.disk-full", "banner.ledger-refused", "banner.database-away", "banner.database-refuses", "banner.pool-low", "banner.pool-empty", "banner.golden",
+		"banner.badge", "banner.said", "banner.new-bundle",
 		"banner.reload-failed", "banner.drain"} {
 		if !w.Has(id) {
 			t.Errorf("%s has no words", id)

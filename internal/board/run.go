@@ -204,15 +204,12 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.read()
 		return m, cmd
 	case tea.PasteMsg:
-		if m.asked != nil && m.asked.typing {
+		if m.asked != nil && (m.asked.wants == aWord || m.asked.wants == aBadge) {
 			m.input += clean(msg.Content)
 			m.input = string([]rune(m.input)[:min(len([]rune(m.input)), maxTyped)])
 		}
 	case doneMsg:
-		m.status = msg.said
-		if msg.err != nil {
-			m.status = m.w.Text("board.refused", words.Args{"words": clean(msg.err.Error())})
-		}
+		m.done(msg)
 	case viewMsg:
 		m.view = msg.view
 		m.read()

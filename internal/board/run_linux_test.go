@@ -11,10 +11,12 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
 	"golang.org/x/sys/unix"
 
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/words"
 )
@@ -314,5 +316,119 @@ func TestDetails(t *testing.T) {
 		if n := strings.Count(got, "\n") + 1; n > max(1, size.Height) {
 			t.Errorf("%v: %d lines", size, n)
 		}
+	}
+}
+
+// decideOn lets a supervisor decide about the tablet that failed in a port, and returns what
+// was ordered.
+func decideOn(t *testing.T, m *model, f *front, keys ...rune) station.Order {
+	t.Helper()
+	var cmd tea.Cmd
+	for _, k := range keys {
+		if cmd != nil {
+			t.Fatalf("before %q something was ordered", k)
+		}
+		cmd = m.press(key(k))
+	}
+	if cmd == nil {
+		t.Fatalf("%q ordered nothing: %+v", keys, m.asked)
+	}
+	m.Update(cmd())
+	return <-f.orders
+}
+
+// What becomes of a failed tablet has three answers, and whoever gives one shows a badge where
+// one is asked for.
+func TestDecidingAboutAFailedTablet(t *testing.T) {
+	v := picture(16, "en")
+	v.Hubs[1].Ports[0].Record, v.Hubs[1].Ports[0].Class = "bench3-7", "locked"
+	f := newFront(v)
+	m := &model{ctx: t.Context(), front: f, w: words.For("en"), size: Size{80, 24}, view: v, selected: "A4"}
+	if cmd := m.press(key('d')); cmd != nil || m.asked != nil || !strings.Contains(m.status, "A4 has no failed tablet") {
+		t.Errorf("%v %+v %q", cmd, m.asked, m.status)
+	}
+	m.selected, m.status = "B1", ""
+	if got := m.View().Content; !strings.Contains(got, "D decide") {
+		t.Error("the key is not named")
+	}
+	for i, k := range []rune{'d', 'в', 'D'} {
+		want := station.Order{Do: station.OrderDisposition, Port: "B1", Record: "bench3-7", Disposition: station.Dispositions[i]}
+		if o := decideOn(t, m, f, k, rune('1'+i)); o != want {
+			t.Errorf("%+v", o)
+		}
+		if want := "…9001: " + station.Dispositions[i]; m.status != want {
+			t.Errorf("%q, want %q", m.status, want)
+		}
+	}
+	for _, k := range []rune{'y', '4', 'd', 'n'} { // yes is no answer
+		if m.press(key('d')); m.press(key(k)) != nil {
+			t.Errorf("%q did something", k)
+		}
+		m.press(key('n'))
+	}
+
+	m.view.Proof = station.TypedBadge
+	if o := decideOn(t, m, f, 'd', '2', '9', '0', tea.KeyEnter); o.By != "90" || o.Disposition != "scrap" {
+		t.Errorf("%+v", o)
+	}
+	if o := decideOn(t, m, f, 'q', 'y', '9', tea.KeyEnter); o.By != "9" || o.Do != station.OrderStop {
+		t.Errorf("%+v", o)
+	}
+	if o := decideOn(t, m, f, 'o', '1', '7', tea.KeyEnter); o.By != "" || o.Value != "17" {
+		t.Errorf("%+v", o)
+	}
+	for _, keys := range []string{"qy\x1b", "cy9\x1b", "d19\x1b"} {
+		for _, k := range keys {
+			if cmd := m.press(key(k)); cmd != nil {
+				t.Errorf("%q: without a badge it was ordered", keys)
+			}
+		}
+	}
+	m.view.Golden = true
+	if o := decideOn(t, m, f, 'g', 'y', '9', tea.KeyEnter); o.Do != station.OrderNotGolden {
+		t.Errorf("%+v", o)
+	}
+	m.view.Golden = false
+	if o := decideOn(t, m, f, 'п', 'y', '9', tea.KeyEnter); o.Do != station.OrderGolden {
+		t.Errorf("%+v", o)
+	}
+}
+
+// Where badges are scanned, nothing that is typed is one: the order waits for the scan.
+func TestTypingIsNoBadge(t *testing.T) {
+	f := newFront(picture(16, "en"))
+	m := &model{ctx: t.Context(), front: f, w: words.For("en"), size: Size{80, 24}, view: f.v}
+	m.view.Proof = station.ScannedBadge
+	for _, k := range "qy900y\r" {
+		if cmd := m.press(key(k)); cmd != nil {
+			go cmd() // it waits, as the station does
+		}
+	}
+	if o := <-f.orders; !o.Scan || o.By != "" || o.Do != station.OrderStop || len(f.orders) > 0 {
+		t.Errorf("%+v", o)
+	}
+	if m.asked == nil || !strings.Contains(m.prompt(), "Scan the supervisor's badge") {
+		t.Fatalf("%+v", m.asked)
+	}
+	first := m.asked
+	m.press(key('\x1b'))
+	if m.asked != nil {
+		t.Error("it cannot be given up")
+	}
+	second := m.press(key('q'))
+	if second != nil || m.press(key('y')) == nil {
+		t.Fatal("it cannot be asked again")
+	}
+	m.Update(doneMsg{of: first, err: context.Canceled})
+	if m.asked == nil || m.status != "" {
+		t.Errorf("the end of one order ended another: %+v %q", m.asked, m.status)
+	}
+	m.Update(doneMsg{of: m.asked, said: "stopping"})
+	if m.asked != nil || m.status != "stopping" {
+		t.Errorf("%+v %q", m.asked, m.status)
+	}
+	m.Update(doneMsg{err: problem.New(problem.Usage, "scan a badge", "only a supervisor orders this")})
+	if m.status != "not done: only a supervisor orders this: scan a badge" {
+		t.Errorf("%q", m.status)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -35,8 +36,10 @@ type Options struct {
 	Operator    string  // "" is not told
 	Plan        float64 // tablets an hour that are planned; 0 is none
 	Golden      []string
-	Concurrency int    // tablets at once; 0 is all
-	Scanner     string // the device of a barcode scanner; "" is none
+	Concurrency int      // tablets at once; 0 is all
+	Scanner     string   // the device of a barcode scanner; "" is none
+	Supervisors []string // badges, or their beginnings and *; none: nobody has to show one
+	PoolLow     int      // how few identities are too few; 0 is what an hour uses
 
 	Places   []station.Place
 	Watchers station.Watchers
@@ -56,6 +59,9 @@ type Options struct {
 	Page  Page
 	Words *words.Words
 	Warn  func(format string, args ...any) // tells a person
+	// Unseen says that nobody sees the station's view: what is said to whoever scans is told
+	// by Warn too.
+	Unseen bool
 }
 
 // patience is how long a tablet that has just been plugged in may take until it can be
@@ -88,7 +94,8 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	s := station.Options{Name: o.Name, Program: o.Program, Lot: o.Lot, Operator: o.Operator, Plan: o.Plan, Run: o.Run,
 		Work: o.Set, Watcher: o.Watchers, Places: o.Places, Lock: o.Lock, Room: roomFor(filepath.Dir(o.Ledger.Path()), o.Log),
 		Golden:  func(serial string) bool { return serial != "" && slices.Contains(o.Golden, serial) },
-		History: history(o.Ledger), Dispose: dispose(o.Ledger), Reload: d.reload}
+		History: history(o.Ledger), Dispose: dispose(o.Ledger), Decided: decided(o.Ledger), Reload: d.reload,
+		Badges: o.Supervisors, Scanner: o.Scanner != "", Pools: d.pools, PoolLow: o.PoolLow}
 	if s.Earlier, err = earlier(ctx, o.Ledger, o.Name); err != nil {
 		return nil, err
 	}
@@ -121,6 +128,18 @@ func (d *Daemon) reload(ctx context.Context) (station.Work, error) {
 	}
 	d.shelf.Put(fresh)
 	return fresh, nil
+}
+
+// pools counts what the pools of the recipes have left.
+func (d *Daemon) pools(ctx context.Context) (list []station.Pool, err error) {
+	for _, name := range d.shelf.Set().Pools() {
+		free, err := pool.Free(ctx, d.o.Ledger, name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, station.Pool{Name: name, Free: free})
+	}
+	return list, nil
 }
 
 // Run works until ctx ends, or until somebody orders a stop and the jobs under way have ended.

@@ -35,6 +35,13 @@ func dispose(record *ledger.Ledger) func(ctx context.Context, name, disposition,
 	}
 }
 
+// decided records what else a supervisor ordered.
+func decided(record *ledger.Ledger) func(context.Context, station.Order) error {
+	return func(_ context.Context, o station.Order) error {
+		return record.Order(ledger.Order{Order: string(o.Do), Port: o.Port, Value: o.Value, By: o.By})
+	}
+}
+
 // earlier is how today's jobs at this station ended before this process.
 func earlier(ctx context.Context, record *ledger.Ledger, name string) (list []stats.Record, err error) {
 	for r, err := range stats.FromLedger(ctx, record, midnight(time.Now()), time.Time{}) {

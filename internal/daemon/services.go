@@ -7,8 +7,8 @@ import (
 	"context"
 	"sync"
 
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/scanner"
-	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/systemd"
 )
 
@@ -41,7 +41,7 @@ func (d *Daemon) startServices(ctx context.Context) (stop func()) {
 		}
 	})
 	if d.o.Scanner != "" {
-		all.Go(func() { scanner.Run(ctx, d.o.Scanner, func(e scanner.Event) { d.scanned(ctx, e) }) })
+		all.Go(func() { scanner.Run(ctx, d.o.Scanner, func(e scanner.Event) { d.scanned(ctx, e, &all) }) })
 	}
 	return func() {
 		_ = notifier.Stopping("no job is under way") // it sees the process end
@@ -51,19 +51,31 @@ func (d *Daemon) startServices(ctx context.Context) (stop func()) {
 	}
 }
 
-// scanned does what a barcode says, and says what it does not.
-func (d *Daemon) scanned(ctx context.Context, e scanner.Event) {
+// scanned does what a barcode says, and says what it does not. An order that waits for a badge
+// holds up no scan: the badge is one.
+func (d *Daemon) scanned(ctx context.Context, e scanner.Event, orders *sync.WaitGroup) {
 	if e.Kind != scanner.Scanned {
 		if e.Err != nil {
-			d.o.Warn("scanner: %v", e.Err)
+			d.say("scanner: " + problem.Advice(e.Err))
 		}
 		return
 	}
-	order := e.Scan.Order
-	if e.Scan.Golden {
-		order.Do = station.OrderGolden
+	order := func() {
+		if err := d.Station.Do(ctx, e.Scan.Order); err != nil && ctx.Err() == nil {
+			d.say(e.Scan.Text + ": " + problem.Advice(err))
+		}
 	}
-	if err := d.Station.Do(ctx, order); err != nil {
-		d.o.Warn("%s: %v", e.Scan.Text, err)
+	if e.Scan.Order.Scan {
+		orders.Go(order)
+	} else {
+		order() // in the order in which they were scanned
 	}
+}
+
+// say shows words to whoever scans, wherever they look.
+func (d *Daemon) say(said string) {
+	if d.o.Unseen {
+		d.o.Warn("%s", said)
+	}
+	d.Station.Say(said)
 }

@@ -1,4 +1,5 @@
-// This file records what becomes of a failed tablet. A later disposition overrides an earlier.
+// This file records what supervisors decide: what becomes of a failed tablet, where a later
+// disposition overrides an earlier, and what else they order at a station.
 
 package ledger
 
@@ -27,8 +28,26 @@ const (
 // Dispositions are all of them.
 var Dispositions = []Disposition{Rework, Scrap, Quarantine}
 
-// maxBy is how long the name of who decided may be, in bytes.
+// maxBy is how long the name of who decided may be, and what an order names, in bytes.
 const maxBy = 64
+
+// Order is what a supervisor decided at a station, beside dispositions. Its JSON is the body of
+// the entry.
+type Order struct {
+	Order string `json:"order"` // clear, set-aside, use, stop-port, stop, reload, golden, not-golden
+	Port  string `json:"port,omitempty"`
+	Value string `json:"value,omitempty"` // golden: the unit's name
+	By    string `json:"by,omitempty"`    // the badge; "" is not known
+}
+
+// Order records what was decided.
+func (l *Ledger) Order(o Order) error {
+	for _, field := range []*string{&o.Order, &o.Port, &o.Value, &o.By} {
+		*field = untrusted.Line(*field, maxBy)
+	}
+	_, err := l.Append(KindOrder, o, nil)
+	return err
+}
 
 // dispositionBody is what an entry of the kind disposition says.
 type dispositionBody struct {

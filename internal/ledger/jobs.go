@@ -16,6 +16,7 @@ const (
 	KindResult      = "result"      // before it is shown
 	KindInterrupted = "interrupted" // of a job whose process was killed
 	KindDisposition = "disposition" // what becomes of a failed tablet
+	KindOrder       = "order"       // what else a supervisor decided
 )
 
 // body is what an entry says. Durations are milliseconds: only integers are recorded.

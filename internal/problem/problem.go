@@ -48,6 +48,15 @@ func New(kind Kind, hint, format string, args ...any) error {
 	return &Error{Kind: kind, Hint: hint, Err: fmt.Errorf(format, args...)}
 }
 
+// Advice is an error for a person on one line: what went wrong, and what to do next.
+func Advice(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Hint != "" {
+		return err.Error() + ": " + e.Hint
+	}
+	return err.Error()
+}
+
 // KindOf is the kind of the outermost [Error] in err; ok is false if there is none.
 func KindOf(err error) (kind Kind, ok bool) {
 	var e *Error

@@ -5,6 +5,7 @@ package recipe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -79,6 +80,16 @@ func (s *Set) Models() (models []string) {
 		models = append(models, r.Models()...)
 	}
 	return models
+}
+
+// Pools returns the pools that the recipes take identities of.
+func (s *Set) Pools() (pools []string) {
+	for _, r := range s.recipes {
+		if id := r.profile.Identity; id != nil && !slices.Contains(pools, id.Pool) {
+			pools = append(pools, id.Pool)
+		}
+	}
+	return pools
 }
 
 // Close closes the images of all recipes.

@@ -18,22 +18,26 @@ const (
 
 // Scan is a barcode that was understood.
 type Scan struct {
-	Text   string
-	Order  station.Order // what is to be done; its Do is "" if Golden
-	Golden bool          // the next unit counts in no statistic; Order.Value is its name, if it has one
+	Text  string
+	Order station.Order // what is to be done
 }
 
 // words are the barcodes that have a value, and what is ordered by them.
 var words = []struct {
 	prefix string
 	do     station.OrderKind
-	port   bool // the value is a port's name
+	port   bool   // the value is a port's name
+	fate   string // of the tablet in it
 }{
-	{"OP:", station.OrderOperator, false},
-	{"LOT:", station.OrderLot, false},
-	{"CMD:CLEAR:", station.OrderClear, true},
-	{"CMD:OFF:", station.OrderSetAside, true},
-	{"CMD:ON:", station.OrderUse, true},
+	{"OP:", station.OrderOperator, false, ""},
+	{"LOT:", station.OrderLot, false, ""},
+	{"SUP:", station.OrderBadge, false, ""},
+	{"CMD:CLEAR:", station.OrderClear, true, ""},
+	{"CMD:OFF:", station.OrderSetAside, true, ""},
+	{"CMD:ON:", station.OrderUse, true, ""},
+	{"CMD:REWORK:", station.OrderDisposition, true, "rework"},
+	{"CMD:SCRAP:", station.OrderDisposition, true, "scrap"},
+	{"CMD:QUARANTINE:", station.OrderDisposition, true, "quarantine"},
 }
 
 const (
@@ -54,10 +58,10 @@ func Parse(text string) (Scan, error) {
 		if err := tooLong(name); err != nil {
 			return Scan{}, err
 		}
-		return Scan{text, station.Order{Value: name}, true}, nil
+		return scan(text, station.Order{Do: station.OrderGolden, Value: name}), nil
 	}
 	if text == stopAll {
-		return Scan{Text: text, Order: station.Order{Do: station.OrderStop}}, nil
+		return scan(text, station.Order{Do: station.OrderStop}), nil
 	}
 	for _, w := range words {
 		value, ok := strings.CutPrefix(text, w.prefix)
@@ -71,11 +75,18 @@ func Parse(text string) (Scan, error) {
 			return Scan{}, err
 		}
 		if w.port {
-			return Scan{Text: text, Order: station.Order{Do: w.do, Port: value}}, nil
+			return scan(text, station.Order{Do: w.do, Port: value, Disposition: w.fate}), nil
 		}
-		return Scan{Text: text, Order: station.Order{Do: w.do, Value: value}}, nil
+		return scan(text, station.Order{Do: w.do, Value: value}), nil
 	}
 	return Scan{}, errors.New("it is no badge, lot or command of this station")
+}
+
+// scan is an order that was scanned: the badge for it is scanned too, before it or after.
+func scan(text string, o station.Order) Scan {
+	o.Scan = o.Do.Supervised()
+	o.Early = o.Scan
+	return Scan{text, o}
 }
 
 func tooLong(value string) error {

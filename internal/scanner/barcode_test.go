@@ -7,19 +7,29 @@ import (
 	"github.com/zarya-station/zarya/internal/station"
 )
 
+// supervised is an order for which a badge is scanned too.
+func supervised(o station.Order) Scan {
+	o.Scan, o.Early = true, true
+	return Scan{Order: o}
+}
+
 func TestParse(t *testing.T) {
 	for text, want := range map[string]Scan{
 		"OP:17":                      {Order: station.Order{Do: station.OrderOperator, Value: "17"}},
 		"OP:" + long(64):             {Order: station.Order{Do: station.OrderOperator, Value: long(64)}},
 		"LOT:P-118":                  {Order: station.Order{Do: station.OrderLot, Value: "P-118"}},
 		"LOT:a:b_c/d.e#f":            {Order: station.Order{Do: station.OrderLot, Value: "a:b_c/d.e#f"}},
-		"CMD:CLEAR:A3":               {Order: station.Order{Do: station.OrderClear, Port: "A3"}},
-		"CMD:CLEAR:192.168.1.9:5554": {Order: station.Order{Do: station.OrderClear, Port: "192.168.1.9:5554"}},
-		"CMD:OFF:1-2.3":              {Order: station.Order{Do: station.OrderSetAside, Port: "1-2.3"}},
-		"CMD:ON:A3":                  {Order: station.Order{Do: station.OrderUse, Port: "A3"}},
-		"CMD:STOP":                   {Order: station.Order{Do: station.OrderStop}},
-		"GOLD:":                      {Golden: true},
-		"GOLD:G-07":                  {Golden: true, Order: station.Order{Value: "G-07"}},
+		"SUP:900":                    {Order: station.Order{Do: station.OrderBadge, Value: "900"}},
+		"CMD:CLEAR:A3":               supervised(station.Order{Do: station.OrderClear, Port: "A3"}),
+		"CMD:CLEAR:192.168.1.9:5554": supervised(station.Order{Do: station.OrderClear, Port: "192.168.1.9:5554"}),
+		"CMD:OFF:1-2.3":              supervised(station.Order{Do: station.OrderSetAside, Port: "1-2.3"}),
+		"CMD:ON:A3":                  supervised(station.Order{Do: station.OrderUse, Port: "A3"}),
+		"CMD:REWORK:A3":              supervised(station.Order{Do: station.OrderDisposition, Port: "A3", Disposition: "rework"}),
+		"CMD:SCRAP:A3":               supervised(station.Order{Do: station.OrderDisposition, Port: "A3", Disposition: "scrap"}),
+		"CMD:QUARANTINE:A3":          supervised(station.Order{Do: station.OrderDisposition, Port: "A3", Disposition: "quarantine"}),
+		"CMD:STOP":                   supervised(station.Order{Do: station.OrderStop}),
+		"GOLD:":                      supervised(station.Order{Do: station.OrderGolden}),
+		"GOLD:G-07":                  supervised(station.Order{Do: station.OrderGolden, Value: "G-07"}),
 	} {
 		want.Text = text
 		if got, err := Parse(text); got != want || err != nil {
@@ -34,7 +44,7 @@ func TestParse(t *testing.T) {
 		"LOT:":             "nothing follows LOT:",
 		"CMD:CLEAR:":       "nothing follows CMD:CLEAR:",
 		"CMD:STOP:A3":      "it is no badge",
-		"CMD:SCRAP:A3":     "it is no badge",
+		"CMD:EAT:A3":       "it is no badge",
 		"OP:" + long(65):   "its value has more than 64 characters",
 		"GOLD:" + long(65): "its value has more than 64 characters",
 		long(129):          "it has more than 128 characters",
@@ -52,7 +62,7 @@ func TestParse(t *testing.T) {
 func long(n int) string { return strings.Repeat("x", n) }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"OP:17", "LOT:P-118", "CMD:CLEAR:A3", "CMD:OFF:A3", "CMD:ON:A3", "CMD:STOP", "GOLD:", "OP:\x00", "CMD:", ":"} {
+	for _, s := range []string{"OP:17", "LOT:P-118", "CMD:CLEAR:A3", "CMD:OFF:A3", "CMD:ON:A3", "CMD:SCRAP:A3", "CMD:STOP", "SUP:900", "GOLD:", "OP:\x00", "CMD:", ":"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -65,7 +75,7 @@ func FuzzParse(f *testing.F) {
 		}
 		// Nothing of it is lost and nothing comes from elsewhere.
 		value := s.Order.Value + s.Order.Port
-		if s.Text != text || !strings.HasSuffix(text, value) || len(text) > 128 || len(value) > 64 || s.Golden != (s.Order.Do == "") {
+		if s.Text != text || !strings.HasSuffix(text, value) || len(text) > 128 || len(value) > 64 || s.Order.Do == "" || s.Order.By != "" {
 			t.Errorf("%q: %+v", text, s)
 		}
 		for _, c := range []byte(text) {

@@ -15,9 +15,11 @@
 //	LOT:P-118       the tablets from now on are of this lot
 //	GOLD:           the next unit is a golden or test unit, which no statistic counts
 //	GOLD:G-07       the same, with its name
+//	SUP:900         the badge of a supervisor, for the order before it or after it
 //	CMD:CLEAR:A3    forget the last result of port A3
 //	CMD:OFF:A3      set port A3 aside
 //	CMD:ON:A3       use port A3 again
+//	CMD:SCRAP:A3    the failed tablet of port A3 is scrapped; CMD:REWORK:, CMD:QUARANTINE: too
 //	CMD:STOP        no new jobs; end when the running ones have
 //
 // Whatever else is scanned does nothing, and is said: see [Dropped]. A badge says who is

@@ -24,7 +24,7 @@ import (
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var Keys = []string{
 	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color",
-	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "quiet", "receipts",
+	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "pool-low", "quiet", "receipts",
 	"registry-auth", "registry-mirror", "scanner", "signing-key", "station", "trust", "verbose",
 	"wait-for-device", "witness",
 }
@@ -99,7 +99,7 @@ func read(file string, own bool) (Settings, error) {
 
 // Lists are the settings of a station's own file that have several values. With "yes"
 // they make writing possible, so only a file that --config names may have them.
-var Lists = []string{"profile", "bundle", "target", "golden"}
+var Lists = []string{"profile", "bundle", "target", "golden", "supervisor"}
 
 // listSeparator stands between the values of a list. No value has it.
 const listSeparator = "\n"

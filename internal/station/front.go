@@ -26,6 +26,16 @@ type Order struct {
 	Record      string // disposition
 	Disposition string // rework, scrap, quarantine
 	By          string // the badge of who decided it; "" is not known
+	// Scan is an order that waits for the scan of a badge, which becomes its By. With Early, one
+	// that was scanned just before is good too: the order was scanned itself.
+	Scan, Early bool
+	// Machine is an order of whoever rules this machine, such as a signal: it needs no badge.
+	Machine bool
+}
+
+// Supervised reports whether only a supervisor gives such orders.
+func (k OrderKind) Supervised() bool {
+	return k != OrderOperator && k != OrderLot && k != OrderBadge
 }
 
 // OrderKind is what is decided.
@@ -42,5 +52,7 @@ const (
 	OrderOperator    OrderKind = "operator"    // who works here from now on
 	OrderLot         OrderKind = "lot"         // the lot of the tablets from now on
 	OrderGolden      OrderKind = "golden"      // the next unit that is plugged in is a golden or test unit
+	OrderNotGolden   OrderKind = "not-golden"  // it is not
+	OrderBadge       OrderKind = "badge"       // the supervisor's badge in Value was scanned
 	OrderDisposition OrderKind = "disposition" // what becomes of a failed tablet
 )

@@ -39,7 +39,7 @@ func (s *Station) begin(ctx context.Context, p *port, now time.Time) {
 	j := p.work.Job(id, p.place.Target)
 	p.under = flash.Circumstances{Operator: s.operator, Lot: s.lot, Program: s.o.Program, Golden: s.nextGolden || s.o.Golden != nil && s.o.Golden(p.seen)}
 	s.nextGolden = false
-	j.Circumstances = p.under
+	j.Circumstances, j.AwaitIdentity = p.under, true
 	last := make(chan struct{}) // the job's last event has come
 	next := j.Watch
 	j.Watch = func(e flash.Event) {
@@ -64,6 +64,7 @@ func (s *Station) begin(ctx context.Context, p *port, now time.Time) {
 
 // event takes an event of a port's job.
 func (s *Station) event(ctx context.Context, p *port, e flash.Event) {
+	e.Time = s.shown(e.Time)
 	if d, ok := e.Body.(flash.JobDone); ok {
 		s.ended(p, d, e.Time)
 		return
@@ -71,6 +72,9 @@ func (s *Station) event(ctx context.Context, p *port, e flash.Event) {
 	s.mu.Lock()
 	before := p.serial
 	p.event(e)
+	if p.state == NoIdentity && s.draining {
+		p.handle.Stop()
+	}
 	serial, ask := p.serial, p.serial != "" && (p.serial != before || p.attempt == 0)
 	if ask {
 		p.attempt = 1
@@ -165,7 +169,7 @@ func (s *Station) free(ctx context.Context, p *port) {
 	if s.draining && !s.busy() {
 		s.finish()
 	}
-	s.beginAll(ctx, time.Now())
+	s.beginAll(ctx, s.clock())
 	s.touch()
 }
 

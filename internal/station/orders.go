@@ -3,6 +3,7 @@
 package station
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -14,18 +15,41 @@ import (
 // Dispositions are what may become of a failed tablet.
 var Dispositions = []string{"rework", "scrap", "quarantine"}
 
-// maxName is how long the name of an operator or a lot may be, in bytes.
+// maxName is how long the name of an operator, a lot or a badge may be, in bytes.
 const maxName = 64
 
-// Do carries out what a person decides.
+// Do carries out what a person decides, and has it recorded with who it was.
 func (s *Station) Do(ctx context.Context, o Order) error {
+	o.By, o.Value = untrusted.Line(o.By, maxName), untrusted.Line(o.Value, maxName)
+	if o.Do == OrderBadge {
+		return s.showBadge(o.Value)
+	}
+	if err := s.signed(ctx, &o); err != nil {
+		return err
+	}
 	switch o.Do {
 	case OrderReload:
-		return s.reloadWork(ctx)
+		if err := s.reloadWork(ctx); err != nil {
+			return err
+		}
 	case OrderDisposition:
-		return s.dispose(ctx, o)
-	default: // those that change the station itself
+		return s.dispose(ctx, o) // the ledger has a record of its own for it
+	default:
+		if err := s.decide(o); err != nil {
+			return err
+		}
 	}
+	if s.o.Decided == nil || o.Machine || !o.Do.Supervised() {
+		return nil
+	}
+	if err := s.o.Decided(ctx, o); err != nil {
+		return problem.New(problem.Station, "mend the ledger: zarya ledger verify says more", "it was done, and could not be recorded: %w", err)
+	}
+	return nil
+}
+
+// decide changes the station as ordered.
+func (s *Station) decide(o Order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.touch()
@@ -34,13 +58,13 @@ func (s *Station) Do(ctx context.Context, o Order) error {
 		s.drain()
 		return nil
 	case OrderOperator:
-		s.operator = untrusted.Line(o.Value, maxName)
+		s.operator = o.Value
 		return nil
-	case OrderGolden:
-		s.nextGolden = true
+	case OrderGolden, OrderNotGolden:
+		s.nextGolden = o.Do == OrderGolden
 		return nil
 	case OrderLot:
-		s.lot = untrusted.Line(o.Value, maxName)
+		s.lot = o.Value
 		return nil
 	default: // those of one port
 	}
@@ -87,7 +111,7 @@ func (s *Station) clear(p *port) {
 		}
 	}
 	p.streak, p.repeats, p.lastFail = nil, 0, ""
-	p.forget(time.Now())
+	p.forget(s.clock())
 }
 
 // reloadWork reads profiles and bundles again. Jobs under way keep theirs; if what was read
@@ -119,5 +143,17 @@ func (s *Station) dispose(ctx context.Context, o Order) error {
 	if s.o.Dispose == nil {
 		return problem.New(problem.Usage, "start the station with a ledger", "nothing is recorded here")
 	}
-	return s.o.Dispose(ctx, o.Record, o.Disposition, o.By)
+	s.mu.Lock()
+	if p := s.named(o.Port); p != nil {
+		o.Record = cmp.Or(o.Record, s.show(p, s.clock()).Record)
+	}
+	s.mu.Unlock()
+	if err := s.o.Dispose(ctx, o.Record, o.Disposition, o.By); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	remember(s.disposed, o.Record, o.Disposition)
+	s.touch()
+	return nil
 }

@@ -12,7 +12,22 @@ import (
 type trail struct {
 	now   PortState // "" before the first and after the last
 	since time.Time
+	held  time.Time // since when people are waited for, which is nobody's pace; zero: they are not
 	spent map[PortState]time.Duration
+}
+
+// hold leaves out what comes from now on, until release.
+func (t *trail) hold(at time.Time) {
+	if t.held.IsZero() {
+		t.held = at
+	}
+}
+
+func (t *trail) release(at time.Time) {
+	if !t.held.IsZero() {
+		t.since = t.since.Add(at.Sub(t.held))
+		t.held = time.Time{}
+	}
 }
 
 func (t *trail) enter(s PortState, at time.Time) {
@@ -21,6 +36,7 @@ func (t *trail) enter(s PortState, at time.Time) {
 }
 
 func (t *trail) leave(at time.Time) {
+	t.release(at)
 	if t.now == "" {
 		return
 	}

@@ -109,7 +109,8 @@ var stateOf = map[flash.State]PortState{
 
 // resume returns from a state that waits to the one before it.
 func (p *port) resume(now time.Time) {
-	if s := p.pace.now; s != "" && (p.state == Silent || p.state == Away || p.state == YourTurn || p.state == Queued) {
+	if s := p.pace.now; s != "" && (p.state == Silent || p.state == Away || p.state == YourTurn || p.state == Queued || p.state == NoIdentity) {
+		p.pace.release(now)
 		p.set(s, now)
 		p.until, p.heard, p.keys = time.Time{}, time.Time{}, ""
 	}
@@ -167,6 +168,10 @@ func (p *port) waiting(w flash.Waiting, now time.Time) {
 	switch {
 	case w.For == "admission":
 		p.set(Queued, now)
+	case w.For == "identity":
+		p.pace.hold(now)
+		p.until = time.Time{}
+		p.set(NoIdentity, now)
 	case w.For == "operator":
 		p.keys = w.Hint
 		p.set(YourTurn, now)
@@ -209,8 +214,6 @@ func (p *port) end(d flash.JobDone, now time.Time) PortState {
 		state = Compliant
 	case d.Result == flash.Interrupted || d.Result == flash.Skipped:
 		state = Interrupted
-	case d.Exhausted:
-		state = NoIdentity
 	case d.Class == flash.ClassCable && p.wrote && away:
 		state = Unplugged
 	case !d.Class.Bench():
@@ -241,10 +244,14 @@ func (p *port) reason() string {
 	case NoIdentity:
 		return "no-identity"
 	case Failed, Retry:
-		if p.result.Class == flash.ClassDevice && strings.Contains(p.result.Error, "battery") {
+		switch c := p.result.Class; {
+		case c == flash.ClassDevice && strings.Contains(p.result.Error, "battery"):
 			return "battery"
+		case c == flash.ClassIdentity && p.result.Exhausted && !p.result.Twin:
+			return "numbers" // the pool's trouble, not two tablets'
+		default:
+			return string(c)
 		}
-		return string(p.result.Class)
 	case Interrupted:
 		return string(flash.ClassOperator)
 	default:

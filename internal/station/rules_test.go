@@ -29,16 +29,21 @@ func open(t *testing.T, images map[string]*flash.WriteImage, change func(*statio
 	t.Helper()
 	b := &bench{in: map[string]*tablet{}, was: map[string]map[string]bool{}, begun: map[string][]string{}, ended: map[string]flash.JobDone{}, where: map[string]flash.Where{}}
 	events := flash.NewEvents("test", func(flash.Event) {})
-	engine := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: b})
 	var steps []flash.Step
 	for _, part := range []string{"boot", "system"} {
 		steps = append(steps, images[part].Step())
 	}
-	o := station.Options{Name: "test", Run: "test", Engine: engine, Work: simWork{steps}, Watcher: b,
+	o := station.Options{Name: "test", Run: "test", Work: simWork{steps}, Watcher: b,
 		Places: []station.Place{b.at("A1"), b.at("A2"), b.at("B1")}}
 	if change != nil {
 		change(&o)
 	}
+	eo := flash.EngineOptions{Events: events, Recorder: b}
+	if c, ok := o.Work.(counted); ok {
+		eo.Identities = c.numbers
+	}
+	engine := flash.NewEngine(eo)
+	o.Engine = engine
 	s := station.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)

@@ -17,9 +17,10 @@ import (
 func (s *Station) View() View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.clock()
 	v := View{Version: s.version, Time: now, Station: s.o.Name, Lot: s.lot, Operator: s.operator, Page: s.o.Page,
-		Today: figures(&s.day, now, s.o.Plan), Draining: s.draining}
+		Today: figures(&s.day, now, s.o.Plan), Draining: s.draining,
+		Golden: s.nextGolden, Proof: s.o.proof(), Badges: len(s.o.Badges) > 0}
 	for _, p := range s.order {
 		name := hubOf(p.place.Name)
 		if n := len(v.Hubs); n == 0 || v.Hubs[n-1].Name != name {
@@ -30,21 +31,23 @@ func (s *Station) View() View {
 		switch {
 		case shown.State == Queued:
 			h.Queued++
+		case shown.State == NoIdentity:
 		case shown.State.Working():
 			h.Writing++
 			h.Rate += shown.Rate
 		}
 		h.Ports = append(h.Ports, shown)
 	}
-	v.Banners = s.banners()
+	v.Banners = s.banners(now, v.Today.Hour)
 	v.Actions = s.actions(v)
 	return v
 }
 
 // show is what a port shows: a tablet that was unplugged here and is not back is shown
 // whenever nothing else is in the port.
-func (s *Station) show(p *port, now time.Time) Port {
-	v := p.view(now, s.known)
+func (s *Station) show(p *port, now time.Time) (v Port) {
+	v = p.view(now, s.known)
+	defer func() { v.Disposition = s.disposed[v.Record] }()
 	if p.present || p.handle != nil || v.State == SetAside {
 		return v
 	}
@@ -76,7 +79,7 @@ func (s *Station) Lines(name string) []string {
 }
 
 // banners are what holds for the whole station.
-func (s *Station) banners() (list []Notice) {
+func (s *Station) banners(now time.Time, hour float64) (list []Notice) {
 	if !s.o.Engine.Durable() {
 		list = append(list, Notice{Key: "ledger-refused", Urgent: true})
 	}
@@ -88,6 +91,28 @@ func (s *Station) banners() (list []Notice) {
 	}
 	if s.fresh != "" && s.now.jobs == 0 {
 		list = append(list, Notice{Key: "new-bundle", Words: s.fresh})
+	}
+	if s.pool != nil {
+		few := s.o.PoolLow
+		if few == 0 {
+			few = int(max(s.o.Plan, hour))
+		}
+		switch n := (Notice{Key: "pool-low", Words: s.pool.Name, Count: s.pool.Free}); {
+		case n.Count == 0:
+			n.Key = "pool-empty"
+			list = append(list, n)
+		case n.Count <= few:
+			list = append(list, n)
+		}
+	}
+	if s.nextGolden {
+		list = append(list, Notice{Key: "golden"})
+	}
+	if s.awaited != nil {
+		list = append(list, Notice{Key: "badge"})
+	}
+	if s.said != "" && now.Sub(s.saidAt) < sayFor {
+		list = append(list, Notice{Key: "said", Words: s.said})
 	}
 	if s.draining {
 		list = append(list, Notice{Key: "drain"})
@@ -144,7 +169,7 @@ func (s *Station) actions(v View) (list []Action) {
 			a.Words = p.Keys
 		}
 		switch p.Reason {
-		case "locked", "cable", "boot", "image", "battery", "operator", "port-off", "timeout", "profile":
+		case "locked", "cable", "boot", "image", "battery", "operator", "port-off", "timeout", "profile", "no-identity":
 			if at, ok := joined[p.Reason]; ok {
 				list[at].Ports = append(list[at].Ports, p.Name)
 				continue
@@ -152,6 +177,11 @@ func (s *Station) actions(v View) (list []Action) {
 			joined[p.Reason] = len(list)
 		}
 		list = append(list, a)
+	}
+	for _, b := range v.Banners {
+		if _, waits := joined["no-identity"]; !waits && (b.Key == "pool-low" || b.Key == "pool-empty") {
+			list = append(list, Action{Key: "pool-low", Count: b.Count})
+		}
 	}
 	if len(green) > 0 {
 		list = append(list, Action{Key: "take-out", Ports: green})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/stats"
+	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
 // Work makes the jobs: a *recipe.Set is one. What a tablet gets is chosen when it has said
@@ -52,6 +53,24 @@ type Options struct {
 	Earlier []stats.Record
 	// Dispose records what becomes of a failed tablet; nil: it cannot be recorded.
 	Dispose func(ctx context.Context, record, disposition, by string) error
+	// Decided records what else a supervisor ordered; nil: it is not recorded.
+	Decided func(ctx context.Context, o Order) error
+	// Badges are those of supervisors, each whole, or its beginning and *. With none, nobody
+	// has to show one, but for the board where there is a Scanner: what is typed there may be
+	// a tablet's.
+	Badges  []string
+	Scanner bool
+	// Pools counts the identities that are free, of all pools that tablets get one of; nil:
+	// there are none.
+	Pools func(ctx context.Context) ([]Pool, error)
+	// PoolLow is how few identities are too few; 0: what an hour uses.
+	PoolLow int
+}
+
+// Pool is how many identities a pool has left.
+type Pool struct {
+	Name string
+	Free int
 }
 
 // Timing of a station.
@@ -60,7 +79,9 @@ const (
 	restFor    = 5 * time.Second // after a job that failed, before the next in its port
 	maxStreak  = 3               // tablets in a row that fail in one port
 	maxRepeats = 3               // jobs of one tablet in a row in one port, that fail
-	maxLost    = 1000            // tablets that are remembered as unplugged, and as failed
+	maxLost    = 1000            // tablets that are remembered as unplugged, as failed, as disposed of
+	poolEvery  = 5 * time.Second // identities are counted
+	sayFor     = 20 * time.Second
 )
 
 // work is what jobs were made of, as long as one of them is under way.
@@ -78,8 +99,9 @@ type Station struct {
 	ports      map[string]*port
 	order      []*port // as they stand on the bench
 	known      paces
-	lost       map[string]lost // by serial: unplugged while they were written, and not seen since
-	failed     map[string]Past // by serial
+	lost       map[string]lost   // by serial: unplugged while they were written, and not seen since
+	failed     map[string]Past   // by serial
+	disposed   map[string]string // by record: what becomes of its tablet
 	day        stats.Day
 	now        *work
 	operator   string
@@ -89,6 +111,13 @@ type Station struct {
 	room       error // why nothing new may begin
 	reload     error // of the last one
 	fresh      string
+	pool       *Pool  // the one that has the fewest left; nil: there is none
+	said       string // to whoever scans
+	saidAt     time.Time
+	awaited    chan<- string // of the order that waits for a badge; nil: none does
+	badge      string        // that was scanned last, and no order has had
+	badgeAt    time.Time
+	wall       func(time.Time) time.Time // in tests: what the clock on the wall shows; nil: as it is
 	jobs       int
 	version    int64
 	changed    chan struct{}
@@ -98,7 +127,7 @@ type Station struct {
 
 // New makes a station. Nothing begins before Run.
 func New(o Options) *Station {
-	s := &Station{o: o, ports: map[string]*port{}, known: paces{}, lost: map[string]lost{}, failed: map[string]Past{},
+	s := &Station{o: o, ports: map[string]*port{}, known: paces{}, lost: map[string]lost{}, failed: map[string]Past{}, disposed: map[string]string{},
 		now: &work{Work: o.Work}, operator: o.Operator, lot: o.Lot, changed: make(chan struct{}), idle: make(chan struct{})}
 	for _, p := range o.Places {
 		s.portAt(p)
@@ -114,7 +143,7 @@ func New(o Options) *Station {
 func (s *Station) portAt(at Place) *port {
 	p := s.ports[at.Key]
 	if p == nil {
-		p = &port{state: Empty, since: time.Now(), order: len(s.order)}
+		p = &port{state: Empty, since: s.clock(), order: len(s.order)}
 		s.ports[at.Key] = p
 		s.order = append(s.order, p)
 		p.place = at
@@ -133,6 +162,11 @@ func (s *Station) Run(ctx context.Context) error {
 	defer cancel()
 	watched := make(chan error, 1)
 	go func() { watched <- s.o.Watcher.Watch(ctx, func(list []Change) { s.take(ctx, list) }) }()
+	if s.o.Pools != nil {
+		counted := make(chan struct{})
+		go func() { defer close(counted); s.countPools(ctx) }()
+		defer func() { cancel(); <-counted }()
+	}
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for {
@@ -164,7 +198,7 @@ func (s *Station) Run(ctx context.Context) error {
 func (s *Station) take(ctx context.Context, list []Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.clock()
 	for _, c := range list {
 		p := s.portAt(c.Place)
 		switch {
@@ -206,7 +240,7 @@ func (s *Station) foundAgain(serial string) {
 	}
 	delete(s.lost, serial)
 	if p := l.port; p.job == l.job && p.handle == nil {
-		p.forget(time.Now())
+		p.forget(s.clock())
 	}
 }
 
@@ -219,8 +253,53 @@ func (s *Station) tick(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.room = room
-	s.beginAll(ctx, time.Now())
+	s.beginAll(ctx, s.clock())
 	s.touch() // times go on
+}
+
+// clock is the time now.
+func (s *Station) clock() time.Time { return s.shown(time.Now()) }
+
+// shown is a time as the clock on the wall shows it.
+func (s *Station) shown(t time.Time) time.Time {
+	if s.wall != nil {
+		return s.wall(t)
+	}
+	return t
+}
+
+// countPools keeps an eye on the pools until ctx ends.
+func (s *Station) countPools(ctx context.Context) {
+	tick := time.NewTicker(poolEvery)
+	defer tick.Stop()
+	for {
+		pools, err := s.o.Pools(ctx)
+		var least *Pool
+		for _, p := range pools {
+			if least == nil || p.Free < least.Free {
+				least = &p
+			}
+		}
+		if err == nil { // else what was counted last is shown: whether it can be read is another matter
+			s.mu.Lock()
+			s.pool = least
+			s.touch()
+			s.mu.Unlock()
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Say shows words to whoever is at the bench, for a while.
+func (s *Station) Say(said string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said, s.saidAt = untrusted.Line(said, untrusted.Message), s.clock()
+	s.touch()
 }
 
 // beginAll begins a job wherever one is due.
@@ -252,6 +331,11 @@ func (s *Station) finish() {
 // drain begins nothing more. s.mu is held.
 func (s *Station) drain() {
 	s.draining = true
+	for _, p := range s.order {
+		if p.state == NoIdentity && p.handle != nil {
+			p.handle.Stop() // it might wait for days
+		}
+	}
 	if !s.busy() {
 		s.finish()
 	}

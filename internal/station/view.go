@@ -26,7 +26,7 @@ const (
 	Silent       PortState = "silent"       // no answer, still within its limit
 	Away         PortState = "away"         // gone, may come back
 	Queued       PortState = "queue"        // waits for its turn on the uplink
-	NoIdentity   PortState = "no-identity"  // its pool has none
+	NoIdentity   PortState = "no-identity"  // flashed; waits for its pool, which has none
 	YourTurn     PortState = "operator"     // a person has to do something on the tablet
 	Passed       PortState = "pass"
 	Compliant    PortState = "compliant"
@@ -42,7 +42,7 @@ const (
 // Working reports whether a job is under way in a port in this state.
 func (s PortState) Working() bool {
 	switch s {
-	case Detected, Identified, Preflight, Flashing, Booting, Provisioning, Checking, Silent, Away, Queued, YourTurn:
+	case Detected, Identified, Preflight, Flashing, Booting, Provisioning, Checking, Silent, Away, Queued, NoIdentity, YourTurn:
 		return true
 	default:
 	}
@@ -66,6 +66,9 @@ type View struct {
 	Banners  []Notice  `json:"banners,omitempty"`
 	Today    Figures   `json:"today"`
 	Draining bool      `json:"draining,omitempty"` // no new jobs; running ones end
+	Golden   bool      `json:"golden,omitempty"`   // the next unit is a golden or test unit
+	Proof    Proof     `json:"proof,omitempty"`    // what is asked of whoever orders at the bench
+	Badges   bool      `json:"badges,omitempty"`   // orders from elsewhere need a supervisor's badge too, in Order.By
 }
 
 // Hub is the ports of one hub, by name.
@@ -109,6 +112,8 @@ type Port struct {
 	Hint   string      `json:"hint,omitempty"`  // English, one sentence
 	Keys   string      `json:"keys,omitempty"`  // YourTurn: what to press
 
+	Disposition string `json:"disposition,omitempty"` // what becomes of it: rework, scrap, quarantine
+
 	Before *Past `json:"before,omitempty"` // this tablet's last failure here, in whichever port
 }
 
@@ -124,8 +129,8 @@ type Past struct {
 
 // Action is one thing for a person to do: the words' key ("action." and Key) and what goes
 // into the sentence. Keys are the classes of failures (cable, timeout, locked, image, boot,
-// device, profile, identity, operator, station, bug), battery, away, keys, port-off,
-// unplugged, pool-low, take-out and next.
+// device, profile, identity, operator, station, bug), battery, numbers, no-identity, away, keys,
+// port-off, set-aside, unplugged, pool-low, take-out and next.
 type Action struct {
 	Key     string   `json:"key"`
 	Ports   []string `json:"ports,omitempty"` // {port}
@@ -137,8 +142,8 @@ type Action struct {
 }
 
 // Notice is something that holds for the whole station. Its key is the words' ("banner." and
-// Key): disk-full, ledger-refused, database-away, database-refuses, pool-low, new-bundle,
-// reload-failed, drain.
+// Key): disk-full, ledger-refused, database-away, database-refuses, pool-low, pool-empty, new-bundle,
+// reload-failed, golden, badge (one is waited for), said (to whoever scans), drain.
 type Notice struct {
 	Key     string        `json:"key"`
 	Urgent  bool          `json:"urgent,omitempty"`

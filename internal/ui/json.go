@@ -207,6 +207,7 @@ type jobDoneForm struct {
 
 	NotDurable  bool   `json:"-"` // it is the exit code's
 	Exhausted   bool   `json:"-"`
+	Twin        bool   `json:"-"`
 	OtherSerial string `json:"other_serial,omitempty"`
 	Foreign     bool   `json:"-"` // its class and its message say it
 }

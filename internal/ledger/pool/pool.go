@@ -91,6 +91,12 @@ func List(ctx context.Context, l *ledger.Ledger, pool string) ([]Identity, error
 	return all, rows.Err()
 }
 
+// Free is how many identities a pool has left to give.
+func Free(ctx context.Context, l *ledger.Ledger, pool string) (n int, err error) {
+	err = l.QueryRow(ctx, "SELECT COUNT(*) FROM identity WHERE pool = ? AND state = ?", pool, StateFree).Scan(&n)
+	return n, err
+}
+
 // StateError says that an identity is not in the state for what is asked.
 type StateError struct {
 	Pool  string

@@ -40,7 +40,7 @@ func (s *Supply) claimSerial(pool, serial, job string) error {
 	}
 	twin := func(holder string) error {
 		return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("another tablet with the serial %s has that of this serial (%s, under way)", serial, holder),
-			Hint: "two tablets say that they are the same one: put both side by side, find out which is which, and run one of them at a time"}
+			Twin: true, Hint: "two tablets say that they are the same one: put both side by side, find out which is which, and run one of them at a time"}
 	}
 	if other := s.ledger.Reserve("serial "+pool+" "+serial, job); other != job {
 		return twin("job " + other)
@@ -123,9 +123,9 @@ func explainEmpty(tx *ledger.Tx, pool string) error {
 	}
 	command := "zarya identity import --pool " + pool + " FILE.csv"
 	if all == 0 {
-		return &flash.PoolError{Pool: pool, Problem: "there is no such pool", Hint: "import it: " + command}
+		return &flash.PoolError{Pool: pool, Problem: "there is no such pool", Hint: "import it: " + command, Empty: true}
 	}
-	return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("none of %d is free", all), Hint: "import more: " + command}
+	return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("none of %d is free", all), Hint: "import more: " + command, Empty: true}
 }
 
 // Held returns the identity that a tablet has, or nil.
