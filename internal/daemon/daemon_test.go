@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,7 @@ import (
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/internal/virtual/fleet"
+	"github.com/zarya-station/zarya/internal/virtual/imageset"
 	"github.com/zarya-station/zarya/internal/words"
 )
 
@@ -57,13 +59,16 @@ type place struct {
 	record *ledger.Ledger
 	sink   *kept
 
+	profile string
+	scope   flash.Scope
+
 	mu     sync.Mutex
 	warned []string // guarded by mu
 }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{T: t, dir: t.TempDir(), sink: &kept{}}
+	p := &place{T: t, dir: t.TempDir(), sink: &kept{}, profile: "p.yaml", scope: flash.ScopeFlash}
 	text := strings.Repeat("boot", 1024)
 	p.write("boot.img", text)
 	p.write("p.yaml", fmt.Sprintf("zarya: 1\nname: small\ntablet: {models: [AGS3-L09]}\npartitions: [boot]\n"+
@@ -104,8 +109,8 @@ func (p *place) wasWarned(words string) bool {
 
 // set prepares the profile.
 func (p *place) set(ctx context.Context) (*recipe.Set, error) {
-	common := recipe.Request{Trust: p.maker.Trust, Scope: flash.ScopeFlash}
-	return p.maker.PrepareSet(ctx, common, []string{filepath.Join(p.dir, "p.yaml")}, nil)
+	common := recipe.Request{Trust: p.maker.Trust, Scope: p.scope}
+	return p.maker.PrepareSet(ctx, common, []string{filepath.Join(p.dir, p.profile)}, nil)
 }
 
 // options are those of a station that watches targets.
@@ -177,7 +182,9 @@ func passed(v station.View) bool {
 // A tablet is flashed and recorded, and seen on the page; the next station of the day knows.
 func TestAStationWorks(t *testing.T) {
 	p := newPlace(t)
-	d, err := New(t.Context(), p.options("A1="+tablet(t)))
+	o := p.options("A1=" + tablet(t))
+	o.Unseen = true
+	d, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +209,9 @@ func TestAStationWorks(t *testing.T) {
 		{Kind: scanner.Scanned, Scan: scanner.Scan{Text: "?", Order: station.Order{Do: station.OrderClear, Port: "B9"}}},
 		{Err: io.EOF},
 	} {
-		d.scanned(t.Context(), e)
+		var orders sync.WaitGroup
+		d.scanned(t.Context(), e, &orders)
+		orders.Wait()
 	}
 	if who := d.Station.View().Operator; who != "Ben" || !p.wasWarned("no port") || !p.wasWarned("scanner: EOF") {
 		t.Errorf("the operator is %s, warned %q", who, p.warned)
@@ -234,6 +243,70 @@ func TestAStationWorks(t *testing.T) {
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A tablet whose pool is empty is flashed and waits; identities that another process imports
+// let it go on, without a hand on it. Who ordered what is in the ledger.
+func TestAnEmptyPoolHoldsATabletUp(t *testing.T) {
+	p := newPlace(t)
+	images, err := imageset.Build(t.Context(), filepath.Join(p.dir, "images"), imageset.Options{Size: 16 << 20})
+	if err != nil {
+		t.Skipf("no images: %v", err)
+	}
+	text, err := os.ReadFile(images.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.profile, p.scope = "images/numbered.yaml", flash.ScopeRun
+	p.write(p.profile, string(text)+"identity: {pool: census, columns: [inventory]}\n")
+	o := p.options("A1=" + tablet(t))
+	o.Supervisors = []string{"900"}
+	d, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(context.Background()) }()
+	until(t, d.Station, "A1 waits for an identity", func(v station.View) bool {
+		return v.Hubs[0].Ports[0].State == station.NoIdentity
+	})
+	other, err := ledger.Open(t.Context(), filepath.Join(p.dir, "ledger.db"), "bench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := pool.Row{Columns: map[string]string{"inventory": "C-1"}}
+	if _, err := pool.Import(other, "census", []pool.Row{row}, pool.Declaration{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, d.Station, "A1 is done", passed)
+	if err := d.Station.Do(t.Context(), station.Order{Do: station.OrderStop, By: "17"}); err == nil {
+		t.Error("anybody may stop it")
+	}
+	if err := d.Station.Do(t.Context(), station.Order{Do: station.OrderStop, By: "900"}); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(<-ended, d.Close()); err != nil {
+		t.Error(err)
+	}
+	jobs, err := p.record.Jobs(t.Context())
+	if err != nil || len(jobs) != 1 || jobs[0].Result != "pass" || jobs[0].Inventory != "C-1" {
+		t.Errorf("recorded %+v, %v", jobs, err)
+	}
+	var orders []string
+	for e, err := range p.record.Entries(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == ledger.KindOrder {
+			orders = append(orders, string(e.Body))
+		}
+	}
+	if want := []string{`{"by":"900","order":"stop"}`}; !slices.Equal(orders, want) {
+		t.Errorf("%q, want %q", orders, want)
 	}
 }
 

@@ -80,7 +80,7 @@ type machine struct {
 func (m *machine) examine(ctx context.Context) []Finding {
 	var all []Finding
 	for _, look := range []func() []Finding{m.usb, m.rules, m.permissions, m.locks, m.usbMemory, m.autosuspend, m.ping,
-		m.uplinks, m.endpoints, m.slowPorts, m.overCurrent, m.seizers} {
+		m.uplinks, m.endpoints, m.slowPorts, m.overCurrent, m.keyboards, m.seizers} {
 		all = append(all, look()...)
 	}
 	all = append(all, m.adbServer(ctx)...)

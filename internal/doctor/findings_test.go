@@ -97,6 +97,22 @@ func TestFindings(t *testing.T) {
 				t.Error(err)
 			}
 		}, (*machine).overCurrent, "usb1", "warning port 2 switched off 3 times: too much power was drawn → give the hub its own power supply"},
+		{"a tablet that types", func(m *machine) { m.named("1.3", "A3").plug(keyboard("1.3", "x\x1b")) }, (*machine).keyboards, "A3",
+			`warning "x\x1b" can type, as a keyboard does, where tablets are plugged in → unplug it: a tablet that types`},
+		{"a keyboard without a name", func(m *machine) { m.plug(keyboard("1.3", ""), tablet("1.4", usb.Fastboot, 480)) }, (*machine).keyboards, "1-1.3",
+			`warning "1a2c:0042" can type`},
+		{"a keyboard beside a port with a name", func(m *machine) { m.named("1.4", "A4").plug(keyboard("1.3", "k")) }, (*machine).keyboards, "1-1.3", `warning "k" can type`},
+		{"a keyboard elsewhere", func(m *machine) { m.named("1.4", "A4").plug(keyboard("2.3", "k"), tablet("1.4", usb.Fastboot, 480)) }, (*machine).keyboards, "1-2.3", ""},
+		{"a keyboard in the machine itself", func(m *machine) { m.named("1.4", "A4").plug(keyboard("3", "k"), tablet("4", usb.Fastboot, 480)) }, (*machine).keyboards, "1-3", ""},
+		{"a mouse types nothing", func(m *machine) {
+			mouse := keyboard("1.3", "m")
+			mouse.Interfaces[0].Protocol = 2
+			m.named("1.3", "A3").plug(mouse)
+		}, (*machine).keyboards, "A3", ""},
+		{"the station's scanner", func(m *machine) {
+			m.Scanner = "/dev/input/by-path/" + at(one, 1, "1.3").Path() + ":1.0-event-kbd"
+			m.named("1.4", "A4").plug(keyboard("1.3", "k"))
+		}, (*machine).keyboards, "1-1.3", ""},
 		{"one controller for two", func(m *machine) {
 			m.Size, m.bus.Devices = 4_000_000_000, []usb.Device{tablet("1.1", usb.Normal, 480), tablet("1.2", usb.Normal, 480)}
 		}, (*machine).uplinks, "1-1", "ok 1-1.1, 1-1.2 share one uplink (39 MB/s), 4.00 GB each: at most 35 tablets an hour → a second controller would take 1 of them"},
@@ -124,6 +140,18 @@ func TestFindings(t *testing.T) {
 		})
 	}
 }
+
+// keyboard is one in a port.
+func keyboard(chain, name string) usb.Device {
+	return usb.Device{Port: at(one, 1, chain), Vendor: 0x1a2c, Product: 0x42, Name: name, Interfaces: []usb.Interface{{Class: 3, SubClass: 1, Protocol: 1}}}
+}
+
+func (m *machine) named(chain, name string) *machine {
+	m.names = usb.Names{at(one, 1, chain).Path(): name}
+	return m
+}
+
+func (m *machine) plug(devices ...usb.Device) { m.bus.Devices = append(m.bus.Devices, devices...) }
 
 // TestADBServer misses one only if a tablet needs it.
 func TestADBServer(t *testing.T) {
