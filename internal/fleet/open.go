@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/zarya-station/zarya/internal/fleet/schema"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
 const (
@@ -173,6 +173,13 @@ func (db *DB) Tx(ctx context.Context, f func(pgx.Tx) error) error {
 	return Problem(pgx.BeginTxFunc(ctx, db.Pool, pgx.TxOptions{BeginQuery: begin}, f))
 }
 
+// serverError is an error of the database with its text cleaned: a server's words are as
+// little to be trusted as a tablet's.
+type serverError struct{ err error }
+
+func (e serverError) Error() string { return untrusted.Line(e.err.Error(), 500) }
+func (e serverError) Unwrap() error { return e.err }
+
 // Problem gives an error of the database its kind and a hint, where it has none yet.
 func Problem(err error) error {
 	if err == nil {
@@ -183,16 +190,23 @@ func Problem(err error) error {
 	}
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
-	var dns *net.DNSError
+	clean := serverError{err}
 	switch {
 	case errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000"):
-		return problem.New(problem.Station, "look whether this login was revoked: zarya fleet status", "the fleet's database refuses the login: %w", err)
-	case errors.As(err, &pg) && pg.Code == "42501":
-		return problem.New(problem.Station, "use a login that may do it, see docs/fleet.md", "the fleet's database: %w", err)
+		return problem.New(problem.Station, "ask whether this login was revoked, or its token used", "the fleet's database refuses the login: %w", clean)
 	case errors.As(err, &pg) && pg.Hint != "":
-		return problem.New(problem.Station, pg.Hint, "the fleet's database: %s", pg.Message)
-	case errors.As(err, &dns), errors.As(err, &connect):
-		return problem.New(problem.Station, "look whether the server runs and the line is up", "the fleet's database cannot be reached: %w", err)
+		return problem.New(problem.Station, untrusted.Line(pg.Hint, 200), "the fleet's database: %w", clean)
+	case errors.As(err, &pg) && pg.Code == "42501":
+		return problem.New(problem.Station, "use a login that may do it, see docs/fleet.md", "the fleet's database: %w", clean)
+	case errors.As(err, &connect):
+		return problem.New(problem.Station, "look whether the server runs and the line is up", "the fleet's database cannot be reached: %w", clean)
 	}
-	return problem.New(problem.Station, "", "the fleet's database: %w", err)
+	return problem.New(problem.Station, "", "the fleet's database: %w", clean)
+}
+
+// IsRefused says whether an error of the database is its answer to who asks: the login was
+// revoked, or never enrolled. Waiting does not help.
+func IsRefused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000" || pg.Code == "42501")
 }

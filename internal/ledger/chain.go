@@ -5,6 +5,7 @@ package ledger
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"iter"
@@ -53,16 +54,11 @@ func (l *Ledger) Entries(ctx context.Context) iter.Seq2[Entry, error] {
 		}
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
-			var e Entry
-			var text string
-			var prev, hash []byte
-			if err := rows.Scan(&e.Station, &e.Seq, &e.TS, &e.Kind, &text, &prev, &hash); err != nil {
+			e, err := scanEntry(rows)
+			if err != nil {
 				yield(e, err)
 				return
 			}
-			e.Body = []byte(text)
-			copy(e.Prev[:], prev)
-			copy(e.Hash[:], hash)
 			if !yield(e, nil) {
 				return
 			}
@@ -71,6 +67,41 @@ func (l *Ledger) Entries(ctx context.Context) iter.Seq2[Entry, error] {
 			yield(Entry{}, err)
 		}
 	}
+}
+
+// After returns a station's entries with larger numbers than seq, in order, limit at most.
+func (l *Ledger) After(ctx context.Context, station string, seq int64, limit int) ([]Entry, error) {
+	rows, err := l.db.QueryContext(ctx, "SELECT station, seq, ts, kind, body, prev, hash FROM entry"+
+		" WHERE station = ? AND seq > ? ORDER BY seq LIMIT ?", station, seq, limit)
+	if err != nil {
+		return nil, l.wrapBusy(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var list []Entry
+	for rows.Next() {
+		e, err := scanEntry(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, l.wrapBusy(rows.Err())
+}
+
+// Last is the number of a station's last entry; 0 is none.
+func (l *Ledger) Last(ctx context.Context, station string) (seq int64, err error) {
+	err = l.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq), 0) FROM entry WHERE station = ?", station).Scan(&seq)
+	return seq, l.wrapBusy(err)
+}
+
+func scanEntry(rows *sql.Rows) (e Entry, err error) {
+	var text string
+	var prev, hash []byte
+	err = rows.Scan(&e.Station, &e.Seq, &e.TS, &e.Kind, &text, &prev, &hash)
+	e.Body = []byte(text)
+	copy(e.Prev[:], prev)
+	copy(e.Hash[:], hash)
+	return e, err
 }
 
 // BrokenError names the first entry that is not as it was written.

@@ -25,6 +25,15 @@ GRANT USAGE ON SCHEMA zarya TO zarya_station, zarya_supervisor, zarya_reader;
 GRANT SELECT ON zarya.schema_version TO zarya_station, zarya_supervisor, zarya_reader;
 ALTER DEFAULT PRIVILEGES IN SCHEMA zarya REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
+-- Which database this is: a station that is turned to another one begins anew there.
+CREATE TABLE zarya.fleet (
+  id   uuid        NOT NULL DEFAULT gen_random_uuid(),
+  made timestamptz NOT NULL DEFAULT now(),
+  one  boolean     PRIMARY KEY DEFAULT true CHECK (one)
+);
+INSERT INTO zarya.fleet DEFAULT VALUES;
+GRANT SELECT ON zarya.fleet TO zarya_station, zarya_supervisor, zarya_reader;
+
 CREATE TABLE zarya.station (
   name        text        PRIMARY KEY CHECK (name ~ '^[!-.0-~]{1,50}$'),
   role        text        NOT NULL UNIQUE, -- its login
@@ -47,7 +56,7 @@ CREATE TABLE zarya.station (
 -- So the key has the month in it; that a number is there once, zarya.append sees to, which
 -- only continues where the head is, under the head's lock.
 CREATE TABLE zarya.entry (
-  station  text        NOT NULL REFERENCES zarya.station,
+  station  text        NOT NULL, -- of zarya.station: no foreign key, which would be asked for each row
   seq      bigint      NOT NULL CHECK (seq > 0),
   ts       text        NOT NULL, -- RFC 3339, UTC, microseconds: the station's clock
   kind     text        NOT NULL,
@@ -67,7 +76,9 @@ CREATE TABLE zarya.head (
   ts       text        NOT NULL DEFAULT '', -- of that entry
   received timestamptz,                     -- when it came
   told     bigint      NOT NULL DEFAULT 0,  -- the station's last entry, as it told
-  seen     timestamptz                      -- when it told
+  seen     timestamptz,                     -- when it told
+  rewound  bigint      NOT NULL DEFAULT 0,  -- had entries up to this number once, says the station: a backup was restored here
+  rewound_at timestamptz
 ) WITH (fillfactor = 50);                   -- changed with every batch
 
 ALTER TABLE zarya.station ENABLE ROW LEVEL SECURITY;
@@ -132,12 +143,21 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- Records that the calling station was told once that its entries up to at are here, which
+-- they are not: this database was restored from a backup. The station sends them again.
+-- +goose StatementBegin
+CREATE FUNCTION zarya.report_rewind(at bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE zarya.head SET rewound = at, rewound_at = now() WHERE station = zarya.current_station() AND at > seq
+$$;
+-- +goose StatementEnd
+
 -- Appends entries of the calling station, in the order of their numbers, and returns where
 -- its chain ends here now. What is there already is compared. When something does not
 -- fit, nothing is appended, the fault is recorded and returned.
 -- +goose StatementBegin
 CREATE FUNCTION zarya.append(seqs bigint[], stamps text[], kinds text[], bodies text[], prevs bytea[], hashes bytea[], last bigint,
-  OUT fault text, OUT fault_seq bigint, OUT head_seq bigint, OUT head_hash bytea)
+  OUT fault text, OUT fault_seq bigint, OUT fault_note text, OUT head_seq bigint, OUT head_hash bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   me text := zarya.current_station();
@@ -152,7 +172,7 @@ BEGIN
   IF n > 1000 THEN RAISE EXCEPTION 'at most 1000 entries at once' USING ERRCODE = 'program_limit_exceeded'; END IF;
   IF n > 0 THEN PERFORM zarya.make_month(this_month); END IF;
   SELECT * INTO STRICT h FROM zarya.head WHERE head.station = me FOR UPDATE;
-  SELECT s.fault, s.fault_seq INTO fault, fault_seq FROM zarya.station s WHERE s.name = me;
+  SELECT s.fault, s.fault_seq, s.fault_note INTO fault, fault_seq, fault_note FROM zarya.station s WHERE s.name = me;
   IF fault = '' AND n > 0 THEN
     WITH sent AS (
       SELECT * FROM unnest(seqs, stamps, kinds, bodies, prevs, hashes) AS e (seq, ts, kind, body, prev, hash)
@@ -176,7 +196,11 @@ BEGIN
     ORDER BY b.seq LIMIT 1;
     IF FOUND THEN
       fault := why; fault_seq := bad;
-      PERFORM zarya.report_fault(why, bad, 'the database has other entries');
+      fault_note := CASE why
+        WHEN 'gap' THEN 'the entry before it was not sent and is not here'
+        WHEN 'changed' THEN 'it is not what its hash says'
+        ELSE 'another entry is in its place, or before it' END;
+      PERFORM zarya.report_fault(why, bad, fault_note);
     ELSE
       INSERT INTO zarya.entry (station, seq, ts, kind, body, prev, hash, month)
       SELECT me, e.seq, e.ts, e.kind, e.body, e.prev, e.hash, this_month
@@ -203,30 +227,30 @@ END $$;
 -- token's SCRAM-SHA-256 verifier: the token itself is not told to the database. again gives
 -- a station that has joined a new token; its chain goes on.
 -- +goose StatementBegin
-CREATE FUNCTION zarya.enrol(station text, verifier text, hours integer, again boolean, OUT login text, OUT until timestamptz)
+CREATE FUNCTION zarya.enrol(who text, verifier text, hours integer, again boolean, OUT login text, OUT until timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE s zarya.station;
 BEGIN
-  login := 'zarya-' || station;
+  login := 'zarya-' || who;
   until := now() + make_interval(hours => hours);
   IF verifier !~ '^SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$' THEN
     RAISE EXCEPTION 'the token has no SCRAM-SHA-256 verifier' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  SELECT * INTO s FROM zarya.station WHERE name = station FOR UPDATE;
+  SELECT * INTO s FROM zarya.station WHERE name = who FOR UPDATE;
   IF s.revoked_at IS NOT NULL THEN
-    RAISE EXCEPTION 'station % was revoked', station USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'enrol it under a new name';
+    RAISE EXCEPTION 'station % was revoked', who USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'enrol it under a new name';
   ELSIF s.joined_at IS NOT NULL AND NOT again THEN
-    RAISE EXCEPTION 'station % has joined', station USING ERRCODE = 'duplicate_object',
+    RAISE EXCEPTION 'station % has joined', who USING ERRCODE = 'duplicate_object',
       HINT = 'enrol a new machine under a new name; if this one lost only its password, enrol it again with --again';
   ELSIF s.name IS NULL THEN
-    INSERT INTO zarya.station (name, role, token_until) VALUES (station, login, until);
-    INSERT INTO zarya.head (station) VALUES (station);
+    INSERT INTO zarya.station (name, role, token_until) VALUES (who, login, until);
+    INSERT INTO zarya.head (station) VALUES (who);
     EXECUTE format('CREATE ROLE %I LOGIN CONNECTION LIMIT 20 IN ROLE zarya_station', login);
     EXECUTE format('ALTER ROLE %I SET statement_timeout = %L', login, '30s');
     EXECUTE format('ALTER ROLE %I SET lock_timeout = %L', login, '10s');
     EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', login, '30s');
   ELSE
-    UPDATE zarya.station SET token_until = until WHERE name = station;
+    UPDATE zarya.station SET token_until = until WHERE name = who;
   END IF;
   EXECUTE format('ALTER ROLE %I PASSWORD %L VALID UNTIL %L', login, verifier, until);
 END $$;
@@ -254,16 +278,16 @@ END $$;
 
 -- Takes a station out: it reads and appends nothing any more, at once. Its entries stay.
 -- +goose StatementBegin
-CREATE FUNCTION zarya.revoke(station text) RETURNS void
+CREATE FUNCTION zarya.revoke(who text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE s zarya.station;
 BEGIN
-  SELECT * INTO s FROM zarya.station WHERE name = station FOR UPDATE;
+  SELECT * INTO s FROM zarya.station WHERE name = who FOR UPDATE;
   IF s.name IS NULL THEN
-    RAISE EXCEPTION 'there is no station %', station USING ERRCODE = 'no_data_found', HINT = 'see zarya fleet status';
+    RAISE EXCEPTION 'there is no station %', who USING ERRCODE = 'no_data_found', HINT = 'see zarya fleet status';
   END IF;
   UPDATE zarya.station SET revoked_at = coalesce(revoked_at, now()), revoked_by = coalesce(revoked_by, session_user), token_until = NULL
-  WHERE name = station;
+  WHERE name = who;
   EXECUTE format('ALTER ROLE %I NOLOGIN PASSWORD NULL', s.role);
 END $$;
 -- +goose StatementEnd
@@ -271,15 +295,15 @@ END $$;
 -- Takes a station's fault away, after somebody has looked: forwarding goes on, and finds
 -- the fault again if it is still there.
 -- +goose StatementBegin
-CREATE FUNCTION zarya.resume(station text) RETURNS text
+CREATE FUNCTION zarya.resume(who text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE was text;
 BEGIN
-  SELECT s.fault INTO was FROM zarya.station s WHERE s.name = station FOR UPDATE;
+  SELECT s.fault INTO was FROM zarya.station s WHERE s.name = who FOR UPDATE;
   IF was IS NULL THEN
-    RAISE EXCEPTION 'there is no station %', station USING ERRCODE = 'no_data_found', HINT = 'see zarya fleet status';
+    RAISE EXCEPTION 'there is no station %', who USING ERRCODE = 'no_data_found', HINT = 'see zarya fleet status';
   END IF;
-  UPDATE zarya.station s SET fault = '', fault_seq = 0, fault_note = '', fault_at = NULL WHERE s.name = station;
+  UPDATE zarya.station s SET fault = '', fault_seq = 0, fault_note = '', fault_at = NULL WHERE s.name = who;
   RETURN was;
 END $$;
 -- +goose StatementEnd
@@ -287,12 +311,12 @@ END $$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA zarya FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION zarya.current_station() TO zarya_station, zarya_supervisor, zarya_reader;
 GRANT EXECUTE ON FUNCTION zarya.append(bigint[], text[], text[], text[], bytea[], bytea[], bigint) TO zarya_station;
-GRANT EXECUTE ON FUNCTION zarya.report_fault(text, bigint, text) TO zarya_station;
+GRANT EXECUTE ON FUNCTION zarya.report_fault(text, bigint, text), zarya.report_rewind(bigint) TO zarya_station;
 GRANT EXECUTE ON FUNCTION zarya.join_fleet(text, text, text, text) TO zarya_station;
 GRANT EXECUTE ON FUNCTION zarya.enrol(text, text, integer, boolean), zarya.revoke(text), zarya.resume(text) TO zarya_supervisor;
 
 -- +goose Down
-DROP FUNCTION zarya.resume, zarya.revoke, zarya.join_fleet, zarya.enrol, zarya.append, zarya.report_fault,
+DROP FUNCTION zarya.resume, zarya.revoke, zarya.join_fleet, zarya.enrol, zarya.append, zarya.report_rewind, zarya.report_fault,
   zarya.entry_hash, zarya.make_month;
-DROP TABLE zarya.head, zarya.entry, zarya.station;
+DROP TABLE zarya.head, zarya.entry, zarya.station, zarya.fleet;
 DROP FUNCTION zarya.current_station;
