@@ -405,17 +405,23 @@ func schedules(t testing.TB) int {
 	return n
 }
 
+// seeds are those of n schedules, or the one of ZARYA_SIM_SEED.
+func seeds(t *testing.T, n int) (first uint64, count int) {
+	s := os.Getenv("ZARYA_SIM_SEED")
+	if s == "" {
+		return 1, n
+	}
+	seed, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("ZARYA_SIM_SEED: %v", err)
+	}
+	return seed, 1
+}
+
 // TestSimulation runs seeded fault schedules. ZARYA_SIM_SEED runs one.
 func TestSimulation(t *testing.T) {
 	images := simImages(t)
-	first, n := uint64(1), schedules(t)
-	if s := os.Getenv("ZARYA_SIM_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, n = seed, 1
-	}
+	first, n := seeds(t, schedules(t))
 	results := map[flash.JobResult]int{}
 	for seed := first; seed < first+uint64(n); seed++ {
 		w := &world{seed: seed, images: images}

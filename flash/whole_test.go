@@ -302,14 +302,7 @@ func wholeImages(t *testing.T) map[string]*image.Image {
 // ZARYA_SIM_SEED runs one.
 func TestWholeRuns(t *testing.T) {
 	images := wholeImages(t)
-	first, n := uint64(1), max(1, schedules(t)/10)
-	if s := os.Getenv("ZARYA_SIM_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, n = seed, 1
-	}
+	first, n := seeds(t, max(1, schedules(t)/10))
 	results := map[flash.JobResult]int{}
 	for seed := first; seed < first+uint64(n); seed++ {
 		w := &whole{world: world{seed: seed, images: images}}

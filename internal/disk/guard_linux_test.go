@@ -8,27 +8,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/zarya-station/zarya/internal/hosttest"
 )
 
 // mounted is a folder on a disk of its own, of 1 MiB (20 KB must be free) and 1,000 files
 // (20 must be free).
 func mounted(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	err := unix.Mount("disk", dir, "tmpfs", 0, "size=1m,nr_inodes=1000")
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		t.Skipf("only root mounts a disk: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
+	return hosttest.Disk(t, "size=1m,nr_inodes=1000")
 }
 
 // TestGuard fills a disk with bytes, then another with files.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/hosttest"
 )
 
 var _ flash.Prober = (*Ledger)(nil)
@@ -18,19 +19,7 @@ var _ flash.Prober = (*Ledger)(nil)
 // TestProbeFullDisk fills a disk of its own until no entry can be made durable, and makes
 // room again.
 func TestProbeFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	err := unix.Mount("disk", dir, "tmpfs", 0, "size=4m")
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		t.Skipf("only root mounts a disk: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := hosttest.Disk(t, "size=4m")
 	l, err := Open(t.Context(), filepath.Join(dir, "ledger.db"), "st")
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/zarya-station/zarya/internal/hosttest"
 )
 
 // TestProbe takes all files from the process.
@@ -22,19 +22,9 @@ func TestProbe(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	none := limit
-	none.Cur = 3
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
-		t.Fatal(err)
-	}
-	few, probe := Limit(), Probe()
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	var few int64
+	var probe error
+	hosttest.WithoutFiles(t, func() { few, probe = Limit(), Probe() })
 	if few != 3 || !Exhausted(probe) {
 		t.Errorf("with a limit of 3: %d, %v", few, probe)
 	}

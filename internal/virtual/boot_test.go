@@ -42,12 +42,8 @@ func boot(t *testing.T, network string, faults ...string) booted {
 		t.Fatal(err)
 	}
 	c := virtual.Config{Serial: "VT1", Family: f, Dir: filepath.Join(dir, "state"), Log: t.Logf}
-	for _, spec := range faults {
-		fault, err := virtual.ParseFault(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Faults = append(c.Faults, fault)
+	if c.Faults, err = virtual.ParseFaults(faults...); err != nil {
+		t.Fatal(err)
 	}
 	tablet, address := serve(t, network, c)
 	b := booted{tablet, t, aosp{t, address}, strings.TrimPrefix(address, network+":"), set}

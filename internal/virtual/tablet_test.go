@@ -27,12 +27,8 @@ func bubble(t *testing.T, family string, faults []string, body func(w bootloader
 			t.Fatal(err)
 		}
 		c := virtual.Config{Serial: "S1", Family: f, Partitions: map[string]int64{"cache": 64 << 10}, RebootTime: time.Second}
-		for _, spec := range faults {
-			fault, err := virtual.ParseFault(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Faults = append(c.Faults, fault)
+		if c.Faults, err = virtual.ParseFaults(faults...); err != nil {
+			t.Fatal(err)
 		}
 		tablet, err := virtual.New(c)
 		if err != nil {

@@ -38,5 +38,8 @@ func FamilyByName(name string) (Family, error) { return device.FamilyByName(name
 // ParseFault reads KIND[=ARG][@WHERE][*N]; see docs/virtual.md.
 func ParseFault(spec string) (Fault, error) { return device.ParseFault(spec) }
 
+// ParseFaults reads several.
+func ParseFaults(specs ...string) ([]Fault, error) { return device.ParseFaults(specs...) }
+
 // NewBus makes a bus of so many bytes a second.
 func NewBus(bytesPerSecond int64) *Bus { return device.NewBus(bytesPerSecond) }

@@ -57,6 +57,23 @@ func (w *workshop) run(t testing.TB, name string, args ...string) {
 	}
 }
 
+// bundle builds a bundle of what was read, and holds it to its digests.
+func (w *workshop) bundle(t testing.TB, sources []bundle.Source) *bundle.Bundle {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "b")
+	if err := bundle.Build(t.Context(), out, w.about, sources, bundle.Options{Cache: w.cache}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := bundle.Open(out)
+	if err == nil {
+		err = b.Verify(t.Context(), w.cache)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 const flashConfig = `# What flash.sh does with this
 VALID_PRODUCTS=(
 "AGS3"
@@ -113,17 +130,7 @@ func TestRelease(t *testing.T) {
 		if want := []string{"boot:all@fastboot=hybris-boot.img", "userdata:@fastbootd=sailfish.img001", "oem:a@fastbootd=SW_v17_nile.img"}; !slices.Equal(got, want) {
 			t.Errorf("%v, want %v", got, want)
 		}
-		out := filepath.Join(t.TempDir(), "b")
-		if err := bundle.Build(t.Context(), out, w.about, im.Sources, bundle.Options{Cache: w.cache}); err != nil {
-			t.Fatal(err)
-		}
-		b, err := bundle.Open(out)
-		if err == nil {
-			err = b.Verify(t.Context(), w.cache)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := w.bundle(t, im.Sources)
 		system, err := b.Image(t.Context(), 1, w.cache)
 		if err != nil {
 			t.Fatal(err)
@@ -218,17 +225,7 @@ func TestApps(t *testing.T) {
 	if want := []string{"boot", "vbmeta", "cust", "preload"}; !slices.Equal(got, want) || len(im.Left) != 3 {
 		t.Errorf("%v, want %v; left %v", got, want, im.Left)
 	}
-	out := filepath.Join(w.dir, "b")
-	if err := bundle.Build(t.Context(), out, w.about, im.Sources, bundle.Options{Cache: w.cache}); err != nil {
-		t.Fatal(err)
-	}
-	b, err := bundle.Open(out)
-	if err == nil {
-		err = b.Verify(t.Context(), w.cache)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.bundle(t, im.Sources)
 	if im, err := Read(t.Context(), paths("base.APP"), []string{"xloader", "boot"}, protected); err != nil || len(im.Sources) != 2 {
 		t.Errorf("%+v %v", im, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/flash/image/imagetest"
 )
 
@@ -101,14 +100,7 @@ func TestVendorPackages(t *testing.T) {
 			if strings.Join(got, " ") != c.want || !slices.Equal(im.Products, c.products) {
 				t.Errorf("%v for %v; left %v", got, im.Products, im.Left)
 			}
-			out := filepath.Join(t.TempDir(), "b")
-			if err := bundle.Build(t.Context(), out, w.about, im.Sources, bundle.Options{Cache: w.cache}); err != nil {
-				t.Fatal(err)
-			}
-			b, err := bundle.Open(out)
-			if err != nil {
-				t.Fatal(err)
-			}
+			b := w.bundle(t, im.Sources)
 			for _, m := range b.Manifest.Images {
 				if m.Size != int64(len(system)) && m.Partition != "boot" && m.Partition != "kernel" {
 					t.Errorf("%s has %d bytes, not %d", m.Partition, m.Size, len(system))

@@ -28,12 +28,8 @@ func newDevice(t *testing.T, family string, faults ...string) *device.Device {
 		t.Fatal(err)
 	}
 	c := device.Config{Serial: "S1", Family: f, Partitions: map[string]int64{"cache": 64 << 10}, UnlockCode: "1234"}
-	for _, spec := range faults {
-		fault, err := device.ParseFault(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Faults = append(c.Faults, fault)
+	if c.Faults, err = device.ParseFaults(faults...); err != nil {
+		t.Fatal(err)
 	}
 	d, err := device.New(c)
 	if err != nil {

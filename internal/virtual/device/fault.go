@@ -28,6 +28,18 @@ type Fault struct {
 var kinds = []string{"unplug", "stall", "fail", "short", "slow", "corrupt", "serial", "locked", "refuse-getvar", "no-sparse", "no-fill",
 	"low-battery", "flood", "garbage", "deferred-fail", "no-boot", "slow-boot", "wrong-build"}
 
+// ParseFaults reads several specifications.
+func ParseFaults(specs ...string) (faults []Fault, err error) {
+	for _, spec := range specs {
+		f, err := ParseFault(spec)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
 // ParseFault reads a specification.
 func ParseFault(spec string) (Fault, error) {
 	f := Fault{Times: 1, seconds: -1, percent: -1}

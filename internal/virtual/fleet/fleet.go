@@ -210,13 +210,9 @@ func (o Options) configs() (configs []virtual.Config, cleanup func(), err error)
 			return nil, nil, problem.New(problem.Usage, "write 40MB, 64MiB or a number of bytes", "%s: %w", s.flag, err)
 		}
 	}
-	var common []virtual.Fault
-	for _, spec := range o.Faults {
-		f, err := virtual.ParseFault(spec)
-		if err != nil {
-			return nil, nil, problem.New(problem.Usage, "", "--fault: %w", err)
-		}
-		common = append(common, f)
+	common, err := virtual.ParseFaults(o.Faults...)
+	if err != nil {
+		return nil, nil, problem.New(problem.Usage, "", "--fault: %w", err)
 	}
 	own := map[string][]virtual.Fault{}
 	for _, arg := range o.FaultsOn {

@@ -67,12 +67,8 @@ func New(t testing.TB, dir string, faults ...string) *Tablet {
 		t.Fatal(err)
 	}
 	c := device.Config{Serial: "VT1", Family: f, Dir: dir}
-	for _, spec := range faults {
-		fault, err := device.ParseFault(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Faults = append(c.Faults, fault)
+	if c.Faults, err = device.ParseFaults(faults...); err != nil {
+		t.Fatal(err)
 	}
 	d, err := device.New(c)
 	if err != nil {
