@@ -7,13 +7,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -26,10 +22,11 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/evidence"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
-	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/outputs"
 	"github.com/zarya-station/zarya/internal/registry"
 	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/show"
+	"github.com/zarya-station/zarya/internal/signals"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/usb"
@@ -65,13 +62,7 @@ type app struct {
 	evidence   *evidence.Service // of the jobs to come
 	codes      pool.Codes        // of the jobs under way; its ledger is set when that is open
 
-	ctx     context.Context // ends at the second signal
-	cancel  context.CancelCauseFunc
-	drain   chan struct{} // closed at the first signal
-	signals chan os.Signal
-	mu      sync.Mutex
-	got     os.Signal // guarded by mu; the first signal
-	hangup  func()    // guarded by mu; what SIGHUP does; nil: it is a signal to stop
+	signals *signals.Signals
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -83,7 +74,8 @@ func newRoot(a *app) *cobra.Command {
 	var configFile string
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.applyConfig(cmd, configFile) }
 	f := root.PersistentFlags()
-	f.StringVar(&configFile, "config", "", "read settings from `FILE` only (default: zarya.yaml here, config.yaml in XDG_CONFIG_HOME/zarya and /etc/zarya)")
+	f.StringVar(&configFile, "config", "",
+		"read settings from `FILE` only (default: zarya.yaml here, config.yaml in XDG_CONFIG_HOME/zarya and /etc/zarya)")
 	f.BoolVar(&a.json, "json", false, "write JSON to stdout: one event a line, or one document")
 	f.StringVar(&a.events, "events", "", "write JSON events to `FILE` or fd:N beside the human output")
 	f.StringVar(&a.trace, "trace", "", "write every fastboot packet to `FILE`, payloads as digests")
@@ -95,8 +87,9 @@ func newRoot(a *app) *cobra.Command {
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR)")
 	f.BoolVar(&a.noInput, "no-input", false, "never ask; fail instead")
 	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and what else a verb asks before it does it`)
-	root.AddCommand(newRun(a), newStation(a), newRetry(a), newTry(a), newExplain(a), newFlash(a), newProvision(a), newPlan(a), newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a),
-		newDevices(a), newPorts(a), newSSH(a), newConnect(a), newDoctor(a), newLedger(a), newReport(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
+	root.AddCommand(newRun(a), newStation(a), newRetry(a), newTry(a), newExplain(a), newFlash(a), newProvision(a), newPlan(a),
+		newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a), newDevices(a), newPorts(a), newSSH(a), newConnect(a),
+		newDoctor(a), newLedger(a), newReport(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
 	root.RunE = func(*cobra.Command, []string) error { return a.greet() }
 	root.Example = "  zarya devices\n  zarya plan --profile census.yaml -s port:A3\n  zarya run --profile census.yaml -s port:A3 -s port:A4"
 	arrangeHelp(root)
@@ -104,70 +97,16 @@ func newRoot(a *app) *cobra.Command {
 	return root
 }
 
-// watchSignals makes the first ^C a request to stop after the command under way,
-// and the second one an order.
-func (a *app) watchSignals() {
-	a.ctx, a.cancel = context.WithCancelCause(context.Background())
-	a.drain = make(chan struct{})
-	a.signals = make(chan os.Signal, 2)
-	signal.Notify(a.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		for sig := range a.signals {
-			a.mu.Lock()
-			if sig == syscall.SIGHUP && a.hangup != nil {
-				a.hangup()
-				a.mu.Unlock()
-				continue
-			}
-			first := a.got == nil
-			if first {
-				a.got = sig
-				close(a.drain)
-			}
-			a.mu.Unlock()
-			if !first {
-				a.cancel(flash.ErrStopped)
-			}
-		}
-	}()
-}
-
-// onHangup makes SIGHUP call do, which must not wait; nil makes it a signal to stop again.
-func (a *app) onHangup(do func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.hangup = do
-}
-
-func (a *app) unwatchSignals() {
-	signal.Stop(a.signals)
-	close(a.signals)
-	a.cancel(nil)
-}
-
 // signalCode is the exit code that a signal asks for, or 0.
 func (a *app) signalCode() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.got == nil {
-		return 0
+	if sig, ok := a.signals.First().(syscall.Signal); ok {
+		return 128 + int(sig) // as shells count
 	}
-	return signalExit(a.got)
+	return 0
 }
 
-// untilSignal is a context that ends at the first signal, for what is not worth
-// finishing.
-func (a *app) untilSignal() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(a.ctx)
-	go func() {
-		select {
-		case <-a.drain:
-			cancel(flash.ErrStopped)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
-}
+// untilSignal is a context that ends at the first signal.
+func (a *app) untilSignal() (context.Context, context.CancelFunc) { return a.signals.UntilFirst() }
 
 func (a *app) warn(format string, args ...any) {
 	fmt.Fprintf(a.stderr, "zarya: warning: "+format+"\n", args...)
@@ -197,19 +136,11 @@ func (a *app) fileSinks() (sinks []ui.Sink, err error) {
 	if a.evidence != nil { // once
 		sinks, a.evidence = append(sinks, a.evidence), nil
 	}
-	if a.events != "" {
-		w, err := openOutput(a.events)
-		if err != nil {
-			return nil, outputTrouble("--events", err)
-		}
-		sinks = append(sinks, closing{ui.NewJSON(w), w})
+	if err := outputs.Sink(&sinks, "--events", a.events, ui.NewJSON); err != nil {
+		return nil, err
 	}
-	if a.junit != "" {
-		w, err := openOutput(a.junit)
-		if err != nil {
-			return nil, outputTrouble("--junit", err)
-		}
-		sinks = append(sinks, closing{ui.NewJUnit(w), w})
+	if err := outputs.Sink(&sinks, "--junit", a.junit, ui.NewJUnit); err != nil {
+		return nil, err
 	}
 	if os.Getenv("GITHUB_ACTIONS") == "true" {
 		sinks = append(sinks, ui.NewGitHub(a.stderr))
@@ -243,54 +174,24 @@ func (a *app) sinks() (ui.Sink, error) {
 	return ui.Tee(append(sinks, ui.NewTable(a.stdout, options(a.stdout)))...), nil
 }
 
-// closing closes the file under a sink.
-type closing struct {
-	ui.Sink
-	file io.Closer
-}
-
-func (c closing) Close() error { return errors.Join(c.Sink.Close(), c.file.Close()) }
-
-// errNotOpen is in the error of an output that names a descriptor which is none.
-var errNotOpen = errors.New("is not an open file descriptor")
-
-// openOutput opens a file to write, or a descriptor given as fd:N.
-func openOutput(name string) (*os.File, error) {
-	number, ok := strings.CutPrefix(name, "fd:")
-	if !ok {
-		return os.Create(name) //nolint:gosec // the file that the user names
-	}
-	fd, err := strconv.ParseUint(number, 10, 16)
-	if err != nil {
-		return nil, fmt.Errorf("%q %w: fd: needs its number", name, errNotOpen)
-	}
-	if !inherited(uintptr(fd)) {
-		return nil, fmt.Errorf("%s %w", name, errNotOpen)
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
-// outputTrouble is an output that cannot be opened: a wrong command line, or this machine.
-func outputTrouble(flag string, err error) error {
-	if errors.Is(err, errNotOpen) {
-		return problem.New(problem.Usage, "open it in the shell ("+flag+" fd:3 3>FILE), or name a file", "%s: %w", flag, err)
-	}
-	return problem.New(problem.Station, "name a file that can be written", "%s: %w", flag, err)
-}
-
 // tracer opens --trace; close it after use.
 func (a *app) tracer() (t *fastboot.Tracer, end func() error, err error) {
-	if a.trace == "" {
-		return nil, func() error { return nil }, nil
-	}
-	f, err := openOutput(a.trace)
-	if err != nil {
-		return nil, nil, outputTrouble("--trace", err)
-	}
-	t = fastboot.NewTracer(f)
-	t.Hide = a.secrets.Clean
-	return t, func() error { return errors.Join(t.Err(), f.Close()) }, nil
+	return outputs.Trace(a.trace, a.secrets.Clean)
 }
 
 // document prints the one JSON document of a verb that runs no jobs.
 func (a *app) document(kind string, items any) error { return show.Document(a.stdout, kind, items) }
+
+// item is what has a text beside its place in a document.
+type item interface{ Text(io.Writer) }
+
+// printItems prints items as a document, or as their texts.
+func printItems[T item](a *app, kind string, items []T) error {
+	if a.json {
+		return a.document(kind, items)
+	}
+	for _, it := range items {
+		it.Text(a.stdout)
+	}
+	return nil
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/flash/image/release"
+	"github.com/zarya-station/zarya/internal/author"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/show"
@@ -25,12 +26,13 @@ func newBundle(a *app) *cobra.Command {
 }
 
 // bundleFlags are what build and import have in common.
-func bundleFlags(cmd *cobra.Command, o *recipe.BundleRequest) {
+func bundleFlags(cmd *cobra.Command, o *author.BundleRequest) {
 	f := cmd.Flags()
 	f.StringVar(&o.About.Name, "name", "", "`NAME` of the bundle, the same for all versions")
 	f.StringVar(&o.About.Version, "bundle-version", "", "its `VERSION`: numbers with dots")
 	f.StringArrayVar(&o.About.Models, "model", nil, "full `MODEL` code that it is for, such as AGS3-L09; repeatable")
-	f.StringArrayVar(&o.About.Products, "product", nil, "`PRODUCT` that the bootloader of such a tablet names, if that is not the model; repeatable")
+	f.StringArrayVar(&o.About.Products, "product", nil,
+		"`PRODUCT` that the bootloader of such a tablet names, if that is not the model; repeatable")
 	f.StringVar(&o.About.ProductFrom, "product-from", "", "the only `QUESTION` whose answer counts, such as getvar:product")
 	f.IntVar(&o.About.MinBattery, "min-battery", 0, "least charge in `PERCENT`")
 	f.StringVar(&o.About.Access, "access", "none", "`HOW` one gets into the booted tablet: ssh, manual, none")
@@ -43,10 +45,10 @@ func bundleFlags(cmd *cobra.Command, o *recipe.BundleRequest) {
 }
 
 // makeBundle builds a bundle, signs it, and shows it.
-func (a *app) makeBundle(path string, o recipe.BundleRequest, sources []bundle.Source) error {
+func (a *app) makeBundle(path string, o author.BundleRequest, sources []bundle.Source) error {
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	b, err := a.maker().MakeBundle(ctx, path, o, sources)
+	b, err := author.MakeBundle(ctx, a.maker(), path, o, sources)
 	if err != nil {
 		return err
 	}
@@ -54,7 +56,7 @@ func (a *app) makeBundle(path string, o recipe.BundleRequest, sources []bundle.S
 }
 
 func newBundleBuild(a *app) *cobra.Command {
-	var o recipe.BundleRequest
+	var o author.BundleRequest
 	var images []string
 	cmd := &cobra.Command{
 		Use:   "build FILE --name NAME --bundle-version VERSION --model MODEL… --image PART[:SLOT]=FILE…",
@@ -77,7 +79,7 @@ func newBundleBuild(a *app) *cobra.Command {
 }
 
 func newBundleImport(a *app) *cobra.Command {
-	var o recipe.BundleRequest
+	var o author.BundleRequest
 	var only []string
 	cmd := &cobra.Command{
 		Use:   "import FILE SOURCE…",

@@ -53,8 +53,10 @@ func (a *app) doctor(o doctorOptions) error {
 			return err
 		}
 	}
-	if o.fix && !a.yes && (a.noInput || terminal(a.stdin) == nil) {
-		return problem.New(problem.Usage, "add --yes to do all of it", "--fix asks before each change, and nobody can be asked")
+	if o.fix && !a.yes {
+		if err := a.askable("add --yes to do all of it", "--fix asks before each change"); err != nil {
+			return err
+		}
 	}
 	path, err := a.ledgerPath()
 	if err != nil {

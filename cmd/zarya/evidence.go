@@ -56,7 +56,7 @@ func (a *app) startEvidence(record *ledger.Ledger) error {
 		})
 		return j, at, ok, err
 	}
-	a.evidence = evidence.Start(a.ctx, o)
+	a.evidence = evidence.Start(a.signals.Context(), o)
 	return nil
 }
 

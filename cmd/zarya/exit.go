@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -79,14 +77,6 @@ func (a *app) report(err error) int {
 		fmt.Fprintf(a.stderr, "  → %s\n", p.Hint)
 	}
 	return exitCodes[p.Kind]
-}
-
-// signalExit is 128 and the signal's number, as shells count.
-func signalExit(sig os.Signal) int {
-	if s, ok := sig.(syscall.Signal); ok {
-		return 128 + int(s)
-	}
-	return 0
 }
 
 // exitOf is the code for the results of a run's jobs, signals aside.

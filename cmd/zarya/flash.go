@@ -143,8 +143,8 @@ func (a *app) confirmWipe(targets []target.Target, what string) error {
 	if a.yes {
 		return nil
 	}
-	if a.noInput || terminal(a.stdin) == nil {
-		return problem.New(problem.Usage, "add --yes if these tablets may be wiped", "writing to %s needs a yes, and nobody can be asked", plural(len(targets)))
+	if err := a.askable("add --yes if these tablets may be wiped", "writing to %s needs a yes", plural(len(targets))); err != nil {
+		return err
 	}
 	answers, err := each(a, targets, ask.Look)
 	if err != nil {
@@ -169,13 +169,21 @@ func (a *app) confirmWipe(targets []target.Target, what string) error {
 	return problem.New(problem.Usage, "", "nothing was written")
 }
 
+// askable fails where nobody can be asked for a yes; hint says which flag is one.
+func (a *app) askable(hint, format string, args ...any) error {
+	if a.noInput || terminal(a.stdin) == nil {
+		return problem.New(problem.Usage, hint, format+", and nobody can be asked", args...)
+	}
+	return nil
+}
+
 // agreed asks a question on the terminal, unless --yes has answered it. ^C is a no.
 func (a *app) agreed(question string) bool {
 	if a.yes {
 		return true
 	}
 	select {
-	case <-a.drain: // of the question before
+	case <-a.signals.Drain(): // of the question before
 		return false
 	default:
 	}
@@ -188,7 +196,7 @@ func (a *app) agreed(question string) bool {
 	select {
 	case line := <-said:
 		return line == "y" || line == "yes"
-	case <-a.drain:
+	case <-a.signals.Drain():
 		fmt.Fprintln(a.stderr)
 		return false
 	}
@@ -246,13 +254,13 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 	go func() {
 		defer close(told)
 		select {
-		case <-a.drain:
+		case <-a.signals.Drain():
 			engine.Drain()
 			o.Events.Emit(flash.Event{Body: flash.Warning{Message: "stopping when the commands under way end; ^C again stops at once", Class: flash.ClassOperator}})
 		case <-ended:
 		}
 	}()
-	results := engine.Run(a.ctx, jobs)
+	results := engine.Run(a.signals.Context(), jobs)
 	close(ended)
 	<-told
 	sum := ui.Summarize(results)

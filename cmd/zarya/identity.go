@@ -6,9 +6,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -31,8 +29,6 @@ func newIdentity(a *app) *cobra.Command {
 	return cmd
 }
 
-var poolForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
 func newIdentityImport(a *app) *cobra.Command {
 	var name string
 	var declared pool.Declaration
@@ -41,8 +37,8 @@ func newIdentityImport(a *app) *cobra.Command {
 		Short: "Add the rows of a CSV file to a pool",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if !poolForm.MatchString(name) {
-				return problem.New(problem.Usage, "letters, digits, dots and dashes", "--pool: %q cannot be a name", name)
+			if err := pool.CheckName(name); err != nil {
+				return err
 			}
 			table, err := pool.ReadTable(args[0])
 			if err != nil {
@@ -63,35 +59,17 @@ func newIdentityImport(a *app) *cobra.Command {
 // importIdentities imports a table into a pool, with what the pool declares.
 func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file string,
 	table *sheet.Sheet, declared pool.Declaration) error {
-	was, err := pool.Declared(ctx, l, name)
+	rows, added, err := pool.ImportTable(ctx, l, name, file, table, declared, profiles.SecretColumn, a.stationKey())
 	if err != nil {
-		return err
-	}
-	declared.Key = cmp.Or(declared.Key, was.Key)
-	rows, err := pool.RowsOf(file, table, declared, was.Secret, profiles.SecretColumn)
-	if err != nil {
-		return err
-	}
-	added, err := pool.Import(l, name, rows, declared, a.stationKey())
-	var taken *pool.KeyError
-	var other *pool.DeclarationError
-	switch {
-	case errors.As(err, &taken):
-		return problem.New(problem.Invalid, "give it another "+taken.Column+", or take the line out",
-			"%s:%d: %s %q is identity %d of the pool %s already",
-			file, taken.Line, taken.Column, taken.Value, taken.ID, taken.Pool)
-	case errors.As(err, &other):
-		return problem.New(problem.Usage, "choose another --key, or leave it out", "--key: %w", err)
-	case err != nil:
 		return err
 	}
 	if says := table.Says(); says != "" && !a.quiet {
 		fmt.Fprintf(a.stderr, "%s: %s\n", file, says)
 	}
 	if a.json {
-		return a.document("identity-import", []any{map[string]any{"pool": name, "rows": len(rows), "added": added}})
+		return a.document("identity-import", []any{map[string]any{"pool": name, "rows": rows, "added": added}})
 	}
-	fmt.Fprintf(a.stdout, "%s: %d rows, %d of them new\n", name, len(rows), added)
+	fmt.Fprintf(a.stdout, "%s: %d rows, %d of them new\n", name, rows, added)
 	return nil
 }
 
@@ -131,17 +109,9 @@ func newIdentityMove(a *app, verb, short string, do func(l *ledger.Ledger, pool 
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				rows, err := pool.List(ctx, l, name)
+				chosen, err := pool.Choose(ctx, l, name, args)
 				if err != nil {
 					return err
-				}
-				var chosen []pool.Identity
-				for _, arg := range args {
-					r, err := pool.Find(rows, arg)
-					if err != nil {
-						return err
-					}
-					chosen = append(chosen, r)
 				}
 				if verb == "burn" {
 					if err := a.confirmBurn(chosen); err != nil {
@@ -149,17 +119,8 @@ func newIdentityMove(a *app, verb, short string, do func(l *ledger.Ledger, pool 
 					}
 				}
 				for _, r := range chosen {
-					err := do(l, r.Pool, r.ID, why)
-					var state *pool.StateError
-					var begun *pool.BegunError
-					switch {
-					case errors.As(err, &state):
-						return problem.New(problem.Identity, "zarya identity list shows the states", "%w", err)
-					case errors.As(err, &begun):
-						return problem.New(problem.Identity, "burn it, or finish its tablet: it gets the same one again", "%w", err)
-					}
-					if err != nil {
-						return err
+					if err := do(l, r.Pool, r.ID, why); err != nil {
+						return pool.Trouble(err)
 					}
 					if !a.quiet {
 						fmt.Fprintf(a.stderr, "%s %d: %s\n", r.Pool, r.ID, map[string]string{"return": "free", "burn": "burned"}[verb])
@@ -189,7 +150,8 @@ func (a *app) confirmBurn(chosen []pool.Identity) error {
 	}
 	names := strings.Join(bound, ", ")
 	if a.noInput || terminal(a.stdin) == nil {
-		return problem.New(problem.Usage, "add --yes if these tablets are lost or scrapped", "burning what is in use needs a yes, and no one can be asked: %s", names)
+		return problem.New(problem.Usage, "add --yes if these tablets are lost or scrapped",
+			"burning what is in use needs a yes, and no one can be asked: %s", names)
 	}
 	if !a.agreed("Burn for ever what is in use, " + names) {
 		return problem.New(problem.Usage, "", "nothing was burned")
@@ -207,7 +169,7 @@ func (a *app) writeLedger(do func(context.Context, *ledger.Ledger) error) (err e
 		return problem.New(problem.Usage, "leave --ledger none out", "identities are in the ledger")
 	}
 	defer records.Close(l, &err)
-	err = do(a.ctx, l)
+	err = do(a.signals.Context(), l)
 	if _, ok := problem.KindOf(err); err != nil && !ok {
 		err = records.Trouble(l.Path(), err)
 	}

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/signals"
 )
 
 func main() {
@@ -29,8 +30,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	a.watchSignals()
-	defer a.unwatchSignals()
+	a.signals = signals.Watch(flash.ErrStopped)
+	defer a.signals.Stop()
 	cmd, err := root.ExecuteC()
 	code := a.report(err)
 	a.summarizeFailure(cmd, args, err, code)

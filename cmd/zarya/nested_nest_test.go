@@ -27,6 +27,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/signals"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/profiles"
@@ -195,8 +196,8 @@ func (c *cutConn) Write(p []byte) (int, error) {
 func (n *nest) provision(profile string, targets ...cable) (results []flash.JobDone, told string, took time.Duration) {
 	t := n.t
 	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, secrets: &flash.Secrets{}, ledger: "sqlite:" + filepath.Join(n.dir, "ledger.db"), quiet: true}
-	a.watchSignals()
-	defer a.unwatchSignals()
+	a.signals = signals.Watch(flash.ErrStopped)
+	defer a.signals.Stop()
 	p, err := a.prepare(&jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
 	must(t, err)
 	defer p.Close()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/signals"
 	"github.com/zarya-station/zarya/internal/virtual"
 )
 
@@ -292,10 +293,15 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%v: exit %d, not %d", err, got, want)
 		}
 	}
-	for sig, want := range map[os.Signal]int{syscall.SIGHUP: 129, os.Interrupt: 130, syscall.SIGTERM: 143} {
-		a := &app{stderr: io.Discard, got: sig}
+	for sig, want := range map[syscall.Signal]int{syscall.SIGHUP: 129, syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		a := &app{stderr: io.Discard, signals: signals.Watch(nil)}
+		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+			t.Fatal(err)
+		}
+		<-a.signals.Drain()
 		if got := a.report(problem.New(problem.Failed, "", "x")); got != want {
 			t.Errorf("%v: exit %d, not %d", sig, got, want)
 		}
+		a.signals.Stop()
 	}
 }

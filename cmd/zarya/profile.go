@@ -6,21 +6,17 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
 
+	"github.com/zarya-station/zarya/internal/author"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/profiles"
 )
-
-//go:embed starter.yaml
-var starter string
 
 func newProfile(a *app) *cobra.Command {
 	var secrets bool
@@ -54,7 +50,8 @@ func newProfile(a *app) *cobra.Command {
 func newProfileNew(a *app) *cobra.Command {
 	var models, targets []string
 	cmd := &cobra.Command{
-		Use: "new FILE [--model MODEL… | -s TARGET]", Short: "Write a profile to begin with, for the tablet that is plugged in", Args: cobra.ExactArgs(1),
+		Use:   "new FILE [--model MODEL… | -s TARGET]",
+		Short: "Write a profile to begin with, for the tablet that is plugged in", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.newProfileFile(args[0], models, targets) },
 	}
 	cmd.Flags().StringArrayVar(&models, "model", nil, "full `MODEL` code; repeatable")
@@ -63,48 +60,18 @@ func newProfileNew(a *app) *cobra.Command {
 }
 
 func (a *app) validateProfiles(names []string, demandSecrets bool) error {
-	type item struct {
-		Profile string   `json:"profile"`
-		Valid   bool     `json:"valid"`
-		Errors  []string `json:"errors,omitempty"`
-		Needs   []string `json:"needs,omitempty"` // what must be at hand when it is run
-	}
 	ctx, cancel := a.untilSignal()
 	defer cancel()
-	var items []item
-	bad := 0
+	var items []show.Validation
+	valid := true
 	for _, name := range names {
-		found := a.maker().Validate(ctx, name, demandSecrets)
-		it := item{Profile: name, Valid: len(found.Errors) == 0, Needs: found.Needs}
-		for _, err := range found.Errors {
-			it.Errors = append(it.Errors, err.Error())
-		}
-		if !it.Valid {
-			bad++
-		}
-		items = append(items, it)
+		it := show.OfValidation(name, a.maker().Validate(ctx, name, demandSecrets))
+		items, valid = append(items, it), valid && it.Valid
 	}
-	if a.json {
-		if err := a.document("profiles", items); err != nil {
-			return err
-		}
-	} else {
-		for _, it := range items {
-			if it.Valid {
-				fmt.Fprintf(a.stdout, "%s: valid\n", it.Profile)
-			}
-			for _, e := range it.Errors {
-				fmt.Fprintln(a.stdout, e)
-			}
-			if len(it.Needs) > 0 {
-				fmt.Fprintf(a.stdout, "  to run it: %s\n", strings.Join(it.Needs, ", "))
-			}
-		}
+	if err := printItems(a, "profiles", items); err != nil || valid {
+		return err
 	}
-	if bad > 0 {
-		return exitStatus(exitInvalid)
-	}
-	return nil
+	return exitStatus(exitInvalid)
 }
 
 func (a *app) showProfile(name string) error {
@@ -124,37 +91,17 @@ func (a *app) showProfile(name string) error {
 	return errors.Join(enc.Encode(doc), enc.Close())
 }
 
-// profileItem is one line of the list.
-type profileItem struct {
-	Name   string   `json:"name"`
-	File   string   `json:"file"` // built in for those of the program
-	Models []string `json:"models"`
-}
-
 func (a *app) listProfiles() error {
 	listed, err := a.maker().ListProfiles()
 	if err != nil {
 		return err
 	}
-	items := []profileItem{}
-	for _, l := range listed {
-		if l.Problem != nil {
-			a.warn("%s is not a valid profile; zarya profile validate says why", l.File)
-			continue
-		}
-		items = append(items, profileItem{l.Name, l.File, l.Models})
+	items, broken := show.OfProfiles(listed)
+	for _, file := range broken {
+		a.warn("%s is not a valid profile; zarya profile validate says why", file)
 	}
-	if a.json {
-		return a.document("profiles", items)
-	}
-	for _, it := range items {
-		fmt.Fprintf(a.stdout, "%-20s %-30s %s\n", it.Name, it.File, strings.Join(it.Models, ", "))
-	}
-	return nil
+	return printItems(a, "profiles", items)
 }
-
-// starterModel stands in the text of a new profile where the models go.
-const starterModel = "MODELS"
 
 func (a *app) newProfileFile(path string, models, targets []string) error {
 	if len(models) > 0 && len(targets) > 0 {
@@ -172,20 +119,8 @@ func (a *app) newProfileFile(path string, models, targets []string) error {
 	} else {
 		how = "made for " + strings.Join(models, ", ")
 	}
-	text := strings.ReplaceAll(starter, starterModel, strings.Join(models, ", "))
-	if _, err := profiles.Parse(path, []byte(text), profiles.Settings{}); err != nil {
-		return problem.New(problem.Usage, "a model is a full code, such as AGS3-L09", "%w", err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a profile is no secret
-	if errors.Is(err, fs.ErrExist) {
-		return problem.New(problem.Usage, "name another file", "%s is there already", path)
-	}
-	if err == nil {
-		_, err = f.WriteString(text)
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
-		return problem.New(problem.Station, "name a file that can be written", "%w", err)
+	if err := author.NewProfile(path, models); err != nil {
+		return err
 	}
 	if !a.quiet {
 		fmt.Fprintf(a.stderr, "wrote %s: %s; then zarya profile validate %s\n", path, how, path)
@@ -210,10 +145,5 @@ func (a *app) pluggedIn(names []string) (models []string) {
 	if err != nil {
 		return nil
 	}
-	for _, r := range answers {
-		if r.Value != nil && r.Value.Model != "" && !slices.Contains(models, r.Value.Model) {
-			models = append(models, r.Value.Model)
-		}
-	}
-	return models
+	return ask.Models(answers)
 }

@@ -124,9 +124,8 @@ func (a *app) confirmStation(set *recipe.Set) error {
 		return nil
 	}
 	models := strings.Join(set.Models(), ", ")
-	if a.noInput || terminal(a.stdin) == nil {
-		return problem.New(problem.Usage, "add --yes if they may be wiped",
-			"every %s that is plugged in will be wiped, and nobody can be asked", models)
+	if err := a.askable("add --yes if they may be wiped", "every %s that is plugged in will be wiped", models); err != nil {
+		return err
 	}
 	if !a.agreed(fmt.Sprintf("Wipe every %s that is plugged in from now on, for %s", models, set.Title())) {
 		return problem.New(problem.Usage, "", "nothing was written")
@@ -202,7 +201,7 @@ func pageFlags(f *pflag.FlagSet, p *daemon.Page) {
 func (a *app) stationSignals(s *station.Station) (stop func()) {
 	ended, told := make(chan struct{}), make(chan struct{})
 	reload := make(chan struct{}, 1)
-	a.onHangup(func() {
+	a.signals.OnHangup(func() {
 		select {
 		case reload <- struct{}{}:
 		default: // one is due already
@@ -210,16 +209,16 @@ func (a *app) stationSignals(s *station.Station) (stop func()) {
 	})
 	go func() {
 		defer close(told)
-		drain := a.drain
+		drain := a.signals.Drain()
 		for {
 			select {
 			case <-reload:
-				if err := s.Do(a.ctx, station.Order{Do: station.OrderReload, Machine: true}); err != nil {
+				if err := s.Do(a.signals.Context(), station.Order{Do: station.OrderReload, Machine: true}); err != nil {
 					a.warn("the old profiles and bundles stay: %v", err)
 				}
 			case <-drain:
 				drain = nil
-				_ = s.Do(a.ctx, station.Order{Do: station.OrderStop, Machine: true}) // never fails
+				_ = s.Do(a.signals.Context(), station.Order{Do: station.OrderStop, Machine: true}) // never fails
 			case <-ended:
 				return
 			}
@@ -228,6 +227,6 @@ func (a *app) stationSignals(s *station.Station) (stop func()) {
 	return func() {
 		close(ended)
 		<-told
-		a.onHangup(nil)
+		a.signals.OnHangup(nil)
 	}
 }

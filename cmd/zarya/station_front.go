@@ -57,10 +57,10 @@ func (a *app) showing(o stationOptions) (*showing, error) {
 func (sh *showing) run(a *app, d *daemon.Daemon) error {
 	signal.Ignore(syscall.SIGPIPE) // who reads the lines may go; the tablets stay
 	defer signal.Reset(syscall.SIGPIPE)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(a.ctx)) // what happens after an order to stop is shown too
+	ctx, cancel := context.WithCancel(context.WithoutCancel(a.signals.Context())) // what happens after an order to stop is shown too
 	shown := make(chan error, 1)
 	go func() { shown <- sh.show(ctx, a, d.Station) }()
-	err := d.Run(a.ctx)
+	err := d.Run(a.signals.Context())
 	cancel()
 	if serr := <-shown; serr != nil {
 		a.warn("%v", serr)

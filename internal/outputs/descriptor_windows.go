@@ -1,4 +1,4 @@
-package main
+package outputs
 
 // inherited reports whether a descriptor was given to this process. Windows has handles,
 // and a shell there gives none by number.

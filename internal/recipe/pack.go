@@ -4,54 +4,15 @@ package recipe
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/profiles"
 )
-
-// BundleRequest is what a bundle is made of, its images aside.
-type BundleRequest struct {
-	About   bundle.Manifest
-	Build   bundle.Options
-	Key     string // the file of a private key to sign with; "" is not signed
-	Profile string // to pack; "" is none
-}
-
-// MakeBundle builds a bundle at path of sources, and signs it.
-func (m *Maker) MakeBundle(ctx context.Context, path string, q BundleRequest, sources []bundle.Source) (*bundle.Bundle, error) {
-	var signer ssh.Signer
-	if q.Key != "" {
-		var err error
-		if signer, err = bundle.ReadKey(q.Key); err != nil {
-			return nil, err
-		}
-	}
-	if q.Profile != "" {
-		if err := m.Pack(q.Profile, q.About.Access, &q.Build); err != nil {
-			return nil, err
-		}
-	}
-	q.Build.Cache = m.Cache()
-	if err := bundle.Build(ctx, path, q.About, sources, q.Build); err != nil {
-		return nil, problem.New(problem.Invalid, "", "%w", err)
-	}
-	b, err := bundle.Open(path)
-	if err != nil {
-		return nil, problem.New(problem.Invalid, "", "%w", err)
-	}
-	if signer != nil {
-		err = b.SignWith(signer)
-	}
-	return b, err
-}
 
 // Pack adds a profile to the options of a bundle, with what it extends and the files
 // that it names, as they lie beside each other. access is the bundle's.

@@ -69,3 +69,13 @@ func modelOf(ctx context.Context, t target.USB, d usb.Device, asked map[string]s
 	asked[key] = model
 	return model
 }
+
+// Models are the models that targets told, each once.
+func Models(answers []Answer[Device]) (models []string) {
+	for _, r := range answers {
+		if r.Value != nil && r.Value.Model != "" && !slices.Contains(models, r.Value.Model) {
+			models = append(models, r.Value.Model)
+		}
+	}
+	return models
+}

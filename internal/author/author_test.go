@@ -1,0 +1,84 @@
+package author
+
+import (
+	"crypto/ed25519"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/profiles"
+)
+
+func write(t *testing.T, file, text string) string {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestANewProfileIsValid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "p.yaml")
+	if err := NewProfile(file, []string{"AGS3-L09", "AGS3-W09"}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := profiles.Parse(file, text, profiles.Settings{}); err != nil || !strings.Contains(string(text), "AGS3-L09, AGS3-W09") {
+		t.Errorf("%v:\n%s", err, text)
+	}
+	for path, models := range map[string]string{file: "AGS3-L09", file + ".new": "not a [model"} {
+		err := NewProfile(path, []string{models})
+		if kind, _ := problem.KindOf(err); err == nil || kind != problem.Usage {
+			t.Errorf("%s for %s: %v", path, models, err)
+		}
+	}
+	if err := NewProfile(filepath.Join(file, "p.yaml"), []string{"AGS3-L09"}); err == nil {
+		t.Error("a profile below a file")
+	}
+}
+
+func TestABundleIsMadeAndSigned(t *testing.T) {
+	dir := t.TempDir()
+	m := &recipe.Maker{Config: dir, Cache: func() *image.Cache { return nil }}
+	boot := write(t, filepath.Join(dir, "boot.img"), strings.Repeat("\x7fboot\x00\xfe", 1024))
+	profile := write(t, filepath.Join(dir, "p.yaml"), "zarya: 1\nname: kiosk\ntablet: {models: [AGS3-L09]}\n")
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := BundleRequest{About: bundle.Manifest{Name: "census", Version: "5.1", Models: []string{"AGS3-L09"}, Access: "none"},
+		Key: write(t, filepath.Join(dir, "key"), string(pem.EncodeToMemory(block))), Profile: profile}
+	sources := []bundle.Source{{Partition: "boot", Path: boot}}
+	b, err := MakeBundle(t.Context(), m, filepath.Join(dir, "b.bundle"), q, sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Signer() == "" || b.Manifest.Profile == "" || len(b.Manifest.Images) != 1 {
+		t.Errorf("signed by %q: %+v", b.Signer(), b.Manifest)
+	}
+	for _, bad := range []func(*BundleRequest){
+		func(q *BundleRequest) { q.Key = profile }, func(q *BundleRequest) { q.Profile = boot }, func(q *BundleRequest) { q.About.Name = "" },
+	} {
+		q := q
+		q.Build = bundle.Options{}
+		bad(&q)
+		if _, err := MakeBundle(t.Context(), m, filepath.Join(dir, "c.bundle"), q, sources); err == nil {
+			t.Errorf("made of %+v", q)
+		}
+	}
+}
