@@ -275,7 +275,8 @@ func TestTurns(t *testing.T) {
 		}, 0.64, 1.02},
 		{"one wire, 48 tablets", func() []tablet { return same(48, behind(bus())) }, 0.61, 1.01},
 		{"two tablets", func() []tablet { b := bus(); return same(2, func() tablet { return tablet{bus: b, size: 512 << 20} }) }, 0.80, 1.01},
-		{"two wires, one after the other", func() []tablet { return large(append(same(8, behind(bus())), same(8, behind(bus()))...)) }, 0.68, 1.02},
+		{"two wires, one after the other", func() []tablet { return large(append(same(8, behind(bus())), same(8, behind(bus()))...)) }, 0.68,
+			1.02},
 		{"two wires in turns", func() (all []tablet) {
 			a, b := bus(), bus()
 			for range 8 {
@@ -320,7 +321,8 @@ func TestTurns(t *testing.T) {
 			times, last := ready(t, c.tablets(), true)
 			ours, ourLast := ready(t, c.tablets(), false)
 			m, l := mean(ours).Seconds()/mean(times).Seconds(), ourLast.Seconds()/last.Seconds()
-			t.Logf("mean %.2f s of %.2f: %.3f; last %.2f s of %.2f: %.3f", mean(ours).Seconds(), mean(times).Seconds(), m, ourLast.Seconds(), last.Seconds(), l)
+			t.Logf("mean %.2f s of %.2f: %.3f; last %.2f s of %.2f: %.3f", mean(ours).Seconds(), mean(times).Seconds(), m, ourLast.Seconds(),
+				last.Seconds(), l)
 			if m > c.mean || l > c.last {
 				t.Errorf("mean at most %.2f, last at most %.2f; ready after %v", c.mean, c.last, ours)
 			}

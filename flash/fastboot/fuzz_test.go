@@ -219,7 +219,8 @@ func FuzzParseSize(f *testing.F) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, s := range []string{"plain", "\x1b[31mred", "\u202eevil\u2066", "\xff\xfe", "a\tb\nc\r", " \u00a0 x ", "\u2028", "\ufffd", "e\u0301", "\x9b", "😀\u200d"} {
+	for _, s := range []string{"plain", "\x1b[31mred", "\u202eevil\u2066", "\xff\xfe", "a\tb\nc\r", " \u00a0 x ", "\u2028", "\ufffd",
+		"e\u0301", "\x9b", "😀\u200d"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

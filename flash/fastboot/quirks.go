@@ -10,7 +10,8 @@ import "strings"
 // nothings are answers to getvar that tell nothing. Some bootloaders say with OKAY what
 // others say with FAIL.
 var nothings = []string{"", "undefine", "undefined", "unknown", "n/a", "none", "null", "(null)", "not found", "unknown variable",
-	"variable not found", "getvar variable not found", "variable not implemented", "not implemented", "not supported", "variable not supported"}
+	"variable not found", "getvar variable not found", "variable not implemented", "not implemented", "not supported",
+	"variable not supported"}
 
 // placeholderSerials are given to every unit of a family.
 var placeholderSerials = []string{"", "serialv1.0", "0123456789abcdef", "1234567890abcdef", "unknown", "undefine"}

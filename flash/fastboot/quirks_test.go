@@ -21,7 +21,8 @@ func with(answers map[string][]string) (*Client, *fake) {
 
 func TestNothings(t *testing.T) {
 	cases := []string{"", "undefine", "undefined", "unknown", "n/a", "none", "null", "(null)", "not found", "unknown variable",
-		"variable not found", "getvar variable not found", "variable not implemented", "not implemented", "not supported", "variable not supported"}
+		"variable not found", "getvar variable not found", "variable not implemented", "not implemented", "not supported",
+		"variable not supported"}
 	for _, n := range nothings {
 		if !slices.Contains(cases, n) {
 			t.Errorf("row %q has no case", n)
@@ -114,10 +115,11 @@ func TestLockQuestions(t *testing.T) {
 	type answers = map[string][]string
 	// Each question alone, both ways.
 	alone := map[string][2][]string{
-		"getvar:unlocked":     {{"OKAYyes"}, {"OKAYno"}},
-		"oem get-bootinfo":    {{"INFOunlocked", "OKAY"}, {"INFOlocked", "OKAY"}},
-		"oem lock-state info": {{"INFOFB LockState: UNLOCKED", "INFOUSER LockState: LOCKED", "OKAY"}, {"INFOFB LockState: LOCKED", "INFOUSER LockState: UNLOCKED", "OKAY"}},
-		"oem backdoor info":   {{"INFOFB LockState: UNLOCKED", "OKAY"}, {"OKAYFB LockState: LOCKED"}},
+		"getvar:unlocked":  {{"OKAYyes"}, {"OKAYno"}},
+		"oem get-bootinfo": {{"INFOunlocked", "OKAY"}, {"INFOlocked", "OKAY"}},
+		"oem lock-state info": {{"INFOFB LockState: UNLOCKED", "INFOUSER LockState: LOCKED", "OKAY"},
+			{"INFOFB LockState: LOCKED", "INFOUSER LockState: UNLOCKED", "OKAY"}},
+		"oem backdoor info": {{"INFOFB LockState: UNLOCKED", "OKAY"}, {"OKAYFB LockState: LOCKED"}},
 		"oem device-info": {{"INFODevice tampered: false", "INFODevice unlocked: true", "INFODevice critical unlocked: false", "OKAY"},
 			{"INFODevice tampered: true", "INFODevice unlocked: false", "OKAY"}},
 	}
@@ -158,7 +160,8 @@ func TestLockQuestions(t *testing.T) {
 	}
 	check("nobody answers", nil, NotTold, "")
 	check("both in one answer", answers{"oem get-bootinfo": {"INFOunlocked", "INFOlocked", "OKAY"}}, No, "oem get-bootinfo")
-	check("both in one state", answers{"oem lock-state info": {"INFOFB LockState: LOCKED", "INFOFB LockState: UNLOCKED", "OKAY"}}, No, "oem lock-state info")
+	check("both in one state", answers{"oem lock-state info": {"INFOFB LockState: LOCKED", "INFOFB LockState: UNLOCKED", "OKAY"}}, No,
+		"oem lock-state info")
 
 	c, _ := with(answers{"getvar:unlocked": {"OKAYyes"}, "oem get-bootinfo": {"JUNK"}})
 	if got, _, err := c.Unlocked(context.Background()); err == nil || got != NotTold {
@@ -208,7 +211,8 @@ func TestCurrentSlot(t *testing.T) {
 }
 
 func TestSlotCount(t *testing.T) {
-	for said, want := range map[string]int{"OKAY2": 2, "OKAY 2\n": 2, "OKAY1": 1, "OKAY0": 0, "OKAY-1": 0, "OKAYtwo": 0, "OKAY": 0, "FAILno": 0} {
+	for said, want := range map[string]int{"OKAY2": 2, "OKAY 2\n": 2, "OKAY1": 1, "OKAY0": 0, "OKAY-1": 0, "OKAYtwo": 0, "OKAY": 0,
+		"FAILno": 0} {
 		c, _ := with(map[string][]string{"getvar:slot-count": {said}})
 		if n, err := c.SlotCount(context.Background()); err != nil || n != want {
 			t.Errorf("%q: %d, want %d (%v)", said, n, want, err)
@@ -232,7 +236,8 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	for said, want := range map[string]int64{"140000000": 5 << 30, "0x140000000": 5 << 30, " 0x140000000": 5 << 30, "\t0x1ff000\n": 0x1ff000,
-		"200000": 0x200000, "0x200000\x00": 0x200000, "1FFFFF": 0x1fffff, "0x": 0, "0x0": 0, "-1": 0, "0xffffffffffffffff": 0, "unknown": 0, "": 0} {
+		"200000": 0x200000, "0x200000\x00": 0x200000, "1FFFFF": 0x1fffff, "0x": 0, "0x0": 0, "-1": 0, "0xffffffffffffffff": 0, "unknown": 0,
+		"": 0} {
 		c, _ := with(map[string][]string{"getvar:partition-size:super": {"OKAY" + said}})
 		if n, err := c.PartitionSize(ctx, "super"); err != nil || n != want {
 			t.Errorf("%q: %d, want %d (%v)", said, n, want, err)

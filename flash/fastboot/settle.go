@@ -90,7 +90,8 @@ func (c *Client) askKnown(ctx context.Context, after string, expanded int64) err
 	case err != nil:
 		return err
 	case want != reply{true, text}:
-		c.broken = &ProtocolError{after, fmt.Sprintf("an answer is left over: %s was answered with %q, and now with %q", question, want.text, text)}
+		c.broken = &ProtocolError{after, fmt.Sprintf("an answer is left over: %s was answered with %q, and now with %q", question, want.text,
+			text)}
 		return c.broken
 	}
 	return nil

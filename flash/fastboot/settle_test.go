@@ -23,15 +23,18 @@ func TestSettle(t *testing.T) {
 		asks    []string
 	}{
 		{"nothing is left", map[string][]string{"getvar:product": {"OKAYAGS2"}}, "", "", false, []string{"getvar:product", gblQuestion}},
-		{"a FAIL is left", map[string][]string{"getvar:product": {"OKAYAGS2"}}, "FAILwrite failure", "write failure", false, []string{"getvar:product"}},
+		{"a FAIL is left", map[string][]string{"getvar:product": {"OKAYAGS2"}}, "FAILwrite failure", "write failure", false,
+			[]string{"getvar:product"}},
 		{"an OKAY is left", map[string][]string{"getvar:product": {"OKAYAGS2"}}, "OKAY", "", true, []string{"getvar:product"}},
 		{"an OKAY with a text is left", map[string][]string{"getvar:product": {"OKAYAGS2"}}, "OKAYwritten", "", true, []string{"getvar:product"}},
 		{"the product is refused", kirin, "", "", false, []string{"getvar:max-download-size", gblQuestion}},
-		{"the product is refused, a FAIL is left", kirin, "FAILCommand not allowed", "Command not allowed", false, []string{"getvar:max-download-size"}},
+		{"the product is refused, a FAIL is left", kirin, "FAILCommand not allowed", "Command not allowed", false,
+			[]string{"getvar:max-download-size"}},
 		{"all is refused", nil, "", "", false, []string{"getvar:product", gblQuestion}},
 		{"all is refused, another FAIL is left", nil, "FAILwrite failure", "write failure", false, []string{"getvar:product"}},
 		{"all is refused, an OKAY is left", nil, "OKAY", "", true, []string{"getvar:product"}},
-		{"the product is empty", map[string][]string{"getvar:product": {"OKAY"}, "getvar:max-download-size": {"OKAY4096"}}, "OKAY", "", true, []string{"getvar:max-download-size"}},
+		{"the product is empty", map[string][]string{"getvar:product": {"OKAY"}, "getvar:max-download-size": {"OKAY4096"}}, "OKAY", "", true,
+			[]string{"getvar:max-download-size"}},
 	} {
 		client, f := with(c.answers)
 		_, err := client.Product(ctx)
@@ -88,11 +91,14 @@ func TestSettleGBL(t *testing.T) {
 			[]string{"getvar:product", gblQuestion, "oem gbl-sync-blocks"}},
 		{"with a default block", map[string][]string{gblQuestion: {"OKAY0x1"}, "oem gbl-sync-blocks": {"OKAY"}}, "",
 			[]string{"getvar:product", gblQuestion, "oem gbl-sync-blocks"}},
-		{"a write failed", map[string][]string{gblQuestion: {"OKAYNone"}, "oem gbl-sync-blocks": {"INFOBlock #0 error", "FAILIo error"}}, "Io error",
+		{"a write failed", map[string][]string{gblQuestion: {"OKAYNone"}, "oem gbl-sync-blocks": {"INFOBlock #0 error", "FAILIo error"}},
+			"Io error",
 			[]string{"getvar:product", gblQuestion, "oem gbl-sync-blocks"}},
-		{"the newer name", map[string][]string{gblQuestion: {"OKAYNone"}, "oem gbl-sync-blocks": {"FAILUnknown oem command"}, "oem gbl-sync-tasks": {"OKAY"}}, "",
+		{"the newer name", map[string][]string{gblQuestion: {"OKAYNone"}, "oem gbl-sync-blocks": {"FAILUnknown oem command"},
+			"oem gbl-sync-tasks": {"OKAY"}}, "",
 			[]string{"getvar:product", gblQuestion, "oem gbl-sync-blocks", "oem gbl-sync-tasks"}},
-		{"the newer name, a write failed", map[string][]string{gblQuestion: {"OKAYNone"}, "oem gbl-sync-blocks": {"FAILUnknown oem command"}, "oem gbl-sync-tasks": {"FAILbad block"}}, "bad block",
+		{"the newer name, a write failed", map[string][]string{gblQuestion: {"OKAYNone"}, "oem gbl-sync-blocks": {"FAILUnknown oem command"},
+			"oem gbl-sync-tasks": {"FAILbad block"}}, "bad block",
 			[]string{"getvar:product", gblQuestion, "oem gbl-sync-blocks", "oem gbl-sync-tasks"}},
 		{"another that answers anything", map[string][]string{gblQuestion: {"OKAYundefine"}}, "", []string{"getvar:product", gblQuestion}},
 		{"another that answers 0", map[string][]string{gblQuestion: {"OKAY0"}}, "",
@@ -106,7 +112,8 @@ func TestSettleGBL(t *testing.T) {
 		f.sent = nil
 		err := client.Settle(ctx, "flash:boot", 1)
 		var remote *RemoteError
-		if c.late == "" && err != nil || c.late != "" && (!errors.As(err, &remote) || remote.Message != c.late || !strings.HasPrefix(remote.Command, "flash:boot")) {
+		told := errors.As(err, &remote) && remote.Message == c.late && strings.HasPrefix(remote.Command, "flash:boot")
+		if c.late == "" && err != nil || c.late != "" && !told {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if !slices.Equal(f.sent, c.asks) {
@@ -148,8 +155,10 @@ func TestSilence(t *testing.T) {
 		{"soon", 0, 0, 9 * time.Second, nil, 0},
 		{"75 s, of nobody knows how much", 0, 0, 75 * time.Second, []time.Duration{10e9, 20e9, 40e9}, 5 * time.Minute},
 		{"never", 0, 0, 0, []time.Duration{10e9, 20e9, 40e9, 80e9, 160e9}, 5 * time.Minute},
-		{"a family that takes longer", 0, 20 * time.Minute, 10 * time.Minute, []time.Duration{10e9, 20e9, 40e9, 80e9, 160e9, 320e9}, 20 * time.Minute},
-		{"16 GiB", 16 << 30, time.Minute, 6 * time.Minute, []time.Duration{10e9, 20e9, 40e9, 80e9, 160e9, 320e9}, 60*time.Second + 512*time.Second},
+		{"a family that takes longer", 0, 20 * time.Minute, 10 * time.Minute, []time.Duration{10e9, 20e9, 40e9, 80e9, 160e9, 320e9},
+			20 * time.Minute},
+		{"16 GiB", 16 << 30, time.Minute, 6 * time.Minute, []time.Duration{10e9, 20e9, 40e9, 80e9, 160e9, 320e9},
+			60*time.Second + 512*time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var got []report

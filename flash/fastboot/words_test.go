@@ -164,7 +164,8 @@ func TestMeanings(t *testing.T) {
 			t.Errorf("%q means %q, want unknown", s, got)
 		}
 	}
-	for said, want := range map[string]Meaning{"data too large": MeansTooMuch, "size too large": MeansTooLarge, "out of memory": MeansTooMuch} {
+	for said, want := range map[string]Meaning{"data too large": MeansTooMuch, "size too large": MeansTooLarge,
+		"out of memory": MeansTooMuch} {
 		if got := meaningOf("", said); got != want {
 			t.Errorf("%q alone means %q, want %q", said, got, want)
 		}

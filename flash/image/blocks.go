@@ -121,5 +121,6 @@ type BlockError struct {
 }
 
 func (e *BlockError) Error() string {
-	return fmt.Sprintf("%s: block %d (from byte %d of the image on) does not have the digest that the manifest gives it: copy or download it again", e.Path, e.Block, e.From)
+	return fmt.Sprintf("%s: block %d (from byte %d of the image on) does not have the digest that the manifest gives it: "+
+		"copy or download it again", e.Path, e.Block, e.From)
 }

@@ -232,7 +232,8 @@ func TestCacheTogether(t *testing.T) {
 
 func FuzzIndex(f *testing.F) {
 	x := index{Digest: "sha256:00", Format: FormatSparse, Size: 3 * block, Block: block, Extents: []Extent{
-		{Kind: Data, Length: block, FileOffset: 40}, {Kind: Fill, Offset: block, Length: block, Fill: 7}, {Kind: DontCare, Offset: 2 * block, Length: block},
+		{Kind: Data, Length: block, FileOffset: 40}, {Kind: Fill, Offset: block, Length: block, Fill: 7},
+		{Kind: DontCare, Offset: 2 * block, Length: block},
 	}}
 	s := newSummer(false)
 	s.write(40, []byte("bytes"))

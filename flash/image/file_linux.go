@@ -50,7 +50,8 @@ func absent(f *os.File, off, n int64) (windows []int64) {
 	if err == nil {
 		defer func() { _ = unix.Munmap(m) }()
 		pages = make([]byte, (n+page-1)/page)
-		_, _, e := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), uintptr(unsafe.Pointer(&pages[0]))) //nolint:gosec // mincore has no other way
+		_, _, e := unix.Syscall(unix.SYS_MINCORE,
+			uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), uintptr(unsafe.Pointer(&pages[0]))) //nolint:gosec // mincore has no other way
 		if e != 0 {
 			pages = nil
 		}

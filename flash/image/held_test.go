@@ -258,7 +258,8 @@ func FuzzSummer(f *testing.F) {
 			if !sums.right(w, b) {
 				t.Fatalf("window %d", w)
 			}
-			if strong && sums.sha[w] != sha256.Sum256(b) || !strong && !sums.empty(w) && sums.crc[w] != crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) {
+			if strong && sums.sha[w] != sha256.Sum256(b) || !strong && !sums.empty(w) &&
+				sums.crc[w] != crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) {
 				t.Fatalf("window %d: another sum", w)
 			}
 			b[r.IntN(len(b))] ^= 1

@@ -313,7 +313,8 @@ func (im *Image) ReadAt(p []byte, off int64) (int, error) {
 	}
 	n, last := 0, lastWindow{}
 	defer last.drop()
-	for i := sort.Search(len(im.index.Extents), func(i int) bool { return im.index.Extents[i].end() > off }); n < len(p) && i < len(im.index.Extents); i++ {
+	first := sort.Search(len(im.index.Extents), func(i int) bool { return im.index.Extents[i].end() > off })
+	for i := first; n < len(p) && i < len(im.index.Extents); i++ {
 		e, at := im.index.Extents[i], off+int64(n)
 		part := p[n:min(int64(len(p)), int64(n)+e.end()-at)]
 		if e.Kind == Data {

@@ -221,7 +221,8 @@ func TestZerosAreFillNeverDontCare(t *testing.T) {
 	b := make([]byte, 3*block+100)
 	b[block] = 1
 	im := open(t, write(t, b))
-	want := []Extent{{Kind: Fill, Length: block}, {Kind: Data, Offset: block, Length: block, FileOffset: block}, {Kind: Fill, Offset: 2 * block, Length: block + 100}}
+	want := []Extent{{Kind: Fill, Length: block}, {Kind: Data, Offset: block, Length: block, FileOffset: block},
+		{Kind: Fill, Offset: 2 * block, Length: block + 100}}
 	if !slices.Equal(im.Extents(), want) {
 		t.Fatalf("%+v", im.Extents())
 	}

@@ -128,8 +128,8 @@ func decodeIndex(b []byte, end int64) (*index, *sums, error) {
 	_, _ = binary.Decode(b, le, &h)
 	b = b[headBytes:]
 	s := &sums{size: h.Bytes}
-	if h.Bytes < 0 || h.Bytes > end || h.Digest < 0 || h.Digest > 200 || h.Extents < 0 || h.Extents > 1<<26 || h.Size <= 0 || h.Block <= 0 || h.Block > 1<<20 ||
-		int64(len(b)) != h.Digest+h.Extents*extentBytes+4*s.count() {
+	if h.Bytes < 0 || h.Bytes > end || h.Digest < 0 || h.Digest > 200 || h.Extents < 0 || h.Extents > 1<<26 ||
+		h.Size <= 0 || h.Block <= 0 || h.Block > 1<<20 || int64(len(b)) != h.Digest+h.Extents*extentBytes+4*s.count() {
 		return nil, nil, errIndex
 	}
 	x := &index{Digest: string(b[:h.Digest]), Format: FormatRaw, Size: h.Size, Block: h.Block, AsIs: h.AsIs != 0}
@@ -142,7 +142,8 @@ func decodeIndex(b []byte, end int64) (*index, *sums, error) {
 		raw := b[h.Digest+int64(i)*extentBytes:]
 		e := Extent{
 			Kind: Kind(le.Uint32(raw)), Fill: le.Uint32(raw[4:]),
-			Offset: int64(le.Uint64(raw[8:])), Length: int64(le.Uint64(raw[16:])), FileOffset: int64(le.Uint64(raw[24:])), //nolint:gosec // checked below
+			Offset: int64(le.Uint64(raw[8:])), Length: int64(le.Uint64(raw[16:])), //nolint:gosec // checked below
+			FileOffset: int64(le.Uint64(raw[24:])), //nolint:gosec // checked below
 		}
 		if e.Kind < Data || e.Kind > DontCare || e.Offset != at || e.Length <= 0 || e.Length > x.Size-at ||
 			e.Kind == Data && (e.FileOffset < 0 || e.FileOffset > s.size-e.Length) {

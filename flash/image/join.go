@@ -181,8 +181,9 @@ func (j *joiner) join(x *index) error {
 	for n, p := range j.parts[1:] {
 		if p.Format != first.Format || p.Block != first.Block {
 			return &unpack.Error{
-				Problem: fmt.Sprintf("piece %d is %s in blocks of %d bytes, the first one %s in blocks of %d", n+2, p.Format, p.Block, first.Format, first.Block),
-				Advice:  "give the pieces of one image",
+				Problem: fmt.Sprintf("piece %d is %s in blocks of %d bytes, the first one %s in blocks of %d", n+2, p.Format, p.Block, first.Format,
+					first.Block),
+				Advice: "give the pieces of one image",
 			}
 		}
 		if first.Format == FormatSparse {

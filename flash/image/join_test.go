@@ -16,7 +16,8 @@ func TestPiecesOfImages(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	b := blocks(rand.New(rand.NewPCG(4, 4)), 1200)
-	for name, part := range map[string][]byte{"whole.img": b, "raw.1": b[:400*block], "raw.2": b[400*block : 401*block], "raw.3": b[401*block:]} {
+	for name, part := range map[string][]byte{"whole.img": b, "raw.1": b[:400*block], "raw.2": b[400*block : 401*block],
+		"raw.3": b[401*block:]} {
 		if err := os.WriteFile(at(name), part, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -98,11 +99,13 @@ func TestPiecesOfImages(t *testing.T) {
 // What is no image is not taken for a raw one, in whatever it comes; unless the user says
 // that it is meant.
 func TestRawIsRawOnlyIfNothingSaysOtherwise(t *testing.T) {
-	for name, b := range map[string][]byte{"a page": []byte("<!doctype html><title>403 Forbidden</title>"), "bzip2": append([]byte("BZh91AY&SY"), noise(5000)...), "large": append([]byte("7z\xbc\xaf\x27\x1c"), noise(5<<20)...)} {
+	for name, b := range map[string][]byte{"a page": []byte("<!doctype html><title>403 Forbidden</title>"),
+		"bzip2": append([]byte("BZh91AY&SY"), noise(5000)...), "large": append([]byte("7z\xbc\xaf\x27\x1c"), noise(5<<20)...)} {
 		path := write(t, b)
 		cache := cacheIn(t, filepath.Join(t.TempDir(), "cache"))
 		for _, o := range []Options{{}, {Cache: cache}, {AsIs: true}, {Root: true}} {
-			if _, err := Open(t.Context(), path, o); !errors.As(err, new(*FileError)) || strings.Contains(err.Error(), "download it again") || !strings.Contains(err.Error(), "--raw") {
+			if _, err := Open(t.Context(), path, o); !errors.As(err, new(*FileError)) || strings.Contains(err.Error(), "download it again") ||
+				!strings.Contains(err.Error(), "--raw") {
 				t.Errorf("%s, %+v: %v", name, o, err)
 			}
 		}

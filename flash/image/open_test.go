@@ -119,7 +119,8 @@ func TestOpenRefuses(t *testing.T) {
 		"inside the file ": write(t, whole[:10]),
 	} {
 		im, err := Open(t.Context(), path, Options{})
-		if e := (*FileError)(nil); im != nil || !errors.As(err, &e) || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), path) != 1+strings.Count(err.Error(), "if="+path) {
+		if e := (*FileError)(nil); im != nil || !errors.As(err, &e) || !strings.Contains(err.Error(), want) ||
+			strings.Count(err.Error(), path) != 1+strings.Count(err.Error(), "if="+path) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

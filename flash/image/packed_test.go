@@ -16,18 +16,19 @@ import (
 
 // packers are the programs and the libraries of others with which users pack.
 var packers = map[string][]string{
-	".zst":     {"zstd", "-q", "-o", "OUT", "IN"},
-	".long":    {"zstd", "-q", "--long=27", "-o", "OUT", "IN"},
-	".xz":      {"sh", "-c", "xz -1 -c IN >OUT"},
-	".blocks":  {"sh", "-c", "xz -1 -c --block-size=1MiB IN >OUT"},
-	".gz":      {"sh", "-c", "gzip -1 -c IN >OUT"},
-	".lz4":     {"lz4", "-q", "IN", "OUT"},
-	".zip":     {"python3", "-c", "import zipfile,sys; z=zipfile.ZipFile('OUT','w',zipfile.ZIP_DEFLATED); z.write('IN','system.img')"},
-	".stored":  {"python3", "-c", "import zipfile,sys; z=zipfile.ZipFile('OUT','w'); z.write('IN','system.img')"},
-	".tar":     {"tar", "-cf", "OUT", "-C", "DIR", "image"},
-	".tar.gz":  {"tar", "-czf", "OUT", "-C", "DIR", "image"},
-	".tar.xz":  {"sh", "-c", "tar -cf - -C DIR image | xz -1 >OUT"},
-	".img.zip": {"sh", "-c", "gzip -1 -c IN >IN.gz && python3 -c \"import zipfile; z=zipfile.ZipFile('OUT','w'); z.write('IN.gz','system.img.gz')\""},
+	".zst":    {"zstd", "-q", "-o", "OUT", "IN"},
+	".long":   {"zstd", "-q", "--long=27", "-o", "OUT", "IN"},
+	".xz":     {"sh", "-c", "xz -1 -c IN >OUT"},
+	".blocks": {"sh", "-c", "xz -1 -c --block-size=1MiB IN >OUT"},
+	".gz":     {"sh", "-c", "gzip -1 -c IN >OUT"},
+	".lz4":    {"lz4", "-q", "IN", "OUT"},
+	".zip":    {"python3", "-c", "import zipfile,sys; z=zipfile.ZipFile('OUT','w',zipfile.ZIP_DEFLATED); z.write('IN','system.img')"},
+	".stored": {"python3", "-c", "import zipfile,sys; z=zipfile.ZipFile('OUT','w'); z.write('IN','system.img')"},
+	".tar":    {"tar", "-cf", "OUT", "-C", "DIR", "image"},
+	".tar.gz": {"tar", "-czf", "OUT", "-C", "DIR", "image"},
+	".tar.xz": {"sh", "-c", "tar -cf - -C DIR image | xz -1 >OUT"},
+	".img.zip": {"sh", "-c", "gzip -1 -c IN >IN.gz && " +
+		"python3 -c \"import zipfile; z=zipfile.ZipFile('OUT','w'); z.write('IN.gz','system.img.gz')\""},
 }
 
 // pack packs a file; the result's name says nothing.
@@ -95,12 +96,14 @@ func TestMembers(t *testing.T) {
 	}
 	tool(t, "tar", "-cf", filepath.Join(dir, "x.tar"), "-C", dir, "boot.img", "images/system.img")
 	tool(t, "tar", "-czf", filepath.Join(dir, "x.tgz"), "-C", dir, "./boot.img", "./images/system.img")
-	tool(t, "python3", "-c", "import zipfile,sys; z=zipfile.ZipFile(sys.argv[1]+'/x.zip','w',zipfile.ZIP_DEFLATED); [z.write(sys.argv[1]+'/'+n,n) for n in ('boot.img','images/system.img')]", dir)
+	tool(t, "python3", "-c", "import zipfile,sys; z=zipfile.ZipFile(sys.argv[1]+'/x.zip','w',zipfile.ZIP_DEFLATED); "+
+		"[z.write(sys.argv[1]+'/'+n,n) for n in ('boot.img','images/system.img')]", dir)
 	c := cacheIn(t, filepath.Join(t.TempDir(), "cache"))
 
 	// Huawei's container, written by another program; its names are in capitals.
 	app := filepath.Join(dir, "UPDATE.APP")
-	tool(t, "python3", "updateapp/testdata/make.py", app, "SHA256RSA="+filepath.Join(dir, "boot.img"), "BOOT="+filepath.Join(dir, "boot.img"), "SYSTEM="+filepath.Join(dir, "images", "system.img"))
+	tool(t, "python3", "updateapp/testdata/make.py", app, "SHA256RSA="+filepath.Join(dir, "boot.img"), "BOOT="+filepath.Join(dir, "boot.img"),
+		"SYSTEM="+filepath.Join(dir, "images", "system.img"))
 	tool(t, "gzip", "-k", app)
 	for _, file := range []string{app, app + ".gz"} {
 		for member, want := range map[string][]byte{"BOOT": boot, "system": system} {
@@ -109,7 +112,8 @@ func TestMembers(t *testing.T) {
 				t.Errorf("%s/%s: %s, %d bytes", file, member, im.Digest(), im.Size())
 			}
 		}
-		if _, err := Open(t.Context(), file, Options{Cache: c}); err == nil || !strings.Contains(err.Error(), "has 3 members: name one, such as "+file+"/SHA256RSA; it has SHA256RSA, BOOT, SYSTEM") {
+		if _, err := Open(t.Context(), file, Options{Cache: c}); err == nil ||
+			!strings.Contains(err.Error(), "has 3 members: name one, such as "+file+"/SHA256RSA; it has SHA256RSA, BOOT, SYSTEM") {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
@@ -191,33 +195,49 @@ func TestUnpackRefuses(t *testing.T) {
 		}
 		return path
 	}
-	member := "def tar(*names):\n t=tarfile.open(out,'w')\n for n in names:\n  i=tarfile.TarInfo(n); i.size=5; t.addfile(i,io.BytesIO(b'\\0mage'))\n t.close()\n"
+	member := "def tar(*names):\n t=tarfile.open(out,'w')\n for n in names:\n" +
+		"  i=tarfile.TarInfo(n); i.size=5; t.addfile(i,io.BytesIO(b'\\0mage'))\n t.close()\n"
 	for name, c := range map[string]struct{ path, says string }{
-		"zstd, cut":          {cutOff(".zst"), "unexpected EOF"},
-		"xz, cut":            {cutOff(".xz"), "xz: "},
-		"gzip, cut":          {cutOff(".gz"), "unexpected EOF"},
-		"lz4, cut":           {cutOff(".lz4"), "EOF"},
-		"zip, cut":           {cutOff(".zip"), "not a whole zip file"},
-		"tar, cut":           {cutOff(".tar"), "unexpected EOF"},
-		"gzip and more":      {more(".gz"), "gzip"},
-		"xz and more":        {more(".xz"), "xz"},
-		"lz4 and more":       {more(".lz4"), "lz4"},
-		"tar, out of it":     {script(member + "tar('../../etc/system.img')"), "leads out of it"},
-		"tar, absolute":      {script(member + "tar('/system.img')"), "leads out of it"},
-		"tar, twice":         {script(member + "tar('system.img','./system.img')"), `two members "system.img"`},
-		"tar, a link":        {script("t=tarfile.open(out,'w'); i=tarfile.TarInfo('system.img'); i.type=tarfile.SYMTYPE; i.linkname='/etc/shadow'; t.addfile(i); t.close()"), "a link or a device"},
-		"tar, nothing":       {script("t=tarfile.open(out,'w',format=tarfile.USTAR_FORMAT); i=tarfile.TarInfo('d'); i.type=tarfile.DIRTYPE; t.addfile(i); t.close()"), "without files"},
-		"zip, out of it":     {script("z=zipfile.ZipFile(out,'w'); z.writestr('../system.img','image'); z.close()"), "leads out of it"},
-		"zip, twice":         {script("import warnings; warnings.simplefilter('ignore')\nz=zipfile.ZipFile(out,'w'); z.writestr('system.img','image'); z.writestr('system.img','other'); z.close()"), "two members"},
-		"zip, longer":        {script("z=zipfile.ZipFile(out,'w',zipfile.ZIP_DEFLATED); z.writestr('system.img',b'image'*9999); z.close()\nb=bytearray(open(out,'rb').read())\ni=b.rindex(b'PK\\x01\\x02'); b[i+24:i+28]=struct.pack('<I',100); open(out,'wb').write(b)"), "system.img"},
-		"zip, other CRC":     {script("z=zipfile.ZipFile(out,'w'); z.writestr('system.img',b'image'*9999); z.close()\nb=bytearray(open(out,'rb').read()); b[5000]^=1; open(out,'wb').write(b)"), "checksum"},
+		"zstd, cut":      {cutOff(".zst"), "unexpected EOF"},
+		"xz, cut":        {cutOff(".xz"), "xz: "},
+		"gzip, cut":      {cutOff(".gz"), "unexpected EOF"},
+		"lz4, cut":       {cutOff(".lz4"), "EOF"},
+		"zip, cut":       {cutOff(".zip"), "not a whole zip file"},
+		"tar, cut":       {cutOff(".tar"), "unexpected EOF"},
+		"gzip and more":  {more(".gz"), "gzip"},
+		"xz and more":    {more(".xz"), "xz"},
+		"lz4 and more":   {more(".lz4"), "lz4"},
+		"tar, out of it": {script(member + "tar('../../etc/system.img')"), "leads out of it"},
+		"tar, absolute":  {script(member + "tar('/system.img')"), "leads out of it"},
+		"tar, twice":     {script(member + "tar('system.img','./system.img')"), `two members "system.img"`},
+		"tar, a link": {script(
+			"t=tarfile.open(out,'w'); i=tarfile.TarInfo('system.img'); i.type=tarfile.SYMTYPE; i.linkname='/etc/shadow'; t.addfile(i); t.close()"),
+			"a link or a device"},
+		"tar, nothing": {script(
+			"t=tarfile.open(out,'w',format=tarfile.USTAR_FORMAT); i=tarfile.TarInfo('d'); i.type=tarfile.DIRTYPE; t.addfile(i); t.close()"),
+			"without files"},
+		"zip, out of it": {script("z=zipfile.ZipFile(out,'w'); z.writestr('../system.img','image'); z.close()"), "leads out of it"},
+		"zip, twice": {script(
+			"import warnings; warnings.simplefilter('ignore')\n" +
+				"z=zipfile.ZipFile(out,'w'); z.writestr('system.img','image'); z.writestr('system.img','other'); z.close()"), "two members"},
+		"zip, longer": {script(
+			"z=zipfile.ZipFile(out,'w',zipfile.ZIP_DEFLATED); z.writestr('system.img',b'image'*9999); z.close()\n" +
+				"b=bytearray(open(out,'rb').read())\ni=b.rindex(b'PK\\x01\\x02'); b[i+24:i+28]=struct.pack('<I',100); open(out,'wb').write(b)"),
+			"system.img"},
+		"zip, other CRC": {script(
+			"z=zipfile.ZipFile(out,'w'); z.writestr('system.img',b'image'*9999); z.close()\n" +
+				"b=bytearray(open(out,'rb').read()); b[5000]^=1; open(out,'wb').write(b)"), "checksum"},
 		"zip, empty":         {script("zipfile.ZipFile(out,'w').close()"), "without files"},
 		"zip, an empty file": {script("z=zipfile.ZipFile(out,'w'); z.writestr('system.img',''); z.close()"), "empty"},
 		"gzip of nothing":    {script("import gzip; open(out,'wb').write(gzip.compress(b''))"), "empty"},
-		"gzip of gzip of …":  {script("import gzip\nb=b'image'*99\nfor _ in range(6): b=gzip.compress(b)\nopen(out,'wb').write(b)"), "more than four times"},
-		"a bomb":             {script("import gzip; open(out,'wb').write(gzip.compress(bytes(80<<20)))"), "unpacks to more than 67108864 bytes"},
-		"broken sparse":      {script("import gzip; open(out,'wb').write(gzip.compress(struct.pack('<IHHHHIIII',0xed26ff3a,1,0,28,12,4096,1<<30,1,0)+b'x'*100))"), "unknown sparse image"},
-		"xz that needs 1.5G": {script("open(out,'wb').write(bytes.fromhex('fd377a585a000004e6d6b446020021011c000000')[:16]+bytes([0x27])+bytes(600))"), "memory to unpack"},
+		"gzip of gzip of …": {script("import gzip\nb=b'image'*99\nfor _ in range(6): b=gzip.compress(b)\nopen(out,'wb').write(b)"),
+			"more than four times"},
+		"a bomb": {script("import gzip; open(out,'wb').write(gzip.compress(bytes(80<<20)))"), "unpacks to more than 67108864 bytes"},
+		"broken sparse": {script(
+			"import gzip; open(out,'wb').write(gzip.compress(struct.pack('<IHHHHIIII',0xed26ff3a,1,0,28,12,4096,1<<30,1,0)+b'x'*100))"),
+			"unknown sparse image"},
+		"xz that needs 1.5G": {script(
+			"open(out,'wb').write(bytes.fromhex('fd377a585a000004e6d6b446020021011c000000')[:16]+bytes([0x27])+bytes(600))"), "memory to unpack"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "cache")

@@ -106,7 +106,8 @@ func (im *Image) Pieces(max int64, form Form) (*Pieces, error) {
 func (im *Image) fitsRaw(max int64) error {
 	for _, e := range im.index.Extents {
 		if e.Kind == DontCare {
-			return &FormError{im.path, fmt.Sprintf("cannot be sent raw: at byte %d it leaves %d bytes as they are on the tablet, which only a sparse image can say", e.Offset, e.Length)}
+			return &FormError{im.path, fmt.Sprintf(
+				"cannot be sent raw: at byte %d it leaves %d bytes as they are on the tablet, which only a sparse image can say", e.Offset, e.Length)}
 		}
 	}
 	if im.index.Size > max {
@@ -124,7 +125,8 @@ func (im *Image) planRaw(max int64) ([]Piece, error) {
 
 func (im *Image) planSparse(max int64, form Form) ([]Piece, error) {
 	if im.padded()/im.index.Block > math.MaxUint32 {
-		return nil, &FormError{im.path, fmt.Sprintf("%d blocks of %d bytes are more than a sparse image can count", im.padded()/im.index.Block, im.index.Block)}
+		return nil, &FormError{im.path, fmt.Sprintf("%d blocks of %d bytes are more than a sparse image can count", im.padded()/im.index.Block,
+			im.index.Block)}
 	}
 	var pieces []Piece
 	for next := int64(0); ; {
@@ -343,7 +345,8 @@ type out struct {
 func (o *out) sparse(p Piece) {
 	block := p.im.index.Block
 	o.room(sparse.HeaderSize)
-	o.buf = sparse.AppendHeader(o.buf, sparse.Header{BlockSize: uint32(block), Blocks: uint32(p.im.padded() / block), Chunks: p.chunks}) //nolint:gosec // checked by planSparse
+	o.buf = sparse.AppendHeader(o.buf, sparse.Header{
+		BlockSize: uint32(block), Blocks: uint32(p.im.padded() / block), Chunks: p.chunks}) //nolint:gosec // checked by planSparse
 	for c := range p.parts() {
 		o.room(sparse.ChunkHeaderSize + 4)
 		blocks := uint32(c.Length / block) //nolint:gosec // split keeps it below

@@ -41,7 +41,11 @@ func (c *Cache) record(key string, id identity) {
 	text := fmt.Sprintf("%s\n%+v\n%d\n", bootID(), id, c.now().Unix())
 	path := c.recordPath(key)
 	// Whatever is only half there is not believed.
-	if os.WriteFile(path+".part", []byte(text), 0o600) != nil || os.Rename(path+".part", path) != nil { //nolint:gosec // a name of our own folder
+	err := os.WriteFile(path+".part", []byte(text), 0o600) //nolint:gosec // a name of our own folder
+	if err == nil {
+		err = os.Rename(path+".part", path)
+	}
+	if err != nil {
 		_ = os.Remove(path + ".part")
 	}
 }

@@ -97,7 +97,8 @@ func commandCases() []testCase {
 			})
 			got, err := r.GetvarAll(r.ctx)
 			r.ok(err)
-			want := []fastboot.Var{{Name: "version", Value: "0.4"}, {Name: "partition-size:boot_a", Value: "0x4000000"}, {Name: "version-bootloader", Value: "a:b"}, {Name: "odd"}}
+			want := []fastboot.Var{{Name: "version", Value: "0.4"}, {Name: "partition-size:boot_a", Value: "0x4000000"},
+				{Name: "version-bootloader", Value: "a:b"}, {Name: "odd"}}
 			if !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}

@@ -51,7 +51,8 @@ func responseCases() []testCase {
 		}},
 		{"hostile text is cleaned", func(t *testing.T, pair Pair) {
 			r := start(t, pair, patient, func(d *script, _ *rig) {
-				d.answer("oem a", "INFO\x1b[31mred\x07", "INFO\u202eevil\u200b\u2066", "INFO\xff\xfebytes\r", "INFO\ttab\tbed ", "OKAY\x9b\x1b]0;x\x07ok")
+				d.answer("oem a", "INFO\x1b[31mred\x07", "INFO\u202eevil\u200b\u2066", "INFO\xff\xfebytes\r", "INFO\ttab\tbed ",
+					"OKAY\x9b\x1b]0;x\x07ok")
 				d.answer("oem b", "FAIL\x1b[2Jno\u202e \xc3")
 			})
 			text, err := r.OEM(r.ctx, "a")

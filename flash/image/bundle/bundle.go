@@ -171,10 +171,12 @@ func (b *Bundle) Image(ctx context.Context, i int, cache *image.Cache) (*image.I
 // differs says where an image is not what the manifest says.
 func (b *Bundle) differs(ctx context.Context, im *image.Image, want *Image) error {
 	if im.Size() != want.Size {
-		return &Error{Path: b.Path, Problem: fmt.Sprintf("%s has %d bytes, the manifest says %d: copy or download it again", want.File, im.Size(), want.Size)}
+		return &Error{Path: b.Path, Problem: fmt.Sprintf("%s has %d bytes, the manifest says %d: copy or download it again", want.File, im.Size(),
+			want.Size)}
 	}
 	if !slices.Equal(mapOf(im.Map()), want.Map) {
-		return &Error{Path: b.Path, Problem: fmt.Sprintf("%s does not write what the manifest says that it writes: copy or download it again", want.File)}
+		return &Error{Path: b.Path, Problem: fmt.Sprintf("%s does not write what the manifest says that it writes: copy or download it again",
+			want.File)}
 	}
 	sums, err := want.sums()
 	if err != nil {

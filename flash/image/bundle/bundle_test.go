@@ -32,7 +32,8 @@ type workshop struct {
 
 func newWorkshop(t testing.TB) *workshop {
 	t.Helper()
-	w := &workshop{dir: t.TempDir(), about: Manifest{Name: "aurora", Version: "5.1.0.100", Models: []string{"AGS3-L09"}, Products: []string{"AGS3"}, Access: "ssh", MinBattery: 30}}
+	w := &workshop{dir: t.TempDir(), about: Manifest{Name: "aurora", Version: "5.1.0.100", Models: []string{"AGS3-L09"},
+		Products: []string{"AGS3"}, Access: "ssh", MinBattery: 30}}
 	var err error
 	if w.cache, err = image.OpenCache(filepath.Join(w.dir, "cache"), 1<<40); err != nil {
 		t.Fatal(err)
@@ -111,7 +112,8 @@ func TestBuild(t *testing.T) {
 				}
 				_ = im.Close()
 			}
-			if m := b.Manifest; m.Images[1].Slot != "all" || m.Images[2].Mode != "fastbootd" || m.Images[0].Mode != "fastboot" || m.MinBattery != 30 {
+			if m := b.Manifest; m.Images[1].Slot != "all" || m.Images[2].Mode != "fastbootd" || m.Images[0].Mode != "fastboot" ||
+				m.MinBattery != 30 {
 				t.Errorf("%+v", m)
 			}
 		})
@@ -123,7 +125,8 @@ func TestBuild(t *testing.T) {
 	if err != nil || !bytes.Equal(first.Text(), again.Text()) {
 		t.Errorf("another manifest from a sparse image, %v", err)
 	}
-	if err := Build(t.Context(), again.Path, w.about, w.sources, Options{Cache: w.cache}); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if err := Build(t.Context(), again.Path, w.about, w.sources, Options{Cache: w.cache}); err == nil ||
+		!strings.Contains(err.Error(), "is there already") {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -274,16 +277,18 @@ func TestBundleRefuses(t *testing.T) {
 		change func(string, []byte) (string, []byte)
 		says   string
 	}{
-		"unknown field":    {manifest(`{"access"`, `{"acces":1,"access"`), "unknown field"},
-		"another order":    {manifest(`"models":["AGS3-L09"],"name":"aurora"`, `"name":"aurora","models":["AGS3-L09"]`), "canonical"},
-		"a newer format":   {manifest(`"zarya_bundle":1`, `"zarya_bundle":2`), "a newer zarya made it"},
-		"a model pattern":  {manifest(`AGS3-L09`, `AGS3-*`), "full names"},
-		"another size":     {manifest(`"size":9441280`, `"size":9441284`), "map"},
-		"another map":      {manifest(`"map":["fill:1048576:00000000","data:2097152"`, `"map":["fill:1048576:00000000","keep:2097152"`), "the root of its blocks"},
-		"another slot":     {manifest(`"slot":"all"`, `"slot":"c"`), `slot "c"`},
-		"another mode":     {manifest(`"mode":"fastbootd"`, `"mode":"edl"`), `mode "edl"`},
-		"a file outside":   {manifest(`"file":"images/boot.img"`, `"file":"../boot.img"`), "cannot be a file in a bundle"},
-		"a file not there": {func(n string, b []byte) (string, []byte) { return strings.Replace(n, "images/boot.img", "", 1), b }, `names "images/boot.img", which is not there`},
+		"unknown field":   {manifest(`{"access"`, `{"acces":1,"access"`), "unknown field"},
+		"another order":   {manifest(`"models":["AGS3-L09"],"name":"aurora"`, `"name":"aurora","models":["AGS3-L09"]`), "canonical"},
+		"a newer format":  {manifest(`"zarya_bundle":1`, `"zarya_bundle":2`), "a newer zarya made it"},
+		"a model pattern": {manifest(`AGS3-L09`, `AGS3-*`), "full names"},
+		"another size":    {manifest(`"size":9441280`, `"size":9441284`), "map"},
+		"another map": {manifest(`"map":["fill:1048576:00000000","data:2097152"`, `"map":["fill:1048576:00000000","keep:2097152"`),
+			"the root of its blocks"},
+		"another slot":   {manifest(`"slot":"all"`, `"slot":"c"`), `slot "c"`},
+		"another mode":   {manifest(`"mode":"fastbootd"`, `"mode":"edl"`), `mode "edl"`},
+		"a file outside": {manifest(`"file":"images/boot.img"`, `"file":"../boot.img"`), "cannot be a file in a bundle"},
+		"a file not there": {func(n string, b []byte) (string, []byte) { return strings.Replace(n, "images/boot.img", "", 1), b },
+			`names "images/boot.img", which is not there`},
 		"one file more": {func(n string, b []byte) (string, []byte) {
 			return strings.Replace(n, "images/boot.img", "images/boo.img", 1), b
 		}, "of which the manifest says nothing"},
@@ -319,7 +324,8 @@ func TestBundleRefuses(t *testing.T) {
 			}
 		})
 	}
-	for path, says := range map[string]string{filepath.Join(w.dir, "boot.img"): "neither a zip nor a folder", w.dir: "is not a bundle", "nowhere": "no such bundle"} {
+	for path, says := range map[string]string{filepath.Join(w.dir, "boot.img"): "neither a zip nor a folder", w.dir: "is not a bundle",
+		"nowhere": "no such bundle"} {
 		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -330,7 +336,10 @@ func TestOlder(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want bool
-	}{{"5.1", "5.2", true}, {"5.10", "5.9", false}, {"5.1", "5.1.0", false}, {"5.1", "5.1.0.1", true}, {"4.9.9", "5", true}, {"5", "5", false}} {
+	}{
+		{"5.1", "5.2", true}, {"5.10", "5.9", false}, {"5.1", "5.1.0", false}, {"5.1", "5.1.0.1", true},
+		{"4.9.9", "5", true}, {"5", "5", false},
+	} {
 		if got := Older(c.a, c.b); got != c.want {
 			t.Errorf("%s older than %s: %v", c.a, c.b, got)
 		}

@@ -32,12 +32,14 @@ func TestFiles(t *testing.T) {
 	w := newWorkshop(t)
 	for _, folder := range []bool{false, true} {
 		name := map[bool]string{false: "zip", true: "folder"}[folder]
-		b := w.build(t, name, Options{Folder: folder, Profile: "profile/p.yaml", Files: []Extra{extra("profile/p.yaml", "zarya: 1\n"), extra("profile/certs/a.pem", "cert"), extra("profile/empty", "")}})
+		b := w.build(t, name, Options{Folder: folder, Profile: "profile/p.yaml",
+			Files: []Extra{extra("profile/p.yaml", "zarya: 1\n"), extra("profile/certs/a.pem", "cert"), extra("profile/empty", "")}})
 		var names []string
 		for _, f := range b.Manifest.Files {
 			names = append(names, f.File)
 		}
-		if d := cmp.Diff(names, []string{"profile/certs/a.pem", "profile/empty", "profile/p.yaml"}); d != "" || b.Manifest.Profile != "profile/p.yaml" {
+		if d := cmp.Diff(names, []string{"profile/certs/a.pem", "profile/empty", "profile/p.yaml"}); d != "" ||
+			b.Manifest.Profile != "profile/p.yaml" {
 			t.Error(d)
 		}
 		r, size, err := b.Open("profile/certs/a.pem")
@@ -83,7 +85,8 @@ func TestFiles(t *testing.T) {
 		return io.NopCloser(bytes.NewReader(bytes.Repeat([]byte("x"), calls))), 1, nil
 	}}
 	out := filepath.Join(w.dir, "changing")
-	if err := Build(t.Context(), out, w.about, w.sources, Options{Cache: w.cache, Files: []Extra{turncoat}}); err == nil || !strings.Contains(err.Error(), "was changed meanwhile") {
+	if err := Build(t.Context(), out, w.about, w.sources, Options{Cache: w.cache, Files: []Extra{turncoat}}); err == nil ||
+		!strings.Contains(err.Error(), "was changed meanwhile") {
 		t.Error(err)
 	}
 	if left, err := filepath.Glob(out + "*"); err != nil || len(left) > 0 {
@@ -225,7 +228,8 @@ func TestFilesChangedAllTheTime(t *testing.T) {
 	w := newWorkshop(t)
 	text := strings.Repeat("zarya: 1\n", 2000)
 	for _, folder := range []bool{false, true} {
-		b := w.build(t, fmt.Sprint("b", folder), Options{Folder: folder, Profile: "profile/p.yaml", Files: []Extra{extra("profile/p.yaml", text)}})
+		b := w.build(t, fmt.Sprint("b", folder),
+			Options{Folder: folder, Profile: "profile/p.yaml", Files: []Extra{extra("profile/p.yaml", text)}})
 		spoil, restore := spoiler(t, b.Path, text)
 		var stop atomic.Bool
 		var writer sync.WaitGroup

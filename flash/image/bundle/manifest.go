@@ -276,7 +276,8 @@ func (im *Image) sums() ([][sha256.Size]byte, error) {
 	sums := make([][sha256.Size]byte, len(im.Blocks))
 	for i, text := range im.Blocks {
 		digits, ok := strings.CutPrefix(text, "sha256:")
-		if n, err := hex.Decode(sums[i][:], []byte(digits[:min(len(digits), 64)])); !ok || err != nil || n != sha256.Size || len(digits) != 64 || digits != strings.ToLower(digits) {
+		if n, err := hex.Decode(sums[i][:], []byte(digits[:min(len(digits), 64)])); !ok || err != nil || n != sha256.Size || len(digits) != 64 ||
+			digits != strings.ToLower(digits) {
 			return nil, fmt.Errorf("block %d: %q is no sha256:DIGEST", i, text)
 		}
 	}

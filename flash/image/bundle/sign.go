@@ -104,7 +104,8 @@ func (b *Bundle) signed(signature []byte) (ssh.PublicKey, error) {
 	case errors.As(err, &other):
 		return nil, b.untrusted("the signature is for %q, not for bundles: sign with -n %s", other.Is, Namespace)
 	case err != nil:
-		return nil, b.untrusted("the signature by %s is over another manifest: the bundle was changed after it was signed", ssh.FingerprintSHA256(key))
+		return nil, b.untrusted("the signature by %s is over another manifest: the bundle was changed after it was signed",
+			ssh.FingerprintSHA256(key))
 	}
 	return key, nil
 }

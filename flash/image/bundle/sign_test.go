@@ -88,7 +88,8 @@ func TestSignatures(t *testing.T) {
 		if who, err := check(b, "", time.Now()); who != "release@zarya" || err != nil {
 			t.Errorf("%q %v", who, err)
 		}
-		if err := errors.Join(os.WriteFile(filepath.Join(w.dir, "m"), b.Text(), 0o600), os.WriteFile(filepath.Join(w.dir, "m.sig"), signature, 0o600)); err != nil {
+		if err := errors.Join(os.WriteFile(filepath.Join(w.dir, "m"), b.Text(), 0o600),
+			os.WriteFile(filepath.Join(w.dir, "m.sig"), signature, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		w.run(t, "sh", "-c", "ssh-keygen -Y verify -f signers -I release@zarya -n zarya-bundle@v1 -s m.sig <m")
@@ -164,7 +165,8 @@ func TestSignatures(t *testing.T) {
 	write("floors", "")
 	write("revoked_keys", public+"\n")
 	refused("a key that was revoked")(check(b, "", day))
-	for file, text := range map[string]string{"allowed_signers": "release@zarya cert-authority " + public, "revoked_keys": "nonsense", "floors": "aurora new"} {
+	for file, text := range map[string]string{"allowed_signers": "release@zarya cert-authority " + public, "revoked_keys": "nonsense",
+		"floors": "aurora new"} {
 		write(file, "\n"+text+"\n")
 		if _, err := LoadTrust(trust); err == nil || !strings.Contains(err.Error(), filepath.Join(trust, file)+":2: ") {
 			t.Errorf("%s: %v", file, err)

@@ -84,10 +84,11 @@ func TestRefuses(t *testing.T) {
 		file []byte
 		says string
 	}{
-		"nothing":           {[]byte("CrAU"), "ends inside its header"},
-		"another version":   {append([]byte("CrAU\x00\x00\x00\x00\x00\x00\x00\x01"), make([]byte, 100)...), "version 1"},
-		"a lie":             {append([]byte("CrAU\x00\x00\x00\x00\x00\x00\x00\x02\xff"), make([]byte, 100)...), "damaged or cut off"},
-		"noise":             {append([]byte("CrAU\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00"), noise(4000)...), "manifest"},
+		"nothing":         {[]byte("CrAU"), "ends inside its header"},
+		"another version": {append([]byte("CrAU\x00\x00\x00\x00\x00\x00\x00\x01"), make([]byte, 100)...), "version 1"},
+		"a lie":           {append([]byte("CrAU\x00\x00\x00\x00\x00\x00\x00\x02\xff"), make([]byte, 100)...), "damaged or cut off"},
+		"noise": {append([]byte("CrAU\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00"),
+			noise(4000)...), "manifest"},
 		"cut off":           {file[:len(file)-100], "cut off"},
 		"incremental":       {imagetest.Payload(7, good), "incremental"},
 		"a copied block":    {with(func(p *part) { p.Ops[3].Kind = 4 }), "incremental"},

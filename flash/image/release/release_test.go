@@ -28,7 +28,8 @@ type workshop struct {
 
 func newWorkshop(t testing.TB) *workshop {
 	t.Helper()
-	w := &workshop{dir: t.TempDir(), about: bundle.Manifest{Name: "aurora", Version: "5.1.0.100", Models: []string{"AGS3-L09"}, Access: "none"}}
+	w := &workshop{dir: t.TempDir(), about: bundle.Manifest{Name: "aurora", Version: "5.1.0.100", Models: []string{"AGS3-L09"},
+		Access: "none"}}
 	var err error
 	if w.cache, err = image.OpenCache(filepath.Join(w.dir, "cache"), 1<<40); err != nil {
 		t.Fatal(err)
@@ -104,11 +105,14 @@ func releaseIn(t *testing.T, w *workshop, config string) (folder, archive string
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	w.run(t, "sh", "-c", fmt.Sprintf("cp boot.img %[1]s/hybris-boot.img && cp system.simg %[1]s/sailfish.img001 && cp vbmeta.img %[1]s/SW_v17_nile.img", name))
+	w.run(t, "sh", "-c", fmt.Sprintf(
+		"cp boot.img %[1]s/hybris-boot.img && cp system.simg %[1]s/sailfish.img001 && cp vbmeta.img %[1]s/SW_v17_nile.img", name))
 	if err := os.WriteFile(filepath.Join(dir, "flash-config.sh"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.run(t, "sh", "-c", fmt.Sprintf("cd %s && echo 'echo never run; exit 1' >flash.sh && md5sum hybris-boot.img sailfish.img001 flash.sh flash-config.sh >md5.lst && cd .. && rm -f %[1]s.zip && python3 -c \"import shutil; shutil.make_archive('%[1]s','zip','.','%[1]s')\"", name))
+	w.run(t, "sh", "-c", fmt.Sprintf(
+		"cd %s && echo 'echo never run; exit 1' >flash.sh && md5sum hybris-boot.img sailfish.img001 flash.sh flash-config.sh >md5.lst && "+
+			"cd .. && rm -f %[1]s.zip && python3 -c \"import shutil; shutil.make_archive('%[1]s','zip','.','%[1]s')\"", name))
 	return dir, dir + ".zip"
 }
 
@@ -127,7 +131,8 @@ func TestRelease(t *testing.T) {
 		for _, s := range im.Sources {
 			got = append(got, fmt.Sprintf("%s:%s@%s=%s", s.Partition, s.Slot, s.Mode, filepath.Base(s.Path)))
 		}
-		if want := []string{"boot:all@fastboot=hybris-boot.img", "userdata:@fastbootd=sailfish.img001", "oem:a@fastbootd=SW_v17_nile.img"}; !slices.Equal(got, want) {
+		if want := []string{"boot:all@fastboot=hybris-boot.img", "userdata:@fastbootd=sailfish.img001",
+			"oem:a@fastbootd=SW_v17_nile.img"}; !slices.Equal(got, want) {
 			t.Errorf("%v, want %v", got, want)
 		}
 		b := w.bundle(t, im.Sources)
@@ -182,10 +187,12 @@ func TestRefuses(t *testing.T) {
 	w := newWorkshop(t)
 	folder, _ := releaseIn(t, w, flashConfig)
 	w.run(t, "sh", "-c", "printf X >>"+folder+"/sailfish.img001")
-	if _, err := Read(t.Context(), []string{folder}, nil, nil); err == nil || !strings.Contains(err.Error(), "sailfish.img001 has the MD5 sum") {
+	if _, err := Read(t.Context(), []string{folder}, nil, nil); err == nil ||
+		!strings.Contains(err.Error(), "sailfish.img001 has the MD5 sum") {
 		t.Error(err)
 	}
-	for path, says := range map[string]string{filepath.Join(w.dir, "boot.img"): "neither a folder, nor a zip, nor an UPDATE.APP", filepath.Join(w.dir, "nowhere"): "no such file", t.TempDir(): "there are no images"} {
+	for path, says := range map[string]string{filepath.Join(w.dir, "boot.img"): "neither a folder, nor a zip, nor an UPDATE.APP",
+		filepath.Join(w.dir, "nowhere"): "no such file", t.TempDir(): "there are no images"} {
 		if _, err := Read(t.Context(), []string{path}, nil, nil); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -229,10 +236,12 @@ func TestApps(t *testing.T) {
 	if im, err := Read(t.Context(), paths("base.APP"), []string{"xloader", "boot"}, protected); err != nil || len(im.Sources) != 2 {
 		t.Errorf("%+v %v", im, err)
 	}
-	if _, err := Read(t.Context(), paths("base.APP"), []string{"system"}, protected); err == nil || !strings.Contains(err.Error(), "nothing for system") {
+	if _, err := Read(t.Context(), paths("base.APP"), []string{"system"}, protected); err == nil ||
+		!strings.Contains(err.Error(), "nothing for system") {
 		t.Error(err)
 	}
-	if _, err := Read(t.Context(), paths("base.APP", "twice.APP"), nil, protected); err == nil || !strings.Contains(err.Error(), "BOOT is in it and in ") {
+	if _, err := Read(t.Context(), paths("base.APP", "twice.APP"), nil, protected); err == nil ||
+		!strings.Contains(err.Error(), "BOOT is in it and in ") {
 		t.Error(err)
 	}
 	if _, err := Read(t.Context(), paths("base.APP", "boot.img"), nil, protected); err == nil {

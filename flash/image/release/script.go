@@ -103,7 +103,8 @@ func (a *archive) add(ctx context.Context, im *Release, partition, file, mode st
 		s.Partition, s.Slot = stem, "b"
 	}
 	for i := range im.Sources {
-		if o := &im.Sources[i]; o.Partition == s.Partition && o.Path == s.Path && o.Mode == s.Mode && o.Slot != "" && s.Slot != "" && o.Slot != s.Slot {
+		if o := &im.Sources[i]; o.Partition == s.Partition && o.Path == s.Path && o.Mode == s.Mode && o.Slot != "" && s.Slot != "" &&
+			o.Slot != s.Slot {
 			o.Slot = "all"
 			return nil
 		}
@@ -124,7 +125,9 @@ func (a *archive) one(pattern string) (string, error) {
 	}
 	slices.Sort(found)
 	if len(found) != 1 {
-		return "", &bundle.Error{Path: a.path, Problem: fmt.Sprintf("exactly one file must match %s, %d do (%s): it often has to be downloaded from the vendor", pattern, len(found), strings.Join(found, ", "))}
+		return "", &bundle.Error{Path: a.path,
+			Problem: fmt.Sprintf("exactly one file must match %s, %d do (%s): it often has to be downloaded from the vendor", pattern, len(found),
+				strings.Join(found, ", "))}
 	}
 	return found[0], nil
 }
@@ -166,7 +169,8 @@ func (a *archive) sum(ctx context.Context, file string, sums map[string]string) 
 		return &bundle.Error{Path: a.path, Problem: fmt.Sprintf("%s: %v", file, err), Err: err}
 	}
 	if got := fmt.Sprintf("%x", h.Sum(nil)); got != want {
-		return &bundle.Error{Path: a.path, Problem: fmt.Sprintf("%s has the MD5 sum %s, %s says %s: download the release again", file, got, sumsName, want)}
+		return &bundle.Error{Path: a.path, Problem: fmt.Sprintf("%s has the MD5 sum %s, %s says %s: download the release again", file, got,
+			sumsName, want)}
 	}
 	return nil
 }

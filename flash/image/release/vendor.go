@@ -189,7 +189,8 @@ func (a *archive) update(name string) (*Release, error) {
 
 // imageFile is the name of an image in a folder of them: its partition, its place if it
 // comes in pieces, and what it is packed in.
-var imageFile = regexp.MustCompile(`^([A-Za-z0-9_]+?)(?:\.img_sparsechunk[._-]?([0-9]+)|\.(?:img|simg|raw|bin|sparse|img\.ext4)(?:\.([0-9]{1,3}))?)(?:\.(?:zst|xz|gz|lz4))?$`)
+var imageFile = regexp.MustCompile(
+	`^([A-Za-z0-9_]+?)(?:\.img_sparsechunk[._-]?([0-9]+)|\.(?:img|simg|raw|bin|sparse|img\.ext4)(?:\.([0-9]{1,3}))?)(?:\.(?:zst|xz|gz|lz4))?$`)
 
 // images takes an archive of images, each named after its partition, in one folder of it.
 func (a *archive) images() (*Release, error) {

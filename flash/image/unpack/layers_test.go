@@ -152,8 +152,12 @@ func TestMembersThatAreNone(t *testing.T) {
 	run(t, dir, "sh", "-c", "ln -s target link; mkfifo pipe; tar cf links.tar link pipe; zip -qy links.zip link; "+
 		"for i in 1 2 3 4 5 6 7 8 9; do head -c 5000 /dev/zero >image$i; done; tar cf many.tar image?; mkdir d; tar cf folders.tar d image1")
 	for path, says := range map[string]string{
-		"links.tar|link": "link is a link or a device", "links.tar|pipe": "pipe is a link or a device", "links.zip|link": "link is a link or a device",
-		"many.tar": "name one, such as many.tar/image1; it has ", "many.tar|no": "image8 and 1 more", "folders.tar|d": `has no member "d"`,
+		"links.tar|link": "link is a link or a device",
+		"links.tar|pipe": "pipe is a link or a device",
+		"links.zip|link": "link is a link or a device",
+		"many.tar":       "name one, such as many.tar/image1; it has ",
+		"many.tar|no":    "image8 and 1 more",
+		"folders.tar|d":  `has no member "d"`,
 	} {
 		_, _, err := images(t, filepath.Join(dir, path), File{})
 		if err == nil || !strings.Contains(err.Error(), says) {

@@ -113,14 +113,34 @@ func TestArchives(t *testing.T) {
 	run(t, dir, "python3", maker, "UPDATE.APP", "KERNEL=KERN", "SUPER=P1", "SUPER=P2", "SYSTEM=SYS")
 	run(t, dir, "python3", maker, "tiny.APP", "DTS=KERN")
 	run(t, dir, "python3", maker, "pieces.APP", "SUPER=P1", "SUPER=P2")
-	run(t, dir, "python3", "-c", "import zipfile; z=zipfile.ZipFile('update.zip','w',8); z.write('UPDATE.APP'); z.writestr('SOFTWARE_VER_LIST.mbn','x'); z.close()\nz=zipfile.ZipFile('bz.zip','w',12); z.write('SYS','system.img'); z.close()\nz=zipfile.ZipFile('lzma.zip','w',14); z.write('SYS','system.img'); z.close()")
+	run(t, dir, "python3", "-c", "import zipfile; z=zipfile.ZipFile('update.zip','w',8); z.write('UPDATE.APP'); "+
+		"z.writestr('SOFTWARE_VER_LIST.mbn','x'); z.close()\nz=zipfile.ZipFile('bz.zip','w',12); z.write('SYS','system.img'); z.close()\n"+
+		"z=zipfile.ZipFile('lzma.zip','w',14); z.write('SYS','system.img'); z.close()")
 	for path, want := range map[string]string{
-		"mac.zip": image, "mac.tar": image, "mac.zip|system.img": image, "windows.zip|images/system.img": image, "cp866.zip|Образ/system.img": image,
-		"tiny.zip": "AVB0\x00\x01", "tiny.zip|vbmeta.img": "AVB0\x00\x01", "tiny.APP|DTS": boot, "tiny.APP": boot,
-		"zip.zip|a/inner.zip/system.img": image, "stored.zip|a/inner.zip/boot.img": boot, "zip.tar|inner.zip/boot.img": boot, "tar.zip|inner.tar/system.img": image,
-		"gz.zip": image, "deep.tar.gz|inner.zip/x/system.img.gz": image, "deep.tar.gz": image, "odin.tar.md5": image, "bz.zip": image,
-		"UPDATE.APP|KERNEL": boot, "UPDATE.APP|system": image, "UPDATE.APP|super": image[:4096] + "|" + image[4096:], "pieces.APP": image[:4096] + "|" + image[4096:],
-		"update.zip|UPDATE.APP/SYSTEM": image, "update.zip|UPDATE.APP/KERNEL": boot,
+		"mac.zip":                               image,
+		"mac.tar":                               image,
+		"mac.zip|system.img":                    image,
+		"windows.zip|images/system.img":         image,
+		"cp866.zip|Образ/system.img":            image,
+		"tiny.zip":                              "AVB0\x00\x01",
+		"tiny.zip|vbmeta.img":                   "AVB0\x00\x01",
+		"tiny.APP|DTS":                          boot,
+		"tiny.APP":                              boot,
+		"zip.zip|a/inner.zip/system.img":        image,
+		"stored.zip|a/inner.zip/boot.img":       boot,
+		"zip.tar|inner.zip/boot.img":            boot,
+		"tar.zip|inner.tar/system.img":          image,
+		"gz.zip":                                image,
+		"deep.tar.gz|inner.zip/x/system.img.gz": image,
+		"deep.tar.gz":                           image,
+		"odin.tar.md5":                          image,
+		"bz.zip":                                image,
+		"UPDATE.APP|KERNEL":                     boot,
+		"UPDATE.APP|system":                     image,
+		"UPDATE.APP|super":                      image[:4096] + "|" + image[4096:],
+		"pieces.APP":                            image[:4096] + "|" + image[4096:],
+		"update.zip|UPDATE.APP/SYSTEM":          image,
+		"update.zip|UPDATE.APP/KERNEL":          boot,
 	} {
 		pieces, digest, err := images(t, filepath.Join(dir, path), File{})
 		if err != nil || strings.Join(pieces, "|") != want {
@@ -143,11 +163,27 @@ func TestArchives(t *testing.T) {
 		}
 	}
 	for path, says := range map[string]string{
-		"page.img": "web page", "page.gz": "gzip: is a web page", "text.zip": "is a text", "brotli.zip": "transfer.list", "onlyjunk.zip": "without files",
-		"evil.zip": "leads out of it", "drive.zip": "leads out of it", "nothing.zip": "without files", "twice.zip": `two members "a/system.img"`,
-		"cut.zip": "not a whole zip file", "lastdisk.zip": "last of 3 volumes", "firmware.z01": "volume", "v.zip.001": "cat FILE.001",
-		"lzma.zip": "packed by LZMA (method 14 of zip)", "UPDATE.APP": "has 3 members", "update.zip": "has 2 members", "zip.zip|a/inner.zip": "has 2 members",
-		"SYS|x": "not an archive", "mac.zip|boot.img": `has no member "boot.img"`, "UPDATE.APP|VENDOR": "no member", "windows.zip": "images/boot.img",
+		"page.img":            "web page",
+		"page.gz":             "gzip: is a web page",
+		"text.zip":            "is a text",
+		"brotli.zip":          "transfer.list",
+		"onlyjunk.zip":        "without files",
+		"evil.zip":            "leads out of it",
+		"drive.zip":           "leads out of it",
+		"nothing.zip":         "without files",
+		"twice.zip":           `two members "a/system.img"`,
+		"cut.zip":             "not a whole zip file",
+		"lastdisk.zip":        "last of 3 volumes",
+		"firmware.z01":        "volume",
+		"v.zip.001":           "cat FILE.001",
+		"lzma.zip":            "packed by LZMA (method 14 of zip)",
+		"UPDATE.APP":          "has 3 members",
+		"update.zip":          "has 2 members",
+		"zip.zip|a/inner.zip": "has 2 members",
+		"SYS|x":               "not an archive",
+		"mac.zip|boot.img":    `has no member "boot.img"`,
+		"UPDATE.APP|VENDOR":   "no member",
+		"windows.zip":         "images/boot.img",
 	} {
 		pieces, _, err := images(t, filepath.Join(dir, path), File{})
 		if err == nil || !strings.Contains(err.Error(), says) {
@@ -155,9 +191,11 @@ func TestArchives(t *testing.T) {
 		}
 	}
 	// Raw is raw when the user says so, and a kernel is flashed as it is packed.
-	for path, f := range map[string]File{"page.img": {Raw: true}, "text.zip|system.img": {Raw: true}, "gz.zip|system.img.gz": {Raw: true}, "kernel.zip": {AsIs: true}, "cut.zip": {Raw: true}} {
+	for path, f := range map[string]File{"page.img": {Raw: true}, "text.zip|system.img": {Raw: true}, "gz.zip|system.img.gz": {Raw: true},
+		"kernel.zip": {AsIs: true}, "cut.zip": {Raw: true}} {
 		pieces, _, err := images(t, filepath.Join(dir, path), f)
-		want := map[string]string{"page.img": "<html>", "text.zip|system.img": "Not found\n", "gz.zip|system.img.gz": imagetest.Gzip(image), "kernel.zip": imagetest.Gzip(boot), "cut.zip": inner[:len(inner)-60]}[path]
+		want := map[string]string{"page.img": "<html>", "text.zip|system.img": "Not found\n", "gz.zip|system.img.gz": imagetest.Gzip(image),
+			"kernel.zip": imagetest.Gzip(boot), "cut.zip": inner[:len(inner)-60]}[path]
 		if err != nil || len(pieces) != 1 || pieces[0] != want {
 			t.Errorf("%s: %d pieces, %v", path, len(pieces), err)
 		}
@@ -207,7 +245,8 @@ func TestZipsOfOthers(t *testing.T) {
 	if _, err := exec.LookPath("7z"); err != nil {
 		t.Skip("no 7z here")
 	}
-	for method, says := range map[string]string{"Deflate64": "deflate64", "PPMd": "PPMd", "LZMA": "LZMA", "BZip2": "", "Deflate": "", "Copy": ""} {
+	for method, says := range map[string]string{"Deflate64": "deflate64", "PPMd": "PPMd", "LZMA": "LZMA", "BZip2": "", "Deflate": "",
+		"Copy": ""} {
 		run(t, dir, "7z", "a", "-bd", "-mm="+method, method+".zip", "system.img")
 		pieces, _, err := images(t, filepath.Join(dir, method+".zip"), File{})
 		if says == "" && (err != nil || len(pieces) != 1 || pieces[0] != string(want)) {
@@ -251,11 +290,12 @@ func FuzzUnpack(f *testing.F) {
 		}
 		defer file.Close()
 		took := int64(0)
-		_, err = File{File: file, Size: int64(len(b)), Name: "x", Member: member, Limit: 1 << 20, Temp: t.TempDir()}.Images(t.Context(), func(r io.Reader) error {
-			n, err := io.Copy(io.Discard, r)
-			took += n
-			return err
-		})
+		_, err = File{File: file, Size: int64(len(b)), Name: "x", Member: member, Limit: 1 << 20, Temp: t.TempDir()}.Images(t.Context(),
+			func(r io.Reader) error {
+				n, err := io.Copy(io.Discard, r)
+				took += n
+				return err
+			})
 		if err == nil && Of(b) == Plain && took != int64(len(b)) {
 			t.Fatalf("%d bytes of %d", took, len(b))
 		}

@@ -27,7 +27,8 @@ func (u *unpacker) xz(r io.Reader, head []byte) (io.Reader, error) {
 		return xz.NewReader(r)
 	}
 	ctx, cancel := context.WithCancel(u.ctx)
-	cmd := exec.CommandContext(ctx, program, "--decompress", "--stdout", "--quiet", "--threads=0", "--memlimit-decompress=1GiB", "--memlimit-mt-decompress=512MiB") //nolint:gosec // the station's own xz
+	cmd := exec.CommandContext(ctx, program, "--decompress", "--stdout", "--quiet", "--threads=0", //nolint:gosec // the station's own xz
+		"--memlimit-decompress=1GiB", "--memlimit-mt-decompress=512MiB")
 	var said bytes.Buffer
 	cmd.Stdin, cmd.Stderr = r, &said
 	out, err := cmd.StdoutPipe()

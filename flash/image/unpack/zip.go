@@ -72,7 +72,8 @@ func wholeZip(r io.ReaderAt, size int64) error {
 	i := bytes.LastIndex(tail, []byte("PK\x05\x06"))
 	if i < 0 || len(tail)-i < 22 {
 		return &Error{"is not a whole zip file: its list of members, which is at the end, is missing",
-			"if it is one of several volumes (.001, .002 …), join them in their order (cat FILE.001 FILE.002 … >FILE); else copy or download it again"}
+			"if it is one of several volumes (.001, .002 …), join them in their order (cat FILE.001 FILE.002 … >FILE); " +
+				"else copy or download it again"}
 	}
 	if disk := binary.LittleEndian.Uint16(tail[i+4:]); disk > 0 && disk < 0xffff {
 		return &Error{fmt.Sprintf("is the last of %d volumes of a split zip", disk+1),

@@ -26,7 +26,8 @@ var tables = func() (t [8][256]uint16) {
 func CRC(b []byte) uint16 {
 	crc := uint16(0xffff)
 	for ; len(b) >= 8; b = b[8:] {
-		crc = tables[7][b[0]^byte(crc)] ^ tables[6][b[1]^byte(crc>>8)] ^ tables[5][b[2]] ^ tables[4][b[3]] ^ //nolint:gosec // the bytes of a checksum
+		low, high := byte(crc), byte(crc>>8) //nolint:gosec // the bytes of a checksum
+		crc = tables[7][b[0]^low] ^ tables[6][b[1]^high] ^ tables[5][b[2]] ^ tables[4][b[3]] ^
 			tables[3][b[4]] ^ tables[2][b[5]] ^ tables[1][b[6]] ^ tables[0][b[7]]
 	}
 	for _, c := range b {

@@ -68,7 +68,8 @@ func TestRead(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if h.Name != want.name || h.Size != int64(want.n) || h.Sequence != uint32(i) || h.Date != "2019.08.27" || h.Time != "12.34.56" || h.BlockSize != 4096 {
+					if h.Name != want.name || h.Size != int64(want.n) || h.Sequence != uint32(i) || h.Date != "2019.08.27" || h.Time != "12.34.56" ||
+						h.BlockSize != 4096 {
 						t.Errorf("%+v", h)
 					}
 					if reading != "all" && reading != h.Name {

@@ -7,7 +7,8 @@ import (
 )
 
 func TestDictionary(t *testing.T) {
-	for arg, want := range map[string]int64{"--lzma2=dict=4KiB": 4 << 10, "--lzma2=dict=1MiB": 1 << 20, "--lzma2=dict=48MiB": 48 << 20, "-0": 256 << 10, "-9": 64 << 20} {
+	for arg, want := range map[string]int64{"--lzma2=dict=4KiB": 4 << 10, "--lzma2=dict=1MiB": 1 << 20, "--lzma2=dict=48MiB": 48 << 20,
+		"-0": 256 << 10, "-9": 64 << 20} {
 		c := exec.Command("xz", "-c", "--format=xz", arg)
 		c.Stdin = bytes.NewReader(make([]byte, 1000))
 		b, err := c.Output()
