@@ -18,7 +18,8 @@ func (p *Profile) root(pointer, why string) {
 func (p *Profile) checkProvision(pointer string, s *ProvisionStep) {
 	t := p.tree
 	for why, there := range map[string]bool{
-		"regenerate": s.Regenerate != nil, "hostname": s.Hostname != nil, "timezone": s.Timezone != nil, "locale": s.Locale != nil, "ca": s.CA != nil,
+		"regenerate": s.Regenerate != nil, "hostname": s.Hostname != nil, "timezone": s.Timezone != nil, "locale": s.Locale != nil,
+		"ca":   s.CA != nil,
 		"wifi": s.WiFi != nil, "link": s.Link != nil, "units": s.Units != nil, "reboot": s.Reboot != "",
 	} {
 		if there {

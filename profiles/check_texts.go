@@ -46,7 +46,8 @@ func useAt(pointer string) use {
 	have := strings.Split(pointer, "/")
 	for _, u := range uses {
 		want := strings.Split(u.path, "/")
-		if len(want) <= len(have) && len(want) > depth && slices.EqualFunc(want, have[:len(want)], func(w, h string) bool { return w == "*" || w == h }) {
+		if len(want) <= len(have) && len(want) > depth &&
+			slices.EqualFunc(want, have[:len(want)], func(w, h string) bool { return w == "*" || w == h }) {
 			best, depth = u.use, len(want)
 		}
 	}

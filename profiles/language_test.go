@@ -17,11 +17,13 @@ import (
 )
 
 func TestConditions(t *testing.T) {
-	p, err := Parse("p.yaml", []byte("zarya: 1\nname: x\ntablet: {models: [a]}\nidentity: {pool: p, columns: [region, pin]}\nvars: {v: {by: tablet.model, map: {AGS3-L09: yes}, default: no}}\n"), Settings{})
+	p, err := Parse("p.yaml", []byte("zarya: 1\nname: x\ntablet: {models: [a]}\nidentity: {pool: p, columns: [region, pin]}\n"+
+		"vars: {v: {by: tablet.model, map: {AGS3-L09: yes}, default: no}}\n"), Settings{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	look := of("tablet.model", "AGS3-L09", "tablet.battery", "55", "bundle.version", "5.10.1", "fact.os-release.VERSION_ID", "5.9", "identity.region", "MOW")
+	look := of("tablet.model", "AGS3-L09", "tablet.battery", "55", "bundle.version", "5.10.1", "fact.os-release.VERSION_ID", "5.9",
+		"identity.region", "MOW")
 	for text, want := range map[string]bool{
 		`tablet.model == "AGS3-L09"`:                            true,
 		`tablet.model != 'AGS3-L09'`:                            false,
@@ -75,7 +77,8 @@ func TestConditions(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	for _, text := range []string{"", "tablet.model ==", "(true", "true true", `tablet.model == "x`, "[true", "a$b", strings.Repeat("not ", 2000) + "true", "tablet.model in [[1]]", "true and"} {
+	for _, text := range []string{"", "tablet.model ==", "(true", "true true", `tablet.model == "x`, "[true", "a$b",
+		strings.Repeat("not ", 2000) + "true", "tablet.model in [[1]]", "true and"} {
 		if _, err := parseCondition(text); err == nil {
 			t.Errorf("%q is taken for a condition", text)
 		}
@@ -146,11 +149,15 @@ func TestDigest(t *testing.T) {
 
 func TestExtends(t *testing.T) {
 	files := memory{
-		"/top/leaf.yaml": "zarya: 1\nname: leaf\nextends: ../bases/kiosk\ntablet: {models: [B]}\nimages:\n  vbmeta: {file: v.img, sha256: " + zeros + "}\npartitions: {append: [vbmeta]}\n" +
+		"/top/leaf.yaml": "zarya: 1\nname: leaf\nextends: ../bases/kiosk\ntablet: {models: [B]}\n" +
+			"images:\n  vbmeta: {file: v.img, sha256: " + zeros + "}\npartitions: {append: [vbmeta]}\n" +
 			"provision:\n  append:\n    - timezone: Europe/Moscow\nchecks: []\n",
-		"/bases/kiosk.yaml": "zarya: 1\nname: kiosk\nextends: common\ntablet: {models: [A], battery: {min: 30}}\nimages:\n  boot: {file: b.img, sha256: " + zeros + "}\n",
-		"/bases/common.yaml": "zarya: 1\nname: common\ntablet: {models: [A], battery: {unknown: allow}}\npartitions: [system, boot]\nimages:\n  system: {file: s.img, sha256: " + zeros + "}\n" +
-			"ssh: {user: u, password: p, root: sudo}\nprovision:\n  - hostname: base\n  - file: {from: f.txt, to: /etc/f}\nchecks:\n  - {fact: battery, min: 1}\n",
+		"/bases/kiosk.yaml": "zarya: 1\nname: kiosk\nextends: common\ntablet: {models: [A], battery: {min: 30}}\nimages:\n" +
+			"  boot: {file: b.img, sha256: " + zeros + "}\n",
+		"/bases/common.yaml": "zarya: 1\nname: common\ntablet: {models: [A], battery: {unknown: allow}}\npartitions: [system, boot]\n" +
+			"images:\n  system: {file: s.img, sha256: " + zeros + "}\n" +
+			"ssh: {user: u, password: p, root: sudo}\nprovision:\n  - hostname: base\n  - file: {from: f.txt, to: /etc/f}\nchecks:\n" +
+			"  - {fact: battery, min: 1}\n",
 		"/bases/f.txt": "of the base",
 	}
 	p, err := Load("/top/leaf.yaml", Settings{Files: files})
@@ -166,7 +173,8 @@ func TestExtends(t *testing.T) {
 	if p.Images["vbmeta"].File != "/top/v.img" || p.Images["boot"].File != "/bases/b.img" {
 		t.Errorf("files are not beside their profiles: %+v", p.Images)
 	}
-	if len(p.Provision) != 3 || p.Provision[0].Hostname.String() != "base" || p.Provision[2].Timezone == nil || p.Provision[1].File.Text().String() != "of the base" || len(p.Checks) != 0 {
+	if len(p.Provision) != 3 || p.Provision[0].Hostname.String() != "base" || p.Provision[2].Timezone == nil ||
+		p.Provision[1].File.Text().String() != "of the base" || len(p.Checks) != 0 {
 		t.Errorf("%+v %+v", p.Provision, p.Checks)
 	}
 	if d := cmp.Diff(p.Texts(), []string{"/top/leaf.yaml", "/bases/kiosk.yaml", "/bases/common.yaml"}); d != "" {
@@ -204,8 +212,10 @@ func TestExtends(t *testing.T) {
 }
 
 func TestSecrets(t *testing.T) {
-	text := "zarya: 1\nname: x\ntablet: {models: [a]}\nssh: {user: u, key: \"{{ secret.station_key }}\", root: devel-su, root-password: \"{{ secret.dev }}\"}\n" +
-		"vars: {psk: \"{{ secret.psk }}\"}\nprovision:\n  - wifi: {ssid: W, passphrase: \"{{ vars.psk }}\"}\n  - file: {content: \"{{ vars.psk }}\", to: /x}\n"
+	text := "zarya: 1\nname: x\ntablet: {models: [a]}\nssh: {user: u, key: \"{{ secret.station_key }}\", " +
+		"root: devel-su, root-password: \"{{ secret.dev }}\"}\n" +
+		"vars: {psk: \"{{ secret.psk }}\"}\nprovision:\n  - wifi: {ssid: W, passphrase: \"{{ vars.psk }}\"}\n" +
+		"  - file: {content: \"{{ vars.psk }}\", to: /x}\n"
 	p, err := Parse("p.yaml", []byte(text), Settings{})
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +239,8 @@ func TestSecrets(t *testing.T) {
 	if err != nil || strings.Contains(string(shown), "hidden") {
 		t.Errorf("%s, %v", shown, err)
 	}
-	if err := p.SetSecrets(map[string]string{"dev": "d", "pskk": "hidden-psk", "station_key": "k"}); err == nil || !strings.Contains(err.Error(), "p.yaml:5:13: secret.psk: there is no such secret; did you mean pskk?") {
+	if err := p.SetSecrets(map[string]string{"dev": "d", "pskk": "hidden-psk", "station_key": "k"}); err == nil ||
+		!strings.Contains(err.Error(), "p.yaml:5:13: secret.psk: there is no such secret; did you mean pskk?") {
 		t.Error(err)
 	}
 }

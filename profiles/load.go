@@ -246,8 +246,8 @@ func (t *tree) decode() *Profile {
 		name string
 		to   any
 	}{
-		{"name", &p.Name}, {"tablet", &p.Tablet}, {"access", &p.Access}, {"bundles", &p.Bundles}, {"images", &p.Images}, {"partitions", &p.Partitions},
-		{"secrets", &p.Secrets}, {"identity", &p.Identity}, {"boot", &p.Boot}, {"hooks", &p.Hooks},
+		{"name", &p.Name}, {"tablet", &p.Tablet}, {"access", &p.Access}, {"bundles", &p.Bundles}, {"images", &p.Images},
+		{"partitions", &p.Partitions}, {"secrets", &p.Secrets}, {"identity", &p.Identity}, {"boot", &p.Boot}, {"hooks", &p.Hooks},
 	} {
 		if v, ok := root[key.name]; ok {
 			one("/"+key.name, v, key.to)

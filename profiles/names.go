@@ -22,7 +22,8 @@ const (
 )
 
 func (p Phase) String() string {
-	return [...]string{"before any tablet is there", "once the tablet is connected", "once the identity is assigned", "once the tablet has booted"}[p]
+	return [...]string{"before any tablet is there", "once the tablet is connected", "once the identity is assigned",
+		"once the tablet has booted"}[p]
 }
 
 // valueKind is what values of a name can be compared as.
@@ -55,7 +56,9 @@ var plainNames = map[string]known{
 }
 
 // factForm is what can be read from the booted tablet, as checks have it.
-var factForm = regexp.MustCompile(`^((os|hw)-release\.[A-Za-z_][A-Za-z0-9_]*|model|serial|usb-serial|wifi-mac|imei|machine-id|host-key|hostname|timezone|locale|battery|storage)$`)
+var factForm = regexp.MustCompile(
+	`^((os|hw)-release\.[A-Za-z_][A-Za-z0-9_]*|model|serial|usb-serial|wifi-mac|imei|machine-id|host-key|` +
+		`hostname|timezone|locale|battery|storage)$`)
 
 // numberFacts are the facts that are numbers.
 var numberFacts = []string{"battery", "storage"}
@@ -122,7 +125,8 @@ func (p *Profile) name(name string) (known, error) {
 		return p.known(v.Value)
 	}
 	all := keys(plainNames)
-	return known{}, fmt.Errorf("there is no name %q%s; known are %s, fact.FACT, identity.COLUMN, secret.NAME, vars.NAME", name, nearest(name, all), strings.Join(all, ", "))
+	return known{}, fmt.Errorf("there is no name %q%s; known are %s, fact.FACT, identity.COLUMN, secret.NAME, vars.NAME", name,
+		nearest(name, all), strings.Join(all, ", "))
 }
 
 // known is what a template's value is: as late as its latest name, secret if one is.

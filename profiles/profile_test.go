@@ -55,7 +55,8 @@ func TestWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Tablet.Models[1] != "510" || p.Checks[0].Is.String() != "5.10" || reveal(t, p, p.SSH.Password) != "1234" || p.Provision[2].File.Mode != "0600" {
+	if p.Tablet.Models[1] != "510" || p.Checks[0].Is.String() != "5.10" || reveal(t, p, p.SSH.Password) != "1234" ||
+		p.Provision[2].File.Mode != "0600" {
 		t.Error("scalars are not as written")
 	}
 	if d := cmp.Diff(p.Flash[1].Images, names{"system", "boot"}); d != "" {
@@ -124,7 +125,8 @@ func (t Text) isTrue() bool { return t.String() == "true" }
 // TestWrong changes one thing in the whole profile.
 func TestWrong(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
-		{"lock: unlocked", "locked: no", `demo.yaml:5:3: unknown key "locked"; did you mean lock?; known are battery, lock, models, product-from`},
+		{"lock: unlocked", "locked: no",
+			`demo.yaml:5:3: unknown key "locked"; did you mean lock?; known are battery, lock, models, product-from`},
 		{"zarya: 1", "zarya: 2", `demo.yaml:1:8: zarya: 2 is not one of: 1`},
 		{"name: demo", "name:", `demo.yaml:2:6: name has no value`},
 		{"name: demo\n", "", `demo.yaml:1:1: the profile needs name`},
@@ -138,8 +140,10 @@ func TestWrong(t *testing.T) {
 		{"images: all", "images: [vendor]", `demo.yaml:16:14: there is no image "vendor"`},
 		{"  - reboot: system\n", "", "flash must end with reboot: system"},
 		{"  - reboot: system", "  - reboot: now", "flash 3: reboot: now is not one of: system"},
-		{"  - erase: [userdata]", "  - {erase: [userdata], reboot: system}", "flash 1: a step has one of unlock, erase, images, relock, reboot, and besides it name, when, timeout; it has erase, reboot"},
-		{"{{ tablet.serial }}", "{{ tablet.colour }}", `demo.yaml:21:15: tab-{{ tablet.colour }}: there is no name "tablet.colour"; did you mean tablet.lock?; known are bundle.name`},
+		{"  - erase: [userdata]", "  - {erase: [userdata], reboot: system}",
+			"flash 1: a step has one of unlock, erase, images, relock, reboot, and besides it name, when, timeout; it has erase, reboot"},
+		{"{{ tablet.serial }}", "{{ tablet.colour }}",
+			`demo.yaml:21:15: tab-{{ tablet.colour }}: there is no name "tablet.colour"; did you mean tablet.lock?; known are bundle.name`},
 		{"{{ tablet.serial }}", "{{ tablet.serial", "demo.yaml:21:15: provision 1: hostname: \"tab-{{ tablet.serial\": {{ without }}"},
 		{"{{ tablet.serial }}", "{{ upper tablet.serial }}", "between the braces stands one name"},
 		{"{{ vars.tz }}", "{{ vars.zone }}", "there is no such var"},
@@ -149,8 +153,10 @@ func TestWrong(t *testing.T) {
 		{"{{ tablet.serial }}", "{{ identity.hostname }}", "the profile has no identity"},
 		{"timezone: \"{{ vars.tz }}\"", "timezone: \"{{ secret.zone }}\"", "a secret would be shown"},
 		{"\"{{ tablet.model }}\"]", "\"{{ secret.pin }}\"]", "would stand on a command line"},
-		{"password: 1234", "password: \"{{ tablet.serial }}\"", "it is known only once the tablet is connected; here it is needed before any tablet is there"},
-		{"  - erase: [userdata]", "  - {erase: [userdata], when: fact.battery > 3}", "demo.yaml:15:31: fact.battery > 3: it is known only once the tablet has booted"},
+		{"password: 1234", "password: \"{{ tablet.serial }}\"",
+			"it is known only once the tablet is connected; here it is needed before any tablet is there"},
+		{"  - erase: [userdata]", "  - {erase: [userdata], when: fact.battery > 3}",
+			"demo.yaml:15:31: fact.battery > 3: it is known only once the tablet has booted"},
 		{"  - erase: [userdata]", "  - {erase: [userdata], when: tablet.lock}", "compare it with something"},
 		{"  - erase: [userdata]", "  - {erase: [userdata], when: tablet.lock == locked}", `text in quotes: "locked"`},
 		{"  - erase: [userdata]", "  - {erase: [userdata], when: tablet.model > 3}", "neither a number nor a version"},
@@ -196,7 +202,8 @@ func TestWrong(t *testing.T) {
 }
 
 func TestAllAtOnce(t *testing.T) {
-	_, err := Parse("p.yaml", []byte("zarya: 1\nname: x\nsise: 3\ntablet:\n  models: [a]\n  lock: maybe\nprovision: [{hostnam: x}]\n"), Settings{})
+	_, err := Parse("p.yaml", []byte("zarya: 1\nname: x\nsise: 3\ntablet:\n  models: [a]\n  lock: maybe\nprovision: [{hostnam: x}]\n"),
+		Settings{})
 	if n := len(Errors(err)); n != 3 {
 		t.Errorf("%d errors: %v", n, err)
 	}

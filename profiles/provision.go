@@ -8,11 +8,15 @@ package profiles
 // «code» stands for the backquotes that a Go text cannot have. They are put into
 // schema.json where it says provision-step.
 var provisionSchemas = []struct{ key, schema string }{
-	{"regenerate", `{"description": "makes anew, once a tablet, what no two may share: «machine-id», «ssh-host-keys»", "type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["machine-id", "ssh-host-keys"]}}`},
-	{"hostname", `{"description": "template; one label of letters, digits and dashes", "type": ["string", "number"], "minLength": 1, "format": "template"}`},
-	{"timezone", `{"description": "template; a zone that the system has, such as «Europe/Moscow»", "type": ["string", "number"], "minLength": 1, "format": "template"}`},
+	{"regenerate", `{"description": "makes anew, once a tablet, what no two may share: «machine-id», «ssh-host-keys»", "type": "array",
+    "minItems": 1, "uniqueItems": true, "items": {"enum": ["machine-id", "ssh-host-keys"]}}`},
+	{"hostname", `{"description": "template; one label of letters, digits and dashes", "type": ["string", "number"], "minLength": 1,
+    "format": "template"}`},
+	{"timezone", `{"description": "template; a zone that the system has, such as «Europe/Moscow»", "type": ["string", "number"],
+    "minLength": 1, "format": "template"}`},
 	{"locale", `{"description": "template; such as «ru_RU.UTF-8»", "type": ["string", "number"], "minLength": 1, "format": "template"}`},
-	{"ca", `{"description": "files with CA certificates in PEM that the system trusts from now on", "type": "array", "minItems": 1, "items": {"type": ["string", "number"], "minLength": 1}}`},
+	{"ca", `{"description": "files with CA certificates in PEM that the system trusts from now on", "type": "array", "minItems": 1,
+    "items": {"type": ["string", "number"], "minLength": 1}}`},
 	{"wifi", `{
   "description": "a network, in connman's file of its own",
   "type": "object", "additionalProperties": false, "required": ["ssid"],
@@ -28,7 +32,8 @@ var provisionSchemas = []struct{ key, schema string }{
     "ca": {"description": "file with the certificate of the network's server", "type": ["string", "number"], "minLength": 1}
   }
 }`},
-	{"file", `{"$ref": "#/$defs/file", "description": "a file on the tablet; it takes its place in one step: a cut leaves the old one or the new one"}`},
+	{"file", `{"$ref": "#/$defs/file",
+    "description": "a file on the tablet; it takes its place in one step: a cut leaves the old one or the new one"}`},
 	{"link", `{
   "description": "a symbolic link; what stands there and is no link is not replaced",
   "type": "object", "additionalProperties": false, "required": ["to", "target"],
@@ -48,7 +53,10 @@ var provisionSchemas = []struct{ key, schema string }{
     }
   }
 }`},
-	{"dconf", `{"description": "settings of the user's interface: key: value. «true», «false» and numbers are what they look like, everything else is text; templates, but no secrets, which would stand on a command line", "type": "object", "minProperties": 1, "propertyNames": {"pattern": "^(/[A-Za-z0-9_-]+)+$"}, "additionalProperties": {"type": ["string", "number", "boolean"], "format": "template"}}`},
+	{"dconf", `{"description": "settings of the user's interface: key: value. «true», «false» and numbers are what they look like, ` +
+		`everything else is text; templates, but no secrets, which would stand on a command line",
+    "type": "object", "minProperties": 1, "propertyNames": {"pattern": "^(/[A-Za-z0-9_-]+)+$"},
+    "additionalProperties": {"type": ["string", "number", "boolean"], "format": "template"}}`},
 	{"dbus", `{
   "description": "a call on one of the tablet's buses",
   "type": "object", "additionalProperties": false, "required": ["destination", "object", "method"],
@@ -56,9 +64,12 @@ var provisionSchemas = []struct{ key, schema string }{
     "bus": {"description": "«system» (the default) or «session»: the login's own", "enum": ["system", "session"]},
     "destination": {"description": "the service", "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$"},
     "object": {"description": "its object's path", "type": "string", "pattern": "^/[A-Za-z0-9_/]*$"},
-    "method": {"description": "with its interface, such as «org.freedesktop.DBus.Peer.Ping»", "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)+$"},
-    "args": {"description": "templates, in GVariant's text form", "type": "array", "items": {"type": ["string", "number", "boolean"], "format": "template"}},
-    "is": {"description": "template; what the answer must be, as «gdbus call» prints it", "type": ["string", "number", "boolean"], "format": "template"},
+    "method": {"description": "with its interface, such as «org.freedesktop.DBus.Peer.Ping»", "type": "string",
+      "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)+$"},
+    "args": {"description": "templates, in GVariant's text form", "type": "array", "items": {"type": ["string", "number", "boolean"],
+      "format": "template"}},
+    "is": {"description": "template; what the answer must be, as «gdbus call» prints it", "type": ["string", "number", "boolean"],
+      "format": "template"},
     "root": {"description": "«true»: called by root", "enum": ["true", "false", true, false]},
     "changes": {"description": "«always» (the default): the call changes the tablet; «never»: it only asks", "enum": ["always", "never"]}
   }
@@ -71,21 +82,27 @@ var provisionSchemas = []struct{ key, schema string }{
     "mask": {"description": "those that cannot be started", "$ref": "#/$defs/units"}
   }
 }`},
-	{"authorized-keys", `{"description": "templates; public SSH keys that may log in as the login of «ssh», besides those that are there", "type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1, "format": "template"}}`},
+	{"authorized-keys", `{"description": "templates; public SSH keys that may log in as the login of «ssh», besides those that are there",
+    "type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1, "format": "template"}}`},
 	{"wizard", `{"description": "«done»: the first-run wizard does not appear", "enum": ["done"]}`},
-	{"enrolment", `{"$ref": "#/$defs/file", "description": "the file with which the device management's own application enrols the tablet; root's, 0600, if nothing else is said"}`},
+	{"enrolment", `{"$ref": "#/$defs/file",
+  "description": "the file with which the device management's own application enrols the tablet; root's, 0600, if nothing else is said"}`},
 	{"exec", `{
   "description": "a program on the tablet; its exit status must be 0",
   "type": "object", "additionalProperties": false, "required": ["argv"],
   "properties": {
-    "argv": {"description": "templates; the program and its arguments, no shell. Secrets are refused: they would stand on a command line", "type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"], "format": "template"}},
+    "argv": {"description": "templates; the program and its arguments, no shell. Secrets are refused: they would stand on a command line",
+      "type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"], "format": "template"}},
     "root": {"description": "«true»: run by root", "enum": ["true", "false", true, false]},
     "timeout": {"$ref": "#/$defs/duration", "description": "how long it may take (1m)"},
-    "changes": {"description": "«always» (the default): running it changes the tablet, so that such a profile is never COMPLIANT; «never»: it only checks", "enum": ["always", "never"]},
+    "changes": {
+      "description": "«always» (the default): running it changes the tablet, so that such a profile is never COMPLIANT; «never»: it only checks",
+      "enum": ["always", "never"]},
     "creates": {"description": "absolute path; not run if it is there", "type": "string", "pattern": "^/[^\\x00]*[^/\\x00]$"}
   }
 }`},
-	{"reboot", `{"description": "restarts the system and waits for it: «if-changed», when this job has changed something, or «always»", "enum": ["if-changed", "always"]}`},
+	{"reboot", `{"description": "restarts the system and waits for it: «if-changed», when this job has changed something, or «always»",
+    "enum": ["if-changed", "always"]}`},
 }
 
 // ProvisionStep has one of its members.

@@ -99,7 +99,8 @@ func (n schemaNode) below(t *testing.T) (schemaNode, string) {
 
 func reference(t *testing.T) string {
 	var out strings.Builder
-	out.WriteString("# Profile reference\n\nEvery key of the language, made from the schema that `zarya profile schema` prints.\n[Profiles](profile.md) is the guide. `[]` is a list, `NAME` a word of your own; keys in\n**bold** must be there.\n")
+	out.WriteString("# Profile reference\n\nEvery key of the language, made from the schema that `zarya profile schema` prints.\n" +
+		"[Profiles](profile.md) is the guide. `[]` is a list, `NAME` a word of your own; keys in\n**bold** must be there.\n")
 	var root schemaNode
 	if err := json.Unmarshal(Schema(), &root); err != nil {
 		t.Fatal(err)
@@ -221,7 +222,8 @@ func TestSchemaTypes(t *testing.T) {
 		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Map {
 			typ = typ.Elem()
 		}
-		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[Text]() || typ == reflect.TypeFor[Secret]() || typ == reflect.TypeFor[Condition]() {
+		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[Text]() || typ == reflect.TypeFor[Secret]() ||
+			typ == reflect.TypeFor[Condition]() {
 			return
 		}
 		fields := map[string]reflect.Type{}

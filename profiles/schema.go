@@ -127,7 +127,8 @@ func (t *tree) leaves(e *jsonschema.ValidationError) {
 			t.fail(where.file, where.key, "unknown key %q%s; known are %s", key, nearest(key, known), strings.Join(known, ", "))
 		}
 	case *kind.OneOf:
-		t.at(pointer, "%s: a step has one of %s, and besides it name, when, timeout; it has %s", name, strings.Join(choices(e.SchemaURL), ", "), t.keysAt(pointer))
+		t.at(pointer, "%s: a step has one of %s, and besides it name, when, timeout; it has %s", name, strings.Join(choices(e.SchemaURL), ", "),
+			t.keysAt(pointer))
 	case *kind.Format:
 		t.at(pointer, "%s: %q: %v", name, k.Got, k.Err)
 	case *kind.Required:

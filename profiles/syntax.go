@@ -110,7 +110,8 @@ func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, "
 // secondColon finds ": " in an unquoted value; -1 is none.
 func secondColon(body string) int {
 	key, value, found := strings.Cut(body, ": ")
-	if !found || strings.ContainsAny(key, `"'{[`) || strings.HasPrefix(value, `"`) || strings.HasPrefix(value, "'") || strings.ContainsAny(value, "{[") {
+	if !found || strings.ContainsAny(key, `"'{[`) || strings.HasPrefix(value, `"`) || strings.HasPrefix(value, "'") ||
+		strings.ContainsAny(value, "{[") {
 		return -1
 	}
 	if i := strings.Index(value, ": "); i >= 0 {

@@ -147,7 +147,8 @@ func (p *Profile) checkRepeats() {
 
 // settings names what a step sets, where only one step can.
 func (s *ProvisionStep) settings() (all []string) {
-	for what, there := range map[string]bool{"hostname": s.Hostname != nil, "timezone": s.Timezone != nil, "locale": s.Locale != nil, "regenerate": s.Regenerate != nil, "wizard": s.Wizard != ""} {
+	for what, there := range map[string]bool{"hostname": s.Hostname != nil, "timezone": s.Timezone != nil, "locale": s.Locale != nil,
+		"regenerate": s.Regenerate != nil, "wizard": s.Wizard != ""} {
 		if there {
 			all = append(all, what)
 		}

@@ -78,7 +78,8 @@ func TestMissingSecretsNameTheirVariables(t *testing.T) {
 		t.Errorf("without demanding them: %v", err)
 	}
 	err = p.SetSecrets(nil)
-	if err == nil || !strings.Contains(err.Error(), "secret.login: there is no such secret; put it into secrets.file, or set ZARYA_SECRET_LOGIN") ||
+	if err == nil || !strings.Contains(err.Error(),
+		"secret.login: there is no such secret; put it into secrets.file, or set ZARYA_SECRET_LOGIN") ||
 		!strings.Contains(err.Error(), "secret.psk: there is no such secret; set BENCH_PSK") {
 		t.Errorf("%v", err)
 	}
@@ -87,9 +88,11 @@ func TestMissingSecretsNameTheirVariables(t *testing.T) {
 // Text that is no YAML: where it breaks, by which mistake, with a caret under it.
 func TestSyntax(t *testing.T) {
 	for text, want := range map[string]string{
-		"zarya: 1\nname: x\ntablet:\n\tmodels: [A]\n":         "p.yaml:4:1: a tab: YAML is indented with spaces only\n    →models: [A]\n    ^",
-		"zarya: 1\nname:\u00a0x\ntablet: {models: [A]}\n":     "p.yaml:2:6: a no-break space (U+00A0), as word processors put it: type a plain space\n    name:\u00a0x\n         ^",
-		"zarya: 1\nname: x: y\ntablet: {models: [A]}\n":       "p.yaml:2:8: a colon in a value: put the value in quotes\n    name: x: y\n           ^",
+		"zarya: 1\nname: x\ntablet:\n\tmodels: [A]\n": "p.yaml:4:1: a tab: YAML is indented with spaces only\n    →models: [A]\n    ^",
+		"zarya: 1\nname:\u00a0x\ntablet: {models: [A]}\n": "p.yaml:2:6: a no-break space (U+00A0), as word processors put it: " +
+			"type a plain space\n    name:\u00a0x\n         ^",
+		"zarya: 1\nname: x: y\ntablet: {models: [A]}\n": "p.yaml:2:8: a colon in a value: put the value in quotes\n    name: x: y\n" +
+			"           ^",
 		"zarya: 1\nname:x\ntablet: {models: [A]}\n":           "p.yaml:2:5: a space is missing after the colon",
 		"zarya: 1\ntablet:\n  models: [A]\n lock: unlocked\n": "the indent does not fit the lines above",
 		"zarya: 1\nname: \xcf\xe5\n":                          "p.yaml:2:7: the file is not UTF-8",
@@ -104,7 +107,8 @@ func TestSyntax(t *testing.T) {
 
 // The environment is read when secrets are given, not when the profile is read.
 func TestSecretOfTheEnvironment(t *testing.T) {
-	text := strings.Replace(valuesHead, `password: "{{ secret.login }}", root: devel-su, root-password: "{{ secret.login }}"`, "password: {env: ZARYA_NOT_SET}", 1)
+	const passwords = `password: "{{ secret.login }}", root: devel-su, root-password: "{{ secret.login }}"`
+	text := strings.Replace(valuesHead, passwords, "password: {env: ZARYA_NOT_SET}", 1)
 	p, err := Parse("p.yaml", []byte(text), Settings{})
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +116,8 @@ func TestSecretOfTheEnvironment(t *testing.T) {
 	if names := p.SecretNames(); len(names) != 1 || names[0] != EnvSecret+"ZARYA_NOT_SET" {
 		t.Errorf("%q", names)
 	}
-	if err := p.SetSecrets(nil); err == nil || !strings.Contains(err.Error(), "p.yaml:4:36: the environment variable ZARYA_NOT_SET is not set") {
+	if err := p.SetSecrets(nil); err == nil ||
+		!strings.Contains(err.Error(), "p.yaml:4:36: the environment variable ZARYA_NOT_SET is not set") {
 		t.Errorf("%v", err)
 	}
 	p, _ = Parse("p.yaml", []byte(text), Settings{})
@@ -126,14 +131,17 @@ func TestSecretOfTheEnvironment(t *testing.T) {
 
 // What profile show prints is a profile.
 func TestShownProfilesCanBeLoaded(t *testing.T) {
-	texts := map[string]string{"values": valuesHead + "provision:\n  - {hostname: a, when: tablet.model == \"X\", timeout: 5s}\n  - units: {enable: [a.service]}\n  - exec: {argv: [/bin/true]}\nfinish:\n  - developer-mode: disabled\n"}
+	texts := map[string]string{"values": valuesHead +
+		"provision:\n  - {hostname: a, when: tablet.model == \"X\", timeout: 5s}\n  - units: {enable: [a.service]}\n" +
+		"  - exec: {argv: [/bin/true]}\nfinish:\n  - developer-mode: disabled\n"}
 	for _, name := range Builtins() {
 		text, _ := Builtin(name)
 		texts[name] = string(text)
 	}
 	show := func(text string) string {
 		t.Helper()
-		p, err := Parse("p.yaml", []byte(text), Settings{Base: func(name string) (string, []byte, bool) { text, ok := Builtin(name); return name, text, ok }})
+		p, err := Parse("p.yaml", []byte(text),
+			Settings{Base: func(name string) (string, []byte, bool) { text, ok := Builtin(name); return name, text, ok }})
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, text)
 		}

@@ -47,7 +47,8 @@ func Follow(before, now Sighting, commanded bool) (Followed, error) {
 	case !told && !commanded:
 		return Another, errors.New("without a serial of its own it cannot be told from another")
 	case !told && family.Serials < SerialMissing:
-		return Another, fmt.Errorf("its serial was %s and is %s, which the device table does not allow for the model %s", cmp.Or(before.Serial, "not told"), cmp.Or(now.Serial, "not told"), cmp.Or(model, "not told"))
+		return Another, fmt.Errorf("its serial was %s and is %s, which the device table does not allow for the model %s",
+			cmp.Or(before.Serial, "not told"), cmp.Or(now.Serial, "not told"), cmp.Or(model, "not told"))
 	}
 	return Unproven, nil
 }

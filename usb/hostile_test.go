@@ -22,7 +22,8 @@ func FuzzDescriptors(f *testing.F) {
 		s.must(os.Symlink(filepath.Join(s.root, "devices", xhci, "usb1"), filepath.Join(s.root, "bus/usb/devices/usb1")))
 		d := xhci + "usb1/1-2"
 		s.device(d, "serial="+serial, "product="+product, "manufacturer="+product, "idVendor="+number, "maxchild="+number, "bDeviceClass="+class)
-		s.put(d+"/1-2:1.0", "bInterfaceNumber="+number, "bInterfaceClass="+class, "bInterfaceSubClass="+class, "bInterfaceProtocol="+class, "interface="+iface, "bNumEndpoints="+number)
+		s.put(d+"/1-2:1.0", "bInterfaceNumber="+number, "bInterfaceClass="+class, "bInterfaceSubClass="+class, "bInterfaceProtocol="+class,
+			"interface="+iface, "bNumEndpoints="+number)
 		b := s.scan()
 		if len(b.Devices) != 1 || len(b.Roots) != 1 || b.Devices[0].Port.Short() != "1-2" {
 			t.Fatalf("%+v", b)
@@ -41,10 +42,12 @@ func FuzzDescriptors(f *testing.F) {
 
 // FuzzPath reads paths as udev writes them (ID_PATH): what is found is called so.
 func FuzzPath(f *testing.F) {
-	for _, s := range []string{"pci-0000:00:14.0-usb-0:1.3", "usb:1-3", "1-3", "pci-0000:00:14.0-usb-0:1.3:1.0", "-usb-0:", "pci-0000:00:14.0-usb-0:1-usb-0:2", "platform-x-usb-0:1", "000001-1"} {
+	for _, s := range []string{"pci-0000:00:14.0-usb-0:1.3", "usb:1-3", "1-3", "pci-0000:00:14.0-usb-0:1.3:1.0", "-usb-0:",
+		"pci-0000:00:14.0-usb-0:1-usb-0:2", "platform-x-usb-0:1", "000001-1"} {
 		f.Add(s)
 	}
-	b := &Bus{Roots: []Root{{Controller: "pci-0000:00:14.0", Bus: 1}, {Controller: "pci-0000:00:14.0", Bus: 2}, {Controller: "platform-x", Bus: 3}}}
+	b := &Bus{Roots: []Root{{Controller: "pci-0000:00:14.0", Bus: 1}, {Controller: "pci-0000:00:14.0", Bus: 2},
+		{Controller: "platform-x", Bus: 3}}}
 	f.Fuzz(func(t *testing.T, form string) {
 		p, ok := b.Port(form)
 		if !ok {
@@ -106,10 +109,12 @@ func TestWords(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	root := Port{Controller: "pci-0000:00:14.0", Bus: 1}
 	deep := root.Child(1).Child(3).Child(2)
-	if deep.Short() != "1-1.3.2" || deep.String() != deep.Short() || deep.Uplink() != root.Child(1) || root.Short() != "" || root.Path() != "" {
+	if deep.Short() != "1-1.3.2" || deep.String() != deep.Short() || deep.Uplink() != root.Child(1) || root.Short() != "" ||
+		root.Path() != "" {
 		t.Errorf("%+v", deep)
 	}
-	sorted := []Port{root.Child(1), root.Child(1).Child(2), deep, root.Child(1).Child(10), root.Child(2), root.Child(10), {Controller: "a", Bus: 2, Chain: "1"}, {Controller: "b", Bus: 2, Chain: "1"}}
+	sorted := []Port{root.Child(1), root.Child(1).Child(2), deep, root.Child(1).Child(10), root.Child(2), root.Child(10),
+		{Controller: "a", Bus: 2, Chain: "1"}, {Controller: "b", Bus: 2, Chain: "1"}}
 	for i, p := range sorted {
 		for j, q := range sorted {
 			if got := p.Compare(q); got < 0 != (i < j) || got > 0 != (i > j) {

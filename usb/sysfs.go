@@ -107,7 +107,8 @@ func readRoot(link string) (Root, bool) {
 	if !ok || err != nil || perr != nil {
 		return Root{}, false
 	}
-	return Root{Controller: controller(filepath.Dir(path)), Bus: bus, Speed: Speed(number[int](path, "speed", 10)), HubPorts: number[int](path, "maxchild", 10)}, true
+	return Root{Controller: controller(filepath.Dir(path)), Bus: bus, Speed: Speed(number[int](path, "speed", 10)),
+		HubPorts: number[int](path, "maxchild", 10)}, true
 }
 
 // attribute reads one file of a device; "" if it is not there.

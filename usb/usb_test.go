@@ -54,7 +54,8 @@ func (s sysfs) device(path string, attributes ...string) {
 func (s sysfs) iface(device string, n int, class, sub, protocol int, attributes ...string) {
 	s.t.Helper()
 	s.put(fmt.Sprintf("%s/%s:1.%d", device, filepath.Base(device), n), append(attributes, fmt.Sprintf("bInterfaceNumber=%02x", n),
-		fmt.Sprintf("bInterfaceClass=%02x", class), fmt.Sprintf("bInterfaceSubClass=%02x", sub), fmt.Sprintf("bInterfaceProtocol=%02x", protocol))...)
+		fmt.Sprintf("bInterfaceClass=%02x", class), fmt.Sprintf("bInterfaceSubClass=%02x", sub),
+		fmt.Sprintf("bInterfaceProtocol=%02x", protocol))...)
 }
 
 func (s sysfs) scan() *Bus {
@@ -183,8 +184,10 @@ func TestModes(t *testing.T) {
 func TestMatches(t *testing.T) {
 	p := Port{"pci-0000:00:14.0", 1, "1.11"}
 	for pattern, want := range map[string]bool{
-		"1-1.11": true, "usb:1-1.11": true, "1-1.1": false, "1-1.1.1": false, "1-1.*": true, "1-*": false, "1-**": true, "*-1.11": true, "**": false,
-		"1-1.1*": true, "1-*.11": true, "pci-0000:00:14.0-usb-0:1.11": true, "pci-0000:00:14.0-usb-0:*.11": true, "2-1.11": false, "1-1.*.*": false, "": false,
+		"1-1.11": true, "usb:1-1.11": true, "1-1.1": false, "1-1.1.1": false, "1-1.*": true, "1-*": false, "1-**": true,
+		"*-1.11": true, "**": false, "1-1.1*": true, "1-*.11": true, "pci-0000:00:14.0-usb-0:1.11": true, "pci-0000:00:14.0-usb-0:*.11": true,
+		"2-1.11":  false,
+		"1-1.*.*": false, "": false,
 	} {
 		if got := p.Matches(pattern); got != want {
 			t.Errorf("%q: %v", pattern, got)
@@ -210,7 +213,9 @@ func FuzzParseShort(f *testing.F) {
 }
 
 func TestKnown(t *testing.T) {
-	for model, want := range map[string]string{"AGS3-L09": "MatePad T 10s", "AGS2-W09": "MediaPad T5", "AGS2-W09HN": "", "AGS": "", "AGS9-L09": "", "": ""} {
+	for model, want := range map[string]string{
+		"AGS3-L09": "MatePad T 10s", "AGS2-W09": "MediaPad T5", "AGS2-W09HN": "", "AGS": "", "AGS9-L09": "", "": "",
+	} {
 		if got, _ := Known(model); got.Name != want {
 			t.Errorf("%q: %q", model, got.Name)
 		}

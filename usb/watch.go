@@ -32,7 +32,8 @@ type Change struct {
 // an error, which it returns. A value on wake is a reason to look at once; without any
 // it looks every RescanEvery, and what a scan shows is the truth. A scan that fails is
 // told to failed, which may end the watch, and is tried again.
-func Watch(ctx context.Context, scan func() ([]Device, error), wake <-chan struct{}, tell func([]Change) error, failed func(error) error) error {
+func Watch(ctx context.Context, scan func() ([]Device, error), wake <-chan struct{}, tell func([]Change) error,
+	failed func(error) error) error {
 	tick := time.NewTicker(RescanEvery)
 	defer tick.Stop()
 	var before []Device

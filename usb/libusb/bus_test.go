@@ -37,7 +37,9 @@ func TestOnBus(t *testing.T) {
 	// Transfers of all lengths around those of packets and pieces.
 	c := open()
 	client := fastboot.NewClient(c, fastboot.Options{})
-	for _, n := range []int{1, 63, 64, 65, 511, 512, 513, 1024, 4096, pieceSize - 1, pieceSize, pieceSize + 1, 4*pieceSize + 512, 10*pieceSize + 17} {
+	for _, n := range []int{
+		1, 63, 64, 65, 511, 512, 513, 1024, 4096, pieceSize - 1, pieceSize, pieceSize + 1, 4*pieceSize + 512, 10*pieceSize + 17,
+	} {
 		if err := client.Download(t.Context(), fastboot.Bytes(bytes.Repeat([]byte{byte(n)}, n)), nil); err != nil {
 			t.Fatalf("%d bytes: %v", n, err)
 		}

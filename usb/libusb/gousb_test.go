@@ -55,8 +55,10 @@ func TestFastbootInterface(t *testing.T) {
 		return gousb.EndpointDesc{Address: address, Number: number, Direction: direction, TransferType: kind, MaxPacketSize: packet}
 	}
 	const in, out, bulk = gousb.EndpointDirectionIn, gousb.EndpointDirectionOut, gousb.TransferTypeBulk
-	setting := func(number int, class gousb.Class, sub gousb.Class, protocol gousb.Protocol, endpoints ...gousb.EndpointDesc) gousb.InterfaceDesc {
-		s := gousb.InterfaceSetting{Number: number, Class: class, SubClass: sub, Protocol: protocol, Endpoints: map[gousb.EndpointAddress]gousb.EndpointDesc{}}
+	setting := func(number int, class gousb.Class, sub gousb.Class, protocol gousb.Protocol,
+		endpoints ...gousb.EndpointDesc) gousb.InterfaceDesc {
+		s := gousb.InterfaceSetting{Number: number, Class: class, SubClass: sub, Protocol: protocol,
+			Endpoints: map[gousb.EndpointAddress]gousb.EndpointDesc{}}
 		for _, e := range endpoints {
 			s.Endpoints[e.Address] = e
 		}
@@ -73,9 +75,12 @@ func TestFastbootInterface(t *testing.T) {
 		in, out int
 	}{
 		{"fastboot alone", device(setting(0, 0xff, 0x42, 3, both...)), 1, 1, 2},
-		{"behind others", device(setting(0, 6, 1, 1, both...), setting(1, 0xff, 0x42, 3, endpoint(5, in, bulk, 64), endpoint(4, out, bulk, 64))), 1, 5, 4},
-		{"the first pair of two", device(setting(0, 0xff, 0x42, 3, append(both, endpoint(3, in, bulk, 512), endpoint(4, out, bulk, 512))...)), 1, 1, 2},
-		{"with an interrupt endpoint", device(setting(0, 0xff, 0x42, 3, append(both, endpoint(3, in, gousb.TransferTypeInterrupt, 8))...)), 1, 1, 2},
+		{"behind others", device(setting(0, 6, 1, 1, both...), setting(1, 0xff, 0x42, 3, endpoint(5, in, bulk, 64), endpoint(4, out, bulk, 64))),
+			1, 5, 4},
+		{"the first pair of two", device(setting(0, 0xff, 0x42, 3, append(both, endpoint(3, in, bulk, 512), endpoint(4, out, bulk, 512))...)),
+			1, 1, 2},
+		{"with an interrupt endpoint", device(setting(0, 0xff, 0x42, 3, append(both, endpoint(3, in, gousb.TransferTypeInterrupt, 8))...)),
+			1, 1, 2},
 		{"ADB", device(setting(0, 0xff, 0x42, 1, both...)), 1, 0, 0},
 		{"another configuration", device(setting(0, 0xff, 0x42, 3, both...)), 2, 0, 0},
 		{"no way out", device(setting(0, 0xff, 0x42, 3, both[:1]...)), 1, 0, 0},

@@ -231,12 +231,14 @@ func TestNobodyThere(t *testing.T) {
 	plugIn(t, "silent", false)
 	allowPing(t, false)
 	_, err = Dial(t.Context(), "silent", 22)
-	if err == nil || errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "no IPv6 neighbour: ping is not allowed here (net.ipv4.ping_group_range)") {
+	if err == nil || errors.Is(err, syscall.ECONNREFUSED) ||
+		!strings.Contains(err.Error(), "no IPv6 neighbour: ping is not allowed here (net.ipv4.ping_group_range)") {
 		t.Errorf("nobody: %v", err)
 	}
 	ip(t, "link set silent down")
 	var down *DownError
-	if _, err = Dial(t.Context(), "silent", 22); !errors.As(err, &down) || down.Interface != "silent" || !strings.Contains(err.Error(), "silent is down") {
+	if _, err = Dial(t.Context(), "silent", 22); !errors.As(err, &down) || down.Interface != "silent" ||
+		!strings.Contains(err.Error(), "silent is down") {
 		t.Errorf("down: %v", err)
 	}
 }
