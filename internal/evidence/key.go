@@ -114,6 +114,11 @@ func publicLine(key ssh.PublicKey, comment string) []byte {
 // Public is the key's public half.
 func (k *Key) Public() ssh.PublicKey { return k.signer.PublicKey() }
 
+// SignText signs a text for a namespace, in the armoured form of OpenSSH.
+func (k *Key) SignText(text []byte, namespace string) ([]byte, error) {
+	return sshsign.Sign(text, k.signer, namespace)
+}
+
 // AllowedLine is the key as a line of an allowed_signers file, as ssh-keygen(1) has it: with
 // it, others check what the station signs.
 func (k *Key) AllowedLine(station string) string {

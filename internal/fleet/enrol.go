@@ -64,11 +64,11 @@ func (db *DB) Enrol(ctx context.Context, station string, hours int, again bool) 
 	return t, until, Problem(err)
 }
 
-// Join makes this machine the station that a token is for: it makes a key if there is none,
-// uses the token up, and keeps the password that it logs in with from then on in files.
-// recipient is the public age key that is sealed for. An answer that got lost is no harm:
-// Join is called again.
-func Join(ctx context.Context, rawURL string, t Token, files Files, recipient string) error {
+// Join makes this machine the station that a token is for: it registers the public half of
+// the key that the station signs with and the age key that is sealed for (recipient), uses
+// the token up, and keeps the password that it logs in with from then on in files. An answer
+// that got lost is no harm: Join is called again.
+func Join(ctx context.Context, rawURL string, t Token, files Files, key Key, recipient string) error {
 	had, as, err := files.Login()
 	switch {
 	case err == nil && had != t.Station:
@@ -80,11 +80,7 @@ func Join(ctx context.Context, rawURL string, t Token, files Files, recipient st
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	key, err := files.Signer(true)
-	if err != nil {
-		return err
-	}
-	proof, err := prove(key, t.Station, recipient)
+	proof, err := key.SignText(proofText(t.Station, recipient), JoinNamespace)
 	if err != nil {
 		return err
 	}
@@ -104,8 +100,8 @@ func Join(ctx context.Context, rawURL string, t Token, files Files, recipient st
 		return problem.New(problem.Station, "", "the station's login cannot be kept: %w", err)
 	}
 	var station string
-	public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey())))
-	return Problem(db.QueryRow(ctx, "SELECT zarya.join_fleet($1, $2, $3, $4)", public, recipient, proof, v).Scan(&station))
+	public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.Public())))
+	return Problem(db.QueryRow(ctx, "SELECT zarya.join_fleet($1, $2, $3, $4)", public, recipient, string(proof), v).Scan(&station))
 }
 
 // isJoined says whether a login is a station's already.

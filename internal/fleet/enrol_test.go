@@ -31,6 +31,7 @@ func TestEnrolment(t *testing.T) {
 	ctx := t.Context()
 	anna := fleettest.Open(t, b.URL(fleettest.Supervisor), fleet.Login{})
 
+	key := fleettest.Key(t)
 	token, _, err := anna.Enrol(ctx, "line.1", 24, false)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestEnrolment(t *testing.T) {
 		t.Fatal(again, err)
 	}
 	files := fleet.Files{Dir: t.TempDir()}
-	if err := fleet.Join(ctx, b.StationURL(), token, files, "age1x"); err != nil {
+	if err := fleet.Join(ctx, b.StationURL(), token, files, key, "age1x"); err != nil {
 		t.Fatal(err)
 	}
 	_, as, err := files.Login()
@@ -53,10 +54,10 @@ func TestEnrolment(t *testing.T) {
 	}
 
 	// The answer got lost: the same again is no error. Another machine cannot use the token.
-	if err := fleet.Join(ctx, b.StationURL(), token, files, "age1x"); err != nil {
+	if err := fleet.Join(ctx, b.StationURL(), token, files, key, "age1x"); err != nil {
 		t.Error(err)
 	}
-	if err := fleet.Join(ctx, s.StationURL(), token, fleet.Files{Dir: t.TempDir()}, ""); !fleet.IsRefused(err) {
+	if err := fleet.Join(ctx, s.StationURL(), token, fleet.Files{Dir: t.TempDir()}, key, ""); !fleet.IsRefused(err) {
 		t.Errorf("a token was used twice: %v", err)
 	}
 	if _, _, err := anna.Enrol(ctx, "line.1", 24, false); err == nil || !strings.Contains(err.Error(), "has joined") {
@@ -73,7 +74,7 @@ func TestEnrolment(t *testing.T) {
 		t.Fatal(err)
 	}
 	renewed := fleet.Files{Dir: t.TempDir()}
-	if err := fleet.Join(ctx, b.StationURL(), token, renewed, ""); err != nil {
+	if err := fleet.Join(ctx, b.StationURL(), token, renewed, key, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := fleet.Open(ctx, s.StationURL(), as); !fleet.IsRefused(err) {
@@ -108,16 +109,17 @@ func TestEnrolment(t *testing.T) {
 func TestATokenThatIsTooOld(t *testing.T) {
 	s := fleettest.Start(t)
 	anna := fleettest.Open(t, s.URL(fleettest.Supervisor), fleet.Login{})
+	key := fleettest.Key(t)
 	token, _, err := anna.Enrol(t.Context(), "a", 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fleet.Join(t.Context(), s.StationURL(), token, fleet.Files{Dir: t.TempDir()}, ""); !fleet.IsRefused(err) {
+	if err := fleet.Join(t.Context(), s.StationURL(), token, fleet.Files{Dir: t.TempDir()}, key, ""); !fleet.IsRefused(err) {
 		t.Errorf("%v", err)
 	}
 	// The server's check of the login apart, the function has its own.
 	s.Exec(`ALTER ROLE "zarya-a" VALID UNTIL 'infinity'`)
-	if err := fleet.Join(t.Context(), s.StationURL(), token, fleet.Files{Dir: t.TempDir()}, ""); !fleet.IsRefused(err) {
+	if err := fleet.Join(t.Context(), s.StationURL(), token, fleet.Files{Dir: t.TempDir()}, key, ""); !fleet.IsRefused(err) {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,31 +1,28 @@
-// This file makes and keeps what a station has of its own: its password, the key that it
-// signs with, and the key that is sealed for.
+// This file makes and keeps what a station has of its own: its password, and what it proves
+// about its keys.
 
 package fleet
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"filippo.io/age"
 	"github.com/google/renameio/v2"
-	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/sshsign"
 )
 
 // verifier is what a SCRAM-SHA-256 server keeps of a password (RFC 5803): with it nobody
@@ -48,14 +45,11 @@ func verifier(password string) (string, error) {
 	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", rounds, b64(salt), b64(stored[:]), b64(of(salted, "Server Key"))), nil
 }
 
-// Files are a station's own, in a folder that only its user reads.
+// Files are what a station has of a fleet, in the folder of its ledger.
 type Files struct{ Dir string }
 
 // LoginFile has the station's name and password.
-func (f Files) LoginFile() string { return filepath.Join(f.Dir, "login.json") }
-
-// KeyFile is the SSH key that the station signs with; its public half is beside it (.pub).
-func (f Files) KeyFile() string { return filepath.Join(f.Dir, "signing-key") }
+func (f Files) LoginFile() string { return filepath.Join(f.Dir, "fleet_login") }
 
 // savedLogin is the file's form.
 type savedLogin struct {
@@ -109,44 +103,6 @@ func (f Files) saveLogin(station string, as Login) error {
 	return renameio.WriteFile(f.LoginFile(), append(text, '\n'), 0o600)
 }
 
-// Signer is the station's key, which is made if it is not there and make says so.
-func (f Files) Signer(make bool) (ssh.Signer, error) {
-	text, err := readPrivate(f.KeyFile())
-	if errors.Is(err, fs.ErrNotExist) && make {
-		return f.makeSigner()
-	}
-	if err != nil {
-		return nil, err
-	}
-	signer, err := ssh.ParsePrivateKey(text)
-	if err != nil {
-		return nil, problem.New(problem.Station, "", "%s: %w", f.KeyFile(), err)
-	}
-	return signer, nil
-}
-
-func (f Files) makeSigner() (ssh.Signer, error) {
-	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
-		return nil, err
-	}
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	block, err := ssh.MarshalPrivateKey(private, "zarya station")
-	if err != nil {
-		return nil, err
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		return nil, err
-	}
-	if err := renameio.WriteFile(f.KeyFile(), pem.EncodeToMemory(block), 0o600); err != nil {
-		return nil, err
-	}
-	return signer, renameio.WriteFile(f.KeyFile()+".pub", ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644)
-}
-
 // Recipient is the public half of the age key in a file, which is made if it is not there.
 func Recipient(file string) (string, error) {
 	text, err := readPrivate(file)
@@ -176,28 +132,26 @@ func Recipient(file string) (string, error) {
 	return "", problem.New(problem.Station, "name another file with age-key", "%s has no key that can be sealed for", file)
 }
 
-// proofSpace is what the signature of joining is for, and for nothing else.
-const proofSpace = "zarya-fleet-join"
-
-func proofText(station, recipient string) string {
-	return fmt.Sprintf("station %s\nrecipient %s\n", station, recipient)
+// Key is what a station signs with.
+type Key interface {
+	Public() ssh.PublicKey
+	SignText(text []byte, namespace string) ([]byte, error) // SSH signature, armoured
 }
 
-// prove signs what the station tells of itself, so that everybody sees that it has its key.
-func prove(key ssh.Signer, station, recipient string) (string, error) {
-	sig, err := sshsig.Sign(strings.NewReader(proofText(station, recipient)), key, sshsig.HashSHA512, proofSpace)
-	if err != nil {
-		return "", err
-	}
-	return string(sshsig.Armor(sig)), nil
+// JoinNamespace is what the signature of joining is for, and for nothing else.
+const JoinNamespace = "zarya-fleet-join@v1"
+
+// proofText is what a station signs when it joins.
+func proofText(station, recipient string) []byte {
+	return fmt.Appendf(nil, "station %s\nrecipient %s\n", station, recipient)
 }
 
-// isProven checks it.
+// isProven says whether a station had its key when it joined, and told what is here.
 func isProven(station, publicKey, recipient, proof string) bool {
-	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(publicKey))
+	want, _, _, _, err := ssh.ParseAuthorizedKey([]byte(publicKey))
 	if err != nil {
 		return false
 	}
-	sig, err := sshsig.Unarmor([]byte(proof))
-	return err == nil && sshsig.Verify(strings.NewReader(proofText(station, recipient)), sig, key, sig.HashAlgorithm, proofSpace) == nil
+	key, err := sshsign.Verify(proofText(station, recipient), []byte(proof), JoinNamespace)
+	return err == nil && bytes.Equal(key.Marshal(), want.Marshal())
 }

@@ -3,10 +3,22 @@
 package fleettest
 
 import (
+	"path/filepath"
 	"testing"
 
+	"github.com/zarya-station/zarya/internal/evidence"
 	"github.com/zarya-station/zarya/internal/fleet"
 )
+
+// Key makes a station's signing key.
+func Key(t testing.TB) *evidence.Key {
+	t.Helper()
+	key, err := evidence.OpenKey(filepath.Join(t.TempDir(), "signing_key"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
 
 // Enrol makes a station of the fleet, as zarya fleet enrol and join do, and returns its
 // files. Its database is [Server.StationURL], its login Files.Login's.
@@ -18,7 +30,7 @@ func (s *Server) Enrol(t testing.TB, station, recipient string) fleet.Files {
 		t.Fatal(err)
 	}
 	files := fleet.Files{Dir: t.TempDir()}
-	if err := fleet.Join(t.Context(), s.StationURL(), token, files, recipient); err != nil {
+	if err := fleet.Join(t.Context(), s.StationURL(), token, files, Key(t), recipient); err != nil {
 		t.Fatal(err)
 	}
 	return files
