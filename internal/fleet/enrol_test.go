@@ -14,7 +14,7 @@ import (
 
 // entry is one row as zarya.append takes it.
 const appendSQL = `SELECT coalesce(fault, ''), head_seq FROM zarya.append(ARRAY[1::bigint], ARRAY['t'], ARRAY['k'], ARRAY['{}'],
-  ARRAY[decode(repeat('00', 32), 'hex')], ARRAY[%hash%], 1)`
+  ARRAY[decode(repeat('00', 32), 'hex')], ARRAY[%hash%], 1, '')`
 
 // denied fails the test unless the database refused.
 func denied(t *testing.T, what string, err error) {

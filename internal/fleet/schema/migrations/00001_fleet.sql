@@ -78,9 +78,20 @@ CREATE TABLE zarya.head (
   told     bigint      NOT NULL DEFAULT 0,  -- the station's last entry, as it told
   seen     timestamptz,                     -- when it told
   rewound  bigint      NOT NULL DEFAULT 0,  -- had entries up to this number once, says the station: a backup was restored here
-  rewound_at timestamptz
+  rewound_at timestamptz,
+  boot     text        NOT NULL DEFAULT ''  -- of the machine, the last that spoke
 ) WITH (fillfactor = 50);                   -- changed with every batch
 
+-- The runs of stations' machines. One that speaks after another has begun is a second
+-- machine: a cloned disk.
+CREATE TABLE zarya.boot (
+  station text        NOT NULL REFERENCES zarya.station,
+  boot    text        NOT NULL CHECK (length(boot) <= 64),
+  began   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (station, boot)
+);
+
+ALTER TABLE zarya.boot ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.station ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.entry ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.head ENABLE ROW LEVEL SECURITY;
@@ -157,7 +168,7 @@ $$;
 -- fit, nothing is appended, the fault is recorded and returned.
 -- +goose StatementBegin
 CREATE FUNCTION zarya.append(seqs bigint[], stamps text[], kinds text[], bodies text[], prevs bytea[], hashes bytea[], last bigint,
-  OUT fault text, OUT fault_seq bigint, OUT fault_note text, OUT head_seq bigint, OUT head_hash bytea)
+  run text, OUT fault text, OUT fault_seq bigint, OUT fault_note text, OUT head_seq bigint, OUT head_hash bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   me text := zarya.current_station();
@@ -173,6 +184,15 @@ BEGIN
   IF n > 0 THEN PERFORM zarya.make_month(this_month); END IF;
   SELECT * INTO STRICT h FROM zarya.head WHERE head.station = me FOR UPDATE;
   SELECT s.fault, s.fault_seq, s.fault_note INTO fault, fault_seq, fault_note FROM zarya.station s WHERE s.name = me;
+  IF fault = '' AND run <> h.boot AND run <> '' THEN
+    INSERT INTO zarya.boot (station, boot) VALUES (me, run) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      h.boot := run;
+    ELSE
+      fault := 'fork'; fault_seq := h.seq + 1; fault_note := 'two machines speak as this station';
+      PERFORM zarya.report_fault(fault, fault_seq, fault_note);
+    END IF;
+  END IF;
   IF fault = '' AND n > 0 THEN
     WITH sent AS (
       SELECT * FROM unnest(seqs, stamps, kinds, bodies, prevs, hashes) AS e (seq, ts, kind, body, prev, hash)
@@ -181,7 +201,7 @@ BEGIN
         lag(hash) OVER (ORDER BY seq) AS before_hash
       FROM sent
     )
-    SELECT b.seq, CASE
+    SELECT CASE WHEN b.seq > b.before + 1 THEN b.before + 1 ELSE b.seq END, CASE
         WHEN b.seq <> b.before + 1 THEN 'gap'
         WHEN b.hash IS DISTINCT FROM zarya.entry_hash(me, b.seq, b.ts, b.kind, b.body, b.prev)
           OR b.prev <> b.before_hash THEN 'changed'
@@ -197,7 +217,7 @@ BEGIN
     IF FOUND THEN
       fault := why; fault_seq := bad;
       fault_note := CASE why
-        WHEN 'gap' THEN 'the entry before it was not sent and is not here'
+        WHEN 'gap' THEN 'it was not sent, and one after it was'
         WHEN 'changed' THEN 'it is not what its hash says'
         ELSE 'another entry is in its place, or before it' END;
       PERFORM zarya.report_fault(why, bad, fault_note);
@@ -217,7 +237,7 @@ BEGIN
       END IF;
     END IF;
   END IF;
-  UPDATE zarya.head SET seq = h.seq, hash = h.hash, ts = h.ts, received = h.received, told = greatest(told, last), seen = now()
+  UPDATE zarya.head SET seq = h.seq, hash = h.hash, ts = h.ts, received = h.received, told = greatest(told, last), seen = now(), boot = h.boot
   WHERE head.station = me;
   head_seq := h.seq; head_hash := h.hash;
 END $$;
@@ -304,13 +324,16 @@ BEGIN
     RAISE EXCEPTION 'there is no station %', who USING ERRCODE = 'no_data_found', HINT = 'see zarya fleet status';
   END IF;
   UPDATE zarya.station s SET fault = '', fault_seq = 0, fault_note = '', fault_at = NULL WHERE s.name = who;
+  -- Whichever machine speaks next is the one; the other is found out again.
+  DELETE FROM zarya.boot b WHERE b.station = who;
+  UPDATE zarya.head h SET boot = '' WHERE h.station = who;
   RETURN was;
 END $$;
 -- +goose StatementEnd
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA zarya FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION zarya.current_station() TO zarya_station, zarya_supervisor, zarya_reader;
-GRANT EXECUTE ON FUNCTION zarya.append(bigint[], text[], text[], text[], bytea[], bytea[], bigint) TO zarya_station;
+GRANT EXECUTE ON FUNCTION zarya.append(bigint[], text[], text[], text[], bytea[], bytea[], bigint, text) TO zarya_station;
 GRANT EXECUTE ON FUNCTION zarya.report_fault(text, bigint, text), zarya.report_rewind(bigint) TO zarya_station;
 GRANT EXECUTE ON FUNCTION zarya.join_fleet(text, text, text, text) TO zarya_station;
 GRANT EXECUTE ON FUNCTION zarya.enrol(text, text, integer, boolean), zarya.revoke(text), zarya.resume(text) TO zarya_supervisor;
@@ -318,5 +341,5 @@ GRANT EXECUTE ON FUNCTION zarya.enrol(text, text, integer, boolean), zarya.revok
 -- +goose Down
 DROP FUNCTION zarya.resume, zarya.revoke, zarya.join_fleet, zarya.enrol, zarya.append, zarya.report_rewind, zarya.report_fault,
   zarya.entry_hash, zarya.make_month;
-DROP TABLE zarya.head, zarya.entry, zarya.station, zarya.fleet;
+DROP TABLE zarya.boot, zarya.head, zarya.entry, zarya.station, zarya.fleet;
 DROP FUNCTION zarya.current_station;

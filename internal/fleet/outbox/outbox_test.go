@@ -1,0 +1,460 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zarya-station/zarya/internal/fleet"
+	"github.com/zarya-station/zarya/internal/fleet/fleettest"
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
+)
+
+// quick is for tests: what takes seconds takes moments.
+var quick = timing{answer: 5 * time.Second, gather: time.Millisecond, look: 20 * time.Millisecond, greet: 20 * time.Millisecond,
+	backoff: time.Millisecond, longest: 10 * time.Millisecond}
+
+// bench is a station with a ledger.
+type bench struct {
+	t      *testing.T
+	server *fleettest.Server
+	name   string
+	path   string
+	files  fleet.Files
+	url    string
+	boot   string
+}
+
+func newBench(t *testing.T, s *fleettest.Server, name string) *bench {
+	t.Helper()
+	return &bench{t: t, server: s, name: name, path: filepath.Join(t.TempDir(), "ledger.db"), files: s.Enrol(t, name, ""), url: s.StationURL()}
+}
+
+// write appends n entries to the ledger.
+func (b *bench) write(n int) {
+	b.t.Helper()
+	l, err := ledger.Open(b.t.Context(), b.path, b.name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for i := range n {
+		if _, err := l.Append("note", map[string]any{"n": i, "text": "планшет \u0001\"" + strings.Repeat("x", i%50)}, nil); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// alter changes the ledger's file behind the program's back.
+func (b *bench) alter(statements ...string) {
+	b.t.Helper()
+	db, err := sql.Open("sqlite", b.path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range append([]string{"DROP TRIGGER entry_update", "DROP TRIGGER entry_delete"}, statements...) {
+		if _, err := db.Exec(s); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// clone is the same machine again, as a copied disk makes it.
+func (b *bench) clone() *bench {
+	b.t.Helper()
+	again := *b
+	again.path = filepath.Join(b.t.TempDir(), "ledger.db")
+	if err := os.CopyFS(filepath.Dir(again.path), os.DirFS(filepath.Dir(b.path))); err != nil {
+		b.t.Fatal(err)
+	}
+	return &again
+}
+
+func (b *bench) connect(ctx context.Context) (*fleet.DB, error) {
+	_, as, err := b.files.Login()
+	if err != nil {
+		return nil, err
+	}
+	return fleet.Open(ctx, b.url, as)
+}
+
+func (b *bench) forwarder() *Forwarder {
+	b.t.Helper()
+	f, err := New(b.t.Context(), Options{Ledger: b.path, Station: b.name, Connect: b.connect, Batch: 7, Boot: b.boot})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	f.t = quick
+	b.t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			b.t.Error(err)
+		}
+	})
+	return f
+}
+
+// sync sends what waits.
+func (b *bench) sync() (int64, error) { return b.forwarder().Sync(b.t.Context()) }
+
+func (b *bench) mustSync(want int64) {
+	b.t.Helper()
+	if sent, err := b.sync(); err != nil || sent != want {
+		b.t.Fatalf("%s sent %d, %v; want %d", b.name, sent, err, want)
+	}
+}
+
+// arrived fails the test unless the database has the ledger's chain, entry by entry.
+func (b *bench) arrived() {
+	b.t.Helper()
+	l, err := ledger.OpenReader(b.t.Context(), b.path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer l.Close()
+	db := fleettest.Open(b.t, b.server.URL(fleettest.Reader), fleet.Login{})
+	rows, err := db.Query(b.t.Context(), "SELECT seq, ts, kind, body, prev, hash FROM zarya.entry WHERE station = $1 ORDER BY seq", b.name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer rows.Close()
+	for e, err := range l.Entries(b.t.Context()) {
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		var seq int64
+		var ts, kind, body string
+		var prev, hash []byte
+		if !rows.Next() {
+			b.t.Fatalf("%s is missing: %v", e.Record(), rows.Err())
+		}
+		if err := rows.Scan(&seq, &ts, &kind, &body, &prev, &hash); err != nil {
+			b.t.Fatal(err)
+		}
+		if seq != e.Seq || ts != e.TS || kind != e.Kind || body != string(e.Body) || string(prev) != string(e.Prev[:]) || string(hash) != string(e.Hash[:]) {
+			b.t.Fatalf("%s arrived as %d %s %s %s", e.Record(), seq, ts, kind, body)
+		}
+	}
+	if rows.Next() {
+		b.t.Fatal("there is more than the ledger has")
+	}
+}
+
+// caught fails the test unless a contact finds a fault, now and after a restart, before
+// anything is confirmed.
+func (b *bench) caught(kind string, seq int64) {
+	b.t.Helper()
+	for _, again := range []string{"", "after a restart "} {
+		f := b.forwarder()
+		_, err := f.Sync(b.t.Context())
+		s := f.State()
+		if s.Fault == nil || s.Fault.Kind != kind || s.Fault.Seq != seq {
+			b.t.Fatalf("%s%+v, %v; want %s from %d", again, s.Fault, err, kind, seq)
+		}
+		if k, _ := problem.KindOf(err); k != problem.Invalid || !strings.Contains(err.Error(), fmt.Sprintf("%s-%d", b.name, seq)) {
+			b.t.Errorf("%s%v", again, err)
+		}
+		if err := f.Confirm(b.t.Context()); err == nil {
+			b.t.Errorf("%sit was confirmed", again)
+		}
+	}
+	// It is remembered where nobody answers.
+	away := *b
+	away.url = "postgres:///zarya?host=/nowhere"
+	if err := away.forwarder().Confirm(b.t.Context()); err == nil || !strings.Contains(err.Error(), kind) {
+		b.t.Errorf("without a line: %v", err)
+	}
+	list, err := fleettest.Open(b.t, b.server.URL(fleettest.Reader), fleet.Login{}).Stations(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, s := range list {
+		if (s.Fault != nil) != (s.Station == b.name) || s.Fault != nil && (s.Fault.Kind != kind || s.Fault.Seq != seq) {
+			b.t.Errorf("the database says of %s: %+v", s.Station, s.Fault)
+		}
+	}
+}
+
+// resume is what a supervisor does who has looked.
+func (b *bench) resume() {
+	b.t.Helper()
+	if _, err := fleettest.Open(b.t, b.server.URL(fleettest.Supervisor), fleet.Login{}).Resume(b.t.Context(), b.name); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// until waits for a state.
+func until(t *testing.T, f *Forwarder, what string, is func(State) bool) State {
+	t.Helper()
+	limit := time.After(time.Minute) // else a failure hangs
+	for {
+		changed := f.Changed()
+		if s := f.State(); is(s) {
+			return s
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatalf("never %s: %+v", what, f.State())
+		}
+	}
+}
+
+// running runs a forwarder until the test ends.
+func running(t *testing.T, f *Forwarder) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { f.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+func TestEntriesArriveInOrderThroughABouncer(t *testing.T) {
+	s := fleettest.Start(t)
+	b := newBench(t, s, "a")
+	b.url = fleettest.StartBouncer(t, s).StationURL()
+	b.write(40)
+	b.mustSync(40)
+	b.arrived()
+	b.mustSync(0)
+	b.write(3)
+	b.mustSync(3)
+	b.arrived()
+	if err := os.Remove(cursorPath(b.path)); err != nil { // it is asked for anew
+		t.Fatal(err)
+	}
+	b.write(1)
+	b.mustSync(44)
+	b.arrived()
+	// Sent twice, it is there once: an answer that was lost.
+	f := b.forwarder()
+	if f.db, _ = b.connect(t.Context()); f.db == nil {
+		t.Fatal("no connection")
+	}
+	batch, err := f.ledger.After(t.Context(), "a", 10, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := f.send(t.Context(), batch); err != nil || a.fault.Kind != "" || a.seq != 44 {
+		t.Errorf("%+v %v", a, err)
+	}
+	b.arrived()
+}
+
+func TestFaultsStopOneStationOnly(t *testing.T) {
+	s := fleettest.Start(t)
+	other := newBench(t, s, "other")
+	other.write(5)
+	other.mustSync(5)
+	for name, test := range map[string]func(*testing.T, *bench){
+		"fork": func(t *testing.T, b *bench) {
+			twin := b.clone()
+			b.write(2)
+			b.mustSync(2)
+			twin.write(3) // as many, and more
+			twin.caught(fleet.Fork, 12)
+			b.caught(fleet.Fork, 12) // who is the right one is for a person to say
+			b.resume()
+			b.write(1)
+			b.mustSync(1)
+			twin.caught(fleet.Fork, 13)
+		},
+		"a clone that did nothing yet": func(t *testing.T, b *bench) {
+			twin := b.clone()
+			b.boot, twin.boot = "b1", "b2"
+			b.mustSync(0)
+			twin.mustSync(0) // it might be the machine, started again
+			b.caught(fleet.Fork, 11)
+			b.resume()
+			b.mustSync(0)
+			b.boot = "b3"
+			b.mustSync(0)
+			twin.mustSync(0)
+			b.caught(fleet.Fork, 11)
+		},
+		"set back": func(t *testing.T, b *bench) {
+			old := b.clone()
+			b.write(4)
+			b.mustSync(4)
+			old.caught(fleet.SetBack, 11)
+		},
+		"set back, and went on": func(t *testing.T, b *bench) {
+			old := b.clone()
+			b.write(4)
+			b.mustSync(4)
+			old.write(9)
+			old.caught(fleet.Fork, 14)
+		},
+		"gap": func(t *testing.T, b *bench) {
+			b.write(5)
+			b.alter("DELETE FROM entry WHERE seq = 13")
+			b.caught(fleet.Gap, 13)
+		},
+		"gap where the next one is": func(t *testing.T, b *bench) {
+			b.write(5)
+			b.alter("DELETE FROM entry WHERE seq = 11")
+			b.caught(fleet.Gap, 11)
+		},
+		"the last that was sent is gone": func(t *testing.T, b *bench) {
+			b.write(5)
+			b.alter("DELETE FROM entry WHERE seq = 10")
+			b.caught(fleet.Gap, 10)
+		},
+		"changed": func(t *testing.T, b *bench) {
+			b.write(5)
+			b.alter("UPDATE entry SET body = '{}' WHERE seq = 12")
+			b.caught(fleet.Changed, 12)
+		},
+		"changed, with a hash that fits": func(t *testing.T, b *bench) {
+			b.write(5)
+			b.alter("UPDATE entry SET hash = zeroblob(32) WHERE seq = 12")
+			b.caught(fleet.Changed, 12)
+		},
+		"changed where it was sent already": func(t *testing.T, b *bench) {
+			b.alter("UPDATE entry SET hash = zeroblob(32) WHERE seq = 10")
+			b.caught(fleet.Fork, 10)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, s, strings.ReplaceAll(name, " ", "-"))
+			b.write(10)
+			b.mustSync(10)
+			defer func() {
+				defer s.Exec("UPDATE zarya.station SET fault = ''") // for the next one
+				if t.Failed() {
+					return
+				}
+				other.t = t
+				other.write(1)
+				other.mustSync(1)
+			}()
+			test(t, b)
+		})
+	}
+	other.t = t
+	other.arrived()
+}
+
+func TestAServerThatIsKilledAndComesBack(t *testing.T) {
+	s := fleettest.Start(t)
+	b := newBench(t, s, "a")
+	b.write(20)
+	f := b.forwarder()
+	running(t, f)
+	until(t, f, "sent", func(s State) bool { return s.Sent == 20 && s.Waiting == 0 })
+	for range 2 {
+		s.Kill()
+		b.write(30) // jobs go on
+		state := until(t, f, "away", func(s State) bool { return s.Err != nil && s.Waiting == 30 })
+		if state.Oldest.IsZero() || state.Contact.IsZero() || state.Fault != nil {
+			t.Errorf("%+v", state)
+		}
+		s.Restart()
+		until(t, f, "back", func(s State) bool { return s.Err == nil && s.Waiting == 0 })
+		b.arrived()
+	}
+}
+
+func TestALineThatIsCutAndSwallows(t *testing.T) {
+	s := fleettest.Start(t)
+	wire := fleettest.NewWire(t, s)
+	b := newBench(t, s, "a")
+	b.url = wire.StationURL()
+	b.write(5)
+	f := b.forwarder()
+	f.t.answer = time.Second
+	running(t, f)
+	until(t, f, "sent", func(s State) bool { return s.Sent == 5 })
+	sent := int64(5)
+	for limit := 100; limit < 20_000; limit += 3700 { // somewhere in what is sent
+		wire.CutAfter(limit)
+		b.write(25)
+		sent += 25
+		until(t, f, "sent", func(s State) bool { return s.Sent == sent && s.Waiting == 0 && s.Err == nil })
+	}
+	b.arrived()
+	wire.Block()
+	b.write(9)
+	until(t, f, "swallowed", func(s State) bool { return s.Err != nil && s.Waiting == 9 })
+	wire.Unblock()
+	until(t, f, "let through", func(s State) bool { return s.Err == nil && s.Waiting == 0 })
+	b.arrived()
+	if f.State().Fault != nil {
+		t.Errorf("%+v", f.State().Fault)
+	}
+}
+
+func TestAnAnswerThatNeverComesIsNoConfirmation(t *testing.T) {
+	s := fleettest.Start(t)
+	wire := fleettest.NewWire(t, s)
+	b := newBench(t, s, "a")
+	b.url = wire.StationURL()
+	b.write(1)
+	wire.Block()
+	f := b.forwarder()
+	running(t, f)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	if err := f.Confirm(ctx); err == nil || !strings.Contains(err.Error(), "did not answer") {
+		t.Error(err)
+	}
+	wire.Unblock()
+	if err := f.Confirm(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARevokedStationAndANewerForm(t *testing.T) {
+	s := fleettest.Start(t)
+	b := newBench(t, s, "a")
+	b.write(3)
+	f := b.forwarder()
+	running(t, f)
+	until(t, f, "sent", func(s State) bool { return s.Sent == 3 })
+	s.Exec("INSERT INTO zarya.schema_version (version_id, is_applied) VALUES (9999, true)")
+	b.write(1)
+	var version *fleet.VersionError
+	if _, err := b.sync(); !errors.As(err, &version) {
+		t.Errorf("a newer form: %v", err)
+	}
+	s.Exec("DELETE FROM zarya.schema_version WHERE version_id = 9999")
+	if err := fleettest.Open(t, s.URL(fleettest.Supervisor), fleet.Login{}).Revoke(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	b.write(1)
+	until(t, f, "refused", func(s State) bool { return fleet.IsRefused(s.Err) && s.Waiting > 0 })
+}
+
+func TestADatabaseThatWasRestoredGetsTheRestAgain(t *testing.T) {
+	s := fleettest.Start(t)
+	b := newBench(t, s, "a")
+	b.write(20)
+	b.mustSync(20)
+	s.Exec(`DELETE FROM zarya.entry WHERE seq > 8;
+		UPDATE zarya.head h SET seq = e.seq, hash = e.hash FROM zarya.entry e WHERE e.seq = 8`)
+	f := b.forwarder()
+	if _, err := f.Sync(t.Context()); err != nil || f.State().Rewound != 20 {
+		t.Fatalf("%+v %v", f.State(), err)
+	}
+	b.arrived()
+	list, err := fleettest.Open(t, s.URL(fleettest.Reader), fleet.Login{}).Stations(t.Context())
+	if err != nil || list[0].Rewound != 20 || list[0].Last != 20 {
+		t.Errorf("%+v %v", list, err)
+	}
+	// Another database has had nothing: that is no restored one.
+	s.Exec(`UPDATE zarya.fleet SET id = gen_random_uuid(); DELETE FROM zarya.entry; DELETE FROM zarya.boot;
+		DELETE FROM zarya.head; INSERT INTO zarya.head (station) VALUES ('a')`)
+	f = b.forwarder()
+	if _, err := f.Sync(t.Context()); err != nil || f.State().Rewound != 0 {
+		t.Fatalf("%+v %v", f.State(), err)
+	}
+	b.arrived()
+}
