@@ -63,6 +63,7 @@ type app struct {
 	codes      pool.Codes        // of the jobs under way; its ledger is set when that is open
 
 	signals *signals.Signals
+	ctx     context.Context // ends at the first signal: for what is not worth finishing
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -105,8 +106,16 @@ func (a *app) signalCode() int {
 	return 0
 }
 
-// untilSignal is a context that ends at the first signal.
-func (a *app) untilSignal() (context.Context, context.CancelFunc) { return a.signals.UntilFirst() }
+// watchSignals begins to watch signals, until stop.
+func (a *app) watchSignals() (stop func()) {
+	a.signals = signals.Watch(flash.ErrStopped)
+	ctx, cancel := a.signals.UntilFirst()
+	a.ctx = ctx
+	return func() {
+		cancel()
+		a.signals.Stop()
+	}
+}
 
 func (a *app) warn(format string, args ...any) {
 	fmt.Fprintf(a.stderr, "zarya: warning: "+format+"\n", args...)

@@ -46,9 +46,7 @@ func bundleFlags(cmd *cobra.Command, o *author.BundleRequest) {
 
 // makeBundle builds a bundle, signs it, and shows it.
 func (a *app) makeBundle(path string, o author.BundleRequest, sources []bundle.Source) error {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	b, err := author.MakeBundle(ctx, a.maker(), path, o, sources)
+	b, err := author.MakeBundle(a.ctx, a.maker(), path, o, sources)
 	if err != nil {
 		return err
 	}
@@ -86,9 +84,7 @@ func newBundleImport(a *app) *cobra.Command {
 		Short: "Make a bundle of somebody else's release",
 		Args:  cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			im, err := release.Read(ctx, args[1:], only, flash.Protected)
+			im, err := release.Read(a.ctx, args[1:], only, flash.Protected)
 			if err != nil {
 				return problem.New(problem.Invalid, "nothing was made", "%w", err)
 			}
@@ -153,14 +149,12 @@ func newBundleVerify(a *app) *cobra.Command {
 		Short: "Check a bundle: its manifest, every block of its images, its signature",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			b, who, err := a.maker().Judge(ctx, args[0], trust)
+			b, who, err := a.maker().Judge(a.ctx, args[0], trust)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
-			if err := b.Verify(ctx, a.imageCache()); err != nil {
+			if err := b.Verify(a.ctx, a.imageCache()); err != nil {
 				return problem.New(problem.Invalid, "copy or download the bundle again", "%w", err)
 			}
 			if a.json {
@@ -196,9 +190,7 @@ func newBundleInspect(a *app) *cobra.Command {
 		Short: "Show what is in a bundle, without checking its blocks",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			b, err := a.lookBundle(ctx, args[0])
+			b, err := a.lookBundle(a.ctx, args[0])
 			if err != nil {
 				return err
 			}

@@ -40,9 +40,7 @@ func (a *app) convert(files []string, out string, to image.Format, raw bool) err
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
 		return problem.New(problem.Usage, "name another file", "%s is there already", out)
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	im, err := image.OpenPieces(ctx, files, image.Options{Cache: a.imageCache(), Raw: raw})
+	im, err := image.OpenPieces(a.ctx, files, image.Options{Cache: a.imageCache(), Raw: raw})
 	if err != nil {
 		return problem.New(problem.Invalid, "check the file; nothing was written", "%w", err)
 	}
@@ -51,9 +49,9 @@ func (a *app) convert(files []string, out string, to image.Format, raw bool) err
 	if kept := im.Sums()[image.DontCare].Bytes; to == image.FormatRaw && kept > 0 {
 		a.warn("%s leaves %d bytes as they are on the tablet; in %s they are zeros, which are written", files[0], kept, out)
 	}
-	if err := convert.Write(ctx, im, out, to); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	if err := convert.Write(a.ctx, im, out, to); err != nil {
+		if a.ctx.Err() != nil {
+			return context.Cause(a.ctx)
 		}
 		return problem.New(problem.Station, "nothing was made", "%w", err)
 	}

@@ -73,9 +73,7 @@ func (a *app) listUSB() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	android := a.bench().AskAndroid(ctx, bus)
+	android := a.bench().AskAndroid(a.ctx, bus)
 	if a.json {
 		return a.document("devices", show.OfBus(a.bench(), bus, names, android))
 	}
@@ -88,14 +86,12 @@ func (a *app) listUSB() error {
 
 // watchUSB shows every change.
 func (a *app) watchUSB() error {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
 	if err := a.bench().Listen(); err != nil {
 		a.warn("%v; the ports are looked at every second", err)
 	}
-	report, end := a.reporter(ctx)
+	report, end := a.reporter(a.ctx)
 	defer end()
-	return a.bench().Watch(ctx, target.Tablets, report)
+	return a.bench().Watch(a.ctx, target.Tablets, report)
 }
 
 // reporter chooses how changes are shown.

@@ -62,9 +62,7 @@ func (a *app) doctor(o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	findings, err := doctor.Examine(ctx, a.bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path, Scanner: o.scanner})
+	findings, err := doctor.Examine(a.ctx, a.bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path, Scanner: o.scanner})
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -26,17 +25,9 @@ func newGetvar(a *app) *cobra.Command {
 		Short: "Ask tablets for bootloader variables",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, names []string) error {
-			targets, err := a.targets(typed)
-			if err != nil {
-				return err
-			}
-			answers, err := eachLocked(a, targets, func(ctx context.Context, s ask.Session) ([]fastboot.Var, error) {
+			return asks(a, "getvar", typed, func(ctx context.Context, s ask.Session) ([]fastboot.Var, error) {
 				return ask.Getvars(ctx, s, names)
-			})
-			if err != nil {
-				return err
-			}
-			return printAnswers(a, "getvar", answers, func(vars []fastboot.Var) (lines []string) {
+			}, func(vars []fastboot.Var) (lines []string) {
 				for _, v := range vars {
 					lines = append(lines, v.Name+": "+v.Value)
 				}
@@ -47,6 +38,22 @@ func newGetvar(a *app) *cobra.Command {
 	a.targetFlags(cmd, &typed)
 	return cmd
 }
+
+// asks prints what targets answer to a question, in lines.
+func asks[T any](a *app, kind string, typed []string, question func(context.Context, ask.Session) (T, error), lines func(T) []string) error {
+	targets, err := a.targets(typed)
+	if err != nil {
+		return err
+	}
+	answers, err := eachLocked(a, targets, question)
+	if err != nil {
+		return err
+	}
+	return printAnswers(a, kind, answers, lines)
+}
+
+// oneLine is a text as the lines of an answer.
+func oneLine(s string) []string { return []string{s} }
 
 // printAnswers prints what the targets said, with the target's name before each
 // line when there are several.
@@ -90,25 +97,13 @@ func newReboot(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var answers []ask.Answer[string]
-			if mode == "bootloader" {
-				ctx, cancel := a.untilSignal()
-				targets, answers = ask.RebootAndroid(ctx, a.locks(), targets)
-				cancel()
-			}
-			more, err := eachLocked(a, targets, func(ctx context.Context, s ask.Session) (string, error) {
-				return "rebooting to " + mode, s.Reboot(ctx, mode)
+			answers, err := asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[string], error) {
+				return ask.Reboot(ctx, o, a.locks(), targets, mode)
 			})
 			if err != nil {
 				return err
 			}
-			for i, t := range targets {
-				if more[i].Error != "" && a.isBooted(t) {
-					more[i].Fail("", &flash.Failure{Class: flash.ClassDevice, Message: t.String() + " is booted, and fastboot restarts only a bootloader", Hint: "zarya ssh " + t.String() + " -- reboot"})
-				}
-			}
-			answers = append(answers, more...)
-			return printAnswers(a, "reboot", answers, func(s string) []string { return []string{s} })
+			return printAnswers(a, "reboot", answers, oneLine)
 		},
 	}
 	a.targetFlags(cmd, &typed)
@@ -122,10 +117,6 @@ func newBoot(a *app) *cobra.Command {
 		Short: "Start a boot image without writing it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			targets, err := a.targets(typed)
-			if err != nil {
-				return err
-			}
 			use := recipe.ImageUse{Partition: "boot", File: args[0]}
 			opened, err := a.openImages(use)
 			if err != nil {
@@ -133,7 +124,7 @@ func newBoot(a *app) *cobra.Command {
 			}
 			im := opened.Of(use)
 			defer opened.Close()
-			answers, err := eachLocked(a, targets, func(ctx context.Context, s ask.Session) (string, error) {
+			return asks(a, "boot", typed, func(ctx context.Context, s ask.Session) (string, error) {
 				pieces, err := im.Pieces(0xffffffff, image.Raw)
 				if err != nil {
 					return "", err
@@ -142,11 +133,7 @@ func newBoot(a *app) *cobra.Command {
 					return "", err
 				}
 				return "booting " + args[0] + " " + im.Digest(), s.Boot(ctx)
-			})
-			if err != nil {
-				return err
-			}
-			return printAnswers(a, "boot", answers, func(s string) []string { return []string{s} })
+			}, oneLine)
 		},
 	}
 	a.targetFlags(cmd, &typed)
@@ -162,19 +149,12 @@ func newOEM(a *app) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			words := strings.Join(args, " ")
 			if !slices.Contains(ask.OEMAllowed, words) {
-				return problem.New(problem.Usage, "allowed are "+strings.Join(ask.OEMAllowed, ", "), "oem %s is not passed on: it could wipe or lock the tablet", words)
+				return problem.New(problem.Usage, "allowed are "+strings.Join(ask.OEMAllowed, ", "),
+					"oem %s is not passed on: it could wipe or lock the tablet", words)
 			}
-			targets, err := a.targets(typed)
-			if err != nil {
-				return err
-			}
-			answers, err := eachLocked(a, targets, func(ctx context.Context, s ask.Session) ([]string, error) {
+			return asks(a, "oem", typed, func(ctx context.Context, s ask.Session) ([]string, error) {
 				return s.OEMLines(ctx, words)
-			})
-			if err != nil {
-				return err
-			}
-			return printAnswers(a, "oem", answers, func(lines []string) []string { return lines })
+			}, func(lines []string) []string { return lines })
 		},
 	}
 	a.targetFlags(cmd, &typed)

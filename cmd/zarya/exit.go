@@ -79,10 +79,20 @@ func (a *app) report(err error) int {
 	return exitCodes[p.Kind]
 }
 
+// exitCode is the code for the results of a run's jobs.
+func (a *app) exitCode(results []flash.JobDone) int {
+	if code := a.signalCode(); code != 0 {
+		return code
+	}
+	return exitOf(results)
+}
+
 // exitOf is the code for the results of a run's jobs, signals aside.
 func exitOf(results []flash.JobDone) int {
 	failed, bench, absent := 0, 0, 0
+	exhausted, notDurable := false, false
 	for _, r := range results {
+		exhausted, notDurable = exhausted || r.Exhausted, notDurable || r.NotDurable
 		switch {
 		case r.Class == flash.ClassBug:
 			return exitInternal
@@ -98,6 +108,10 @@ func exitOf(results []flash.JobDone) int {
 		}
 	}
 	switch {
+	case notDurable:
+		return exitNotDurable
+	case exhausted:
+		return exitIdentity
 	case absent > 0 && absent == len(results):
 		return exitNoDevice
 	case failed > 0:

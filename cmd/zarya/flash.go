@@ -13,20 +13,19 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/batch"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
-	"github.com/zarya-station/zarya/internal/ui"
 )
 
 type flashOptions struct {
@@ -81,7 +80,7 @@ func newFlash(a *app) *cobra.Command {
 
 // flashImages is flash --image.
 func (a *app) flashImages(o flashOptions) error {
-	if err := a.checkAll(o.jobOptions); err != nil {
+	if err := a.checkJobs(&o.jobOptions); err != nil {
 		return err
 	}
 	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, func(t string) bool { return strings.Contains(t, "*") }) {
@@ -102,18 +101,10 @@ func (a *app) flash(o flashOptions, models []string, prepare func(context.Contex
 	if err != nil {
 		return err
 	}
-	if o.concurrency < 0 {
-		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
-	}
-	if err := checkCircumstances(&o.under); err != nil {
-		return err
-	}
 	if o.reboot != "" && !slices.Contains(fastboot.RebootModes, o.reboot) {
 		return problem.New(problem.Usage, "known are "+strings.Join(fastboot.RebootModes, ", "), "--reboot: no mode %q", o.reboot)
 	}
-	ctx, cancel := a.untilSignal()
-	work, err := prepare(ctx)
-	cancel()
+	work, err := prepare(a.ctx)
 	if err != nil {
 		return err
 	}
@@ -127,13 +118,12 @@ func (a *app) flash(o flashOptions, models []string, prepare func(context.Contex
 	if err := a.confirmWipe(targets, work.Bundle); err != nil {
 		return err
 	}
-	var jobs []flash.Job
 	run := newID()
-	for i, t := range targets {
-		j := work.Job(fmt.Sprintf("%s-%d", run, i+1), t)
+	jobs := batch.Jobs(run, targets, func(id string, t flash.Target) flash.Job {
+		j := work.Job(id, t)
 		j.Circumstances = o.under
-		jobs = append(jobs, j)
-	}
+		return j
+	})
 	return a.runJobs(run, jobs, a.engineOptions(o.concurrency), nil)
 }
 
@@ -242,41 +232,9 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 	if err != nil {
 		return err
 	}
-	o.Events = flash.NewEvents(run, sink.Event)
-	o.Events.Hide(a.secrets)
 	o.Trace, o.Secrets = trace, a.secrets
-	engine := flash.NewEngine(o)
-	if a.signalCode() != 0 {
-		engine.Drain()
-	}
-	start := time.Now()
-	ended, told := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(told)
-		select {
-		case <-a.signals.Drain():
-			engine.Drain()
-			o.Events.Emit(flash.Event{Body: flash.Warning{Message: "stopping when the commands under way end; ^C again stops at once", Class: flash.ClassOperator}})
-		case <-ended:
-		}
-	}()
-	results := engine.Run(a.signals.Context(), jobs)
-	close(ended)
-	<-told
-	sum := ui.Summarize(results)
-	sum.Seconds = time.Since(start).Seconds()
-	if sum.Exit = a.signalCode(); sum.Exit == 0 {
-		sum.Exit = exitOf(results)
-		if slices.ContainsFunc(results, func(d flash.JobDone) bool { return d.Exhausted }) && sum.Exit != exitInternal {
-			sum.Exit = exitIdentity
-		}
-		if slices.ContainsFunc(results, func(d flash.JobDone) bool { return d.NotDurable }) && sum.Exit != exitInternal {
-			sum.Exit = exitNotDurable
-		}
-	}
-	o.Events.Emit(flash.Event{Body: sum})
-	o.Events.Close()
-	if err := errors.Join(sink.Close(), endTrace()); err != nil && sum.Exit == exitOK {
+	sum, err := batch.Batch{Run: run, Jobs: jobs, Engine: o, Sink: sink, Drain: a.signals.Drain(), Exit: a.exitCode}.Do(a.signals.Context())
+	if err := errors.Join(err, endTrace()); err != nil && sum.Exit == exitOK {
 		return problem.New(problem.Station, "the tablets are as the events say; only the output is incomplete", "output: %w", err)
 	}
 	if sum.Exit != exitOK {
@@ -301,13 +259,11 @@ func (a *app) showPlan(targets []target.Target, work *recipe.Direct) error {
 
 // flashBundle is zarya flash --bundle. A profile in the bundle says how.
 func (a *app) flashBundle(o flashOptions) error {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
 	var err error
-	if o.bundle, err = a.pin(ctx, o.bundle); err != nil {
+	if o.bundle, err = a.pin(a.ctx, o.bundle); err != nil {
 		return err
 	}
-	b, err := a.lookBundle(ctx, o.bundle)
+	b, err := a.lookBundle(a.ctx, o.bundle)
 	if err != nil {
 		return err
 	}
@@ -317,11 +273,11 @@ func (a *app) flashBundle(o flashOptions) error {
 		}
 		return a.runProfile(o.jobOptions, flash.ScopeFlash)
 	}
-	if err := a.checkAll(o.jobOptions); err != nil {
+	if err := a.checkJobs(&o.jobOptions); err != nil {
 		return err
 	}
 	m := a.maker()
-	b, signer, err := m.OpenBundle(ctx, o.bundle, o.trust)
+	b, signer, err := m.OpenBundle(a.ctx, o.bundle, o.trust)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ package main
 
 import (
 	"embed"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,9 +15,8 @@ import (
 	"github.com/zarya-station/zarya/internal/explain"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
-	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target/ask"
-	"github.com/zarya-station/zarya/internal/ui"
 )
 
 // verbGroups are the headings of zarya --help, and the verbs under each, in the order in
@@ -39,6 +37,9 @@ var verbGroups = []struct {
 //
 //go:embed help/*.txt
 var helpTexts embed.FS
+
+//go:embed help/usage.tmpl
+var usageTemplate string
 
 // helpExamples is the line above the examples of a text.
 const helpExamples = "Examples:\n"
@@ -144,74 +145,9 @@ func flagNames(flags *pflag.FlagSet) string {
 	return b.String()
 }
 
-const usageTemplate = `{{if .HasExample}}Examples:
-{{.Example}}
-
-{{end}}Usage:
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} VERB …{{else}}{{.UseLine}}{{end}}
-{{- $cmd := .}}{{if .HasAvailableSubCommands}}{{if .Groups}}{{range .Groups}}
-
-{{.Title}}:{{range verbsOf $cmd .ID}}
-  {{rpad .Name 11}} {{.Short}}{{end}}{{end}}{{else}}
-
-Verbs:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{end}}
-{{- if and .HasParent .HasAvailableLocalFlags}}
-
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
-{{- with index .Annotations "exit"}}
-
-Exit status:
-{{.}}{{end}}
-{{- if not .HasParent}}
-
-Flags of every verb:
-{{.PersistentFlags.FlagUsages | trimTrailingWhitespaces}}
-{{else}}
-
-Flags of every verb (zarya --help explains them):
-{{flagNames .InheritedFlags}}
-{{end}}`
-
 // greet is zarya without a verb: what is plugged in, and what to do next.
 func (a *app) greet() error {
 	bus, names, err := a.bench().Plugged()
-	if err != nil {
-		fmt.Fprintln(a.stdout, "This machine has no USB that zarya can see; tablets on a network and virtual ones work.")
-		fmt.Fprint(a.stdout, nextSteps(""))
-		return nil //nolint:nilerr // it is what there is to say
-	}
-	tablets := bus.Tablets()
-	if len(tablets) == 0 {
-		fmt.Fprintln(a.stdout, "No tablet is plugged in.")
-		fmt.Fprint(a.stdout, nextSteps(""))
-		return nil
-	}
-	ui.DrawTree(a.stdout, bus, names, target.About(nil))
-	fmt.Fprintln(a.stdout)
-	fmt.Fprint(a.stdout, nextSteps("usb:"+tablets[0].Port.Short()))
+	show.Greeting(a.stdout, bus, names, err)
 	return nil
-}
-
-// nextSteps says what a person can do now; target is a tablet that is plugged in.
-func nextSteps(target string) string {
-	steps := [][2]string{
-		{"zarya doctor", "what this machine still needs"},
-		{"zarya try", "what zarya does, with tablets made of software"},
-		{"zarya profile new census.yaml", "a profile to begin with"},
-	}
-	if target != "" {
-		steps = [][2]string{
-			{"zarya profile new census.yaml", "a profile for the tablet that is plugged in"},
-			{"zarya plan --profile census.yaml -s " + target, "what would be done; nothing is written"},
-			{"zarya run --profile census.yaml -s " + target, "do it"},
-		}
-	}
-	var b strings.Builder
-	b.WriteString("\nNext:\n")
-	for _, s := range append(steps, [2]string{"zarya --help", "all verbs"}) {
-		fmt.Fprintf(&b, "  %-44s %s\n", s[0], s[1])
-	}
-	return b.String()
 }

@@ -30,9 +30,7 @@ func (a *app) openLedger() (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	return records.Open(ctx, path, station)
+	return records.Open(a.ctx, path, station)
 }
 
 // ledgerBegun reports whether there is a ledger to read; where there can be none, reading
@@ -66,9 +64,7 @@ func (a *app) withReader(do func(context.Context, *ledger.Ledger) error) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	return records.Read(ctx, path, do)
+	return records.Read(a.ctx, path, do)
 }
 
 func newLedger(a *app) *cobra.Command {
@@ -258,9 +254,7 @@ func (a *app) acceptHead() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	lost, err := records.Accept(ctx, path, station)
+	lost, err := records.Accept(a.ctx, path, station)
 	for _, h := range lost {
 		fmt.Fprintf(a.stderr, "accepted: %s-%d is lost, and the ledger says so\n", h.Station, h.Seq)
 	}
@@ -291,9 +285,7 @@ func newLedgerDispose(a *app) *cobra.Command {
 				return err
 			}
 			defer records.Close(l, &err)
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			if err := records.Dispose(ctx, l, args[0], args[1], by); err != nil {
+			if err := records.Dispose(a.ctx, l, args[0], args[1], by); err != nil {
 				return err
 			}
 			if !a.quiet {

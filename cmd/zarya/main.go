@@ -14,7 +14,6 @@ import (
 	"runtime/debug"
 
 	"github.com/zarya-station/zarya/flash"
-	"github.com/zarya-station/zarya/internal/signals"
 )
 
 func main() {
@@ -30,8 +29,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	a.signals = signals.Watch(flash.ErrStopped)
-	defer a.signals.Stop()
+	defer a.watchSignals()()
 	cmd, err := root.ExecuteC()
 	code := a.report(err)
 	a.summarizeFailure(cmd, args, err, code)

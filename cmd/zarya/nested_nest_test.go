@@ -27,7 +27,6 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/recipe"
-	"github.com/zarya-station/zarya/internal/signals"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/profiles"
@@ -196,8 +195,7 @@ func (c *cutConn) Write(p []byte) (int, error) {
 func (n *nest) provision(profile string, targets ...cable) (results []flash.JobDone, told string, took time.Duration) {
 	t := n.t
 	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, secrets: &flash.Secrets{}, ledger: "sqlite:" + filepath.Join(n.dir, "ledger.db"), quiet: true}
-	a.signals = signals.Watch(flash.ErrStopped)
-	defer a.signals.Stop()
+	defer a.watchSignals()()
 	p, err := a.prepare(&jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
 	must(t, err)
 	defer p.Close()

@@ -77,12 +77,10 @@ func (a *app) learnPorts(args []string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
 	if err := a.bench().Listen(); err != nil {
 		a.warn("%v; the ports are looked at every second", err)
 	}
-	return ports.Learn(ctx, a.bench(), wanted, ports.Teacher{
+	return ports.Learn(a.ctx, a.bench(), wanted, ports.Teacher{
 		Ask:     func(name string) { fmt.Fprintf(a.stderr, "plug something into the port that is to be %s\n", name) },
 		Already: func(name string) { fmt.Fprintf(a.stderr, "that port is %s already\n", name) },
 		Learnt:  func(name string, p usb.Port) { fmt.Fprintf(a.stdout, "%s usb:%s %s\n", name, p.Short(), p.Path()) },

@@ -60,12 +60,10 @@ func newProfileNew(a *app) *cobra.Command {
 }
 
 func (a *app) validateProfiles(names []string, demandSecrets bool) error {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
 	var items []show.Validation
 	valid := true
 	for _, name := range names {
-		it := show.OfValidation(name, a.maker().Validate(ctx, name, demandSecrets))
+		it := show.OfValidation(name, a.maker().Validate(a.ctx, name, demandSecrets))
 		items, valid = append(items, it), valid && it.Valid
 	}
 	if err := printItems(a, "profiles", items); err != nil || valid {

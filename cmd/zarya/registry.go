@@ -132,12 +132,10 @@ func newBundlePush(a *app) *cobra.Command {
 				return err
 			}
 			defer c.Close()
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			if err := b.Verify(ctx, a.imageCache()); err != nil {
+			if err := b.Verify(a.ctx, a.imageCache()); err != nil {
 				return problem.New(problem.Invalid, "build or copy it again; nothing was sent", "%w", err)
 			}
-			p, err := c.Push(ctx, b, to)
+			p, err := c.Push(a.ctx, b, to)
 			if err != nil {
 				return err
 			}
@@ -181,16 +179,14 @@ func newBundlePull(a *app) *cobra.Command {
 				return err
 			}
 			defer c.Close()
-			ctx, cancel := a.untilSignal()
-			defer cancel()
 			var signed string
-			p, err := c.Pull(ctx, from, func(ctx context.Context, b *bundle.Bundle) error {
+			p, err := c.Pull(a.ctx, from, func(ctx context.Context, b *bundle.Bundle) error {
 				who, err := a.maker().Trusted(ctx, b, trust)
 				signed = show.Signature(b, who)
 				return err
 			})
 			if err == nil && len(args) == 2 {
-				err = c.Export(ctx, p.Reference.Digest, args[1])
+				err = c.Export(a.ctx, p.Reference.Digest, args[1])
 			}
 			if err != nil {
 				return err

@@ -3,11 +3,10 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/batch"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 )
@@ -38,7 +37,9 @@ func (a *app) jobFlags(cmd *cobra.Command, o *jobOptions) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done; write nothing")
 	f.BoolVar(&o.all, "all", false, "every tablet on USB that the profile or bundle matches")
 	f.IntVar(&o.expect, "expect", 0, "with --all: fail unless at least `N` tablets match; with --wait-for-device, wait for them")
-	circumstanceFlags(cmd, &o.under)
+	f.StringVar(&o.under.Operator, "operator", "", "record that `NAME` is at the bench")
+	f.StringVar(&o.under.Lot, "lot", "", "record that the tablets came with the pallet or order `ID`")
+	f.BoolVar(&o.under.Golden, "golden", false, "record that these are golden or test units: no statistic counts them")
 	trustFlag(cmd, &o.trust)
 	a.tagFlags(cmd)
 	f.StringVar(&a.junit, "junit", "", "write a JUnit report to `FILE`")
@@ -71,16 +72,10 @@ func newProvision(a *app) *cobra.Command {
 
 // runProfile is the work of run, provision, and flash --profile.
 func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
-	if o.concurrency < 0 {
-		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
-	}
 	if a.ledger == "none" && scope != flash.ScopeFlash && !o.dryRun {
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "%s needs a ledger", scope)
 	}
-	if err := a.checkAll(o); err != nil {
-		return err
-	}
-	if err := checkCircumstances(&o.under); err != nil {
+	if err := a.checkJobs(&o); err != nil {
 		return err
 	}
 	p, err := a.prepare(&o, scope)
@@ -104,12 +99,11 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 		}
 	}
 	run := newID()
-	var jobs []flash.Job
-	for i, t := range targets {
-		j := p.Job(fmt.Sprintf("%s-%d", run, i+1), t)
+	jobs := batch.Jobs(run, targets, func(id string, t flash.Target) flash.Job {
+		j := p.Job(id, t)
 		j.Check, j.Circumstances = o.check, o.under
-		jobs = append(jobs, j)
-	}
+		return j
+	})
 	if a.unrecorded = o.check; !o.check {
 		a.noteRun(run, o, scope, targets)
 	}
@@ -119,10 +113,8 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 // prepare makes the recipe that the flags ask for. A bundle that they name by a tag is named
 // by its digest from then on.
 func (a *app) prepare(o *jobOptions, scope flash.Scope) (r *recipe.Recipe, err error) {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	if o.bundle, err = a.pin(ctx, o.bundle); err != nil {
+	if o.bundle, err = a.pin(a.ctx, o.bundle); err != nil {
 		return nil, err
 	}
-	return a.maker().Prepare(ctx, recipe.Request{Profile: o.profile, Bundle: o.bundle, Trust: o.trust, Allow: o.allow, Scope: scope})
+	return a.maker().Prepare(a.ctx, recipe.Request{Profile: o.profile, Bundle: o.bundle, Trust: o.trust, Allow: o.allow, Scope: scope})
 }

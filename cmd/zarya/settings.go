@@ -83,9 +83,7 @@ func (a *app) bundleFloor(ctx context.Context, name string) (string, error) {
 
 // openImages opens images until the first signal.
 func (a *app) openImages(uses ...recipe.ImageUse) (recipe.Images, error) {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	return a.maker().OpenImages(ctx, uses)
+	return a.maker().OpenImages(a.ctx, uses)
 }
 
 // imageCache is the cache of prepared images, nil if there is none.

@@ -25,13 +25,11 @@ func newConnect(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			conn, err := reach.Dial(ctx, t, int(port), a.wait)
+			conn, err := reach.Dial(a.ctx, t, int(port), a.wait)
 			if err != nil {
 				return err
 			}
-			return reach.Pipe(ctx, conn, a.stdin, a.stdout)
+			return reach.Pipe(a.ctx, conn, a.stdin, a.stdout)
 		},
 	}
 	a.waitFlag(cmd)

@@ -86,9 +86,7 @@ func (a *app) runStation(o stationOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.untilSignal()
-	set, err := a.stationSet(ctx, o)
-	cancel()
+	set, err := a.stationSet(a.ctx, o)
 	if err != nil {
 		return err
 	}
@@ -169,9 +167,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	o.Trace, o.Sinks, o.Log, o.Words, o.Warn = trace, sinks, a.events, front.words, a.warn
 	o.Unseen = a.json || a.quiet
 	a.codes.Ledger, given = record, true
-	ctx, cancel := a.untilSignal()
-	d, err := daemon.New(ctx, o.Options)
-	cancel()
+	d, err := daemon.New(a.ctx, o.Options)
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 
 	"github.com/zarya-station/zarya/internal/board"
@@ -25,7 +23,7 @@ type showing struct {
 	tty   *os.File  // where the board is; nil: there is none
 	lines io.Writer // where lines are written, if there is no board; nil: nowhere
 	bell  bool
-	held  *heldText // what is said beside the board; nil: there is none
+	held  *board.Held // what is said beside the board; nil: there is none
 }
 
 // showing chooses what is shown, and where. While a board is up, whatever else is said
@@ -47,7 +45,7 @@ func (a *app) showing(o stationOptions) (*showing, error) {
 		sh.tty = terminal(a.stdout)
 	}
 	if sh.tty != nil {
-		sh.held = &heldText{}
+		sh.held = &board.Held{}
 		a.stderr = sh.held
 	}
 	return sh, nil
@@ -77,7 +75,7 @@ func (sh *showing) show(ctx context.Context, a *app, s *station.Station) (err er
 			env = append(env, "NO_COLOR=1")
 		}
 		err = board.Run(ctx, s, sh.words, board.Terminal{In: terminal(a.stdin), Out: sh.tty, Env: env, Bell: sh.bell})
-		sh.held.release(sh.lines)
+		sh.held.Release(sh.lines)
 	}
 	if sh.lines != nil && ctx.Err() == nil {
 		_ = board.Plain(ctx, sh.lines, s, sh.words)
@@ -88,39 +86,7 @@ func (sh *showing) show(ctx context.Context, a *app, s *station.Station) (err er
 // close lets everything be said where it was said before.
 func (sh *showing) close(a *app) {
 	if sh.held != nil {
-		sh.held.release(sh.lines)
+		sh.held.Release(sh.lines)
 		a.stderr = sh.lines
 	}
-}
-
-// maxHeld is how much text waits for the end of a board, in bytes; what is said later than
-// that is lost.
-const maxHeld = 64 << 10
-
-// heldText keeps what is written until it is released.
-type heldText struct {
-	mu   sync.Mutex
-	text bytes.Buffer // guarded by mu
-	to   io.Writer    // guarded by mu; nil: it is held
-}
-
-// Write keeps or hands on.
-func (h *heldText) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.to != nil {
-		return h.to.Write(p)
-	}
-	if h.text.Len()+len(p) <= maxHeld {
-		h.text.Write(p)
-	}
-	return len(p), nil
-}
-
-// release writes what was held to w; from now on nothing is held.
-func (h *heldText) release(w io.Writer) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, _ = h.text.WriteTo(w) // a terminal that went away is nobody's trouble
-	h.to = w
 }

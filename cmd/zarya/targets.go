@@ -18,6 +18,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
@@ -25,30 +26,25 @@ import (
 
 // targetFlags adds to a verb the choice of its targets.
 func (a *app) targetFlags(cmd *cobra.Command, list *[]string) {
-	cmd.Flags().StringArrayVarP(list, "target", "s", nil, "`TARGET` to work on, repeatable: SERIAL, usb:1-1.3, tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT], unix:PATH")
-	cmd.Flags().Var(longForm{list, "port:"}, "port", "the tablet in port `P`, repeatable: 1-1.3, a path, a name, or a quoted glob (* one number, ** any depth)")
+	cmd.Flags().StringArrayVarP(list, "target", "s", nil,
+		"`TARGET` to work on, repeatable: SERIAL, usb:1-1.3, tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT], unix:PATH")
+	kindFlag(cmd, list, "port",
+		"the tablet in port `P`, repeatable: 1-1.3, a path, a name, or a quoted glob (* one number, ** any depth)")
 	if cmd.Flags().Lookup("serial") == nil {
-		cmd.Flags().Var(longForm{list, "serial:"}, "serial", "the tablet on USB with serial `S`, repeatable")
+		kindFlag(cmd, list, "serial", "the tablet on USB with serial `S`, repeatable")
 	}
 	a.waitFlag(cmd)
 }
 
-// longForm is a flag that adds a target of its kind.
-type longForm struct {
-	list *[]string
-	kind string
-}
-
-func (l longForm) String() string { return "" }
-func (l longForm) Type() string   { return "string" }
-
-// Set adds one.
-func (l longForm) Set(value string) error {
-	if value == "" {
-		return errors.New("it is empty")
-	}
-	*l.list = append(*l.list, l.kind+value)
-	return nil
+// kindFlag adds a flag for targets of a kind, such as port: that any list of targets may have.
+func kindFlag(cmd *cobra.Command, list *[]string, name, usage string) {
+	cmd.Flags().Func(name, usage, func(value string) error {
+		if value == "" {
+			return errors.New("it is empty")
+		}
+		*list = append(*list, name+":"+value)
+		return nil
+	})
 }
 
 func (a *app) waitFlag(cmd *cobra.Command) {
@@ -79,18 +75,17 @@ func (a *app) targets(typed []string) ([]target.Target, error) {
 	if os.Getenv("ANDROID_SERIAL") != "" {
 		a.warn("ANDROID_SERIAL is not read; use -s or ZARYA_TARGET")
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	return a.bench().ResolveWithin(ctx, typedTargets(typed), a.wait)
+	return a.bench().ResolveWithin(a.ctx, typedTargets(typed), a.wait)
 }
 
-// checkAll holds --all and --expect to what goes with them.
-func (a *app) checkAll(o jobOptions) error {
+// checkJobs holds the flags to what goes together, and adds the program's version.
+func (a *app) checkJobs(o *jobOptions) error {
 	switch {
+	case o.concurrency < 0:
+		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
 	case o.expect != 0 && !o.all:
 		return problem.New(problem.Usage, "add --all", "--expect counts the tablets of --all")
 	case !o.all:
-		return nil
 	case o.profile == "" && o.bundle == "":
 		return problem.New(problem.Usage, "name a profile or a bundle: only they say which tablets match", "--all needs --profile or --bundle")
 	case len(o.targets) > 0:
@@ -100,16 +95,15 @@ func (a *app) checkAll(o jobOptions) error {
 	case a.wait > 0 && o.expect == 0:
 		return problem.New(problem.Usage, "say how many tablets there will be: --expect 16", "--wait-for-device with --all needs --expect N")
 	}
-	return nil
+	o.under.Program = programVersion()
+	return records.CheckCircumstances(o.under)
 }
 
 // chosen returns the targets of a verb: those that are named, or with --all those of the
 // models.
 func (a *app) chosen(o jobOptions, models []string) ([]target.Target, error) {
 	if o.all {
-		ctx, cancel := a.untilSignal()
-		defer cancel()
-		matching, others, err := ask.Matching(ctx, a.bench(), models, o.expect, a.wait)
+		matching, others, err := ask.Matching(a.ctx, a.bench(), models, o.expect, a.wait)
 		if len(others) > 0 && !a.quiet {
 			a.warn("left alone, because the profile is not for them: %s", strings.Join(others, ", "))
 		}
@@ -130,9 +124,7 @@ func (a *app) lockTargets(jobs []flash.Job) (release func(), err error) {
 	for i, j := range jobs {
 		targets[i] = j.Target
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	ours, release, err := a.bench().LockAll(ctx, targets, lockOwner(), a.lockWait)
+	ours, release, err := a.bench().LockAll(a.ctx, targets, lockOwner(), a.lockWait)
 	for i, t := range ours {
 		jobs[i].Target = t
 	}
@@ -174,13 +166,11 @@ func asking[T any](a *app, do func(context.Context, ask.Options) ([]ask.Answer[T
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := a.untilSignal()
-	defer cancel()
 	o := ask.Options{Wait: a.wait, Trace: trace}
 	if a.verbose {
 		o.Line = func(target, line string) { fmt.Fprintf(a.stderr, "%s: %s\n", target, line) }
 	}
-	answers, err := do(ctx, o)
+	answers, err := do(a.ctx, o)
 	if terr := end(); terr != nil && err == nil {
 		err = problem.New(problem.Station, "give --trace a file on a disk with room", "--trace: %w", terr)
 	}
@@ -204,7 +194,5 @@ func conclude[T any](a *app, answers []ask.Answer[T]) error {
 
 // isBooted reports whether a target's own port greets as an SSH server does.
 func (a *app) isBooted(t target.Target) bool {
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	return ask.Booted(ctx, t)
+	return ask.Booted(a.ctx, t)
 }

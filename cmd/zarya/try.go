@@ -61,17 +61,15 @@ func (a *app) try(o tryOptions) (err error) {
 			err = problem.New(problem.Station, "remove it by hand", "%w", rerr)
 		}
 	}()
-	ctx, cancel := a.untilSignal()
-	defer cancel()
 	if !a.quiet && !a.json {
 		fmt.Fprintf(a.stderr, "making images of %s and starting %d virtual tablets in %s\n", bytesize.Text(size), o.count, dir)
 	}
-	set, err := imageset.Build(ctx, filepath.Join(dir, "images"), imageset.Options{Size: size})
+	set, err := imageset.Build(a.ctx, filepath.Join(dir, "images"), imageset.Options{Size: size})
 	if err != nil {
 		return problem.New(problem.Station, "install e2fsprogs and android-sdk-libsparse-utils", "images: %w", err)
 	}
 	a.ledger, a.yes = "sqlite:"+filepath.Join(dir, "ledger.db"), true // they are made for it
-	served, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	served, stopServing := context.WithCancel(context.WithoutCancel(a.ctx))
 	defer stopServing()
 	ready := make(chan []string, 1)
 	ended := make(chan error, 1)

@@ -74,9 +74,7 @@ func newVirtualImages(a *app) *cobra.Command {
 			if err != nil {
 				return problem.New(problem.Usage, "write --size 64MiB", "--size: %w", err)
 			}
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			if _, err := imageset.Build(ctx, args[0], imageset.Options{Size: bytes}); err != nil {
+			if _, err := imageset.Build(a.ctx, args[0], imageset.Options{Size: bytes}); err != nil {
 				return problem.New(problem.Station, "", "images: %w", err)
 			}
 			fmt.Fprintln(a.stdout, args[0])
@@ -91,9 +89,7 @@ func newVirtualImages(a *app) *cobra.Command {
 func (a *app) virtual(o fleet.Options) error {
 	o.Say = func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 	o.Log = a.tabletLog()
-	ctx, cancel := a.untilSignal()
-	defer cancel()
-	return fleet.Serve(ctx, o, func(places []fleet.Place) {
+	return fleet.Serve(a.ctx, o, func(places []fleet.Place) {
 		for _, p := range places {
 			fmt.Fprintln(a.stdout, p.Serial, p.Target)
 		}

@@ -313,3 +313,14 @@ func TestAcceptALedgerThatLostEntries(t *testing.T) {
 		t.Error("a ledger that is not there was accepted")
 	}
 }
+
+func TestCircumstancesCanBePrinted(t *testing.T) {
+	if err := CheckCircumstances(flash.Circumstances{Operator: "Анна", Lot: "P-118"}); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []flash.Circumstances{{Operator: "a\nb"}, {Lot: strings.Repeat("x", maxCircumstance+1)}} {
+		if CheckCircumstances(c) == nil {
+			t.Errorf("%+v is good", c)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,6 +148,15 @@ func TestWhatIsPluggedIn(t *testing.T) {
 		t.Errorf("%+v", items)
 	}
 	var out strings.Builder
+	Greeting(&out, bus, names, nil)
+	holds(t, out.String(), "Next:", "  zarya run --profile census.yaml -s usb:1-1   do it")
+	out.Reset()
+	Greeting(&out, &usb.Bus{}, nil, nil)
+	Greeting(&out, nil, nil, errors.New("no USB"))
+	holds(t, out.String(), "No tablet is plugged in.", "  zarya doctor                                 what this machine still needs")
+	if !strings.Contains(out.String(), "This machine has no USB") {
+		t.Error(out.String())
+	}
 	Devices(&out, []ask.Answer[ask.Device]{
 		{Target: "tcp:h:1", Value: &ask.Device{Mode: usb.Fastboot, Model: "AGS3-L09", Serial: "VT0001", Lock: "unlocked"}},
 		{Target: "tcp:h:2", Error: "nobody answers"},

@@ -134,3 +134,25 @@ func (l Locks) sendAndroid(ctx context.Context, t target.USB) error {
 	}
 	return running.Bootloader(ctx)
 }
+
+// Reboot restarts targets to a mode; a tablet that runs Android goes to its bootloader
+// through adb.
+func Reboot(ctx context.Context, o Options, locks Locks, targets []target.Target, mode string) ([]Answer[string], error) {
+	var answers []Answer[string]
+	if mode == "bootloader" {
+		targets, answers = RebootAndroid(ctx, locks, targets)
+	}
+	more, err := EachLocked(ctx, o, locks, targets, func(ctx context.Context, s Session) (string, error) {
+		return "rebooting to " + mode, s.Reboot(ctx, mode)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range targets {
+		if more[i].Error != "" && Booted(ctx, t) {
+			more[i].Fail("", &flash.Failure{Class: flash.ClassDevice, Hint: "zarya ssh " + t.String() + " -- reboot",
+				Message: t.String() + " is booted, and fastboot restarts only a bootloader"})
+		}
+	}
+	return append(answers, more...), nil
+}
