@@ -26,6 +26,7 @@ type addition struct {
 	of   any    // the body, until it is encoded
 	body []byte // encoded
 	ts   string
+	came time.Time
 	seq  int64
 	also func(*Tx) error // see Append
 	err  error
@@ -76,8 +77,12 @@ func (l *Ledger) submit(a *addition) (int64, error) {
 			return 0, &WriteError{err}
 		}
 	}
-	a.ts, a.wake = timestamp(), make(chan struct{})
+	a.came, a.wake = time.Now(), make(chan struct{})
+	a.ts = a.came.UTC().Format(timeForm)
 	l.mu.Lock()
+	if l.lag.Pending++; l.lag.Pending == 1 {
+		l.lag.Oldest = a.came
+	}
 	l.queue = append(l.queue, a)
 	a.lead = !l.writing
 	l.writing = true
@@ -117,6 +122,7 @@ func (l *Ledger) commitQueue() {
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		l.settle(batch, err == nil)
 		l.writing = len(l.queue) > 0
 		if l.writing {
 			l.queue[0].lead = true

@@ -74,6 +74,7 @@ type Ledger struct {
 	queue   []*addition   // guarded by mu; not yet in a transaction
 	writing bool          // guarded by mu
 	changed chan struct{} // guarded by mu; closed at the next commit, if somebody waits for it
+	lag     Lag           // guarded by mu
 }
 
 // Open opens the ledger at path for a station, making it if it is not there, and

@@ -73,49 +73,16 @@ type StepRecord struct {
 
 // Jobs returns all jobs in the order in which they were begun at each station.
 func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
-	var jobs []*JobRecord
-	byID := map[[2]string]*JobRecord{}
-	disposed := map[string]dispositionBody{} // by record
+	g := newGathering()
 	for e, err := range l.Entries(ctx) {
+		if err == nil {
+			err = g.add(e)
+		}
 		if err != nil {
 			return nil, err
 		}
-		var b body
-		if err := json.Unmarshal(e.Body, &b); err != nil {
-			return nil, fmt.Errorf("entry %s: %w", e.Record(), err)
-		}
-		switch e.Kind {
-		case KindIntent, KindStep, KindResult, KindInterrupted:
-		case KindDisposition:
-			var d dispositionBody
-			if err := json.Unmarshal(e.Body, &d); err != nil {
-				return nil, fmt.Errorf("entry %s: %w", e.Record(), err)
-			}
-			disposed[d.Record] = d
-			continue
-		default:
-			continue // of something else than a job
-		}
-		key := [2]string{e.Station, b.Job}
-		j := byID[key]
-		if j == nil {
-			j = &JobRecord{Station: e.Station, Job: b.Job, open: true}
-			byID[key] = j
-			jobs = append(jobs, j)
-		}
-		j.apply(e, b)
 	}
-	for _, j := range jobs {
-		d := disposed[j.Record]
-		j.Disposition, j.DisposedBy = d.Disposition, d.By
-		if j.open {
-			j.Result = "running"
-			if !l.isRunning(j.run) {
-				j.Result, j.Error = string(flash.Interrupted), cutOff
-			}
-		}
-	}
-	return jobs, nil
+	return g.list(l), nil
 }
 
 // longestJob is how long before its end a job may have begun, for Ended.
