@@ -48,14 +48,8 @@ func listen(o Options) (*server, error) {
 	host, _ := os.Hostname() // "" is no further name
 	s, err := page.New(page.Options{Words: o.Words, Listen: o.Page.Listen, Token: token, Cert: o.Page.Cert, Key: o.Page.Key,
 		Hosts: []string{host}, Version: o.Program, Log: o.Warn,
-		Records: func(ctx context.Context) (jobs []*ledger.JobRecord, err error) {
-			err = records.Beside(ctx, o.Ledger, func(l *ledger.Ledger) error {
-				all, err := l.Jobs(ctx)
-				jobs = ledger.Since(all, midnight(time.Now()))
-				return err
-			})
-			return jobs, err
-		},
+		Records: beside{o.Ledger},
+		Queues:  map[string]func() page.Queue{"ledger": func() page.Queue { return page.Queue(o.Ledger.Lag()) }},
 		Count: func(ctx context.Context, since time.Time, add func(stats.Record)) error {
 			return records.Beside(ctx, o.Ledger, func(l *ledger.Ledger) error {
 				for r, err := range stats.FromLedger(ctx, l, since, time.Time{}) {
@@ -129,3 +123,21 @@ type pageSink struct{ server *page.Server }
 func (c pageSink) Event(e flash.Event) { c.server.Observe(e) }
 
 func (pageSink) Close() error { return nil }
+
+// beside reads the jobs of a ledger that is being written.
+type beside struct{ ledger *ledger.Ledger }
+
+func (b beside) Recent(ctx context.Context, since time.Time) (jobs []*ledger.JobRecord, err error) {
+	err = records.Beside(ctx, b.ledger, func(l *ledger.Ledger) error { jobs, err = l.Recent(ctx, since); return err })
+	return jobs, err
+}
+
+func (b beside) Job(ctx context.Context, name string) (job *ledger.JobRecord, err error) {
+	err = records.Beside(ctx, b.ledger, func(l *ledger.Ledger) error { job, err = l.Job(ctx, name); return err })
+	return job, err
+}
+
+func (b beside) Tablet(ctx context.Context, serial string) (jobs []*ledger.JobRecord, err error) {
+	err = records.Beside(ctx, b.ledger, func(l *ledger.Ledger) error { jobs, err = l.Tablet(ctx, serial); return err })
+	return jobs, err
+}

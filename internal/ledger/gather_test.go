@@ -42,7 +42,7 @@ func TestSelected(t *testing.T) {
 		return record
 	}
 	failed := do("j1", "S1", &flash.JobDone{Result: flash.Fail, Class: flash.ClassCable})
-	do("j2", "S2", &flash.JobDone{Result: flash.Fail, Class: flash.ClassIdentity, OtherSerial: "S1"})
+	do("j2", "S2", &flash.JobDone{Result: flash.Fail, Class: flash.ClassIdentity, OtherSerial: "S1", Facts: map[string]string{"job": "j4"}})
 	do("j3", "S1", nil) // is cut off below
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestSelected(t *testing.T) {
 	if jobs, err := l.Recent(t.Context(), time.Now().Add(time.Hour)); err != nil || len(jobs) != 0 {
 		t.Errorf("in an hour there were %q, %v", names(jobs), err)
 	}
-	for _, name := range []string{"j1", `j"5`} {
+	for _, name := range []string{"j1", "j4", `j"5`} {
 		if j, err := l.Job(t.Context(), name); err != nil || j == nil || j.Job != name || len(j.Steps) != 1 {
 			t.Errorf("%s: %+v, %v", name, j, err)
 		}

@@ -1,12 +1,18 @@
-// This file is a whole bench, with a port in every state that the design has drawn.
+// This file is a whole bench, with a port in every state that the design has drawn, and how a
+// browser's test has it.
 
 package page
 
 import (
+	"bufio"
+	"fmt"
+	"os"
+	"testing"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 func benchView() station.View {
@@ -50,4 +56,28 @@ func benchView() station.View {
 			Failures: []station.Count{{Key: "locked", N: 7}, {Key: "cable", N: 3}, {Key: "boot", N: 1}},
 			Hours: []station.Hour{{Hour: 8, N: 31}, {Hour: 9, N: 38}, {Hour: 10, N: 41}, {Hour: 11, N: 36}, {Hour: 12, N: 12},
 				{Hour: 13, N: 39}, {Hour: 14, N: 17}}}}
+}
+
+// TestServeForBrowser serves one stage to scripts/pages.mjs, which says on stdin what
+// happens: next lines are percentages, and the end of the input ends it.
+func TestServeForBrowser(t *testing.T) {
+	listen := os.Getenv("ZARYA_PAGE_LISTEN")
+	if listen == "" {
+		t.Skip("scripts/pages.sh runs it")
+	}
+	f := newStage(benchView())
+	lang := os.Getenv("ZARYA_PAGE_LANG")
+	s, err := New(Options{Listen: listen, Words: words.For(lang), Version: "test", Records: filled(), Count: month})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, s, f)
+	fmt.Fprintln(os.Stderr, "listening on", s.Addr()) //nolint:forbidigo // a person, or the browser's test, reads it
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var n int
+		if _, err := fmt.Sscan(lines.Text(), &n); err == nil {
+			f.set(func(v *station.View) { v.Hubs = append(percent(v.Hubs, n), v.Hubs[1:]...) })
+		}
+	}
 }

@@ -6,7 +6,8 @@
 //
 //   - /, the board; /events sends its changed parts as server-sent events. The one script
 //     only puts them in place; without it the page loads itself anew.
-//   - /jobs, /job/ID, /port/NAME: today's tablets, one of them, one port and its history.
+//   - /jobs, /job/ID, /tablet, /port/NAME: the jobs of some days, one of any day, all of one
+//     tablet, one port and its history.
 //   - /report, yields, what tablets did not pass for, how long things take.
 //   - /supervisor, /confirm, /order: a supervisor's decisions. Only a POST to /order acts.
 //   - /metrics, /healthz, /readyz.

@@ -4,8 +4,11 @@ package page
 
 import (
 	"net/http"
+	"regexp"
 	"runtime"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -15,9 +18,19 @@ import (
 	"github.com/zarya-station/zarya/internal/station"
 )
 
-// maxSteps is how many names of steps are told apart: they are a profile's, and a profile
-// may be replaced a thousand times a month.
-const maxSteps = 200
+// maxKinds is how many kinds of steps are told apart. There are about thirty in this program;
+// what comes as another is counted together.
+const maxKinds = 64
+
+// Queue is how far something is behind that keeps records: how many it was given and has not
+// made durable yet, since when the oldest of them waits (zero: none does), and when it made
+// one durable last (zero: not since the start). Options.Queues has one for each place that
+// records go to, by its name: the ledger of the station is "ledger", and whatever sends
+// records on to a database is to be "outbox".
+type Queue struct {
+	Pending         int
+	Oldest, Written time.Time
+}
 
 type metrics struct {
 	http.Handler
@@ -27,7 +40,7 @@ type metrics struct {
 	bytes    prometheus.Counter
 
 	mu    sync.Mutex
-	names map[string]bool // of steps
+	kinds map[string]bool // of steps
 }
 
 func newMetrics(s *Server, version string) *metrics {
@@ -36,10 +49,10 @@ func newMetrics(s *Server, version string) *metrics {
 		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "zarya_jobs_total",
 			Help: "Jobs that ended, by result and by the class of the failure."}, []string{"result", "class"}),
 		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "zarya_step_seconds",
-			Help: "How long steps took.", Buckets: prometheus.ExponentialBuckets(.25, 2, 12)}, []string{"step"}),
+			Help: "How long steps took, by their kind, such as flash.", Buckets: prometheus.ExponentialBuckets(.25, 2, 12)}, []string{"step"}),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "zarya_bytes_total",
 			Help: "Raw bytes that were written to tablets."}),
-		names: map[string]bool{},
+		kinds: map[string]bool{},
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "zarya_build_info", Help: "The program; always 1."}, []string{"version", "goversion"})
 	build.WithLabelValues(version, runtime.Version()).Set(1)
@@ -62,16 +75,21 @@ func (s *Server) Observe(e flash.Event) {
 	}
 }
 
-// step is the label of a step.
+// step is the label of a step: its kind, which is what stands before its colon. What stands
+// after it, a partition or a file, is in no label.
 func (m *metrics) step(name string) string {
+	kind, _, _ := strings.Cut(name, ":")
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.names[name] && len(m.names) == maxSteps {
+	if !m.kinds[kind] && (len(m.kinds) == maxKinds || !isKind.MatchString(kind)) {
 		return "other"
 	}
-	m.names[name] = true
-	return name
+	m.kinds[kind] = true
+	return kind
 }
+
+// isKind is what kinds of steps are called: flash, lock-state.
+var isKind = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
 
 // portStates are all states, so that a state in which no port is counts 0.
 var portStates = []station.PortState{station.Empty, station.Detected, station.Identified, station.Preflight, station.Flashing,
@@ -88,13 +106,16 @@ var (
 	todayDesc  = prometheus.NewDesc("zarya_tablets_today", "Tablets that passed today.", nil, nil)
 	hourDesc   = prometheus.NewDesc("zarya_tablets_hour", "Tablets that passed within the last hour.", nil, nil)
 	waitDesc   = prometheus.NewDesc("zarya_records_waiting", "Records that the database does not have yet.", nil, nil)
+	queueDesc  = prometheus.NewDesc("zarya_queue_records", "Records that were given to a queue and are not durable there yet.", []string{"queue"}, nil)
+	lagDesc    = prometheus.NewDesc("zarya_queue_lag_seconds", "How long the oldest record of a queue has waited; 0: none waits.", []string{"queue"}, nil)
+	lastDesc   = prometheus.NewDesc("zarya_queue_last_durable_timestamp_seconds", "When a record became durable last; 0: not since the start.", []string{"queue"}, nil)
 	drainDesc  = prometheus.NewDesc("zarya_draining", "1: nothing new begins.", nil, nil)
 	bannerDesc = prometheus.NewDesc("zarya_notice", "1 while it is shown.", []string{"key"}, nil)
 )
 
 // Describe is of prometheus.Collector.
 func (c shown) Describe(d chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{portsDesc, uplinkDesc, todayDesc, hourDesc, waitDesc, drainDesc, bannerDesc} {
+	for _, desc := range []*prometheus.Desc{portsDesc, uplinkDesc, todayDesc, hourDesc, waitDesc, queueDesc, lagDesc, lastDesc, drainDesc, bannerDesc} {
 		d <- desc
 	}
 }
@@ -134,6 +155,19 @@ func (c shown) Collect(ch chan<- prometheus.Metric) {
 	drain := 0.0
 	if v.Draining {
 		drain = 1
+	}
+	for name, ask := range c.s.o.Queues {
+		q := ask()
+		lag, last := 0.0, 0.0
+		if !q.Oldest.IsZero() {
+			lag = max(0, time.Since(q.Oldest).Seconds())
+		}
+		if !q.Written.IsZero() {
+			last = float64(q.Written.UnixMilli()) / 1000
+		}
+		gauge(queueDesc, float64(q.Pending), name)
+		gauge(lagDesc, lag, name)
+		gauge(lastDesc, last, name)
 	}
 	gauge(waitDesc, float64(waiting))
 	gauge(drainDesc, drain)

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/words"
@@ -15,7 +16,12 @@ import (
 
 func observed(t *testing.T) (*Server, string) {
 	t.Helper()
-	s, err := New(Options{Listen: "127.0.0.1:0", Words: words.For("en"), Version: "1.2.3"})
+	s, err := New(Options{Listen: "127.0.0.1:0", Words: words.For("en"), Version: "1.2.3", Queues: map[string]func() Queue{
+		"ledger": func() Queue {
+			return Queue{Pending: 3, Oldest: time.Now().Add(-time.Minute), Written: time.Unix(1_700_000_000, 0)}
+		},
+		"outbox": func() Queue { return Queue{} },
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,6 +29,8 @@ func observed(t *testing.T) (*Server, string) {
 	where := flash.Where{Serial: "HT4821", PortName: "A1"}
 	for _, b := range []flash.Body{
 		flash.StepDone{Step: "flash:system", Bytes: 3_000_000, Seconds: 2, Result: flash.StepOK},
+		flash.StepDone{Step: "flash:userdata", Seconds: 1, Result: flash.StepOK},
+		flash.StepDone{Step: "/etc/passwd"}, flash.StepDone{Step: evil},
 		flash.JobDone{Result: flash.Pass, Bytes: 3_000_000},
 		flash.JobDone{Result: flash.Fail, Class: flash.ClassCable, Error: evil},
 		flash.JobDone{Result: flash.Fail, Class: flash.ClassCable},
@@ -38,23 +46,29 @@ func TestMetrics(t *testing.T) {
 	s, body := observed(t)
 	for _, want := range []string{
 		`zarya_jobs_total{class="",result="pass"} 1`, `zarya_jobs_total{class="cable",result="fail"} 2`,
-		`zarya_step_seconds_count{step="flash:system"} 1`, `zarya_step_seconds_sum{step="flash:system"} 2`, `zarya_bytes_total 3e+06`,
+		`zarya_step_seconds_count{step="flash"} 2`, `zarya_step_seconds_sum{step="flash"} 3`, `zarya_step_seconds_count{step="other"} 2`, `zarya_bytes_total 3e+06`,
 		`zarya_ports{state="pass"} 1`, `zarya_ports{state="fail"} 1`, `zarya_ports{state="away"} 0`, `zarya_tablets_today 214`,
 		`zarya_uplink_bytes_per_second{hub="A"} 3.8e+07`, `version="1.2.3"} 1`,
+		`zarya_queue_records{queue="ledger"} 3`, `zarya_queue_lag_seconds{queue="ledger"} 6`, `zarya_queue_last_durable_timestamp_seconds{queue="ledger"} 1.7e+09`,
+		`zarya_queue_records{queue="outbox"} 0`, `zarya_queue_lag_seconds{queue="outbox"} 0`, `zarya_queue_last_durable_timestamp_seconds{queue="outbox"} 0`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in\n%s", want, body)
 		}
 	}
-	if strings.Contains(body, "4821") {
-		t.Error("a serial number is in a label")
+	for what, text := range map[string]string{"serial number": "4821", "partition": "system", "file": "passwd", "strange name": "script"} {
+		if regexp.MustCompile(`(?m)^zarya_.*` + text).MatchString(body) {
+			t.Errorf("a %s is in a label", what)
+		}
 	}
-	for i := range 3 * maxSteps {
-		s.Observe(flash.Event{Body: flash.StepDone{Step: strings.Repeat("x", i+1)}})
+	for a := range 26 {
+		for b := range 26 {
+			s.Observe(flash.Event{Body: flash.StepDone{Step: string([]rune{'a' + rune(a), 'a' + rune(b)}) + ":x"}})
+		}
 	}
 	_, body = get(t, "http://"+s.Addr()+"/metrics")
-	if n := strings.Count(body, "zarya_step_seconds_count{"); n > maxSteps+1 {
-		t.Errorf("%d steps are told apart", n)
+	if n := strings.Count(body, "zarya_step_seconds_count{"); n != maxKinds+1 {
+		t.Errorf("%d kinds of steps are told apart", n)
 	}
 }
 

@@ -45,9 +45,9 @@ func TestForeignHostIsRefused(t *testing.T) {
 
 func TestOnlyPostsFromHereAct(t *testing.T) {
 	f := newStage(oneView())
-	base := open(t, f, Options{})
+	base := open(t, f, Options{Records: filled()})
 	form := "do=clear&port=A3"
-	for _, path := range []string{"/", "/jobs", "/port/A3", "/supervisor", "/confirm?" + form, "/order?" + form, "/confirm?do=stop", "/healthz", "/metrics"} {
+	for _, path := range []string{"/", "/confirm?do=golden", "/confirm?do=disposition&disposition=scrap&job=j2", "/order?do=disposition&disposition=scrap&job=j2", "/jobs", "/port/A3", "/supervisor", "/confirm?" + form, "/order?" + form, "/confirm?do=stop", "/healthz", "/metrics"} {
 		_, _ = get(t, base+path)
 	}
 	for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
@@ -57,7 +57,9 @@ func TestOnlyPostsFromHereAct(t *testing.T) {
 			t.Errorf("a POST with %s: %s, want 403", name, res.Status)
 		}
 	}
-	for _, bad := range []string{"do=format&port=A3", "do=disposition&port=A3", "do=clear&port=Z9", "do=clear", "port=A3"} {
+	for _, bad := range []string{"do=format&port=A3", "do=disposition&port=A3", "do=clear&port=Z9",
+		"do=disposition&disposition=scrap&job=j1", "do=disposition&disposition=scrap&job=none", "do=disposition&disposition=eat&job=j2",
+		"do=disposition&disposition=scrap&record=bench3-48213", "do=clear", "port=A3"} {
 		if res, _ := ask(t, request(t, http.MethodPost, base+"/order", bad)); res.StatusCode < 400 {
 			t.Errorf("%s: %s", bad, res.Status)
 		}

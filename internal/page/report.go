@@ -79,13 +79,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	}
 	p := reportPage{head: s.head("report"), Tiles: s.reportTiles(c.all), Why: s.failures(c.all.Failures), States: s.times(c.all.States, "page.span."),
 		Steps: s.times(c.all.Steps[:min(mostSteps, len(c.all.Steps))], "")}
-	for _, n := range spans {
-		name := s.text("label.today")
-		if n > 1 {
-			name = s.o.Words.Count("page.days", n, nil)
-		}
-		p.Spans = append(p.Spans, span{n, name, n == days})
-	}
+	p.Spans = s.spans(days)
 	for _, g := range c.days {
 		p.Days = append(p.Days, s.dayRow(g))
 	}
@@ -108,8 +102,7 @@ func (s *Server) count(ctx context.Context, days int, now time.Time) (counted, e
 		return c, nil
 	}
 	all, byDay := stats.New(stats.ByAll, time.Local), stats.New(stats.ByDay, time.Local)
-	since := time.Date(now.Year(), now.Month(), now.Day()-days+1, 0, 0, 0, 0, now.Location())
-	err := s.o.Count(ctx, since, func(r stats.Record) {
+	err := s.o.Count(ctx, firstOf(days, now), func(r stats.Record) {
 		all.Add(r)
 		byDay.Add(r)
 	})

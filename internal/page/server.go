@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/words"
@@ -45,10 +44,12 @@ type Options struct {
 	Key     string   // file with its key
 	Hosts   []string // further names under which this machine is reached
 	Version string   // of the program
-	// Records are the jobs of today, the oldest first.
-	Records func(context.Context) ([]*ledger.JobRecord, error)
+	// Records are the jobs that were recorded. It may be nil.
+	Records Records
 	// Count gives what the report is counted from. It may be nil.
 	Count Counter
+	// Queues say how far what keeps records is behind, by name. It may be nil.
+	Queues map[string]func() Queue
 	// Log is told what a person should know of. It may be nil.
 	Log func(format string, args ...any)
 }
@@ -71,11 +72,8 @@ type Server struct {
 		html    string
 	}
 	reports reports
-	recent  struct {
-		sync.Mutex
-		at   time.Time
-		jobs []*ledger.JobRecord
-	}
+	recent  recent
+	reading sync.Mutex // held while one job or one tablet is looked up
 }
 
 // New listens. An address that others reach is refused without TLS and a token.
@@ -180,6 +178,7 @@ func (s *Server) handler() http.Handler {
 	known("GET /events", s.events)
 	known("GET /jobs", s.jobs)
 	known("GET /job/{id}", s.job)
+	known("GET /tablet", s.tablet)
 	known("GET /port/{name}", s.port)
 	known("GET /report", s.report)
 	known("GET /supervisor", s.supervisor)

@@ -202,8 +202,8 @@ func hubOf(name string) string {
 	return letters
 }
 
-// compareNames sorts A2 before A10.
-func compareNames(a, b string) int {
+// CompareNames sorts A2 before A10.
+func CompareNames(a, b string) int {
 	x, y := hubOf(a), hubOf(b)
 	if x == "" || y == "" || x != y {
 		return cmp.Or(cmp.Compare(one(x == ""), one(y == "")), cmp.Compare(x, y), cmp.Compare(a, b))

@@ -147,7 +147,7 @@ func (s *Station) portAt(at Place) *port {
 		s.ports[at.Key] = p
 		s.order = append(s.order, p)
 		p.place = at
-		slices.SortStableFunc(s.order, func(a, b *port) int { return compareNames(a.place.Name, b.place.Name) })
+		slices.SortStableFunc(s.order, func(a, b *port) int { return CompareNames(a.place.Name, b.place.Name) })
 	}
 	if at.Target != nil {
 		p.place = at
