@@ -15,8 +15,6 @@ import (
 // timeForm is how entries have times.
 const timeForm = "2006-01-02T15:04:05.000000Z"
 
-func timestamp() string { return time.Now().UTC().Format(timeForm) }
-
 // ErrNothing takes an entry back: what it was to record is so already.
 var ErrNothing = errors.New("nothing to record")
 
