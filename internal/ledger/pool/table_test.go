@@ -33,7 +33,8 @@ func TestRowsOfATable(t *testing.T) {
 			rows, err = RowsOf(file, table, c.declared, nil, isPin)
 		}
 		if c.says != "" {
-			if _, ok := problem.KindOf(err); !ok || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "22") {
+			_, ok := problem.KindOf(err)
+			if said := strings.ReplaceAll(err.Error(), file, "FILE"); !ok || !strings.Contains(said, c.says) || strings.Contains(said, "22") {
 				t.Errorf("%s: %v", name, err)
 			}
 			continue
