@@ -30,7 +30,8 @@ func (im images) make() error {
 			return err
 		}
 	}
-	if err := im.once("mixed.simg", func(path string) error { return exec.Command("img2simg", im.path("mixed.img"), path).Run() }); err != nil {
+	if err := im.once("mixed.simg",
+		func(path string) error { return exec.Command("img2simg", im.path("mixed.img"), path).Run() }); err != nil {
 		return err
 	}
 	return im.once("mixed.img.zst", func(path string) error {

@@ -50,14 +50,17 @@ const mb, mib = 1_000_000, 1 << 20
 var scenarios = []scenario{
 	{name: "40 MB/s each, mixed raw", image: "mixed.img", drain: spec{Rate: 40 * mb}, goal: "0.62 0.13 0.25 0.15"},
 	{name: "shared 40 MB/s bus, mixed sparse", image: "mixed.simg", drain: spec{BusRate: 40 * mb}, goal: "mean 0.60, last 1.02, CPU 0.45"},
-	{name: "shared 40 MB/s bus, mixed sparse, --concurrency 2", image: "mixed.simg", args: []string{"--concurrency", "2"}, drain: spec{BusRate: 40 * mb}, goal: "mean 0.60, last 1.02, CPU 0.45"},
+	{name: "shared 40 MB/s bus, mixed sparse, --concurrency 2", image: "mixed.simg", args: []string{"--concurrency", "2"},
+		drain: spec{BusRate: 40 * mb}, goal: "mean 0.60, last 1.02, CPU 0.45"},
 	{name: "unlimited, mixed raw", image: "mixed.img", goal: "0.45 0.40 0.30 0.15"},
 	{name: "40 MB/s each, mixed sparse", image: "mixed.simg", drain: spec{Rate: 40 * mb}, goal: "1.00 0.45 0.20 -"},
 	{name: "unlimited, mixed sparse", image: "mixed.simg", goal: "1.20 1.40 0.30 -"},
 	{name: "unlimited, dense", image: "dense.img", goal: "0.80 0.80 0.02 0.15"},
-	{name: "40 MB/s each, 4 devices, small raw as sparse", image: "small.img", args: []string{"--sparse", "always"}, drain: spec{Devices: 4, Rate: 40 * mb}, goal: "0.32 0.35 0.03 -"},
+	{name: "40 MB/s each, 4 devices, small raw as sparse", image: "small.img", args: []string{"--sparse", "always"},
+		drain: spec{Devices: 4, Rate: 40 * mb}, goal: "0.32 0.35 0.03 -"},
 	{name: "40 MB/s each, raw in zstd", image: "mixed.img.zst", raw: "mixed.img", drain: spec{Rate: 40 * mb}, goal: "0.64 0.25 96MiB 0.15"},
-	{name: "40 MB/s each, 60 MB/s eMMC, mixed sparse", image: "mixed.simg", drain: spec{Rate: 40 * mb, WriteRate: 60 * mb}, goal: "1.00 0.45 - -"},
+	{name: "40 MB/s each, 60 MB/s eMMC, mixed sparse", image: "mixed.simg", drain: spec{Rate: 40 * mb, WriteRate: 60 * mb},
+		goal: "1.00 0.45 - -"},
 	{name: "one device, unlimited, sparse", image: "mixed.simg", drain: spec{Devices: 1}, goal: "1.50 2.0 3 -"},
 }
 
@@ -220,7 +223,8 @@ func (p *devices) close() {
 
 // ours is the command of a scenario.
 func (b *bench) ours(s scenario, addresses []string) []*exec.Cmd {
-	args := []string{"flash", "--yes", "--quiet", "--ledger", "sqlite:" + filepath.Join(b.scratch, "ledger.db"), "--image", "system=" + b.images.path(s.image)}
+	args := []string{"flash", "--yes", "--quiet", "--ledger", "sqlite:" + filepath.Join(b.scratch, "ledger.db"), "--image",
+		"system=" + b.images.path(s.image)}
 	args = append(args, s.args...)
 	for _, a := range addresses {
 		args = append(args, "-s", "tcp:"+a)
@@ -372,7 +376,8 @@ func (b *bench) measure(s scenario) error {
 	if s.raw != "" {
 		memory = fmt.Sprintf("%d MiB anonymous", o.anonymous/mib)
 	}
-	fmt.Printf("| %s | %s | %s | %s | %s | %s | %.2f / %.2f s, CPU %.2f / %.2f s, %d / %d MiB, first %.2f / %.2f s, mean %.2f / %.2f s, wire %d / %d MB | %s |\n", s.name,
+	fmt.Printf("| %s | %s | %s | %s | %s | %s | %.2f / %.2f s, CPU %.2f / %.2f s, %d / %d MiB, first %.2f / %.2f s, mean %.2f / %.2f s, "+
+		"wire %d / %d MB | %s |\n", s.name,
 		ratio(o.wall.Seconds(), t.wall.Seconds()), ratio(o.cpu.Seconds(), t.cpu.Seconds()), memory,
 		ratio(o.first.Seconds(), t.first.Seconds()), ratio(o.mean.Seconds(), t.mean.Seconds()),
 		o.wall.Seconds(), t.wall.Seconds(), o.cpu.Seconds(), t.cpu.Seconds(), o.memory/mib, t.memory/mib,
@@ -434,7 +439,8 @@ func (b *bench) check(s scenario) error {
 		return err
 	}
 	for i := range addresses {
-		if said, err := exec.Command("cmp", "-n", fmt.Sprint(info.Size()), b.images.path(image), filepath.Join(state, fmt.Sprintf("VT%04d", i+1), "system.img")).CombinedOutput(); err != nil {
+		if said, err := exec.Command("cmp", "-n", fmt.Sprint(info.Size()), b.images.path(image),
+			filepath.Join(state, fmt.Sprintf("VT%04d", i+1), "system.img")).CombinedOutput(); err != nil {
 			return fmt.Errorf("device %d: %w: %s", i, err, said)
 		}
 	}

@@ -96,7 +96,8 @@ var provisionSchemas = []struct{ key, schema string }{
     "root": {"description": "«true»: run by root", "enum": ["true", "false", true, false]},
     "timeout": {"$ref": "#/$defs/duration", "description": "how long it may take (1m)"},
     "changes": {
-      "description": "«always» (the default): running it changes the tablet, so that such a profile is never COMPLIANT; «never»: it only checks",
+      "description": "«always» (the default): running it changes the tablet, so that such a profile is never COMPLIANT; ` +
+		`«never»: it only checks",
       "enum": ["always", "never"]},
     "creates": {"description": "absolute path; not run if it is there", "type": "string", "pattern": "^/[^\\x00]*[^/\\x00]$"}
   }

@@ -251,7 +251,8 @@ func TestDefault(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	got := parseDevices("TWIN                   device usb:1-5.3.1 product:x model:AGS3_L09 device:y transport_id:3\nTWIN unauthorized usb:1-2 transport_id:x\nemulator-5554 offline\n\nbad\n")
+	got := parseDevices("TWIN                   device usb:1-5.3.1 product:x model:AGS3_L09 device:y transport_id:3\n" +
+		"TWIN unauthorized usb:1-2 transport_id:x\nemulator-5554 offline\n\nbad\n")
 	want := []Device{{"TWIN", "device", "1-5.3.1", 3}, {"TWIN", "unauthorized", "1-2", 0}, {"emulator-5554", "offline", "", 0}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

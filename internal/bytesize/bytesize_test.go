@@ -4,8 +4,8 @@ import "testing"
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]int64{
-		"": 0, "1": 1, "40MB": 40e6, "64MiB": 64 << 20, "64M": 64 << 20, "64m": 64 << 20, "1.5GiB": 3 << 29, "10kB/s": 10e3, "2G": 2 << 30, " 7 B ": 7,
-	} {
+		"": 0, "1": 1, "40MB": 40e6, "64MiB": 64 << 20, "64M": 64 << 20, "64m": 64 << 20, "1.5GiB": 3 << 29, "10kB/s": 10e3, "2G": 2 << 30,
+		" 7 B ": 7} {
 		if got, err := Parse(text); err != nil || got != want {
 			t.Errorf("%q: %d %v", text, got, err)
 		}
@@ -18,7 +18,8 @@ func TestParse(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1 kB", 1_500_000: "2 MB", 64 << 20: "67 MB", 4_100_000_000: "4.10 GB"} {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1 kB", 1_500_000: "2 MB", 64 << 20: "67 MB",
+		4_100_000_000: "4.10 GB"} {
 		if got := Text(n); got != want {
 			t.Errorf("%d: %q, not %q", n, got, want)
 		}

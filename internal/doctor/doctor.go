@@ -122,7 +122,8 @@ func (m *machine) usb() []Finding {
 		return []Finding{{Level: Error, About: "usb", Says: "this machine has no USB controller",
 			Remedy: "use a machine with USB; in a container, give it /dev/bus/usb and /sys"}}
 	}
-	return []Finding{{Level: OK, About: "usb", Says: fmt.Sprintf("%d buses, %d tablets are plugged in", len(m.bus.Roots), len(m.bus.Tablets()))}}
+	return []Finding{{Level: OK, About: "usb",
+		Says: fmt.Sprintf("%d buses, %d tablets are plugged in", len(m.bus.Roots), len(m.bus.Tablets()))}}
 }
 
 // permissions finds tablets in fastboot that this user cannot open.

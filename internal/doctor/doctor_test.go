@@ -13,8 +13,10 @@ import (
 // fakeMachine is a folder like / with what doctor reads.
 func fakeMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{root: t.TempDir(), bus: &usb.Bus{}, names: usb.Names{}, Question: Question{Tablets: 1, Ledger: filepath.Join(t.TempDir(), "not/yet/ledger.db")}}
-	for file, text := range map[string]string{usbfsFile: "16\n", pingFile: "1\t0\n", "/etc/udev/rules.d/99-other.rules": "", "/proc/7/comm": "ModemManager\n"} {
+	m := &machine{root: t.TempDir(), bus: &usb.Bus{}, names: usb.Names{},
+		Question: Question{Tablets: 1, Ledger: filepath.Join(t.TempDir(), "not/yet/ledger.db")}}
+	for file, text := range map[string]string{usbfsFile: "16\n", pingFile: "1\t0\n", "/etc/udev/rules.d/99-other.rules": "",
+		"/proc/7/comm": "ModemManager\n"} {
 		if err := os.MkdirAll(filepath.Dir(m.at(file)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -48,14 +50,16 @@ func TestDoctor(t *testing.T) {
 	for n := 1; n <= 8; n++ {
 		p := hub.Child(n)
 		m.names[p.Path()] = "A" + p.Chain[2:]
-		m.bus.Devices = append(m.bus.Devices, usb.Device{Port: p, Mode: usb.Normal, Speed: 480, Endpoints: 12, Suspends: n == 8, Kernel: "1-1." + p.Chain[2:]})
+		m.bus.Devices = append(m.bus.Devices, usb.Device{Port: p, Mode: usb.Normal, Speed: 480, Endpoints: 12, Suspends: n == 8,
+			Kernel: "1-1." + p.Chain[2:]})
 	}
 	slow := usb.Port{Controller: first, Bus: 1, Chain: "4"}
 	m.bus.Devices = append(m.bus.Devices, usb.Device{Port: slow, Mode: usb.Normal, Speed: 12, Endpoints: 3})
 	m.Tablets, m.Size = 30, 4_100_000_000
 	list := m.examine(t.Context())
 	for about, want := range map[string]string{
-		"1-1":          "ok A1, A2, A3, A4, A5, A6, A7, A8 share one uplink (39 MB/s), 4.10 GB each: at most 34 tablets an hour → move 4 of them to another controller",
+		"1-1": "ok A1, A2, A3, A4, A5, A6, A7, A8 share one uplink (39 MB/s), 4.10 GB each: at most 34 tablets an hour → move 4 of " +
+			"them to another controller",
 		"1-4":          "this tablet runs at 12 Mbit/s, and the port could do 480 → take another cable",
 		first:          "10 devices use 101 endpoints; many controllers stop at 96",
 		"A8":           "the kernel may put this tablet to sleep",

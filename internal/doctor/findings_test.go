@@ -47,13 +47,17 @@ func TestFindings(t *testing.T) {
 		about  string
 		want   string
 	}{
-		{"no USB", func(m *machine) { m.bus.Roots = nil }, (*machine).usb, "usb", "error this machine has no USB controller → use a machine with USB"},
+		{"no USB", func(m *machine) { m.bus.Roots = nil }, (*machine).usb, "usb",
+			"error this machine has no USB controller → use a machine with USB"},
 		{"a fastboot that cannot be opened", func(m *machine) { m.bus.Devices = []usb.Device{tablet("1", usb.Fastboot, 480)} },
-			(*machine).permissions, "1-1", "error cannot be used: /dev/bus/usb/999/999: no such file or directory → install packaging/70-zarya.rules"},
-		{"Android needs no node", func(m *machine) { m.bus.Devices = []usb.Device{tablet("1", usb.ADB, 480)} }, (*machine).permissions, "1-1", ""},
+			(*machine).permissions, "1-1",
+			"error cannot be used: /dev/bus/usb/999/999: no such file or directory → install packaging/70-zarya.rules"},
+		{"Android needs no node", func(m *machine) { m.bus.Devices = []usb.Device{tablet("1", usb.ADB, 480)} }, (*machine).permissions, "1-1",
+			""},
 		{"all the memory there is", func(m *machine) { m.write(t, usbfsFile, "0\n") }, (*machine).usbMemory, "usbfs memory", "ok 0 MB"},
 		{"no such setting", func(m *machine) { m.write(t, usbfsFile, "?\n") }, (*machine).usbMemory, "usbfs memory", ""},
-		{"everyone may ping", func(m *machine) { m.write(t, pingFile, "0\t2147483647\n") }, (*machine).ping, "ping", "ok booted tablets can be found"},
+		{"everyone may ping", func(m *machine) { m.write(t, pingFile, "0\t2147483647\n") }, (*machine).ping, "ping",
+			"ok booted tablets can be found"},
 		{"pings are not limited here", func(m *machine) { m.write(t, pingFile, "?\n") }, (*machine).ping, "ping", ""},
 		{"locks for all", func(m *machine) {
 			if err := os.RemoveAll(m.at(usb.LockDir)); err != nil {
@@ -99,11 +103,15 @@ func TestFindings(t *testing.T) {
 		}, (*machine).overCurrent, "usb1", "warning port 2 switched off 3 times: too much power was drawn → give the hub its own power supply"},
 		{"a tablet that types", func(m *machine) { m.named("1.3", "A3").plug(keyboard("1.3", "x\x1b")) }, (*machine).keyboards, "A3",
 			`warning "x\x1b" can type, as a keyboard does, where tablets are plugged in → unplug it: a tablet that types`},
-		{"a keyboard without a name", func(m *machine) { m.plug(keyboard("1.3", ""), tablet("1.4", usb.Fastboot, 480)) }, (*machine).keyboards, "1-1.3",
+		{"a keyboard without a name", func(m *machine) { m.plug(keyboard("1.3", ""), tablet("1.4", usb.Fastboot, 480)) }, (*machine).keyboards,
+			"1-1.3",
 			`warning "1a2c:0042" can type`},
-		{"a keyboard beside a port with a name", func(m *machine) { m.named("1.4", "A4").plug(keyboard("1.3", "k")) }, (*machine).keyboards, "1-1.3", `warning "k" can type`},
-		{"a keyboard elsewhere", func(m *machine) { m.named("1.4", "A4").plug(keyboard("2.3", "k"), tablet("1.4", usb.Fastboot, 480)) }, (*machine).keyboards, "1-2.3", ""},
-		{"a keyboard in the machine itself", func(m *machine) { m.named("1.4", "A4").plug(keyboard("3", "k"), tablet("4", usb.Fastboot, 480)) }, (*machine).keyboards, "1-3", ""},
+		{"a keyboard beside a port with a name", func(m *machine) { m.named("1.4", "A4").plug(keyboard("1.3", "k")) }, (*machine).keyboards,
+			"1-1.3", `warning "k" can type`},
+		{"a keyboard elsewhere", func(m *machine) { m.named("1.4", "A4").plug(keyboard("2.3", "k"), tablet("1.4", usb.Fastboot, 480)) },
+			(*machine).keyboards, "1-2.3", ""},
+		{"a keyboard in the machine itself", func(m *machine) { m.named("1.4", "A4").plug(keyboard("3", "k"), tablet("4", usb.Fastboot, 480)) },
+			(*machine).keyboards, "1-3", ""},
 		{"a mouse types nothing", func(m *machine) {
 			mouse := keyboard("1.3", "m")
 			mouse.Interfaces[0].Protocol = 2
@@ -115,16 +123,19 @@ func TestFindings(t *testing.T) {
 		}, (*machine).keyboards, "1-1.3", ""},
 		{"one controller for two", func(m *machine) {
 			m.Size, m.bus.Devices = 4_000_000_000, []usb.Device{tablet("1.1", usb.Normal, 480), tablet("1.2", usb.Normal, 480)}
-		}, (*machine).uplinks, "1-1", "ok 1-1.1, 1-1.2 share one uplink (39 MB/s), 4.00 GB each: at most 35 tablets an hour → a second controller would take 1 of them"},
+		}, (*machine).uplinks, "1-1", "ok 1-1.1, 1-1.2 share one uplink (39 MB/s), 4.00 GB each: at most 35 tablets an hour → a second " +
+			"controller would take 1 of them"},
 		{"the other controller is as full", func(m *machine) {
 			m.bus.Roots = append(m.bus.Roots, usb.Root{Controller: two, Bus: 3, Speed: 480})
-			m.Size, m.bus.Devices = 4_000_000_000, []usb.Device{tablet("1.1", usb.Normal, 480), tablet("1.2", usb.Normal, 480), {Port: at(two, 3, "1"), Mode: usb.Normal, Speed: 480}}
+			m.Size, m.bus.Devices = 4_000_000_000, []usb.Device{tablet("1.1", usb.Normal, 480), tablet("1.2", usb.Normal, 480),
+				{Port: at(two, 3, "1"), Mode: usb.Normal, Speed: 480}}
 		}, (*machine).uplinks, "1-1", "ok 1-1.1, 1-1.2 share one uplink (39 MB/s), 4.00 GB each: at most 35 tablets an hour → "},
 		{"a wire of its own", func(m *machine) {
 			m.Size, m.bus.Devices = 9_000_000_000_000, []usb.Device{tablet("3", usb.Normal, 5000)}
 		},
 			(*machine).uplinks, "1-3", "ok 1-3 has a wire of its own (350 MB/s), 9000.00 GB each: at most 0.1 tablets an hour → "},
-		{"full speed", func(m *machine) { m.bus.Devices = []usb.Device{tablet("3", usb.Normal, 12)} }, (*machine).uplinks, "1-3", "ok 1-3 has a wire of its own (1 MB/s) → "},
+		{"full speed", func(m *machine) { m.bus.Devices = []usb.Device{tablet("3", usb.Normal, 12)} }, (*machine).uplinks, "1-3",
+			"ok 1-3 has a wire of its own (1 MB/s) → "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if !libusb.Available && (test.about == "usb" || strings.HasPrefix(test.want, "error cannot")) {
@@ -143,7 +154,8 @@ func TestFindings(t *testing.T) {
 
 // keyboard is one in a port.
 func keyboard(chain, name string) usb.Device {
-	return usb.Device{Port: at(one, 1, chain), Vendor: 0x1a2c, Product: 0x42, Name: name, Interfaces: []usb.Interface{{Class: 3, SubClass: 1, Protocol: 1}}}
+	return usb.Device{Port: at(one, 1, chain), Vendor: 0x1a2c, Product: 0x42, Name: name,
+		Interfaces: []usb.Interface{{Class: 3, SubClass: 1, Protocol: 1}}}
 }
 
 func (m *machine) named(chain, name string) *machine {
@@ -176,7 +188,8 @@ func TestADBServer(t *testing.T) {
 func TestRoom(t *testing.T) {
 	const remedy = " → make room: flashing stops when the ledger cannot be written"
 	for free, want := range map[int64]string{
-		3 << 30: "ok 3.22 GB is free for the ledger in /x → ", 1 << 30: "warning 1.07 GB is free for the ledger in /x" + remedy, 1 << 20: "error 1 MB is free for the ledger in /x" + remedy,
+		3 << 30: "ok 3.22 GB is free for the ledger in /x → ", 1 << 30: "warning 1.07 GB is free for the ledger in /x" + remedy,
+		1 << 20: "error 1 MB is free for the ledger in /x" + remedy,
 	} {
 		if got := says([]Finding{room(free, "/x")}, "disk"); got != want {
 			t.Errorf("%d: %q, not %q", free, got, want)
@@ -206,7 +219,8 @@ func TestTime(t *testing.T) {
 		{now, true, true, "ok 2026-11-05T12:00:00Z → "},
 		{now, false, false, "ok 2026-11-05T12:00:00Z → "},
 		{now, false, true, "warning nothing keeps the clock right → timedatectl set-ntp true"},
-		{time.Unix(0, 0).UTC(), true, true, "error it is not 1970-01-01: records would have a wrong time → set the clock: timedatectl set-ntp true"},
+		{time.Unix(0, 0).UTC(), true, true,
+			"error it is not 1970-01-01: records would have a wrong time → set the clock: timedatectl set-ntp true"},
 	} {
 		if got := says([]Finding{timeIs(test.now, test.synced, test.known)}, "clock"); got != test.want {
 			t.Errorf("%q, not %q", got, test.want)

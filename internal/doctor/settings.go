@@ -46,8 +46,10 @@ func (m *machine) rules() []Finding {
 			all = append(all, Finding{Level: OK, About: "rules", Says: "the " + f.what + " is installed"})
 			continue
 		}
-		all = append(all, Finding{Level: Warning, About: "rules", Says: "the " + f.what + " is not installed, or is an old one: tablets need root, or their networks stay down",
-			Remedy: "sudo zarya doctor --fix, then plug the tablets in again", Fix: "install " + f.file, fix: func() error { return m.install(f.file, f.text) }})
+		all = append(all, Finding{Level: Warning, About: "rules", Says: "the " + f.what +
+			" is not installed, or is an old one: tablets need root, or their networks stay down",
+			Remedy: "sudo zarya doctor --fix, then plug the tablets in again", Fix: "install " + f.file,
+			fix: func() error { return m.install(f.file, f.text) }})
 	}
 	return all
 }
@@ -115,5 +117,6 @@ func (m *machine) ping() []Finding {
 	}
 	return []Finding{{Level: Warning, About: "ping",
 		Says:   "this user may not ping, so booted tablets are reached by the IPv4 address that all share, or not at all",
-		Remedy: "sysctl net.ipv4.ping_group_range='0 2147483647'", Fix: "allow pings until the next start", fix: m.writing(pingFile, "0 2147483647\n")}}
+		Remedy: "sysctl net.ipv4.ping_group_range='0 2147483647'", Fix: "allow pings until the next start",
+		fix: m.writing(pingFile, "0 2147483647\n")}}
 }

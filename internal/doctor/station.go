@@ -76,7 +76,8 @@ func (m *machine) adbServer(ctx context.Context) []Finding {
 	if !android || m.hasADB(ctx) {
 		return nil
 	}
-	return []Finding{{Level: Warning, About: "adb", Says: "tablets run Android, and no adb server sends them to their bootloaders", Remedy: "adb start-server"}}
+	return []Finding{{Level: Warning, About: "adb", Says: "tablets run Android, and no adb server sends them to their bootloaders",
+		Remedy: "adb start-server"}}
 }
 
 const (

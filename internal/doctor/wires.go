@@ -143,7 +143,8 @@ func (m *machine) slowPorts() []Finding {
 		if d.Hub {
 			what = "this hub, and all behind it,"
 		}
-		all = append(all, Finding{Level: Warning, About: m.label(d.Port), Says: fmt.Sprintf("%s runs at %d Mbit/s, and the port could do 480", what, int(d.Speed)),
+		all = append(all, Finding{Level: Warning, About: m.label(d.Port),
+			Says:   fmt.Sprintf("%s runs at %d Mbit/s, and the port could do 480", what, int(d.Speed)),
 			Remedy: "take another cable, then another port, then another hub"})
 	}
 	return all
@@ -178,7 +179,8 @@ func (m *machine) overCurrent() []Finding {
 	}
 	var all []Finding
 	for _, o := range list {
-		all = append(all, Finding{Level: Warning, About: o.Hub, Says: fmt.Sprintf("port %d switched off %d times: too much power was drawn", o.Port, o.Count),
+		all = append(all, Finding{Level: Warning, About: o.Hub,
+			Says:   fmt.Sprintf("port %d switched off %d times: too much power was drawn", o.Port, o.Count),
 			Remedy: "give the hub its own power supply, or use another"})
 	}
 	return all

@@ -28,12 +28,14 @@ var classes = map[flash.Class]Explanation{
 	flash.ClassCable: {
 		Happened: "The connection to the tablet broke, or the tablet was not there: a cable, a port or a hub, or someone unplugged it.",
 		Tablet:   "Steps that were done are done. A partition that was being written counts as unknown.",
-		Next:     []string{"Change the cable and plug the tablet in again; it is flashed from the start of the image.", "If the next tablet fails in the same port, do not use that port: the port is the suspect."},
+		Next: []string{"Change the cable and plug the tablet in again; it is flashed from the start of the image.",
+			"If the next tablet fails in the same port, do not use that port: the port is the suspect."},
 	},
 	flash.ClassTimeout: {
 		Happened: "The tablet stopped answering within the time that a command may take.",
 		Tablet:   "Steps that were done are done. A partition that was being written counts as unknown.",
-		Next:     []string{"Unplug it, hold the power key for 15 seconds, plug it in again.", "If it happens again with another cable, set the tablet aside."},
+		Next: []string{"Unplug it, hold the power key for 15 seconds, plug it in again.",
+			"If it happens again with another cable, set the tablet aside."},
 	},
 	flash.ClassDevice: {
 		Happened: "The tablet refused a command, or answered something that does not follow the protocol.",
@@ -43,7 +45,8 @@ var classes = map[flash.Class]Explanation{
 	flash.ClassLocked: {
 		Happened: "The bootloader is locked, or does not report that it is unlocked.",
 		Tablet:   "Nothing was written. Zarya never gets round a lock.",
-		Next:     []string{"Set the tablet aside for unlocking with the vendor's code.", "If these tablets never report their lock and are known to be unlocked, write lock: allow-unknown in the profile."},
+		Next: []string{"Set the tablet aside for unlocking with the vendor's code.",
+			"If these tablets never report their lock and are known to be unlocked, write lock: allow-unknown in the profile."},
 	},
 	flash.ClassImage: {
 		Happened: "The image is not one for this tablet: too large for the partition, not signed for it, or of a form that it does not take.",
@@ -51,9 +54,10 @@ var classes = map[flash.Class]Explanation{
 		Next:     []string{"Take the image or the bundle that was made for this model.", "zarya image inspect FILE shows what an image is."},
 	},
 	flash.ClassProfile: {
-		Happened: "The tablet and the profile do not fit: another model, a partition that it does not have, or a setting that is not as the profile says.",
-		Tablet:   "A tablet of another model was left as it is.",
-		Next:     []string{"Put a tablet of another model back.", "zarya plan --profile P -s TARGET shows what would be done to this one."},
+		Happened: "The tablet and the profile do not fit: another model, a partition that it does not have, or a setting that is not as the " +
+			"profile says.",
+		Tablet: "A tablet of another model was left as it is.",
+		Next:   []string{"Put a tablet of another model back.", "zarya plan --profile P -s TARGET shows what would be done to this one."},
 	},
 	flash.ClassBoot: {
 		Happened: "The tablet was flashed, and the new system did not come up in time, or it is another build than was expected.",
@@ -63,7 +67,8 @@ var classes = map[flash.Class]Explanation{
 	flash.ClassIdentity: {
 		Happened: "The pool has no identity for this tablet, or two tablets claim the same serial or machine-id.",
 		Tablet:   "The tablet is not finished and does not count as passed.",
-		Next:     []string{"zarya identity list shows what the pool has.", "With two tablets of one serial: put both side by side and find out which is which."},
+		Next: []string{"zarya identity list shows what the pool has.",
+			"With two tablets of one serial: put both side by side and find out which is which."},
 	},
 	flash.ClassStation: {
 		Happened: "This machine is the cause: permissions, a full disk, the ledger, another program that holds the tablet.",
@@ -84,16 +89,26 @@ var classes = map[flash.Class]Explanation{
 
 // codes explains the exit codes: docs/events.md.
 var codes = map[int]Explanation{
-	0:   {Happened: "Every tablet passed, or was as it should be already."},
-	1:   {Happened: "At least one tablet failed by its image, profile, lock, boot, identity or by itself.", Next: []string{"zarya ledger list --result fail shows which.", "zarya explain RECORD says what is on that tablet."}},
-	2:   {Happened: "The command line is wrong, or a question could not be asked without a terminal.", Tablet: "Nothing was touched.", Next: []string{"Read the line that begins with →."}},
-	3:   {Happened: "A profile, a bundle, an image or the ledger is invalid.", Tablet: "Nothing was written.", Next: []string{"zarya profile validate P, zarya bundle verify B or zarya ledger verify says all that is wrong."}},
-	4:   {Happened: "No tablet was there, or waiting for one took too long.", Tablet: "Nothing was written.", Next: []string{"zarya devices shows what is plugged in.", "--wait-for-device 60s waits."}},
-	5:   {Happened: "Another process uses every tablet that was named.", Tablet: "Nothing was written.", Next: []string{"Let it finish, or wait with --lock-wait 10m."}},
-	6:   {Happened: "This machine could not begin: permissions, disk, database. zarya doctor exits so when it found an error.", Tablet: "Nothing was written.", Next: []string{"zarya doctor"}},
-	7:   {Happened: "A pool had no identity left, or an identity is in conflict.", Next: []string{"zarya identity list --pool POOL", "zarya identity import --pool POOL FILE.csv"}},
-	8:   {Happened: "The ledger could not be written, so flashing stopped.", Tablet: "What was done since the last entry is in the output only.", Next: []string{"Make room or mend the permissions, then the same command again."}},
-	9:   {Happened: "Tablets failed, all for reasons of the bench: cable, timeout, station, operator.", Next: []string{"zarya retry does the same again for those tablets."}},
+	0: {Happened: "Every tablet passed, or was as it should be already."},
+	1: {Happened: "At least one tablet failed by its image, profile, lock, boot, identity or by itself.",
+		Next: []string{"zarya ledger list --result fail shows which.", "zarya explain RECORD says what is on that tablet."}},
+	2: {Happened: "The command line is wrong, or a question could not be asked without a terminal.", Tablet: "Nothing was touched.",
+		Next: []string{"Read the line that begins with →."}},
+	3: {Happened: "A profile, a bundle, an image or the ledger is invalid.", Tablet: "Nothing was written.",
+		Next: []string{"zarya profile validate P, zarya bundle verify B or zarya ledger verify says all that is wrong."}},
+	4: {Happened: "No tablet was there, or waiting for one took too long.", Tablet: "Nothing was written.",
+		Next: []string{"zarya devices shows what is plugged in.", "--wait-for-device 60s waits."}},
+	5: {Happened: "Another process uses every tablet that was named.", Tablet: "Nothing was written.",
+		Next: []string{"Let it finish, or wait with --lock-wait 10m."}},
+	6: {Happened: "This machine could not begin: permissions, disk, database. zarya doctor exits so when it found an error.",
+		Tablet: "Nothing was written.", Next: []string{"zarya doctor"}},
+	7: {Happened: "A pool had no identity left, or an identity is in conflict.",
+		Next: []string{"zarya identity list --pool POOL", "zarya identity import --pool POOL FILE.csv"}},
+	8: {Happened: "The ledger could not be written, so flashing stopped.",
+		Tablet: "What was done since the last entry is in the output only.",
+		Next:   []string{"Make room or mend the permissions, then the same command again."}},
+	9: {Happened: "Tablets failed, all for reasons of the bench: cable, timeout, station, operator.",
+		Next: []string{"zarya retry does the same again for those tablets."}},
 	70:  {Happened: classes[flash.ClassBug].Happened, Next: classes[flash.ClassBug].Next},
 	129: {Happened: "The terminal went away (SIGHUP); running commands were ended.", Next: []string{"zarya retry"}},
 	130: {Happened: "It was stopped with ^C.", Next: []string{"zarya retry"}},
@@ -185,7 +200,8 @@ func left(j *ledger.JobRecord) string {
 			written = append(written, partition)
 		}
 	}
-	if verb, partition, _ := strings.Cut(j.Step, ":"); (verb == "flash" || verb == "erase") && !slices.Contains(unknown, partition) && j.Result != string(flash.Pass) {
+	if verb, partition, _ := strings.Cut(j.Step, ":"); (verb == "flash" || verb == "erase") && !slices.Contains(unknown, partition) &&
+		j.Result != string(flash.Pass) {
 		unknown = append(unknown, partition)
 	}
 	var parts []string

@@ -10,8 +10,8 @@ import (
 
 // Every class that a job can fail with says what happened and what to do.
 func TestEveryClassIsExplained(t *testing.T) {
-	for _, c := range []flash.Class{flash.ClassCable, flash.ClassDevice, flash.ClassLocked, flash.ClassImage, flash.ClassProfile, flash.ClassBoot,
-		flash.ClassIdentity, flash.ClassTimeout, flash.ClassStation, flash.ClassOperator, flash.ClassBug} {
+	for _, c := range []flash.Class{flash.ClassCable, flash.ClassDevice, flash.ClassLocked, flash.ClassImage, flash.ClassProfile,
+		flash.ClassBoot, flash.ClassIdentity, flash.ClassTimeout, flash.ClassStation, flash.ClassOperator, flash.ClassBug} {
 		e, ok := Class(strings.ToUpper(string(c)))
 		if !ok || e.Happened == "" || e.Tablet == "" || len(e.Next) == 0 || e.Subject != "class "+string(c) {
 			t.Errorf("%s: %+v", c, e)
@@ -59,12 +59,16 @@ func TestJobsSayWhatIsOnTheTablet(t *testing.T) {
 		job              ledger.JobRecord
 		happened, tablet string
 	}{
-		"passed":    {ledger.JobRecord{Result: "pass", Verified: "booted", Steps: []ledger.StepRecord{step("flash:boot", "ok"), step("boot", "ok")}}, "every check held", "Written whole: boot."},
+		"passed": {ledger.JobRecord{Result: "pass", Verified: "booted",
+			Steps: []ledger.StepRecord{step("flash:boot", "ok"), step("boot", "ok")}}, "every check held", "Written whole: boot."},
 		"compliant": {ledger.JobRecord{Result: "compliant"}, "already", "No partition was written."},
-		"locked":    {ledger.JobRecord{Result: "fail", Class: flash.ClassLocked, Step: "preflight", Error: "the bootloader is locked"}, "at preflight: the bootloader is locked", "No partition was written."},
-		"cable": {ledger.JobRecord{Result: "fail", Class: flash.ClassCable, Step: "flash:system", Steps: []ledger.StepRecord{step("erase:userdata", "ok"), step("flash:boot", "ok"), step("flash:system", "fail")}},
+		"locked": {ledger.JobRecord{Result: "fail", Class: flash.ClassLocked, Step: "preflight", Error: "the bootloader is locked"},
+			"at preflight: the bootloader is locked", "No partition was written."},
+		"cable": {ledger.JobRecord{Result: "fail", Class: flash.ClassCable, Step: "flash:system",
+			Steps: []ledger.StepRecord{step("erase:userdata", "ok"), step("flash:boot", "ok"), step("flash:system", "fail")}},
 			"connection", "Written whole: boot. Erased: userdata. Unknown, to be written again: system."},
-		"killed":  {ledger.JobRecord{Result: "interrupted", Step: "flash:system", Steps: []ledger.StepRecord{step("flash:boot", "ok")}}, "cut off", "Written whole: boot. Unknown, to be written again: system."},
+		"killed": {ledger.JobRecord{Result: "interrupted", Step: "flash:system", Steps: []ledger.StepRecord{step("flash:boot", "ok")}},
+			"cut off", "Written whole: boot. Unknown, to be written again: system."},
 		"running": {ledger.JobRecord{Result: "running"}, "no result yet", "No partition was written."},
 		"skipped": {ledger.JobRecord{Result: "skipped"}, "never begun", "No partition was written."},
 	} {

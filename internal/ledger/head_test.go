@@ -227,7 +227,8 @@ func TestReadHeads(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"x", `{"kind":"jobs"}`, one[:40], `{"kind":"heads","items":[{"station":"a","seq":0,"hash":"` + hash + `"}]}`,
-		`{"kind":"heads","items":[{"station":"a","seq":1,"hash":"0a"}]}`, `{"kind":"heads","items":[{"station":"a","seq":1,"hash":"x` + hash[1:] + `"}]}`} {
+		`{"kind":"heads","items":[{"station":"a","seq":1,"hash":"0a"}]}`, `{"kind":"heads","items":[{"station":"a","seq":1,"hash":"x` +
+			hash[1:] + `"}]}`} {
 		if heads, err := ReadHeads(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: %v", text, heads)
 		}

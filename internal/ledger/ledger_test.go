@@ -51,7 +51,8 @@ func (tablet) Dial(context.Context, int) (net.Conn, error) { return nil, io.EOF 
 
 // record writes the four entries of one job that passes.
 func record(l *Ledger, id, place string) error {
-	job := flash.Job{ID: id, Target: tablet(place), Scope: flash.ScopeFlash, Steps: []flash.Step{flash.Erase{Partition: "a"}.Step(), flash.Erase{Partition: "b"}.Step()}}
+	job := flash.Job{ID: id, Target: tablet(place), Scope: flash.ScopeFlash,
+		Steps: []flash.Step{flash.Erase{Partition: "a"}.Step(), flash.Erase{Partition: "b"}.Step()}}
 	if err := l.Intent(job, job.Target.Where()); err != nil {
 		return err
 	}
@@ -60,7 +61,8 @@ func record(l *Ledger, id, place string) error {
 			return err
 		}
 	}
-	_, err := l.Result(job, job.Target.Where(), flash.JobDone{Scope: flash.ScopeFlash, Result: flash.Pass, Verified: "sent", Bytes: 7, Seconds: 0.5})
+	_, err := l.Result(job, job.Target.Where(), flash.JobDone{Scope: flash.ScopeFlash, Result: flash.Pass, Verified: "sent", Bytes: 7,
+		Seconds: 0.5})
 	return err
 }
 
@@ -144,7 +146,8 @@ func TestRecord(t *testing.T) {
 		}
 	}
 	job := flash.Job{ID: "failing", Target: tablet("x"), Scope: flash.ScopeFlash}
-	name, err := l.Result(job, job.Target.Where(), flash.JobDone{Result: flash.Fail, Class: flash.ClassCable, Step: "connect", Error: "gone \x00 \xff \"\\ é"})
+	name, err := l.Result(job, job.Target.Where(), flash.JobDone{Result: flash.Fail, Class: flash.ClassCable, Step: "connect",
+		Error: "gone \x00 \xff \"\\ é"})
 	if err != nil || name != "st-13" {
 		t.Fatalf("%s %v", name, err)
 	}
@@ -159,7 +162,8 @@ func TestRecord(t *testing.T) {
 		if err != nil || len(jobs) != 4 {
 			t.Fatalf("%d jobs, %v", len(jobs), err)
 		}
-		if j := jobs[1]; j.Record != "st-8" || j.Result != "pass" || j.Verified != "sent" || j.Tablet != "tcp:10.0.0.1" || j.Seconds != 0.5 || len(j.Steps) != 2 {
+		if j := jobs[1]; j.Record != "st-8" || j.Result != "pass" || j.Verified != "sent" || j.Tablet != "tcp:10.0.0.1" || j.Seconds != 0.5 ||
+			len(j.Steps) != 2 {
 			t.Errorf("%+v", j)
 		}
 		heads, err := l.Verify(t.Context())
@@ -230,10 +234,12 @@ func TestTampering(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := l.db.ExecContext(t.Context(), "UPDATE entry SET kind = 'result' WHERE seq = 1"); err == nil || !strings.Contains(err.Error(), "never changed") {
+	if _, err := l.db.ExecContext(t.Context(), "UPDATE entry SET kind = 'result' WHERE seq = 1"); err == nil ||
+		!strings.Contains(err.Error(), "never changed") {
 		t.Errorf("an entry was changed: %v", err)
 	}
-	if _, err := l.db.ExecContext(t.Context(), "DELETE FROM entry WHERE seq = 1"); err == nil || !strings.Contains(err.Error(), "never removed") {
+	if _, err := l.db.ExecContext(t.Context(), "DELETE FROM entry WHERE seq = 1"); err == nil ||
+		!strings.Contains(err.Error(), "never removed") {
 		t.Errorf("an entry was removed: %v", err)
 	}
 	if err := l.Close(); err != nil {

@@ -35,7 +35,8 @@ func TestClashes(t *testing.T) {
 			Facts: map[string]string{"usb-serial": serial, "wifi-mac": mac, "machine-id": id}, Unique: []string{"machine-id", "usb-serial"}})
 		return err
 	}
-	for _, r := range [][5]string{{"a", "1", "S1", "m1", "x"}, {"b", "2", "S2", "m2", "x"}, {"b", "3", "S1", "m1", "x"}, {"b", "4", "S3", "m3", "y"}, {"a", "5", "S3", "m4", "z"}} {
+	for _, r := range [][5]string{{"a", "1", "S1", "m1", "x"}, {"b", "2", "S2", "m2", "x"}, {"b", "3", "S1", "m1", "x"},
+		{"b", "4", "S3", "m3", "y"}, {"a", "5", "S3", "m4", "z"}} {
 		if err := pass(r[0], r[1], r[2], r[3], r[4]); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +71,8 @@ func TestClaims(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	result := func(job, serial, mac, id string) error {
 		_, err := l.Result(flash.Job{ID: job}, flash.Where{}, flash.JobDone{Result: flash.Pass,
-			Facts: map[string]string{"usb-serial": serial, "wifi-mac": mac, "machine-id": id}, Unique: []string{"machine-id", "usb-serial", "wifi-mac"}})
+			Facts:  map[string]string{"usb-serial": serial, "wifi-mac": mac, "machine-id": id},
+			Unique: []string{"machine-id", "usb-serial", "wifi-mac"}})
 		return err
 	}
 	var wg sync.WaitGroup
@@ -166,7 +168,8 @@ func TestOneFactTellsTabletsApart(t *testing.T) {
 // TestSince goes by the chain: a clock that is set back hides nothing.
 func TestSince(t *testing.T) {
 	at := func(hour int) string { return fmt.Sprintf("2026-11-26T%02d:00:00.000000Z", hour) }
-	jobs := []*JobRecord{{Job: "1", Station: "a", Started: at(8)}, {Job: "2", Station: "a", Ended: at(10)}, {Job: "3", Station: "a", Started: at(2)}, {Job: "4", Station: "b", Started: at(3)}}
+	jobs := []*JobRecord{{Job: "1", Station: "a", Started: at(8)}, {Job: "2", Station: "a", Ended: at(10)},
+		{Job: "3", Station: "a", Started: at(2)}, {Job: "4", Station: "b", Started: at(3)}}
 	for hour, want := range map[int]string{1: "1234", 8: "123", 9: "23", 11: ""} {
 		got := ""
 		for _, j := range Since(jobs, time.Date(2026, 11, 26, hour, 0, 0, 0, time.UTC)) {
@@ -185,7 +188,8 @@ func TestBundles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for bundle, result := range map[string]flash.JobResult{"aurora 5.1": flash.Pass, "aurora 5.2": flash.Fail, "aurora-x 1": flash.Pass, "": flash.Pass} {
+	for bundle, result := range map[string]flash.JobResult{"aurora 5.1": flash.Pass, "aurora 5.2": flash.Fail, "aurora-x 1": flash.Pass,
+		"": flash.Pass} {
 		if _, err := l.Result(flash.Job{ID: bundle, Bundle: bundle}, flash.Where{}, flash.JobDone{Result: result}); err != nil {
 			t.Fatal(err)
 		}

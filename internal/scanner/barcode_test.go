@@ -62,7 +62,8 @@ func TestParse(t *testing.T) {
 func long(n int) string { return strings.Repeat("x", n) }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"OP:17", "LOT:P-118", "CMD:CLEAR:A3", "CMD:OFF:A3", "CMD:ON:A3", "CMD:SCRAP:A3", "CMD:STOP", "SUP:900", "GOLD:", "OP:\x00", "CMD:", ":"} {
+	for _, s := range []string{"OP:17", "LOT:P-118", "CMD:CLEAR:A3", "CMD:OFF:A3", "CMD:ON:A3", "CMD:SCRAP:A3", "CMD:STOP", "SUP:900", "GOLD:",
+		"OP:\x00", "CMD:", ":"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

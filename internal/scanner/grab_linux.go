@@ -88,7 +88,8 @@ func openInput(path string) (input, error) {
 func (i input) ask(request uintptr, answer []byte) error {
 	return i.control(func(fd int) error {
 		request += uintptr(len(answer)) << sizeShift
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&answer[0]))) //nolint:gosec // an ioctl takes an address
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request,
+			uintptr(unsafe.Pointer(&answer[0]))) //nolint:gosec // an ioctl takes an address
 		runtime.KeepAlive(answer)
 		if errno != 0 {
 			return errno

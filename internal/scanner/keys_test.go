@@ -75,21 +75,24 @@ func TestKeys(t *testing.T) {
 		events []byte
 		want   string
 	}{
-		"every character":         {typed(all + "\n"), all},
-		"two scans":               {typed("OP:17\nLOT:p-1\r"), "OP:17|LOT:p-1"},
-		"no end":                  {typed("OP:17"), ""},
-		"only ends":               {typed("\n\n\r"), ""},
-		"128 characters":          {typed(long(128) + "\n"), long(128)},
-		"129 characters":          {typed(long(129) + "\nOP:1\n"), long(128) + "! it has more than 128 characters|OP:1"},
-		"a space":                 {typed("OP: 7\nOP:1\n"), "OP:7! key 57 is none that barcodes have here: set the scanner to a US keyboard|OP:1"},
+		"every character": {typed(all + "\n"), all},
+		"two scans":       {typed("OP:17\nLOT:p-1\r"), "OP:17|LOT:p-1"},
+		"no end":          {typed("OP:17"), ""},
+		"only ends":       {typed("\n\n\r"), ""},
+		"128 characters":  {typed(long(128) + "\n"), long(128)},
+		"129 characters":  {typed(long(129) + "\nOP:1\n"), long(128) + "! it has more than 128 characters|OP:1"},
+		"a space": {typed("OP: 7\nOP:1\n"),
+			"OP:7! key 57 is none that barcodes have here: set the scanner to a US keyboard|OP:1"},
 		"a key without shift":     {typed("A;\n"), "A! key 39 is none that barcodes have here: set the scanner to a US keyboard"},
 		"another with":            {typed("A@\n"), "A! key 3 is none that barcodes have here: set the scanner to a US keyboard"},
 		"the right shift":         {join(event(1, 54, 1), typed("a"), event(1, 54, 0), typed("a\n")), "Aa"},
 		"both shifts, one leaves": {join(event(1, 54, 1), event(1, 42, 1), event(1, 42, 0), typed("a"), event(1, 54, 0), typed("a\n")), "Aa"},
 		"a key that is held":      {join(typed("a"), event(1, 30, 2), event(1, 30, 2), typed("\n")), "a"},
-		"control":                 {join(event(1, 29, 1), typed("a\n")), "a! key 29 is none that barcodes have here: set the scanner to a US keyboard"},
-		"no keys at all":          {join(event(2, 30, 1), event(4, 4, 30), event(0, 0, 0), typed("\n")), ""},
-		"lost events":             {join(typed("OP:1"), event(1, 42, 1), event(0, 3, 0), typed("7\nop\n")), "OP:17! this machine was too slow to read all of it: scan again|op"},
+		"control": {join(event(1, 29, 1), typed("a\n")),
+			"a! key 29 is none that barcodes have here: set the scanner to a US keyboard"},
+		"no keys at all": {join(event(2, 30, 1), event(4, 4, 30), event(0, 0, 0), typed("\n")), ""},
+		"lost events": {join(typed("OP:1"), event(1, 42, 1), event(0, 3, 0), typed("7\nop\n")),
+			"OP:17! this machine was too slow to read all of it: scan again|op"},
 	} {
 		var l line
 		if got := strings.Join(scans(&l, test.events, time.Time{}), "|"); got != test.want {

@@ -125,7 +125,8 @@ func TestKey(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{cities, "sep=\t\na\tb\n1\t2", "\xff\xfea\x00\n\x001\x00", "a\x00\n\x00", "\xcc\xee\xf1", "\"a\nb\",c\r\n1,2\r\n", "a\rb\rc"} {
+	for _, text := range []string{cities, "sep=\t\na\tb\n1\t2", "\xff\xfea\x00\n\x001\x00", "a\x00\n\x00", "\xcc\xee\xf1",
+		"\"a\nb\",c\r\n1,2\r\n", "a\rb\rc"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -27,9 +27,11 @@ func startBus(t *testing.T) {
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "bus.conf")
-	text := fmt.Sprintf(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+	text := fmt.Sprintf(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><listen>unix:path=%s/bus</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/><allow user="*"/></policy></busconfig>`, dir)
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/><allow user="*"/></policy>
+</busconfig>`, dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +163,8 @@ func TestAwakeOnlyDelays(t *testing.T) {
 		givenUp(t, <-l.locks)
 	}
 	a.Close()
-	if err := <-said; len(said) > 0 || !strings.HasPrefix(err.Error(), "logind only delays suspend; ") || !strings.Contains(err.Error(), "Permission denied") {
+	if err := <-said; len(said) > 0 || !strings.HasPrefix(err.Error(), "logind only delays suspend; ") ||
+		!strings.Contains(err.Error(), "Permission denied") {
 		t.Errorf("%v, and %d more", err, len(said))
 	}
 }

@@ -60,7 +60,8 @@ func TestLock(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		start = time.Now()
-		if _, err = b.Lock(ctx, tablet, "the second", time.Hour); outcome(err) != "in-use: net:h:1 is used by the first" || time.Since(start) != time.Second {
+		if _, err = b.Lock(ctx, tablet, "the second", time.Hour); outcome(err) != "in-use: net:h:1 is used by the first" ||
+			time.Since(start) != time.Second {
 			t.Errorf("stopped after %s: %v", time.Since(start), err)
 		}
 		time.AfterFunc(time.Minute, release)

@@ -28,5 +28,6 @@ func (m Missing) Fastboot(context.Context) (fastboot.Transport, error) { return 
 func (m Missing) Dial(context.Context, int) (net.Conn, error) { return nil, m.failure() }
 
 func (m Missing) failure() error {
-	return &flash.Failure{Class: flash.ClassCable, Message: m.err.Error(), Err: m.err, Hint: "plug it in, or wait for it with --wait-for-device 60s"}
+	return &flash.Failure{Class: flash.ClassCable, Message: m.err.Error(), Err: m.err,
+		Hint: "plug it in, or wait for it with --wait-for-device 60s"}
 }

@@ -28,7 +28,8 @@ func TestPortNames(t *testing.T) {
 	const path = controller + "-usb-0:"
 	b := s.bench(map[string]string{"1": "A1"})
 	for _, test := range []struct{ name, want string }{
-		{"A1", path + "1"}, {"a1", path + "1"}, {"usb:1-2", path + "2"}, {"1-2", path + "2"}, {"1-7", path + "7"}, {"pci-x-usb-0:1", "pci-x-usb-0:1"},
+		{"A1", path + "1"}, {"a1", path + "1"}, {"usb:1-2", path + "2"}, {"1-2", path + "2"}, {"1-7", path + "7"},
+		{"pci-x-usb-0:1", "pci-x-usb-0:1"},
 		{"9-9", `no-device: no tablet is in the port "9-9"`}, {"A9", `no-device: no tablet is in the port "A9"`},
 		{"1-*", `usage: "1-*" is 2 ports: usb:1-1, usb:1-2`},
 	} {
@@ -40,7 +41,8 @@ func TestPortNames(t *testing.T) {
 			t.Errorf("%s: %q, not %q", test.name, got, test.want)
 		}
 	}
-	if err := b.NamePort(path+"2", "a1"); outcome(err) != "usage: A1 is the name of "+path+"1 already" && outcome(err) != "usage: a1 is the name of "+path+"1 already" {
+	if err := b.NamePort(path+"2", "a1"); outcome(err) != "usage: A1 is the name of "+path+"1 already" &&
+		outcome(err) != "usage: a1 is the name of "+path+"1 already" {
 		t.Errorf("%v", outcome(err))
 	}
 	must(t, b.MoveName(path+"2", "A1"))

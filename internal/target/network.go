@@ -113,7 +113,8 @@ func ParseNetwork(name string) (Network, error) {
 	}
 	address, err := protocols[proto].parse(rest)
 	if err != nil {
-		return Network{}, problem.New(problem.Usage, "write "+proto+":, and after it what leads there: "+protocols[proto].about, "target %q %w", name, err)
+		return Network{}, problem.New(problem.Usage, "write "+proto+":, and after it what leads there: "+protocols[proto].about,
+			"target %q %w", name, err)
 	}
 	return Network{proto, address}, nil
 }

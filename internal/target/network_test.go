@@ -20,7 +20,8 @@ func TestParseNetwork(t *testing.T) {
 		{"unix:/run/x/../tablet:1.sock", "unix:/run/tablet:1.sock"},
 		{"unix:", `usage: target "unix:" has no path of a socket`},
 		{"unix:/run/", `usage: target "unix:/run/" has no path of a socket`},
-		{"unix:/" + strings.Repeat("x", 103), `usage: target "unix:/` + strings.Repeat("x", 103) + `" has a path of 104 bytes, and a socket's has at most 103`},
+		{"unix:/" + strings.Repeat("x", 103), `usage: target "unix:/` + strings.Repeat("x", 103) +
+			`" has a path of 104 bytes, and a socket's has at most 103`},
 		{"usb:1-1", `usage: target "usb:1-1" is not on the network`},
 		{"tcp", `usage: target "tcp" is not on the network`},
 		{"tcp:", `usage: target "tcp:" has no valid host`},
@@ -83,13 +84,15 @@ func TestNetworkFastboot(t *testing.T) {
 		t.Error("a closed port speaks fastboot", udp.Close())
 	}
 	_, err = Network{"ssh", "h:22"}.Fastboot(t.Context())
-	if want := "device: ssh:h:22 names a booted tablet, which does not speak fastboot → name it as tcp: or udp: to flash it"; outcome(err) != want {
+	const want = "device: ssh:h:22 names a booted tablet, which does not speak fastboot → name it as tcp: or udp: to flash it"
+	if outcome(err) != want {
 		t.Errorf("%q", outcome(err))
 	}
 }
 
 func FuzzParseNetwork(f *testing.F) {
-	for _, s := range []string{"tcp:10.0.0.5", "udp:[::1]:5554", "tcp:LOCALHOST:1", "usb:1-1.3", "VT0001", "tcp::5", "tcp:a b", "tcp:[::1", "port:A3", "unix:a/../b", "unix:/", ""} {
+	for _, s := range []string{"tcp:10.0.0.5", "udp:[::1]:5554", "tcp:LOCALHOST:1", "usb:1-1.3", "VT0001", "tcp::5", "tcp:a b", "tcp:[::1",
+		"port:A3", "unix:a/../b", "unix:/", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -126,7 +126,8 @@ func (b *Bench) find(names usb.Names, name string) ([]Target, error) {
 	if kind, rest, found := strings.Cut(name, ":"); name == "" || found && rest == "" {
 		return nil, problem.New(problem.Usage, "write SERIAL, usb:1-1.3, port:A3, tcp:HOST or ssh:HOST", "target %q names nothing", name)
 	} else if found && kind != "usb" && kind != "port" && kind != "serial" {
-		return nil, problem.New(problem.Usage, "write serial:"+name+" if that is a serial; otherwise tcp:, udp:, ssh:, unix:, usb:, port:", "target %q: there is no kind of target %q", name, kind)
+		return nil, problem.New(problem.Usage, "write serial:"+name+" if that is a serial; otherwise tcp:, udp:, ssh:, unix:, usb:, port:",
+			"target %q: there is no kind of target %q", name, kind)
 	}
 	bus, err := b.Bus()
 	if err != nil {

@@ -71,7 +71,8 @@ func TestAccess(t *testing.T) {
 		t.Errorf("%q, %q", obstacle, remedy)
 	}
 	proc := filepath.Join(root, "proc/12")
-	must(t, errors.Join(os.MkdirAll(proc+"/fd", 0o755), os.WriteFile(proc+"/comm", []byte("adb\n"), 0o644), os.Symlink(d.Node(), proc+"/fd/3")))
+	must(t, errors.Join(os.MkdirAll(proc+"/fd", 0o755), os.WriteFile(proc+"/comm", []byte("adb\n"), 0o644),
+		os.Symlink(d.Node(), proc+"/fd/3")))
 	if obstacle, _ := access(root, d); obstacle != "another program uses it: adb (process 12)" {
 		t.Errorf("%q", obstacle)
 	}

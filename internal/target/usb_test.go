@@ -134,7 +134,8 @@ func TestAndroid(t *testing.T) {
 		t.Errorf("asked for %q", last)
 	}
 	_, err = b.At(port("3"), nil).Android(t.Context())
-	if want := "operator: the adb server does not see the tablet in port 1-3 → power off, hold volume down, put the cable in"; outcome(err) != want {
+	const want = "operator: the adb server does not see the tablet in port 1-3 → power off, hold volume down, put the cable in"
+	if outcome(err) != want {
 		t.Errorf("%q", outcome(err))
 	}
 	if _, err = b.At(port("9"), nil).Android(t.Context()); outcome(err) != "cable: there is no tablet in port 1-9 → "+checkCable {

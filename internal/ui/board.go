@@ -246,7 +246,8 @@ func (b *board) lines(width, height int) []string {
 	lines := []string{b.o.paint(dim, fit(fit("PORT", port)+" "+fit("MODEL", modelWidth)+" "+"STEP", min(width, minWidth)))}
 	for _, r := range shown {
 		text, c := r.text(time.Now())
-		lines = append(lines, fit(label[r], port)+" "+fit(printable(r.model), modelWidth)+" "+fit(r.stepText(), stepWidth)+" "+b.o.paint(c, strings.TrimRight(fit(text, bar), " ")))
+		lines = append(lines, fit(label[r], port)+" "+fit(printable(r.model), modelWidth)+" "+fit(r.stepText(), stepWidth)+" "+
+			b.o.paint(c, strings.TrimRight(fit(text, bar), " ")))
 	}
 	if hidden > 0 {
 		lines = append(lines, fmt.Sprintf("… and %d more", hidden))
@@ -320,7 +321,8 @@ func (r *row) text(now time.Time) (string, colour) {
 			}
 			return text, resultColour(d.Result)
 		}
-		return fmt.Sprintf("%s %s: %s", word, d.Class, cmp.Or(printable(d.Hint), strings.TrimPrefix(printable(d.Error), d.Step+": "))), resultColour(d.Result)
+		return fmt.Sprintf("%s %s: %s", word, d.Class, cmp.Or(printable(d.Hint), strings.TrimPrefix(printable(d.Error), d.Step+": "))),
+			resultColour(d.Result)
 	case r.waiting.For == "device" && !r.until.IsZero():
 		return fmt.Sprintf("%s: %s", printable(r.waiting.Hint), secondsLeft(r.until.Sub(now))), yellow
 	case r.waiting.For == "operator":

@@ -27,11 +27,12 @@ func everyEvent() []flash.Event {
 		flash.Retry{Step: "flash:boot", Message: "again \x1b[31m\u2028", Class: flash.ClassCable},
 		flash.Warning{Message: "m", Class: flash.ClassOperator, Hint: "h"},
 		flash.Log{Message: "m \"quoted\"", Class: flash.ClassBug},
-		flash.JobDone{Scope: flash.ScopeRun, Model: "m", Result: flash.Pass, Verified: "booted", Class: flash.ClassImage, Step: "s", Error: "e", Hint: "h",
-			Retryable: true, Bytes: 1, Seconds: 2.5, Retries: 3, Record: "st-1", Inventory: "i", Facts: map[string]string{"b": "2", "a": "1"}, Unique: []string{"a"}},
+		flash.JobDone{Scope: flash.ScopeRun, Model: "m", Result: flash.Pass, Verified: "booted", Class: flash.ClassImage,
+			Step: "s", Error: "e", Hint: "h", Retryable: true, Bytes: 1, Seconds: 2.5, Retries: 3, Record: "st-1", Inventory: "i",
+			Facts: map[string]string{"b": "2", "a": "1"}, Unique: []string{"a"}},
 		Summary{Passed: 1, Compliant: 2, Failed: 3, Interrupted: 4, Skipped: 5, Seconds: 6.5, Retryable: 7, Exit: 8},
-		flash.Device{}, flash.JobStarted{}, flash.Planned{}, flash.StepStarted{}, flash.StepDone{}, flash.Progress{}, flash.Waiting{}, flash.Retry{},
-		flash.Warning{}, flash.Log{}, flash.JobDone{}, Summary{}, flash.StateChanged{State: flash.StateFlashing}, flash.StateChanged{},
+		flash.Device{}, flash.JobStarted{}, flash.Planned{}, flash.StepStarted{}, flash.StepDone{}, flash.Progress{},
+		flash.Waiting{}, flash.Retry{}, flash.Warning{}, flash.Log{}, flash.JobDone{}, Summary{}, flash.StateChanged{State: flash.StateFlashing}, flash.StateChanged{},
 	}
 	var events []flash.Event
 	for i, b := range bodies {

@@ -75,7 +75,8 @@ func TestRowSaysWhatToDo(t *testing.T) {
 		holds("plug it back in: 22 s")
 		say(flash.Waiting{For: "operator", Hint: "hold volume down"})
 		holds("hold volume down")
-		say(flash.JobDone{Scope: flash.ScopeFlash, Result: flash.Fail, Class: flash.ClassCable, Step: "flash:system", Error: "it went", Hint: "change the cable"})
+		say(flash.JobDone{Scope: flash.ScopeFlash, Result: flash.Fail, Class: flash.ClassCable, Step: "flash:system", Error: "it went",
+			Hint: "change the cable"})
 		holds("FAIL cable: change the cable")
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
@@ -91,13 +92,15 @@ func TestTableGroupsByCause(t *testing.T) {
 	say := func(port string, body flash.Body) {
 		sink.Event(flash.Event{Job: port, Where: flash.Where{PortName: port}, Body: body})
 	}
-	locked := flash.JobDone{Scope: flash.ScopeRun, Result: flash.Fail, Class: flash.ClassLocked, Step: "preflight", Error: "the bootloader is locked", Hint: "set it aside"}
+	locked := flash.JobDone{Scope: flash.ScopeRun, Result: flash.Fail, Class: flash.ClassLocked, Step: "preflight",
+		Error: "the bootloader is locked", Hint: "set it aside"}
 	say("A1", flash.Warning{Message: "something"})
 	say("A1", locked)
 	say("A2", flash.StepDone{Step: "erase:cache", Result: flash.StepOK})
 	say("A2", flash.JobDone{Scope: flash.ScopeFlash, Result: flash.Pass})
 	say("A3", flash.StepDone{Step: "flash:system", Result: flash.StepFail})
-	say("A3", flash.JobDone{Scope: flash.ScopeRun, Result: flash.Fail, Class: flash.ClassCable, Step: "flash:system", Error: "gone", Hint: "change the cable"})
+	say("A3", flash.JobDone{Scope: flash.ScopeRun, Result: flash.Fail, Class: flash.ClassCable, Step: "flash:system", Error: "gone",
+		Hint: "change the cable"})
 	say("A4", locked)
 	if err := sink.Close(); err != nil {
 		t.Fatal(err)

@@ -47,7 +47,8 @@ func (p *plainSink) Event(e flash.Event) {
 		if b.Result == flash.StepFail {
 			return // the result tells it, with the reason
 		}
-		p.line(e, plain, "%s", strings.Join(strings.Fields(fmt.Sprintf("%s: %s in %s %s", b.Step, b.Result, secondsText(b.Seconds), rateText(b.Bytes, b.Seconds))), " "))
+		text := fmt.Sprintf("%s: %s in %s %s", b.Step, b.Result, secondsText(b.Seconds), rateText(b.Bytes, b.Seconds))
+		p.line(e, plain, "%s", strings.Join(strings.Fields(text), " "))
 	case flash.Waiting:
 		p.line(e, plain, "waiting for %s %s", b.For, b.Hint)
 	case flash.Retry:

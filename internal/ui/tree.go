@@ -62,7 +62,8 @@ func DrawTree(w io.Writer, bus *usb.Bus, names usb.Names, about About) {
 			fmt.Fprintln(w, r.port)
 			continue
 		}
-		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-*s  %-8s %-10s %-10s %-18s %s", width, r.port, Dash(r.name), r.kind, r.model, r.serial, r.speed), " "))
+		line := fmt.Sprintf("%-*s  %-8s %-10s %-10s %-18s %s", width, r.port, Dash(r.name), r.kind, r.model, r.serial, r.speed)
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
 		if r.hint != "" {
 			fmt.Fprintf(w, "%*s→ %s\n", len(r.port)-len(strings.TrimLeft(r.port, " "))+2, "", r.hint)
 		}

@@ -15,7 +15,8 @@ func TestTree(t *testing.T) {
 	const first, second = "pci-0000:00:14.0", "pci-0000:05:00.0"
 	at := func(c string, bus int, chain string) usb.Port { return usb.Port{Controller: c, Bus: bus, Chain: chain} }
 	bus := &usb.Bus{
-		Roots: []usb.Root{{Controller: first, Bus: 1, Speed: 480, HubPorts: 6}, {Controller: first, Bus: 2, Speed: 5000, HubPorts: 6}, {Controller: second, Bus: 3, Speed: 480, HubPorts: 1}},
+		Roots: []usb.Root{{Controller: first, Bus: 1, Speed: 480, HubPorts: 6}, {Controller: first, Bus: 2, Speed: 5000, HubPorts: 6},
+			{Controller: second, Bus: 3, Speed: 480, HubPorts: 1}},
 		Devices: []usb.Device{
 			{Port: at(first, 1, "2"), Hub: true, HubPorts: 4, Speed: 480, Bus: 1, Address: 2},
 			{Port: at(first, 1, "2"), Hub: true, HubPorts: 4, Speed: 5000, Bus: 2, Address: 2},

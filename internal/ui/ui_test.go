@@ -94,8 +94,8 @@ func story(n int, tell func(flash.Event), pause func(chapter string)) {
 		}
 		if i == 2 {
 			say(i, flash.StepDone{Step: "flash:system", Seconds: 12, Result: flash.StepFail})
-			say(i, flash.JobDone{Scope: flash.ScopeFlash, Model: "AGS3-L09", Result: flash.Fail, Class: flash.ClassCable, Step: "flash:system", Retries: 1,
-				Error: "connection\x1b[2J lost", Hint: "check the cable", Retryable: true, Seconds: 12})
+			say(i, flash.JobDone{Scope: flash.ScopeFlash, Model: "AGS3-L09", Result: flash.Fail, Class: flash.ClassCable, Step: "flash:system",
+				Retries: 1, Error: "connection\x1b[2J lost", Hint: "check the cable", Retryable: true, Seconds: 12})
 			continue
 		}
 		say(i, flash.StepDone{Step: "flash:system", Bytes: 4e9, Seconds: 40, Result: flash.StepOK})
@@ -167,7 +167,8 @@ func TestJUnit(t *testing.T) {
 		story(6, sink.Event, func(string) {})
 		where := flash.Where{Address: "ssh:10.0.0.9:22"}
 		sink.Event(flash.Event{Time: time.Now(), Job: "s", Where: where, Body: flash.JobStarted{Scope: flash.ScopeRun, Profile: "kiosk"}})
-		sink.Event(flash.Event{Time: time.Now(), Job: "s", Where: where, Body: flash.JobDone{Scope: flash.ScopeRun, Result: flash.Skipped, Class: flash.ClassStation, Error: "never begun", Record: "st-1"}})
+		sink.Event(flash.Event{Time: time.Now(), Job: "s", Where: where,
+			Body: flash.JobDone{Scope: flash.ScopeRun, Result: flash.Skipped, Class: flash.ClassStation, Error: "never begun", Record: "st-1"}})
 		if err := sink.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +176,8 @@ func TestJUnit(t *testing.T) {
 	})
 	var b bytes.Buffer
 	sink := NewJUnit(&b)
-	sink.Event(flash.Event{Body: Summary{Exit: 3, Error: &SummaryError{Class: "invalid", Message: "p.yaml:3: no \x1b such key", Hint: "mend it"}}})
+	sink.Event(flash.Event{Body: Summary{Exit: 3, Error: &SummaryError{Class: "invalid", Message: "p.yaml:3: no \x1b such key",
+		Hint: "mend it"}}})
 	if err := sink.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -187,15 +189,16 @@ func TestJUnit(t *testing.T) {
 }
 
 func TestSummarize(t *testing.T) {
-	got := Summarize([]flash.JobDone{{Result: flash.Pass}, {Result: flash.Pass, Retryable: true}, {Result: flash.Compliant}, {Result: flash.Fail},
-		{Result: flash.Fail, Retryable: true}, {Result: flash.Interrupted, Retryable: true}, {Result: flash.Skipped}})
+	got := Summarize([]flash.JobDone{{Result: flash.Pass}, {Result: flash.Pass, Retryable: true}, {Result: flash.Compliant},
+		{Result: flash.Fail}, {Result: flash.Fail, Retryable: true}, {Result: flash.Interrupted, Retryable: true}, {Result: flash.Skipped}})
 	if want := (Summary{Passed: 2, Compliant: 1, Failed: 2, Interrupted: 1, Skipped: 1, Retryable: 2}); got != want {
 		t.Errorf("%+v, not %+v", got, want)
 	}
 }
 
 func TestSecondsText(t *testing.T) {
-	for seconds, want := range map[float64]string{0: "0.0 s", 9.94: "9.9 s", 10: "10 s", 119: "119 s", 120: "2 min 00 s", 3599.7: "1 h 00 min", 7380: "2 h 03 min"} {
+	for seconds, want := range map[float64]string{0: "0.0 s", 9.94: "9.9 s", 10: "10 s", 119: "119 s", 120: "2 min 00 s", 3599.7: "1 h 00 min",
+		7380: "2 h 03 min"} {
 		if got := secondsText(seconds); got != want {
 			t.Errorf("%v: %s, not %s", seconds, got, want)
 		}
@@ -211,8 +214,8 @@ func (broken) Write([]byte) (int, error) { return 0, errDisk }
 func TestErrorsAreKept(t *testing.T) {
 	size := func() (int, int) { return 80, 24 }
 	for name, sink := range map[string]Sink{
-		"json": NewJSON(broken{}), "plain": NewPlain(broken{}, Options{}), "table": NewTable(broken{}, Options{}), "board": newBoard(broken{}, size, Options{}),
-	} {
+		"json": NewJSON(broken{}), "plain": NewPlain(broken{}, Options{}), "table": NewTable(broken{}, Options{}),
+		"board": newBoard(broken{}, size, Options{})} {
 		sink.Event(flash.Event{Job: "1", Body: flash.JobStarted{}})
 		sink.Event(flash.Event{Job: "1", Body: flash.StepStarted{Step: "x"}})
 		sink.Event(flash.Event{Job: "1", Body: flash.JobDone{Result: flash.Pass}})

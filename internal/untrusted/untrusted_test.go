@@ -74,7 +74,8 @@ func TestBound(t *testing.T) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, s := range []string{"plain", "\x1b[31mred", "\u202eevil\u2066", "\xff\xfe", "a\tb\nc\r", " \u00a0 x ", "\u2028", "\ufffd", "e\u0301", "\x9b", "😀\u200d", "a\x00b", "Ж     Ж"} {
+	for _, s := range []string{"plain", "\x1b[31mred", "\u202eevil\u2066", "\xff\xfe", "a\tb\nc\r", " \u00a0 x ", "\u2028", "\ufffd",
+		"e\u0301", "\x9b", "😀\u200d", "a\x00b", "Ж     Ж"} {
 		for _, limit := range []int{0, 3, 7, 200} {
 			f.Add(s, limit)
 		}

@@ -47,7 +47,8 @@ func boot(t *testing.T, network string, faults ...string) booted {
 	}
 	tablet, address := serve(t, network, c)
 	b := booted{tablet, t, aosp{t, address}, strings.TrimPrefix(address, network+":"), set}
-	for _, im := range [][2]string{{"system", set.SystemSparse}, {"boot", set.Boot}, {"userdata", set.UserdataSparse}, {"vbmeta", set.VBMeta}} {
+	for _, im := range [][2]string{{"system", set.SystemSparse}, {"boot", set.Boot}, {"userdata", set.UserdataSparse},
+		{"vbmeta", set.VBMeta}} {
 		b.host.run("flash", im[0], im[1])
 	}
 	b.host.run("reboot")
@@ -226,7 +227,8 @@ func TestBoots(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, test := range []struct{ line, stdin, want string }{
-				{"gdbus call --system --dest ru.omp.deviceinfo --object-path /ru/omp/deviceinfo/Features --method ru.omp.deviceinfo.Features.getDeviceModel", "", "('AGS3-L09',)\n"},
+				{"gdbus call --system --dest ru.omp.deviceinfo --object-path /ru/omp/deviceinfo/Features --method " +
+					"ru.omp.deviceinfo.Features.getDeviceModel", "", "('AGS3-L09',)\n"},
 				{`devel-su sh -c 'head -c "$1" "$2" | sha256sum' sh 8388608 /dev/disk/by-partlabel/boot`, "aurora-root\n", string(sum[:64]) + "  -\n"},
 				{"echo 'a b' c", "", "a b c\n"},
 				{"devel-su /usr/bin/true", "aurora-root\n", ""},
@@ -339,7 +341,8 @@ func TestOpenSSH(t *testing.T) {
 	b := boot(t, "tcp")
 	b.until("system")
 	key := filepath.Join(t.TempDir(), "key")
-	if out, err := exec.CommandContext(t.Context(), tool(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
+	keygen := exec.CommandContext(t.Context(), tool(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", key)
+	if out, err := keygen.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	public, err := os.ReadFile(key + ".pub")
@@ -365,13 +368,16 @@ func TestOpenSSH(t *testing.T) {
 		t.Fatal(err)
 	}
 	host, port, _ := strings.Cut(b.address, ":")
-	args := []string{"-i", key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"}
-	out, err := exec.CommandContext(t.Context(), tool(t, "ssh"), append(args, "-p", port, "defaultuser@"+host, "echo", "hello")...).CombinedOutput()
+	args := []string{"-i", key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+		"-o", "LogLevel=ERROR"}
+	out, err := exec.CommandContext(t.Context(), tool(t, "ssh"),
+		append(args, "-p", port, "defaultuser@"+host, "echo", "hello")...).CombinedOutput()
 	if err != nil || string(out) != "hello\n" {
 		t.Fatalf("ssh: %v: %s", err, out)
 	}
 	copied := filepath.Join(t.TempDir(), "os-release")
-	if out, err := exec.CommandContext(t.Context(), tool(t, "scp"), append(args, "-P", port, "defaultuser@"+host+":/etc/os-release", copied)...).CombinedOutput(); err != nil {
+	scp := exec.CommandContext(t.Context(), tool(t, "scp"), append(args, "-P", port, "defaultuser@"+host+":/etc/os-release", copied)...)
+	if out, err := scp.CombinedOutput(); err != nil {
 		t.Fatalf("scp: %v: %s", err, out)
 	}
 	if text, err := os.ReadFile(copied); err != nil || !bytes.Contains(text, []byte("ID=auroraos")) {

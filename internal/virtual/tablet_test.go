@@ -20,7 +20,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bubble runs a tablet in memory and hands over a connection to it.
-func bubble(t *testing.T, family string, faults []string, body func(w bootloadertest.Host, tablet *virtual.Tablet, again func() bootloadertest.Host)) {
+func bubble(t *testing.T, family string, faults []string,
+	body func(w bootloadertest.Host, tablet *virtual.Tablet, again func() bootloadertest.Host)) {
 	synctest.Test(t, func(t *testing.T) {
 		f, err := virtual.FamilyByName(family)
 		if err != nil {

@@ -147,7 +147,8 @@ func TestUSBLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(image)
-	meta, err := virtual.VBMeta{Partitions: []virtual.VBMetaDigests{{Name: "system", Ranges: [][2]int64{{0, int64(len(image))}}, SHA256: hex.EncodeToString(sum[:])}}}.Bytes()
+	meta, err := virtual.VBMeta{Partitions: []virtual.VBMetaDigests{
+		{Name: "system", Ranges: [][2]int64{{0, int64(len(image))}}, SHA256: hex.EncodeToString(sum[:])}}}.Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +235,8 @@ func TestADB(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- tablet.ServeADB(ctx, l) }()
-		for _, message := range []string{"nonsense in place of a message", "OPEN\x01\x00\x00\x00\x00\x00\x00\x00\x12\x00\x00\x00\x00\x00\x00\x00\xb0\xaf\xba\xb1reboot:bootloader\x00"} {
+		for _, message := range []string{"nonsense in place of a message",
+			"OPEN\x01\x00\x00\x00\x00\x00\x00\x00\x12\x00\x00\x00\x00\x00\x00\x00\xb0\xaf\xba\xb1reboot:bootloader\x00"} {
 			if end == "cancel" {
 				break
 			}

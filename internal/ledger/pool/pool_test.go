@@ -59,7 +59,8 @@ func memory(t *testing.T) *ledger.Ledger {
 func numbered(first, n int) []Row {
 	var rows []Row
 	for i := range n {
-		rows = append(rows, Row{Line: i + 2, Columns: map[string]string{"inventory": fmt.Sprintf("C-%03d", first+i), "hostname": fmt.Sprintf("t-%d", first+i)},
+		rows = append(rows, Row{Line: i + 2, Columns: map[string]string{"inventory": fmt.Sprintf("C-%03d", first+i),
+			"hostname": fmt.Sprintf("t-%d", first+i)},
 			Secrets: map[string]string{"pin": fmt.Sprint(1000 + first + i)}})
 	}
 	return rows
@@ -100,8 +101,10 @@ func TestImport(t *testing.T) {
 		t.Errorf("a second key: %v", err)
 	}
 	// What has the same twice cannot become a key.
-	importRows(t, l, "q", []Row{{Columns: map[string]string{"a": "1", "b": "1"}}, {Columns: map[string]string{"a": "1", "b": "2"}}, {Columns: map[string]string{"b": "3"}}}, Declaration{})
-	if _, err := Import(l, "q", nil, Declaration{Key: "a"}, seal); !errors.As(err, &other) || !strings.Contains(err.Error(), "the identities 1 of q and 2 of q have the same") {
+	importRows(t, l, "q", []Row{{Columns: map[string]string{"a": "1", "b": "1"}}, {Columns: map[string]string{"a": "1", "b": "2"}},
+		{Columns: map[string]string{"b": "3"}}}, Declaration{})
+	if _, err := Import(l, "q", nil, Declaration{Key: "a"}, seal); !errors.As(err, &other) ||
+		!strings.Contains(err.Error(), "the identities 1 of q and 2 of q have the same") {
 		t.Errorf("%v", err)
 	}
 	importRows(t, l, "q", nil, Declaration{Key: "b"})
@@ -161,7 +164,8 @@ func TestAssignOnce(t *testing.T) {
 	}
 	wg.Wait()
 	var empty *flash.PoolError
-	if _, err := ids.Assign(t.Context(), "p", "", "job"); !errors.As(err, &empty) || len(got) != 20 || !strings.Contains(err.Error(), "none of 20 is free") {
+	if _, err := ids.Assign(t.Context(), "p", "", "job"); !errors.As(err, &empty) || len(got) != 20 ||
+		!strings.Contains(err.Error(), "none of 20 is free") {
 		t.Errorf("%v, %d given", err, len(got))
 	}
 	if _, err := ids.Assign(t.Context(), "none", "", "job"); !errors.As(err, &empty) || !strings.Contains(err.Error(), "no such pool") {
@@ -190,7 +194,8 @@ func TestLife(t *testing.T) {
 		t.Errorf("%+v %v", id, err)
 	}
 	one, err := ids.Assign(ctx, "p", "A", "job1")
-	if err != nil || one.ID != 1 || one.Columns["pin"] != "1001" || one.Columns["hostname"] != "t-1" || !slices.Equal(one.Secret, []string{"pin"}) {
+	if err != nil || one.ID != 1 || one.Columns["pin"] != "1001" || one.Columns["hostname"] != "t-1" ||
+		!slices.Equal(one.Secret, []string{"pin"}) {
 		t.Fatalf("%+v %v", one, err)
 	}
 	if held, err := ids.Held(ctx, "p", "A"); err != nil || held.ID != 1 || held.Columns["pin"] != "1001" {
@@ -219,7 +224,8 @@ func TestLife(t *testing.T) {
 		t.Errorf("burned what is not there: %v", err)
 	}
 	var inUse *flash.PoolError
-	if _, err := NewSupply(l, seal).Assign(ctx, "p", "A", "job2"); !errors.As(err, &inUse) || !strings.Contains(err.Error(), "(job job1, under way)") {
+	if _, err := NewSupply(l, seal).Assign(ctx, "p", "A", "job2"); !errors.As(err, &inUse) ||
+		!strings.Contains(err.Error(), "(job job1, under way)") {
 		t.Errorf("given to the second tablet with this serial: %v", err)
 	}
 	ids.Release("job1")

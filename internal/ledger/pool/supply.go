@@ -39,8 +39,11 @@ func (s *Supply) claimSerial(pool, serial, job string) error {
 		return nil
 	}
 	twin := func(holder string) error {
-		return &flash.PoolError{Pool: pool, Problem: fmt.Sprintf("another tablet with the serial %s has that of this serial (%s, under way)", serial, holder),
-			Twin: true, Hint: "two tablets say that they are the same one: put both side by side, find out which is which, and run one of them at a time"}
+		return &flash.PoolError{Pool: pool,
+			Problem: fmt.Sprintf("another tablet with the serial %s has that of this serial (%s, under way)", serial, holder),
+			Hint: "two tablets say that they are the same one: put both side by side, find out which is which, " +
+				"and run one of them at a time",
+			Twin: true}
 	}
 	if other := s.ledger.Reserve("serial "+pool+" "+serial, job); other != job {
 		return twin("job " + other)

@@ -39,7 +39,8 @@ func TestRowsOfATable(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || len(rows) != 2 || len(rows[0].Secrets) != 2 || rows[1].Secrets["pin"] != "22" || rows[1].Columns["inventory"] != "C-2" || len(rows[1].Columns) != 1 {
+		if err != nil || len(rows) != 2 || len(rows[0].Secrets) != 2 || rows[1].Secrets["pin"] != "22" || rows[1].Columns["inventory"] != "C-2" ||
+			len(rows[1].Columns) != 1 {
 			t.Errorf("%s: %v, %v", name, rows, err)
 		}
 	}

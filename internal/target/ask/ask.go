@@ -58,7 +58,8 @@ type Locks struct {
 // EachLocked is [Each] for what speaks to a bootloader while a job may do so too: it takes the
 // targets first. One that another process uses fails and is not touched; if that is all of
 // them, it is an error.
-func EachLocked[T any](ctx context.Context, o Options, l Locks, targets []target.Target, question func(context.Context, Session) (T, error)) ([]Answer[T], error) {
+func EachLocked[T any](ctx context.Context, o Options, l Locks, targets []target.Target,
+	question func(context.Context, Session) (T, error)) ([]Answer[T], error) {
 	if len(targets) == 0 {
 		return nil, nil
 	}
@@ -85,7 +86,8 @@ func opened(targets []target.Target) []flash.Target {
 }
 
 // eachOf is Each, over connections that open makes, which may refuse.
-func eachOf[T any](ctx context.Context, o Options, targets []target.Target, open []flash.Target, question func(context.Context, Session) (T, error)) []Answer[T] {
+func eachOf[T any](ctx context.Context, o Options, targets []target.Target, open []flash.Target,
+	question func(context.Context, Session) (T, error)) []Answer[T] {
 	answers := make([]Answer[T], len(targets))
 	var wg sync.WaitGroup
 	for i, t := range targets {
@@ -96,7 +98,8 @@ func eachOf[T any](ctx context.Context, o Options, targets []target.Target, open
 }
 
 // one asks one target.
-func one[T any](ctx context.Context, o Options, t target.Target, open flash.Target, question func(context.Context, Session) (T, error)) Answer[T] {
+func one[T any](ctx context.Context, o Options, t target.Target, open flash.Target,
+	question func(context.Context, Session) (T, error)) Answer[T] {
 	out := Answer[T]{Target: t.String(), Result: flash.JobDone{Result: flash.Pass}}
 	step := "connect"
 	wire, err := flash.Open(ctx, open, o.Wait)

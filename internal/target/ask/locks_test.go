@@ -122,7 +122,8 @@ func TestRebootAndroid(t *testing.T) {
 	if a := answers[0]; a.Target != "usb:1-1" || a.Value == nil || *a.Value != "rebooting to bootloader" {
 		t.Errorf("%+v", a)
 	}
-	if a := answers[1]; a.Value != nil || a.Class != string(flash.ClassOperator) || !strings.Contains(a.Error, "does not see the tablet in port 1-3") {
+	if a := answers[1]; a.Value != nil || a.Class != string(flash.ClassOperator) ||
+		!strings.Contains(a.Error, "does not see the tablet in port 1-3") {
 		t.Errorf("not seen by the server: %+v", a)
 	}
 	if a := answers[2]; a.Value != nil || a.Class != string(flash.ClassStation) || !strings.Contains(a.Hint, "--lock-wait") {

@@ -125,7 +125,8 @@ func RebootAndroid(ctx context.Context, l Locks, targets []target.Target) (other
 func (l Locks) sendAndroid(ctx context.Context, t target.USB) error {
 	release, err := l.Bench.Lock(ctx, t, l.Owner, l.Wait)
 	if err != nil {
-		return &flash.Failure{Class: flash.ClassStation, Message: err.Error(), Hint: "let the other process finish, or wait for it with --lock-wait 10m", Err: err}
+		return &flash.Failure{Class: flash.ClassStation, Message: err.Error(),
+			Hint: "let the other process finish, or wait for it with --lock-wait 10m", Err: err}
 	}
 	defer release()
 	running, err := t.Android(ctx)

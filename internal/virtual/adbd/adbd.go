@@ -54,7 +54,8 @@ func Serve(d *device.Device, w io.ReadWriter) error {
 		switch command {
 		case messageConnect:
 			product := d.Config.Family.Product
-			err = send(messageConnect, protocolVersion, maxMessage, fmt.Sprintf("device::ro.product.name=%s;ro.product.model=%s;ro.product.device=%s;", product, product, product))
+			err = send(messageConnect, protocolVersion, maxMessage,
+				fmt.Sprintf("device::ro.product.name=%s;ro.product.model=%s;ro.product.device=%s;", product, product, product))
 		case messageOpen:
 			service := string(bytes.TrimRight(payload, "\x00"))
 			d.Log("adb %s", service)

@@ -152,7 +152,8 @@ func (b *Bootloader) oem(l Link, words string) (string, error) {
 	if b.device.State().Locked {
 		lock = "locked"
 	}
-	answer = strings.NewReplacer("{lock}", lock, "{LOCK}", strings.ToUpper(lock), "{unlocked}", strconv.FormatBool(lock == "unlocked")).Replace(answer)
+	answer = strings.NewReplacer("{lock}", lock, "{LOCK}", strings.ToUpper(lock), "{unlocked}",
+		strconv.FormatBool(lock == "unlocked")).Replace(answer)
 	lines := strings.Split(answer, "\n")
 	for _, line := range lines[:len(lines)-1] {
 		if err := l.Respond("INFO" + line); err != nil {

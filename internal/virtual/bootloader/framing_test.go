@@ -30,7 +30,8 @@ func TestStream(t *testing.T) {
 		{"a command of 5000 bytes", "FB01" + size(5000), "a command of 5000 bytes"},
 		{"a command cut short", "FB01" + size(20) + "getvar", "unexpected EOF"},
 		{"data cut short", "FB01" + size(17) + "download:00000010" + size(16) + "zz", "EOF"},
-		{"data beyond the announced", "FB01" + size(17) + "download:00000010" + size(17) + strings.Repeat("z", 17), "data where a command was due"},
+		{"data beyond the announced", "FB01" + size(17) + "download:00000010" + size(17) + strings.Repeat("z", 17),
+			"data where a command was due"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			host, tablet := net.Pipe()
@@ -224,7 +225,8 @@ func TestTransfers(t *testing.T) {
 	}{
 		{"a command, an empty transfer, a command", "OKAYKOB2-W09 OKAYS1", "EOF", []string{"getvar:product", "", "getvar:serialno"}},
 		{"a download in pieces", "DATA00000010 OKAY", "EOF", []string{"download:00000010", "01234567", "89abcdef"}},
-		{"more than was announced", "DATA00000008 OKAY", "the host sent 2 bytes more than it announced", []string{"download:00000008", "0123456789"}},
+		{"more than was announced", "DATA00000008 OKAY", "the host sent 2 bytes more than it announced",
+			[]string{"download:00000008", "0123456789"}},
 		{"a command too long", "", fmt.Sprintf("a command of %d bytes", len(long)), []string{long}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

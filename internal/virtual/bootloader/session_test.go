@@ -128,10 +128,13 @@ func TestCommands(t *testing.T) {
 		{"fastbootd", "dance", "FAILunknown command"},
 		{"fastbootd", "fetch:cache:zz", "FAILinvalid offset"},
 		{"fastbootd", "fetch:cache:0:65537", "FAILinvalid size"},
-		{"mt8768-kob2", "download:00010000," + strings.Repeat("z", 1<<16) + ",download:00010001," + strings.Repeat("z", 1<<16+1) + ",flash:cache", "DATA00010000|OKAY|DATA00010001|OKAY|FAILsize too large"},
-		{"mt8768-kob2", "download:0000001c,\x3a\xff\x26\xed" + strings.Repeat("\x00", 24) + ",flash:cache", "DATA0000001c|OKAY|FAILinvalid sparse image"},
+		{"mt8768-kob2", "download:00010000," + strings.Repeat("z", 1<<16) + ",download:00010001," + strings.Repeat("z", 1<<16+1) + ",flash:cache",
+			"DATA00010000|OKAY|DATA00010001|OKAY|FAILsize too large"},
+		{"mt8768-kob2", "download:0000001c,\x3a\xff\x26\xed" + strings.Repeat("\x00", 24) + ",flash:cache",
+			"DATA0000001c|OKAY|FAILinvalid sparse image"},
 		// With parallel-download-flash a failure comes at the next command.
-		{"qualcomm", "download:0000001c,\x3a\xff\x26\xed" + strings.Repeat("\x00", 24) + ",flash:cache,getvar:product,getvar:product", "DATA0000001c|OKAY|OKAY|FAILinvalid sparse image|OKAYKOB-L09"},
+		{"qualcomm", "download:0000001c,\x3a\xff\x26\xed" + strings.Repeat("\x00", 24) + ",flash:cache,getvar:product,getvar:product",
+			"DATA0000001c|OKAY|OKAY|FAILinvalid sparse image|OKAYKOB-L09"},
 		// It leaves, with OKAY as its last word.
 		{"mt8768-kob2", "reboot,getvar:product", "OKAY|gone"},
 		{"mt8768-kob2", "powerdown,getvar:product", "OKAY|gone"},
@@ -139,7 +142,8 @@ func TestCommands(t *testing.T) {
 		{"mt8768-kob2", "download:00000010," + block + ",boot,getvar:product", "DATA00000010|OKAY|OKAY|gone"},
 		// The lock and what it stops.
 		{"mt8768-kob2", "flashing lock,oem unlock 4321,oem unlock 1234,getvar:unlocked", "OKAY|FAILcheck password failed!|OKAY|OKAYyes"},
-		{"mt8768-kob2", "flashing lock,erase:cache,getvar:unlocked", "OKAY|FAILdownload for partition is not allowed: Flashing is not allowed in Lock State|OKAYno"},
+		{"mt8768-kob2", "flashing lock,erase:cache,getvar:unlocked",
+			"OKAY|FAILdownload for partition is not allowed: Flashing is not allowed in Lock State|OKAYno"},
 		{"kirin659-ags2", "download:00000010," + block + ",flash:nothing", "DATA00000010|OKAY|FAILpartition length get error"},
 		{"mt8768-kob2", "download:00000010," + block + ",flash:cache", "DATA00000010|OKAY|OKAY"},
 	} {
@@ -231,7 +235,8 @@ func TestFaults(t *testing.T) {
 // TestFetch reads back what was flashed.
 func TestFetch(t *testing.T) {
 	bubble(t, "fastbootd", nil, func(w bootloadertest.Host, _ *device.Device) {
-		if got := w.Say("download:00000010", "0123456789abcdef", "flash:cache", "fetch:cache:0x2:5"); got != "DATA00000010|OKAY|OKAY|DATA00000005" {
+		got := w.Say("download:00000010", "0123456789abcdef", "flash:cache", "fetch:cache:0x2:5")
+		if got != "DATA00000010|OKAY|OKAY|DATA00000005" {
 			t.Fatal(got)
 		}
 		if got, err := w.Receive(); err != nil || got != "23456" {

@@ -31,7 +31,8 @@ func unsparse(dst storage.Store, room int64, src storage.Store, size int64, fill
 	}
 	fileHeader, chunkHeader := int64(le.Uint16(h[8:])), int64(le.Uint16(h[10:]))
 	block, blocks, chunks := int64(le.Uint32(h[12:])), int64(le.Uint32(h[16:])), int64(le.Uint32(h[20:]))
-	if le.Uint32(h[:]) != sparseMagic || le.Uint16(h[4:]) != 1 || fileHeader < 28 || chunkHeader < 12 || block == 0 || block%4 != 0 || block > 1<<24 {
+	if le.Uint32(h[:]) != sparseMagic || le.Uint16(h[4:]) != 1 || fileHeader < 28 || chunkHeader < 12 || block == 0 || block%4 != 0 ||
+		block > 1<<24 {
 		return 0, errSparse
 	}
 	if blocks > room/block {

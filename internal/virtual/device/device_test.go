@@ -125,7 +125,8 @@ func TestPartitions(t *testing.T) {
 			d.Close()
 		}
 		for what, err := range map[string]error{
-			"create what is there": d.CreatePartition("spare", 1), "delete none": d.DeletePartition("none"), "resize none": d.ResizePartition("none", 1),
+			"create what is there": d.CreatePartition("spare", 1), "delete none": d.DeletePartition("none"),
+			"resize none": d.ResizePartition("none", 1),
 		} {
 			if want := map[bool]error{true: ErrPartitionExists, false: ErrNoPartition}[strings.HasPrefix(what, "create")]; !errors.Is(err, want) {
 				t.Errorf("%s: %v", what, err)
@@ -155,7 +156,8 @@ func TestPartitions(t *testing.T) {
 func TestFaultsChangeTheDevice(t *testing.T) {
 	var logged []string
 	d := newDevice(t, Config{Log: func(format string, args ...any) { logged = append(logged, fmt.Sprintf(format, args...)) }},
-		"locked", "refuse-getvar", "no-sparse", "no-fill", "low-battery", "serial=X", "serial=Y@reboot", "slow=1000@flash:boot", "corrupt@flash:boot", "fail@flash:boot")
+		"locked", "refuse-getvar", "no-sparse", "no-fill", "low-battery", "serial=X", "serial=Y@reboot", "slow=1000@flash:boot",
+		"corrupt@flash:boot", "fail@flash:boot")
 	if !d.State().Locked || d.Serial() != "X" || d.Flaws() != (Flaws{true, true, true, true}) {
 		t.Errorf("%+v %s %+v", d.State(), d.Serial(), d.Flaws())
 	}
@@ -221,7 +223,7 @@ func TestWaits(t *testing.T) {
 		for what, wait := range map[string]func(context.Context, int64) error{"wire 11s": d.WaitWire, "storage 2s": d.WaitStorage} {
 			_, want, _ := strings.Cut(what, " ")
 			start := time.Now()
-			if err := wait(t.Context(), 1000); err != nil || time.Since(start).Round(100*time.Millisecond).String() != want { // of the bubble; a little is forgiven
+			if err := wait(t.Context(), 1000); err != nil || time.Since(start).Round(100*time.Millisecond).String() != want { // of the bubble
 				t.Errorf("%s: %v %v", what, time.Since(start), err)
 			}
 		}

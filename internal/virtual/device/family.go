@@ -86,8 +86,9 @@ var families = map[string]Family{
 	},
 	"mt8768-kob2": {
 		Product: "KOB2-W09", MaxDownload: 128 * mib, SizeFormat: "\t0x%x", Unknown: "OKAYundefine",
-		Vars: map[string]string{"version": "0.5", "version-preloader": "0.1.00", "off-mode-charge": "1", "battery-soc-ok": "yes", "warranty": "yes"},
-		OEM:  map[string]string{}, Locked: "download for partition is not allowed: Flashing is not allowed in Lock State",
+		Vars: map[string]string{"version": "0.5", "version-preloader": "0.1.00", "off-mode-charge": "1", "battery-soc-ok": "yes",
+			"warranty": "yes"},
+		OEM: map[string]string{}, Locked: "download for partition is not allowed: Flashing is not allowed in Lock State",
 		NoPartition: "partition table doesn't exist: no such partition", TooLarge: "size too large", Partitions: otherPartitions,
 	},
 	"qualcomm": {
@@ -95,7 +96,8 @@ var families = map[string]Family{
 		Vars: map[string]string{"version-bootloader": "BL-1", "version-baseband": "BB-1", "variant": "SDM UFS", "secure": "no",
 			"battery-voltage": "3987", "battery-soc-ok": "yes", "hw-revision": "10000", "off-mode-charge": "0", "parallel-download-flash": "yes"},
 		OEM: map[string]string{"device-info": "Device tampered: false\nDevice unlocked: {unlocked}\n"}, Slots: true, Parallel: true,
-		Locked: "Flashing is not allowed in Lock State", NoPartition: "Invalid partition name", TooLarge: "Image size too large for partition", Partitions: otherPartitions,
+		Locked: "Flashing is not allowed in Lock State", NoPartition: "Invalid partition name", TooLarge: "Image size too large for partition",
+		Partitions: otherPartitions,
 	},
 	"fastbootd": {
 		Product: "aurora_gsi", MaxDownload: 256 * mib, SizeFormat: "0x%08x", Unknown: "FAILUnknown variable", Userspace: true,

@@ -83,7 +83,8 @@ func TestStrikes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, other := range []Moment{{Event: "data", Percent: 0.5}, {Event: "download", Download: 3}, {Event: "flash", Partition: "cache"}, {Event: "command"}} {
+		for _, other := range []Moment{{Event: "data", Percent: 0.5}, {Event: "download", Download: 3}, {Event: "flash", Partition: "cache"},
+			{Event: "command"}} {
 			if other.Event != m.Event && f.strikes(other) {
 				t.Errorf("%s strikes at %+v", spec, other)
 			}

@@ -75,10 +75,13 @@ func serveNetwork(ctx context.Context, o Options, ready func([]Place)) error {
 	host, portText, err := net.SplitHostPort(address)
 	port, perr := strconv.ParseUint(portText, 10, 16)
 	if (proto != "tcp" && proto != "udp") || err != nil || perr != nil || int(port)+o.Count-1 > 65535 {
-		return problem.New(problem.Usage, "write tcp:127.0.0.1:5554, udp:127.0.0.1:5554 (with room for all ports; 0 is any free ones) or usbredir:DIR", "--listen %q is not an address", o.Listen)
+		return problem.New(problem.Usage,
+			"write tcp:127.0.0.1:5554, udp:127.0.0.1:5554 (with room for all ports; 0 is any free ones) or usbredir:DIR",
+			"--listen %q is not an address", o.Listen)
 	}
 	if (o.Supply > 0 || o.Pull > 0) && o.Follow == "" || o.Supply > 0 && o.Supply < o.Count || o.Pull < 0 || o.Pull > 100 {
-		return problem.New(problem.Usage, "write --count 16 --supply 48 --follow PIPE", "--supply and --pull are for a technician who follows a station, with at least as many tablets as places")
+		return problem.New(problem.Usage, "write --count 16 --supply 48 --follow PIPE",
+			"--supply and --pull are for a technician who follows a station, with at least as many tablets as places")
 	}
 	configs, cleanup, err := o.configs()
 	if err != nil {
@@ -104,7 +107,8 @@ func serveNetwork(ctx context.Context, o Options, ready func([]Place)) error {
 		}
 		tablets = append(tablets, tablet)
 	}
-	hand := &technician{pull: o.Pull, supply: configs[o.Count:], slots: map[string]*slot{}, left: o.Count, rnd: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // the same cables at each run
+	hand := &technician{pull: o.Pull, supply: configs[o.Count:], slots: map[string]*slot{}, left: o.Count,
+		rnd: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // the same cables at each run
 		say: o.Say}
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -205,7 +209,9 @@ func (o Options) configs() (configs []virtual.Config, cleanup func(), err error)
 		families = append(families, family)
 	}
 	var sizes [4]int64
-	for i, s := range []struct{ flag, text string }{{"--max-download", o.MaxDownload}, {"--rate", o.Rate}, {"--bus-rate", o.BusRate}, {"--write-rate", o.WriteRate}} {
+	for i, s := range []struct{ flag, text string }{
+		{"--max-download", o.MaxDownload}, {"--rate", o.Rate}, {"--bus-rate", o.BusRate}, {"--write-rate", o.WriteRate},
+	} {
 		if sizes[i], err = bytesize.Parse(s.text); err != nil {
 			return nil, nil, problem.New(problem.Usage, "write 40MB, 64MiB or a number of bytes", "%s: %w", s.flag, err)
 		}
@@ -236,7 +242,8 @@ func (o Options) configs() (configs []virtual.Config, cleanup func(), err error)
 	}
 	for _, f := range common {
 		if f.Port() > ports {
-			return nil, nil, problem.New(problem.Usage, "add --listen usbredir:DIR --ports N", "the fault %s=%s: there is no port %d", f.Kind, f.Arg, f.Port())
+			return nil, nil, problem.New(problem.Usage, "add --listen usbredir:DIR --ports N",
+				"the fault %s=%s: there is no port %d", f.Kind, f.Arg, f.Port())
 		}
 	}
 	common = common[:len(o.Faults)]
@@ -256,8 +263,9 @@ func (o Options) configs() (configs []virtual.Config, cleanup func(), err error)
 	for i := range max(o.Count, o.Supply) {
 		name := serial(i + 1)
 		configs = append(configs, virtual.Config{
-			Serial: name, Family: families[i%len(families)], Dir: o.State, MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3], UnlockCode: o.UnlockCode,
-			Bus: bus, Android: slices.Contains(o.Android, name), Faults: append(append([]virtual.Fault(nil), common...), own[name]...), RebootTime: 2 * time.Second,
+			Serial: name, Family: families[i%len(families)], Dir: o.State, UnlockCode: o.UnlockCode,
+			MaxDownload: sizes[0], Rate: sizes[1], WriteRate: sizes[3], Bus: bus, RebootTime: 2 * time.Second,
+			Android: slices.Contains(o.Android, name), Faults: slices.Concat(common, own[name]),
 			Log: func(format string, args ...any) {
 				if o.Log == nil {
 					return
@@ -273,7 +281,8 @@ func (o Options) configs() (configs []virtual.Config, cleanup func(), err error)
 		return slices.ContainsFunc(configs, func(c virtual.Config) bool { return c.Serial == name })
 	})
 	for _, name := range slices.AppendSeq(unknown, maps.Keys(own)) {
-		return nil, nil, problem.New(problem.Usage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(max(o.Count, o.Supply))), "there is no tablet %q", name)
+		return nil, nil, problem.New(problem.Usage, fmt.Sprintf("the tablets are %s to %s", serial(1), serial(max(o.Count, o.Supply))),
+			"there is no tablet %q", name)
 	}
 	return configs, cleanup, nil
 }

@@ -67,7 +67,8 @@ type move struct {
 
 // followReports reads lines of events until ctx ends. name is a named pipe or a file.
 func (t *technician) followReports(ctx context.Context, name string) error {
-	f, err := os.OpenFile(name, os.O_RDWR, 0) //nolint:gosec // what the user named; for writing too, so that a station that ends does not end it
+	// For writing too, so that a station that ends does not end it.
+	f, err := os.OpenFile(name, os.O_RDWR, 0) //nolint:gosec // what the user named
 	if err != nil {
 		return problem.New(problem.Usage, "make it with mkfifo, and give it to zarya station --events", "--follow: %w", err)
 	}

@@ -154,7 +154,8 @@ func run(ctx context.Context, name string, args ...string) error {
 func system(ctx context.Context, path, root string, opt Options) error {
 	// In one order: mkfs.ext4 numbers files as it finds them.
 	for _, f := range [][2]string{
-		{"etc/os-release", "ID=auroraos\nNAME=\"Aurora OS\"\nVERSION_ID=" + opt.Version + "\nPRETTY_NAME=\"Aurora OS " + opt.Version + " (virtual)\"\n"},
+		{"etc/os-release", "ID=auroraos\nNAME=\"Aurora OS\"\nVERSION_ID=" + opt.Version + "\n" +
+			"PRETTY_NAME=\"Aurora OS " + opt.Version + " (virtual)\"\n"},
 		{"etc/hw-release", "ID=virtual\nNAME=\"Zarya virtual tablet\"\nVERSION_ID=" + opt.Version + "\n"},
 		{"etc/hostname", "AuroraOS\n"},
 		// Folders that a first boot or a provisioning step writes into.
@@ -185,7 +186,8 @@ func system(ctx context.Context, path, root string, opt Options) error {
 		return err
 	}
 	if err := run(ctx, "mkfs.ext4", "-q", "-F", "-b", strconv.Itoa(block), "-L", "system", "-U", uuid,
-		"-E", "hash_seed="+uuid+",root_owner=0:0,lazy_itable_init=0,nodiscard", "-d", root, path, strconv.FormatInt(opt.Size/block, 10)); err != nil {
+		"-E", "hash_seed="+uuid+",root_owner=0:0,lazy_itable_init=0,nodiscard", "-d", root, path,
+		strconv.FormatInt(opt.Size/block, 10)); err != nil {
 		return err
 	}
 	return settleChanges(ctx, path, root)
@@ -395,7 +397,8 @@ func vbmeta(made *Set, opt Options, userdata device.VBMetaDigests) error {
 		if err = errors.Join(err, f.Close()); err != nil {
 			return err
 		}
-		v.Partitions = append(v.Partitions, device.VBMetaDigests{Name: im.name, Ranges: [][2]int64{{0, n}}, SHA256: hex.EncodeToString(sum.Sum(nil))})
+		v.Partitions = append(v.Partitions, device.VBMetaDigests{Name: im.name, Ranges: [][2]int64{{0, n}},
+			SHA256: hex.EncodeToString(sum.Sum(nil))})
 	}
 	v.Partitions = append(v.Partitions, userdata)
 	b, err := v.Bytes()

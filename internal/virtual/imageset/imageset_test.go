@@ -50,7 +50,8 @@ func TestBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	tool(t, "e2fsck", "-fn", set.System)
-	if s := tool(t, "debugfs", "-R", "cat /etc/os-release", set.System); !strings.Contains(s, "ID=auroraos\n") || !strings.Contains(s, "VERSION_ID=5.1.0.100\n") {
+	if s := tool(t, "debugfs", "-R", "cat /etc/os-release", set.System); !strings.Contains(s, "ID=auroraos\n") ||
+		!strings.Contains(s, "VERSION_ID=5.1.0.100\n") {
 		t.Error(s)
 	}
 	info, err := os.Stat(set.System)
@@ -67,7 +68,8 @@ func TestBuild(t *testing.T) {
 		t.Error("system.simg is another image")
 	}
 	tool(t, "simg2img", set.UserdataSparse, out)
-	want := bytes.Join([][]byte{noise(mib, 3), make([]byte, 31*mib), noise(3*mib, 4), bytes.Repeat([]byte{0xef, 0xbe, 0xad, 0xde}, 7*mib/4), make([]byte, 21*mib), noise(mib, 5)}, nil)
+	want := bytes.Join([][]byte{noise(mib, 3), make([]byte, 31*mib), noise(3*mib, 4), bytes.Repeat([]byte{0xef, 0xbe, 0xad, 0xde}, 7*mib/4),
+		make([]byte, 21*mib), noise(mib, 5)}, nil)
 	if !bytes.Equal(read(t, out), want) {
 		t.Error("userdata.simg is another image")
 	}

@@ -34,7 +34,8 @@ vars:
 provision:
   - hostname: "tab-{{ tablet.serial }}"
   - timezone: "{{ vars.zone }}"
-  - file: {content: "model={{ tablet.model }} serial={{ tablet.serial }} zone={{ vars.zone }}", to: /etc/kiosk.conf, owner: root, mode: 0644}
+  - file: {content: "model={{ tablet.model }} serial={{ tablet.serial }} zone={{ vars.zone }}",
+      to: /etc/kiosk.conf, owner: root, mode: 0644}
   - exec: {argv: [/bin/true], changes: never}
 checks:
   - {fact: os-release.ID, is: auroraos}
@@ -55,7 +56,8 @@ func profile(s *Set, opt Options) error {
 	}
 	l := device.DefaultLogin
 	args = append(args, l.User, l.Password, l.RootPassword, opt.Version)
-	return os.WriteFile(s.Profile, fmt.Appendf(nil, profileText, args...), 0o644) //nolint:gosec // no secret: everybody knows the virtual tablets' passwords
+	text := fmt.Appendf(nil, profileText, args...)
+	return os.WriteFile(s.Profile, text, 0o644) //nolint:gosec // no secret: everybody knows the virtual tablets' passwords
 }
 
 func digest(file string) (string, error) {

@@ -86,7 +86,8 @@ func newStack(link *channel.Endpoint, mac [6]byte) (*stack.Stack, error) {
 	err := s.CreateNIC(nic, ethernet.New(link))
 	for _, a := range []tcpip.ProtocolAddress{
 		{Protocol: ipv4.ProtocolNumber, AddressWithPrefix: tcpip.AddressWithPrefix{Address: tcpip.AddrFrom4(usbAddress), PrefixLen: 24}},
-		{Protocol: ipv6.ProtocolNumber, AddressWithPrefix: tcpip.AddressWithPrefix{Address: header.LinkLocalAddr(tcpip.LinkAddress(mac[:])), PrefixLen: 64}},
+		{Protocol: ipv6.ProtocolNumber, AddressWithPrefix: tcpip.AddressWithPrefix{Address: header.LinkLocalAddr(tcpip.LinkAddress(mac[:])),
+			PrefixLen: 64}},
 	} {
 		if err == nil {
 			err = s.AddProtocolAddress(nic, a, stack.AddressProperties{})

@@ -53,7 +53,8 @@ func TestPrograms(t *testing.T) {
 		{apm + "Install /tmp/app.rpm", "Error: GDBus.Error:org.freedesktop.DBus.Error.InvalidArgs: PATH and options\n!1"},
 		{apm + "Install /tmp/none.rpm '{}'", "Error: GDBus.Error:ru.omp.APM.Error.FileNotExist: /tmp/none.rpm\n!1"},
 		{apm + "Install /tmp/bad.rpm '{}'", "Error: GDBus.Error:ru.omp.APM.Error.InvalidPackage: /tmp/bad.rpm is no package\n!1"},
-		{bus + "org.none --object-path / --method org.none.Do", "Error: GDBus.Error:org.freedesktop.DBus.Error.ServiceUnknown: The name org.none was not provided by any .service files\n!1"},
+		{bus + "org.none --object-path / --method org.none.Do",
+			"Error: GDBus.Error:org.freedesktop.DBus.Error.ServiceUnknown: The name org.none was not provided by any .service files\n!1"},
 		{bus + "ru.omp.deviceinfo --object-path / --method ru.omp.deviceinfo.Features.getDeviceModel", "('AGS3-L09',)\n"},
 		{bus + "org.freedesktop.DBus --object-path / --method org.freedesktop.DBus.GetId", "('0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f',)\n"},
 
@@ -64,7 +65,8 @@ func TestPrograms(t *testing.T) {
 
 		{"# update-ca-trust", ""},
 		{"update-ca-trust", "update-ca-trust: permission denied\n!1"},
-		{"sha256sum /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", fmt.Sprintf("%x  /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem\n", sha256.Sum256([]byte("A\nB\n")))},
+		{"sha256sum /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+			fmt.Sprintf("%x  /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem\n", sha256.Sum256([]byte("A\nB\n")))},
 		{"# ssh-keygen -A", ""},
 
 		{"systemctl is-enabled app.service", "disabled\n!1"},
@@ -85,8 +87,10 @@ func TestPrograms(t *testing.T) {
 		{"poweroff", "poweroff: permission denied\n!1"},
 		{"# reboot recovery", "!1"},
 		{"# systemd-run --on-active=soon systemctl poweroff", "systemd-run: strconv.Atoi: parsing \"soon\": invalid syntax\n!1"},
-		{`# sh -c 'head -c "$1" "$2" | sha256sum' sh x /dev/disk/by-partlabel/boot`, "head: cannot open '/dev/disk/by-partlabel/boot' for reading\n!1"},
-		{`sh -c 'head -c "$1" "$2" | sha256sum' sh 1 /dev/disk/by-partlabel/boot`, "head: cannot open '/dev/disk/by-partlabel/boot' for reading\n!1"},
+		{`# sh -c 'head -c "$1" "$2" | sha256sum' sh x /dev/disk/by-partlabel/boot`,
+			"head: cannot open '/dev/disk/by-partlabel/boot' for reading\n!1"},
+		{`sh -c 'head -c "$1" "$2" | sha256sum' sh 1 /dev/disk/by-partlabel/boot`,
+			"head: cannot open '/dev/disk/by-partlabel/boot' for reading\n!1"},
 		{`# sh -c 'head -c "$1" "$2" | sha256sum' sh 1 /dev/disk/by-partlabel/boot`, fmt.Sprintf("%x  -\n", sha256.Sum256([]byte{0}))},
 	} {
 		if got := b.run(t, test.line); got != test.want {

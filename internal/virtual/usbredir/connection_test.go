@@ -237,8 +237,8 @@ func TestPull(t *testing.T) {
 func TestBrokenPackets(t *testing.T) {
 	for name, kind := range map[string]uint32{
 		"configuration": usbredirtest.SetConfiguration, "set alt": usbredirtest.SetAlt, "get alt": usbredirtest.GetAlt,
-		"start interrupt": usbredirtest.StartInterrupt, "stop interrupt": usbredirtest.StopInterrupt, "control": usbredirtest.Control, "bulk": usbredirtest.Bulk,
-	} {
+		"start interrupt": usbredirtest.StartInterrupt, "stop interrupt": usbredirtest.StopInterrupt, "control": usbredirtest.Control,
+		"bulk": usbredirtest.Bulk} {
 		t.Run(name, func(t *testing.T) {
 			g, c := connect(t)
 			if err := c.Plug(fastboot()); err != nil {

@@ -73,8 +73,8 @@ func VendorFunction(vendor, product uint16, serial, name, label string, protocol
 // NetworkFunction is a CDC Ethernet function, as usb-moded makes one of a booted
 // tablet. mac is the address of the host's interface.
 func NetworkFunction(serial, name string, mac [6]byte, speed Speed) *Function {
-	u := &Function{vendor: 0x0525, product: 0xa4a2, class: 2, strings: []string{"Huawei", name, serial, fmt.Sprintf("%X", mac[:])}, speed: speed,
-		settings: true, interfaces: [][3]uint8{{2, 6, 0}, {10, 0, 0}}}
+	u := &Function{vendor: 0x0525, product: 0xa4a2, class: 2, strings: []string{"Huawei", name, serial, fmt.Sprintf("%X", mac[:])},
+		speed: speed, settings: true, interfaces: [][3]uint8{{2, 6, 0}, {10, 0, 0}}}
 	interval := byte(32) // ms at full speed
 	if speed >= HighSpeed {
 		interval = 9 // 2^(9-1) microframes, which is 32 ms
