@@ -74,7 +74,7 @@ func newLedger(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	cmd.AddCommand(newLedgerList(a), newLedgerShow(a), newLedgerExport(a), newLedgerVerify(a), newLedgerDispose(a),
-		newLedgerKey(a), newLedgerReceipt(a))
+		newLedgerKey(a), newLedgerReceipt(a), newLedgerBackup(a), newLedgerRestore(a))
 	return cmd
 }
 
@@ -259,6 +259,64 @@ func (a *app) acceptHead() error {
 		fmt.Fprintf(a.stderr, "accepted: %s-%d is lost, and the ledger says so\n", h.Station, h.Seq)
 	}
 	return err
+}
+
+func newLedgerBackup(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the ledger into a new file while a station writes it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path, err := a.ledgerPath()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			heads, err := records.Backup(ctx, path, args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.document("heads", append([]ledger.Head{}, heads...))
+			}
+			for _, h := range heads {
+				fmt.Fprintf(a.stdout, "%s: %d entries, unbroken, the last is %s\n", h.Station, h.Seq, h.Hash)
+			}
+			return nil
+		},
+	}
+}
+
+func newLedgerRestore(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the ledger, and record what is lost",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path, err := a.ledgerPath()
+			if err == nil && path == "" {
+				err = problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger with --ledger none")
+			}
+			if err != nil {
+				return err
+			}
+			station, err := a.config.Station()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := a.untilSignal()
+			defer cancel()
+			done, err := records.Restore(ctx, path, station, args[0])
+			if done.Kept != "" {
+				fmt.Fprintf(a.stderr, "what was there is kept: %s\n", done.Kept)
+			}
+			for _, h := range done.Lost {
+				fmt.Fprintf(a.stderr, "the backup ends before %s-%d; that is recorded\n", h.Station, h.Seq)
+			}
+			return err
+		},
+	}
 }
 
 func newLedgerDispose(a *app) *cobra.Command {
