@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 FUZZTIME ?= 3s
 SCHEDULES ?= 1000
 
-.PHONY: help demo test check bench soak setup build lint unit race scripts pages rig simulate fuzz nocgo release-check clean
+.PHONY: help demo test check bench soak setup build lint unit race scripts pages rig simulate fuzz nocgo packages snapshot release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,12 +82,22 @@ soak: setup build ## the full counts: an hour of schedules and fuzzing, the tran
 	@ZARYA_STATION_TABLETS=400 $(GO) test -count=1 -timeout 30m -run '^TestStationIsKilled' ./cmd/zarya
 	@scripts/rig.sh scripts/rig-suite.sh
 
-release-check: $(TOOLS)/goreleaser ## .goreleaser.yaml is valid
-	@$(TOOLS)/goreleaser check
+packages: setup $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## build the packages and use them in a clean Debian
+	@scripts/setup.sh packages
+	@scripts/packages.sh $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 
-$(TOOLS)/goreleaser:
+snapshot: setup $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## build all that a release has, into dist/, and publish nothing
+	@scripts/setup.sh packages
+	@$(TOOLS)/goreleaser-$(GORELEASER_VERSION) release --snapshot --clean --skip=publish
+
+release-check: $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## .goreleaser.yaml is valid
+	@$< check
+
+$(TOOLS)/goreleaser-$(GORELEASER_VERSION):
+	@echo "building goreleaser $(GORELEASER_VERSION) into .tools/ (once; ten minutes)"
 	@mkdir -p $(TOOLS)
 	@GOBIN=$(TOOLS) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+	@mv $(TOOLS)/goreleaser $@
 
 clean: ## remove what was built
 	@rm -rf bin dist

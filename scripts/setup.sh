@@ -37,6 +37,17 @@ needed=(
   "curl curl"
 )
 
+# With "packages": what builds them for both architectures, and what tries them.
+if [ "${1:-}" = packages ]; then
+  needed+=(
+    "aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu"
+    "/usr/lib/aarch64-linux-gnu/pkgconfig/libusb-1.0.pc libusb-1.0-0-dev:arm64"
+    "qemu-aarch64 qemu-user"
+    "mmdebstrap mmdebstrap"
+    "rpm rpm"
+  )
+fi
+
 sudo=()
 if [ "$(id -u)" -ne 0 ]; then
   sudo=(sudo)
@@ -107,7 +118,7 @@ command -v npm >/dev/null || driver || missing+=("npm")
 pkg-config --exists libusb-1.0 2>/dev/null || missing+=("libusb-1.0-0-dev")
 for pair in "${needed[@]}"; do
   read -r command package <<<"$pair"
-  command -v "$command" >/dev/null || missing+=("$package")
+  command -v "$command" >/dev/null || [ -e "$command" ] || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ] && server && registry && driver; then
   exit 0
@@ -123,6 +134,7 @@ if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi
 echo "installing: ${missing[*]}"
+case " ${missing[*]} " in *":arm64 "*) "${sudo[@]}" dpkg --add-architecture arm64 ;; esac
 case " ${missing[*]} " in *" postgresql "* | *" pgbouncer "*) refuse_services ;; esac
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null

@@ -66,6 +66,9 @@ type app struct {
 	ctx     context.Context // ends at the first signal: for what is not worth finishing
 }
 
+// moreVerbs are those that a build tag adds.
+var moreVerbs []func(*app) *cobra.Command
+
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "zarya",
@@ -91,6 +94,9 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(newRun(a), newStation(a), newRetry(a), newTry(a), newExplain(a), newFlash(a), newProvision(a), newPlan(a),
 		newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a), newDevices(a), newPorts(a), newSSH(a), newConnect(a),
 		newDoctor(a), newLedger(a), newReport(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
+	for _, verb := range moreVerbs {
+		root.AddCommand(verb(a))
+	}
 	root.RunE = func(*cobra.Command, []string) error { return a.greet() }
 	root.Example = "  zarya devices\n  zarya plan --profile census.yaml -s port:A3\n  zarya run --profile census.yaml -s port:A3 -s port:A4"
 	arrangeHelp(root)

@@ -1,0 +1,17 @@
+#!/bin/bash
+# Makes what packages have beside the program: manual pages and completions, in dist-files.
+# The same commit makes the same bytes.
+set -euo pipefail
+out=dist-files
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH CGO_ENABLED=0
+rm -rf "$out"
+mkdir -p "$out/completions"
+go build -tags man -o "$out/zarya" ./cmd/zarya
+"$out/zarya" man "$out/man"
+gzip -9n "$out"/man/*.1
+for shell in bash zsh fish; do
+  case "$shell" in zsh) name=_zarya ;; *) name=zarya.$shell ;; esac
+  "$out/zarya" completion "$shell" >"$out/completions/$name"
+done
+rm "$out/zarya"
