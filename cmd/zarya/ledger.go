@@ -271,9 +271,7 @@ func newLedgerBackup(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			heads, err := records.Backup(ctx, path, args[0])
+			heads, err := records.Backup(a.ctx, path, args[0])
 			if err != nil {
 				return err
 			}
@@ -305,9 +303,7 @@ func newLedgerRestore(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.untilSignal()
-			defer cancel()
-			done, err := records.Restore(ctx, path, station, args[0])
+			done, err := records.Restore(a.ctx, path, station, args[0])
 			if done.Kept != "" {
 				fmt.Fprintf(a.stderr, "what was there is kept: %s\n", done.Kept)
 			}
