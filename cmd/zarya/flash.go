@@ -3,12 +3,10 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os/signal"
 	"slices"
 	"strings"
@@ -21,6 +19,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/batch"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/prompt"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/show"
@@ -169,27 +168,7 @@ func (a *app) askable(hint, format string, args ...any) error {
 
 // agreed asks a question on the terminal, unless --yes has answered it. ^C is a no.
 func (a *app) agreed(question string) bool {
-	if a.yes {
-		return true
-	}
-	select {
-	case <-a.signals.Drain(): // of the question before
-		return false
-	default:
-	}
-	fmt.Fprintf(a.stderr, "%s? [y/N] ", question)
-	said := make(chan string, 1)
-	go func() { // a terminal gives one line at a time: nothing of the next is read
-		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 64)).ReadString('\n')
-		said <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case line := <-said:
-		return line == "y" || line == "yes"
-	case <-a.signals.Drain():
-		fmt.Fprintln(a.stderr)
-		return false
-	}
+	return a.yes || prompt.Prompt{In: a.stdin, Out: a.stderr, Stop: a.signals.Drain()}.Agreed(question)
 }
 
 // engineOptions are those that flags say.

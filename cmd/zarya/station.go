@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,12 +74,9 @@ func (a *app) runStation(o stationOptions) (err error) {
 		return problem.New(problem.Usage, "say what tablets become: --profile PROFILE or --bundle BUNDLE", "nothing says what is to be done")
 	case a.ledger == "none":
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "station needs a ledger")
-	case o.PoolLow < 0:
-		return problem.New(problem.Usage, "leave it out for what an hour uses", "--pool-low cannot be negative")
-	case slices.Contains(o.Supervisors, ""):
-		return problem.New(problem.Usage, "name a badge, or its beginning and *; * alone is any badge", "--supervisor is empty")
-	case o.Concurrency < 0:
-		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
+	}
+	if err := o.Check(); err != nil {
+		return err
 	}
 	places, watcher, err := station.ParsePlaces(a.bench(), typedTargets(o.targets))
 	if err != nil {
@@ -144,11 +140,15 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	if err != nil {
 		return err
 	}
-	front, err := a.showing(o)
+	stderr := a.stderr
+	screen, err := a.screen(o)
 	if err != nil {
 		return err
 	}
-	defer front.close(a)
+	defer func() {
+		screen.Close()
+		a.stderr = stderr
+	}()
 	if err := a.startEvidence(record); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	o.Places, o.Watchers, o.Lock = places, watchers, station.Lock(a.bench(), lockOwner())
 	o.Ledger, o.Supply, o.Secrets, o.Set = record, a.supply(record), a.secrets, set
 	o.Reload = func(ctx context.Context) (*recipe.Set, error) { return a.stationSet(ctx, o) }
-	o.Trace, o.Sinks, o.Log, o.Words, o.Warn = trace, sinks, a.events, front.words, a.warn
+	o.Trace, o.Sinks, o.Log, o.Words, o.Warn = trace, sinks, a.events, screen.Words, a.warn
 	o.Unseen = a.json || a.quiet
 	a.codes.Ledger, given = record, true
 	d, err := daemon.New(a.ctx, o.Options)
@@ -172,8 +172,8 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		return err
 	}
 	a.summarized = true
-	stopSignals := a.stationSignals(d.Station)
-	err = front.run(a, d)
+	stopSignals := d.Obey(a.signals)
+	err = a.runShown(d, screen)
 	stopSignals()
 	if oerr := errors.Join(d.Close(), endTrace()); oerr != nil && err == nil {
 		err = problem.New(problem.Station, "the tablets are as the events say; only the output is incomplete", "output: %w", oerr)
@@ -190,39 +190,4 @@ func pageFlags(f *pflag.FlagSet, p *daemon.Page) {
 	f.StringVar(&p.TokenFile, "page-token-file", "", "`FILE` with the token that the page asks for")
 	f.StringVar(&p.Cert, "page-cert", "", "`FILE` with the page's certificate (PEM)")
 	f.StringVar(&p.Key, "page-key", "", "`FILE` with the certificate's key (PEM)")
-}
-
-// stationSignals carries out what signals ask for, until stop: the first SIGTERM or ^C lets
-// running jobs end, SIGHUP reads profiles and bundles again.
-func (a *app) stationSignals(s *station.Station) (stop func()) {
-	ended, told := make(chan struct{}), make(chan struct{})
-	reload := make(chan struct{}, 1)
-	a.signals.OnHangup(func() {
-		select {
-		case reload <- struct{}{}:
-		default: // one is due already
-		}
-	})
-	go func() {
-		defer close(told)
-		drain := a.signals.Drain()
-		for {
-			select {
-			case <-reload:
-				if err := s.Do(a.signals.Context(), station.Order{Do: station.OrderReload, Machine: true}); err != nil {
-					a.warn("the old profiles and bundles stay: %v", err)
-				}
-			case <-drain:
-				drain = nil
-				_ = s.Do(a.signals.Context(), station.Order{Do: station.OrderStop, Machine: true}) // never fails
-			case <-ended:
-				return
-			}
-		}
-	}()
-	return func() {
-		close(ended)
-		<-told
-		a.signals.OnHangup(nil)
-	}
 }

@@ -69,29 +69,18 @@ func (a *app) try(o tryOptions) (err error) {
 		return problem.New(problem.Station, "install e2fsprogs and android-sdk-libsparse-utils", "images: %w", err)
 	}
 	a.ledger, a.yes = "sqlite:"+filepath.Join(dir, "ledger.db"), true // they are made for it
-	served, stopServing := context.WithCancel(context.WithoutCancel(a.ctx))
-	defer stopServing()
-	ready := make(chan []string, 1)
-	ended := make(chan error, 1)
-	go func() {
-		tablets := fleet.Options{Count: o.count, Listen: "tcp:127.0.0.1:0", Family: "kirin710a-ags3", FaultsOn: o.faults,
-			State: filepath.Join(dir, "tablets"), Log: a.tabletLog()}
-		ended <- fleet.Serve(served, tablets, func(places []fleet.Place) {
-			var targets []string
-			for _, p := range places {
-				targets = append(targets, p.Target)
-			}
-			ready <- targets
-		})
-	}()
-	select {
-	case err := <-ended:
+	tablets := fleet.Options{Count: o.count, Listen: "tcp:127.0.0.1:0", Family: "kirin710a-ags3", FaultsOn: o.faults,
+		State: filepath.Join(dir, "tablets"), Log: a.tabletLog()}
+	places, stop, err := fleet.Start(context.WithoutCancel(a.ctx), tablets)
+	if err != nil {
 		return err
-	case targets := <-ready:
-		err = a.runProfile(jobOptions{targets: targets, profile: set.Profile, trust: recipe.StationTrust}, flash.ScopeRun)
 	}
-	stopServing()
-	if serr := <-ended; err == nil {
+	var targets []string
+	for _, p := range places {
+		targets = append(targets, p.Target)
+	}
+	err = a.runProfile(jobOptions{targets: targets, profile: set.Profile, trust: recipe.StationTrust}, flash.ScopeRun)
+	if serr := stop(); err == nil {
 		err = serr
 	}
 	return err

@@ -22,6 +22,7 @@ import (
 	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/ui"
@@ -62,6 +63,19 @@ type Options struct {
 	// Unseen says that nobody sees the station's view: what is said to whoever scans is told
 	// by Warn too.
 	Unseen bool
+}
+
+// Check holds what a person may have said wrong to what can be.
+func (o Options) Check() error {
+	switch {
+	case o.PoolLow < 0:
+		return problem.New(problem.Usage, "leave it out for what an hour uses", "--pool-low cannot be negative")
+	case slices.Contains(o.Supervisors, ""):
+		return problem.New(problem.Usage, "name a badge, or its beginning and *; * alone is any badge", "--supervisor is empty")
+	case o.Concurrency < 0:
+		return problem.New(problem.Usage, "0 is no limit", "--concurrency cannot be negative")
+	}
+	return nil
 }
 
 // patience is how long a tablet that has just been plugged in may take until it can be

@@ -13,6 +13,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
 )
 
 // Explanation is the answer to one question.
@@ -232,4 +233,29 @@ func sentence(hint string) string {
 		return ""
 	}
 	return strings.ToUpper(hint[:1]) + hint[1:] + "."
+}
+
+// Find explains what a person asked about: a class, a code, a record, a job, a serial whose
+// last job counts, or words that a device said. jobs reads those of the ledger.
+func Find(subject string, jobs func() ([]*ledger.JobRecord, error)) (Explanation, error) {
+	for _, find := range []func(string) (Explanation, bool){Class, Code} {
+		if e, ok := find(subject); ok {
+			return e, nil
+		}
+	}
+	recorded, err := jobs()
+	if err != nil {
+		return Explanation{}, err
+	}
+	for _, j := range slices.Backward(recorded) {
+		if j.Record == subject || j.Job == subject || j.Concerns(subject) {
+			return Job(j), nil
+		}
+	}
+	if e, ok := Message(subject); ok {
+		return e, nil
+	}
+	return Explanation{}, problem.New(problem.Usage, "a class ("+strings.Join(Classes(), ", ")+
+		"), an exit code, a record or serial that zarya ledger list shows, or a device's own words",
+		"%q is nothing that is known here", subject)
 }

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -76,5 +77,24 @@ func TestJobsSayWhatIsOnTheTablet(t *testing.T) {
 		if !strings.Contains(e.Happened, c.happened) || e.Tablet != c.tablet {
 			t.Errorf("%s: %+v", name, e)
 		}
+	}
+}
+
+func TestFindKnowsWhatIsAskedAbout(t *testing.T) {
+	jobs := func() ([]*ledger.JobRecord, error) {
+		return []*ledger.JobRecord{{Record: "b-1", Job: "r-1", Serial: "S1", Result: "fail", Class: flash.ClassCable},
+			{Record: "b-2", Job: "r-2", Serial: "S1", Result: "pass"}}, nil
+	}
+	for subject, want := range map[string]string{"cable": "class cable", "S1": "b-2", "r-1": "b-1", "partition length get error": "class profile"} {
+		if e, err := Find(subject, jobs); err != nil || !strings.Contains(e.Subject, want) {
+			t.Errorf("%s: %q, %v", subject, e.Subject, err)
+		}
+	}
+	if e, err := Find("the moon", jobs); err == nil {
+		t.Errorf("the moon is %q", e.Subject)
+	}
+	broken := errors.New("broken")
+	if _, err := Find("S1", func() ([]*ledger.JobRecord, error) { return nil, broken }); !errors.Is(err, broken) {
+		t.Error(err)
 	}
 }

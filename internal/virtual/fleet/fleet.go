@@ -66,6 +66,25 @@ func Serve(ctx context.Context, o Options, ready func([]Place)) error {
 	return serveNetwork(ctx, o, ready)
 }
 
+// Start serves the tablets beside the caller, until stop. It returns when all of them are
+// there.
+func Start(ctx context.Context, o Options) (places []Place, stop func() error, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	ready := make(chan []Place, 1)
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, o, func(places []Place) { ready <- places }) }()
+	select {
+	case places = <-ready:
+	case err = <-ended:
+		cancel()
+		return nil, nil, err
+	}
+	return places, func() error {
+		cancel()
+		return <-ended
+	}, nil
+}
+
 // serveNetwork serves tablets on a network.
 func serveNetwork(ctx context.Context, o Options, ready func([]Place)) error {
 	if o.Count < 1 || o.Count > 1000 {

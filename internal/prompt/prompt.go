@@ -1,0 +1,38 @@
+// Package prompt asks a person on a terminal.
+package prompt
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Prompt is where is asked.
+type Prompt struct {
+	In   io.Reader
+	Out  io.Writer
+	Stop <-chan struct{} // when it is closed, the answer is no
+}
+
+// Agreed asks a question, to which only y and yes are a yes.
+func (p Prompt) Agreed(question string) bool {
+	select {
+	case <-p.Stop: // at the question before
+		return false
+	default:
+	}
+	fmt.Fprintf(p.Out, "%s? [y/N] ", question)
+	said := make(chan string, 1)
+	go func() { // a terminal gives one line at a time: nothing of the next is read
+		line, _ := bufio.NewReader(io.LimitReader(p.In, 64)).ReadString('\n')
+		said <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case line := <-said:
+		return line == "y" || line == "yes"
+	case <-p.Stop:
+		fmt.Fprintln(p.Out)
+		return false
+	}
+}
