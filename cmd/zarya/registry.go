@@ -12,7 +12,9 @@ import (
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/registry"
+	"github.com/zarya-station/zarya/internal/registry/follow"
 	"github.com/zarya-station/zarya/internal/show"
 )
 
@@ -112,6 +114,45 @@ func (a *app) useBundle(ctx context.Context, name string, gate func(context.Cont
 	}
 	return c.Use(ctx, r, gate)
 }
+
+// firstSet starts to follow the tags that the station is told to, and makes the recipes to
+// begin with. If they cannot be made of what was taken over last, what the tags name now is
+// tried.
+func (a *app) firstSet(ctx context.Context, o *stationOptions) (*recipe.Set, error) {
+	for _, name := range o.follow {
+		tag, err := registry.Parse(name)
+		if err != nil {
+			return nil, err
+		}
+		if tag.Pinned() || tag.Tag == "" {
+			return nil, problem.New(problem.Usage, "name what does not move with --bundle", "--follow %s: only a tag can be followed", name)
+		}
+		c, err := a.registries()
+		if err != nil {
+			return nil, err
+		}
+		o.Follow = append(o.Follow, &follow.Follower{Client: c, Tag: tag, Every: o.every, Keep: keepBundles,
+			Gate: func(ctx context.Context, b *bundle.Bundle) (string, error) { return a.maker().Trusted(ctx, b, o.trust) }})
+	}
+	for _, f := range o.Follow {
+		if _, err := f.Start(ctx, false); err != nil {
+			return nil, err
+		}
+	}
+	set, err := a.stationSet(ctx, *o)
+	if err == nil || len(o.Follow) == 0 {
+		return set, err
+	}
+	for _, f := range o.Follow {
+		if _, ferr := f.Start(ctx, true); ferr != nil {
+			return nil, err // of what is here
+		}
+	}
+	return a.stationSet(ctx, *o)
+}
+
+// keepBundles is how many bundles of a name stay in the store, if nobody says otherwise.
+const keepBundles = 2
 
 func newBundlePush(a *app) *cobra.Command {
 	cmd := &cobra.Command{
@@ -224,7 +265,7 @@ func newBundlePrune(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := c.Store.Prune(keep)
+			p, err := c.Store.Prune(keep, "")
 			if err != nil {
 				return err
 			}
@@ -242,6 +283,6 @@ func newBundlePrune(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&keep, "keep", 2, "keep the `N` bundles of each name that were used last")
+	cmd.Flags().IntVar(&keep, "keep", keepBundles, "keep the `N` bundles of each name that were used last")
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,6 +26,8 @@ type stationOptions struct {
 	daemon.Options
 	profiles, bundles, targets, allow []string
 	trust                             string
+	follow                            []string
+	every                             time.Duration // between two looks at what is followed
 	lang                              string
 	plain, bell                       bool
 }
@@ -32,7 +35,7 @@ type stationOptions struct {
 func newStation(a *app) *cobra.Command {
 	var o stationOptions
 	cmd := &cobra.Command{
-		Use:   "station {--profile PROFILE | --bundle BUNDLE}… [--target TARGET]…",
+		Use:   "station {--profile PROFILE | --bundle BUNDLE | --follow TAG}… [--target TARGET]…",
 		Short: "Work all day: every tablet that is plugged in is flashed, checked and recorded",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,6 +65,8 @@ func newStation(a *app) *cobra.Command {
 	pageFlags(f, &o.Page)
 	f.StringVar(&o.lang, "lang", "", "show the station in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVar(&o.bell, "bell", false, "ring the terminal's bell when a tablet passed or failed")
+	f.StringArrayVar(&o.follow, "follow", nil, "take over what the tag `oci://HOST/REPO:TAG` names, whenever it moves, if its signer is trusted; repeatable")
+	f.DurationVar(&o.every, "follow-every", 10*time.Minute, "look that often")
 	trustFlag(cmd, &o.trust)
 	a.tagFlags(cmd)
 	return cmd
@@ -70,8 +75,10 @@ func newStation(a *app) *cobra.Command {
 // runStation works until it is told to stop.
 func (a *app) runStation(o stationOptions) (err error) {
 	switch {
-	case len(o.profiles)+len(o.bundles) == 0:
-		return problem.New(problem.Usage, "say what tablets become: --profile PROFILE or --bundle BUNDLE", "nothing says what is to be done")
+	case o.every < time.Second:
+		return problem.New(problem.Usage, "ask every second at most", "--follow-every %s is too often", o.every)
+	case len(o.profiles)+len(o.bundles)+len(o.follow) == 0:
+		return problem.New(problem.Usage, "say what tablets become: --profile PROFILE, --bundle BUNDLE or --follow oci://HOST/REPO:TAG", "nothing says what is to be done")
 	case a.ledger == "none":
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "station needs a ledger")
 	}
@@ -82,7 +89,7 @@ func (a *app) runStation(o stationOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	set, err := a.stationSet(a.ctx, o)
+	set, err := a.firstSet(a.ctx, &o)
 	if err != nil {
 		return err
 	}
@@ -107,6 +114,9 @@ func (a *app) stationSet(ctx context.Context, o stationOptions) (*recipe.Set, er
 		if bundles[i], err = a.pin(ctx, name); err != nil {
 			return nil, err
 		}
+	}
+	for _, f := range o.Follow {
+		bundles = append(bundles, f.Tag.At(f.Now()).String())
 	}
 	common := recipe.Request{Trust: o.trust, Allow: o.allow, Scope: flash.ScopeRun}
 	return a.maker().PrepareSet(ctx, common, o.profiles, bundles)

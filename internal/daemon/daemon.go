@@ -24,6 +24,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/registry/follow"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/internal/words"
@@ -49,7 +50,8 @@ type Options struct {
 	Run    string // begins the names of its jobs
 	Ledger *ledger.Ledger
 	Supply flash.Identities
-	Set    *recipe.Set // the daemon closes it
+	Set    *recipe.Set        // the daemon closes it
+	Follow []*follow.Follower // of tags; started, and what Reload reads
 	// Reload prepares the profiles and bundles again.
 	Reload  func(context.Context) (*recipe.Set, error)
 	Secrets *flash.Secrets
@@ -129,6 +131,10 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		if n, ok := w.(*station.Network); ok {
 			n.Busy = d.Station.Has
 		}
+	}
+	for _, f := range o.Follow {
+		f.Take = func(ctx context.Context) error { return d.Station.Do(ctx, station.Order{Do: station.OrderReload}) }
+		f.Tell = d.heard()
 	}
 	return d, nil
 }

@@ -40,6 +40,7 @@ func (d *Daemon) startServices(ctx context.Context) (stop func()) {
 			}
 		}
 	})
+	d.follow(ctx, &all)
 	if d.o.Scanner != "" {
 		all.Go(func() { scanner.Run(ctx, d.o.Scanner, func(e scanner.Event) { d.scanned(ctx, e, &all) }) })
 	}

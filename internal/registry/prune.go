@@ -38,8 +38,8 @@ const partsFor = 7 * 24 * time.Hour
 
 // Prune removes the bundles of the store but for the keep of each name that were used last,
 // those that a process uses now, and those that a followed tag named last; and the blobs
-// that no bundle needs then.
-func (s *Store) Prune(keep int) (*Pruned, error) {
+// that no bundle needs then. With a name, bundles of other names stay.
+func (s *Store) Prune(keep int, name string) (*Pruned, error) {
 	f, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, stationTrouble(err)
@@ -63,6 +63,8 @@ func (s *Store) Prune(keep int) (*Pruned, error) {
 	out := &Pruned{}
 	for _, k := range all {
 		switch {
+		case name != "" && k.Name != name:
+			k.Why = "of another name"
 		case followed[k.Digest]:
 			k.Why = "a tag that is followed named it last"
 		case count[k.Name] < keep:

@@ -225,6 +225,9 @@ func (f folder) resolve(_ context.Context, tag string) (string, error) {
 		return "", problem.New(problem.Invalid, "check the folder: zarya bundle push BUNDLE oci-layout:FOLDER:TAG makes one",
 			"%s "+format, append([]any{f}, args...)...)
 	}
+	if _, err := os.Stat(string(f)); err != nil {
+		return "", problem.New(problem.Station, "put the stick in, or check the name", "%s: %w", f, err)
+	}
 	if !IsLayout(string(f)) {
 		return wrong("is no folder of the OCI image layout")
 	}

@@ -144,7 +144,7 @@ func TestPrune(t *testing.T) {
 	}
 	prune := func(keep int) map[string]string {
 		t.Helper()
-		p, err := c.Store.Prune(keep)
+		p, err := c.Store.Prune(keep, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ import (
 // ZARYA_KEY. A key that is also a flag of the verb stands for the flag. What makes
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var Keys = []string{
-	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color",
+	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "follow-every", "lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color",
 	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "pool-low", "quiet", "receipts",
 	"registry-auth", "registry-mirror", "scanner", "signing-key", "station", "trust", "verbose",
 	"wait-for-device", "witness",
@@ -99,7 +99,7 @@ func read(file string, own bool) (Settings, error) {
 
 // Lists are the settings of a station's own file that have several values. With "yes"
 // they make writing possible, so only a file that --config names may have them.
-var Lists = []string{"profile", "bundle", "target", "golden", "supervisor"}
+var Lists = []string{"profile", "bundle", "follow", "target", "golden", "supervisor"}
 
 // listSeparator stands between the values of a list. No value has it.
 const listSeparator = "\n"

@@ -357,6 +357,36 @@ func TestAReloadThatIsNotGoodChangesNothing(t *testing.T) {
 	})
 }
 
+func TestWhatOthersAnnounceIsShownUntilTheyTakeItBack(t *testing.T) {
+	rule(t, nil, func(s *shop) {
+		keys := func() (all []string) {
+			for _, n := range s.View().Banners {
+				all = append(all, n.Key+" "+n.Words)
+			}
+			return all
+		}
+		before := s.View().Version
+		s.Announce("b", &station.Notice{Key: "follow-coming", Words: "census 5.1 -> 5.2"})
+		s.Announce("a", &station.Notice{Key: "follow-away", Words: "no route"})
+		if got := keys(); len(got) != 2 || got[0] != "follow-away no route" || s.View().Version == before {
+			t.Errorf("%q", got)
+		}
+		s.Announce("b", &station.Notice{Key: "follow-refused", Words: "not signed"})
+		s.Announce("a", nil)
+		if got := keys(); len(got) != 1 || got[0] != "follow-refused not signed" {
+			t.Errorf("%q", got)
+		}
+		before = s.View().Version
+		s.Announce("b", &station.Notice{Key: "follow-refused", Words: "not signed"})
+		if s.Announce("a", nil); s.View().Version != before {
+			t.Error("nothing changed, and everybody was woken")
+		}
+		if s.Announce("b", nil); len(keys()) != 0 {
+			t.Errorf("%q", keys())
+		}
+	})
+}
+
 func TestStoppingLetsRunningJobsEnd(t *testing.T) {
 	rule(t, nil, func(s *shop) {
 		s.put("A1", "SN1", "slow=20000")

@@ -5,6 +5,7 @@ package station
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,10 +115,30 @@ func (s *Station) banners(now time.Time, hour float64) (list []Notice) {
 	if s.said != "" && now.Sub(s.saidAt) < sayFor {
 		list = append(list, Notice{Key: "said", Words: s.said})
 	}
+	for _, who := range slices.Sorted(maps.Keys(s.announced)) {
+		list = append(list, s.announced[who])
+	}
 	if s.draining {
 		list = append(list, Notice{Key: "drain"})
 	}
 	return list
+}
+
+// Announce shows what holds for the station and others know of, such as who fetches its
+// bundles, until the same who announces something else; nil takes it away.
+func (s *Station) Announce(who string, n *Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, was := s.announced[who]
+	switch {
+	case n == nil && !was || n != nil && was && *n == before:
+		return
+	case n == nil:
+		delete(s.announced, who)
+	default:
+		s.announced[who] = *n
+	}
+	s.touch()
 }
 
 // rank is the order of urgency of what a port asks for; 0 asks for nothing.

@@ -118,6 +118,7 @@ type Station struct {
 	badge      string        // that was scanned last, and no order has had
 	badgeAt    time.Time
 	wall       func(time.Time) time.Time // in tests: what the clock on the wall shows; nil: as it is
+	announced  map[string]Notice         // by who announced it
 	jobs       int
 	version    int64
 	changed    chan struct{}
@@ -128,7 +129,8 @@ type Station struct {
 // New makes a station. Nothing begins before Run.
 func New(o Options) *Station {
 	s := &Station{o: o, ports: map[string]*port{}, known: paces{}, lost: map[string]lost{}, failed: map[string]Past{}, disposed: map[string]string{},
-		now: &work{Work: o.Work}, operator: o.Operator, lot: o.Lot, changed: make(chan struct{}), idle: make(chan struct{})}
+		announced: map[string]Notice{},
+		now:       &work{Work: o.Work}, operator: o.Operator, lot: o.Lot, changed: make(chan struct{}), idle: make(chan struct{})}
 	for _, p := range o.Places {
 		s.portAt(p)
 	}

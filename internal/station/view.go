@@ -143,7 +143,8 @@ type Action struct {
 
 // Notice is something that holds for the whole station. Its key is the words' ("banner." and
 // Key): disk-full, ledger-refused, database-away, database-refuses, pool-low, pool-empty, new-bundle,
-// reload-failed, golden, badge (one is waited for), said (to whoever scans), drain.
+// reload-failed, follow-coming, follow-refused, follow-away, golden, badge (one is waited for),
+// said (to whoever scans), drain.
 type Notice struct {
 	Key     string        `json:"key"`
 	Urgent  bool          `json:"urgent,omitempty"`

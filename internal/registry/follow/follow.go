@@ -47,47 +47,55 @@ type Follower struct {
 	Every  time.Duration
 	// Gate says who signed a bundle, or why it may not run here.
 	Gate func(context.Context, *bundle.Bundle) (signer string, err error)
-	// Take has a bundle of the store used from now on, or leaves everything as it was.
-	Take func(ctx context.Context, digest string) error
-	// Tell hears of every stage; it must not wait.
+	// Take has the bundle that Now returns used from now on, or leaves everything as it was.
+	Take func(ctx context.Context) error
+	// Tell hears of every stage; it must not wait. nil: nobody does.
 	Tell func(News)
+	// Keep is how many bundles of the name stay in the store when one was taken over.
+	Keep int
 
 	mu      sync.Mutex
-	now     string // guarded by mu; the digest that is used
-	failed  string // guarded by mu; the digest that could not be taken over
-	failure error  // guarded by mu; why
+	now     string          // guarded by mu; the digest that is used
+	pending *registry.Taken // guarded by mu; what is used and not remembered yet
+	failed  string          // guarded by mu; the digest that could not be taken over
+	failure error           // guarded by mu; why
 }
 
-// Start finds the bundle to begin with: what the tag names now or, if nobody can be asked,
-// what this machine took over last.
-func (f *Follower) Start(ctx context.Context) (digest string, err error) {
-	last, have := f.Client.Store.Taken()[f.Tag.String()]
-	news := News{Tag: f.Tag, From: last.Version}
-	digest, err = f.bring(ctx, &news, func(d string) error {
+// Start finds the bundle to begin with: what this machine took over last, if it is here and
+// may still run, so that a station begins without a network; else, or if fresh says so, what
+// the tag names now.
+func (f *Follower) Start(ctx context.Context, fresh bool) (digest string, err error) {
+	last, have := f.last()
+	if have && !fresh && f.usable(ctx, last.Digest) {
+		f.set(last.Digest)
+		return last.Digest, nil
+	}
+	f.set("") // whatever of it is damaged is fetched again
+	return f.bring(ctx, &News{Tag: f.Tag, From: last.Version}, func(t registry.Taken) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.now = d
+		f.now, f.pending = t.Digest, &t
 		return nil
 	})
-	if err == nil {
-		return digest, nil
-	}
-	if !have || ctx.Err() != nil {
-		return "", err
-	}
-	b, oerr := f.Client.Store.Open(last.Digest)
-	if oerr != nil {
-		return "", err
-	}
-	b.Close()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.now = last.Digest
-	f.Tell(News{Stage: stageOf(err), Tag: f.Tag, From: last.Version, Name: last.Name, To: news.To, Problem: err})
-	return last.Digest, nil
 }
 
-// stageOf tells what may not come in from what cannot be asked about.
+func (f *Follower) last() (registry.Taken, bool) {
+	t, ok := f.Client.Store.Taken()[f.Tag.String()]
+	return t, ok
+}
+
+// usable reports whether a bundle is in the store and may run.
+func (f *Follower) usable(ctx context.Context, digest string) bool {
+	b, err := f.Client.Store.Open(digest)
+	if err != nil {
+		return false
+	}
+	defer b.Close()
+	signer, err := f.Gate(ctx, b)
+	return err == nil && signer != ""
+}
+
+// stageOf tells what may not come in from what cannot be fetched.
 func stageOf(err error) Stage {
 	if kind, ok := problem.KindOf(err); ok && kind == problem.Station {
 		return Away
@@ -102,37 +110,47 @@ func (f *Follower) Now() string {
 	return f.now
 }
 
-// Run looks until ctx ends.
+// Run remembers what Start found, for by now it is used, and looks at once and then again
+// and again until ctx ends.
 func (f *Follower) Run(ctx context.Context) {
+	f.mu.Lock()
+	pending := f.pending
+	f.pending = nil
+	f.mu.Unlock()
+	if pending != nil {
+		if err := f.Client.Store.Took(ctx, f.Tag, *pending); err != nil && ctx.Err() == nil {
+			f.say(&News{Tag: f.Tag, Name: pending.Name, To: pending.Version}, stageOf(err), err)
+		}
+	}
 	t := time.NewTicker(f.Every)
 	defer t.Stop()
 	for {
+		f.Look(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			f.Look(ctx)
 		}
 	}
 }
 
 // Look asks once what the tag names, and takes over what may be.
 func (f *Follower) Look(ctx context.Context) {
-	f.mu.Lock()
-	last, now, failed, failure := f.Client.Store.Taken()[f.Tag.String()], f.now, f.failed, f.failure
-	f.mu.Unlock()
+	now := f.Now()
+	last, _ := f.last()
 	news := News{Tag: f.Tag, From: last.Version}
-	_, err := f.bring(ctx, &news, func(d string) error {
-		if d == failed {
-			return failure // it would fail again
-		}
+	_, err := f.bring(ctx, &news, func(t registry.Taken) error {
 		f.say(&news, Taking, nil)
-		f.set(d)
-		err := f.Take(ctx, d)
-		if err != nil {
+		f.set(t.Digest) // it is what Take reads
+		if err := f.Take(ctx); err != nil {
 			f.mu.Lock()
-			f.now, f.failed, f.failure = now, d, err
-			f.mu.Unlock()
+			defer f.mu.Unlock()
+			f.now, f.failed, f.failure = now, t.Digest, err
+			return err
+		}
+		err := f.Client.Store.Took(ctx, f.Tag, t)
+		if err == nil && f.Keep > 0 {
+			_, _ = f.Client.Store.Prune(f.Keep, t.Name) // what cannot be removed now is removed next time
 		}
 		return err
 	})
@@ -149,19 +167,27 @@ func (f *Follower) set(digest string) {
 
 func (f *Follower) say(n *News, s Stage, err error) {
 	n.Stage, n.Problem = s, err
-	f.Tell(*n)
+	if f.Tell != nil {
+		f.Tell(*n)
+	}
 }
 
 // bring resolves the tag, verifies what it names, fetches it and has it taken over.
-func (f *Follower) bring(ctx context.Context, news *News, take func(digest string) error) (digest string, err error) {
+func (f *Follower) bring(ctx context.Context, news *News, take func(registry.Taken) error) (digest string, err error) {
 	c := f.Client
 	pinned, err := c.Resolve(ctx, f.Tag)
 	if err != nil {
 		return "", err
 	}
-	if pinned.Digest == f.Now() {
+	f.mu.Lock()
+	now, failed, failure := f.now, f.failed, f.failure
+	f.mu.Unlock()
+	switch pinned.Digest {
+	case now:
 		f.say(news, Same, nil)
-		return pinned.Digest, nil
+		return now, nil
+	case failed:
+		return "", failure // it would fail again
 	}
 	o, err := c.Look(ctx, pinned)
 	if err != nil {
@@ -176,10 +202,7 @@ func (f *Follower) bring(ctx context.Context, news *News, take func(digest strin
 	if _, err := c.Fetch(ctx, o); err != nil {
 		return "", err
 	}
-	if err := take(pinned.Digest); err != nil {
-		return "", err
-	}
-	if err := c.Store.Took(ctx, f.Tag, registry.Taken{Digest: pinned.Digest, Name: m.Name, Version: m.Version}); err != nil {
+	if err := take(registry.Taken{Digest: pinned.Digest, Name: m.Name, Version: m.Version}); err != nil {
 		return "", err
 	}
 	f.say(news, Took, nil)
