@@ -125,7 +125,8 @@ func (a *app) firstSet(ctx context.Context, o *stationOptions) (*recipe.Set, err
 			return nil, err
 		}
 		if tag.Pinned() || tag.Tag == "" {
-			return nil, problem.New(problem.Usage, "name what does not move with --bundle", "--follow %s: only a tag can be followed", name)
+			return nil, problem.New(problem.Usage, "name what does not move with --bundle",
+				"--follow %s: only a tag can be followed", name)
 		}
 		c, err := a.registries()
 		if err != nil {

@@ -133,7 +133,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		}
 	}
 	for _, f := range o.Follow {
-		f.Take = func(ctx context.Context) error { return d.Station.Do(ctx, station.Order{Do: station.OrderReload}) }
+		f.Take = func(ctx context.Context) error {
+			return d.Station.Do(ctx, station.Order{Do: station.OrderReload, Machine: true})
+		}
 		f.Tell = d.heard()
 	}
 	return d, nil

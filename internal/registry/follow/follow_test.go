@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,10 +28,33 @@ type site struct {
 	dir    string
 	client *registry.Client
 	tag    registry.Reference
-	taken  []string // versions
-	news   []follow.News
-	bad    error // of the next one that is taken over
-	wrong  error // of whoever signed
+
+	mu    sync.Mutex
+	taken []string      // guarded by mu; versions
+	news  []follow.News // guarded by mu
+	bad   error         // guarded by mu; of what is taken over
+	wrong error         // guarded by mu; of whoever signed
+}
+
+// fail says what goes wrong from now on.
+func (s *site) fail(wrong, bad error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrong, s.bad = wrong, bad
+}
+
+// heard returns what was told since it was asked last.
+func (s *site) heard() (news []follow.News) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news, s.news = s.news, nil
+	return news
+}
+
+func (s *site) versions() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprint(s.taken)
 }
 
 func newSite(t *testing.T) *site {
@@ -75,8 +99,17 @@ func (s *site) move(name, version string) {
 
 // follower is one process that follows.
 func (s *site) follower() *follow.Follower {
-	f := &follow.Follower{Client: s.client, Tag: s.tag, Every: 10 * time.Minute, Keep: 2, Tell: func(n follow.News) { s.news = append(s.news, n) }}
-	f.Gate = func(context.Context, *bundle.Bundle) (string, error) { return "release@zarya", s.wrong }
+	f := &follow.Follower{Client: s.client, Tag: s.tag, Every: 10 * time.Minute, Keep: 2}
+	f.Tell = func(n follow.News) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.news = append(s.news, n)
+	}
+	f.Gate = func(context.Context, *bundle.Bundle) (string, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return "release@zarya", s.wrong
+	}
 	f.Take = func(context.Context) error {
 		b, err := s.client.Store.Open(f.Now())
 		if err != nil {
@@ -86,6 +119,8 @@ func (s *site) follower() *follow.Follower {
 		if err := b.Verify(s.Context(), nil); err != nil {
 			return err
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.bad == nil {
 			s.taken = append(s.taken, b.Manifest.Version)
 		}
@@ -100,17 +135,20 @@ func (s *site) start(f *follow.Follower) {
 	if _, err := f.Start(s.Context(), false); err != nil {
 		s.Fatal(err)
 	}
-	s.news = nil
+	s.heard()
 }
 
 // told holds the last news to a stage and words.
 func (s *site) told(stage follow.Stage, words string) {
 	s.Helper()
-	n := s.news[len(s.news)-1]
+	all := s.heard()
+	if len(all) == 0 {
+		s.Fatalf("nothing was told, not %v with %q", stage, words)
+	}
+	n := all[len(all)-1]
 	if n.Stage != stage || !strings.Contains(n.String(), words) {
 		s.Errorf("told %v: %s, not %v with %q", n.Stage, n, stage, words)
 	}
-	s.news = nil
 }
 
 // TestFollow lets a tag move for hours of the bubble's time: what is newer is taken over at
@@ -127,8 +165,8 @@ func TestFollow(t *testing.T) {
 		go func() { defer close(done); f.Run(ctx) }()
 		look := func() { time.Sleep(10*time.Minute + time.Second); synctest.Wait() } // of the bubble
 		look()
-		if s.told(follow.Same, ""); f.Now() != first || len(s.taken) != 0 {
-			t.Errorf("%v was taken over again", s.taken)
+		if s.told(follow.Same, ""); f.Now() != first || s.versions() != "[]" {
+			t.Errorf("%v was taken over again", s.versions())
 		}
 		s.move("census", "5.2")
 		if f.Now() != first {
@@ -136,15 +174,18 @@ func TestFollow(t *testing.T) {
 		}
 		look()
 		var stages []follow.Stage
-		for _, n := range s.news {
-			stages = append(stages, n.Stage)
+		var last follow.News
+		for _, last = range s.heard() {
+			stages = append(stages, last.Stage)
 		}
 		if want := []follow.Stage{follow.Coming, follow.Taking, follow.Took}; fmt.Sprint(stages) != fmt.Sprint(want) {
 			t.Errorf("stages %v", stages)
 		}
-		s.told(follow.Took, "census 5.1 -> 5.2, signed by release@zarya")
-		if fmt.Sprint(s.taken) != "[5.2]" {
-			t.Errorf("taken %v", s.taken)
+		if words := last.String(); words != "census 5.1 -> 5.2, signed by release@zarya" {
+			t.Error(words)
+		}
+		if s.versions() != "[5.2]" {
+			t.Errorf("taken %v", s.versions())
 		}
 		second := f.Now()
 
@@ -154,23 +195,21 @@ func TestFollow(t *testing.T) {
 		s.move("other", "6")
 		look()
 		s.told(follow.Refused, "names the bundle other, and was followed for census")
-		s.wrong = errors.New("is signed by nobody")
+		s.fail(errors.New("is signed by nobody"), nil)
 		s.move("census", "5.3")
 		look()
 		s.told(follow.Refused, "signed by nobody")
-		s.wrong = nil
-		s.bad = errors.New("the profile is not for it")
+		s.fail(nil, errors.New("the profile is not for it"))
 		look()
 		s.told(follow.Refused, "the profile is not for it")
 		look()
-		if len(s.news) != 1 {
-			t.Errorf("what failed is tried again: %v", s.news)
+		if again := s.heard(); len(again) != 1 || again[0].Stage != follow.Refused {
+			t.Errorf("what failed is tried again: %v", again)
 		}
-		s.told(follow.Refused, "the profile is not for it")
-		if f.Now() != second || fmt.Sprint(s.taken) != "[5.2]" {
-			t.Errorf("%v is used, taken %v", f.Now(), s.taken)
+		if f.Now() != second || s.versions() != "[5.2]" {
+			t.Errorf("%v is used, taken %v", f.Now(), s.versions())
 		}
-		s.bad = nil
+		s.fail(nil, nil)
 		s.move("census", "5.4")
 		look()
 		s.told(follow.Took, "5.2 -> 5.4")
