@@ -73,8 +73,9 @@ func (g *gathering) list(l *Ledger) []*JobRecord {
 // selected returns the jobs of which some entries are, all dispositions considered. where is
 // the condition on an entry of a job.
 func (l *Ledger) selected(ctx context.Context, where string, args ...any) ([]*JobRecord, error) {
-	rows, err := l.db.QueryContext(ctx, "SELECT station, seq, ts, kind, body FROM entry WHERE kind = '"+ //nolint:gosec // where is of this file
-		KindDisposition+"' OR ("+where+") ORDER BY station, seq", args...)
+	query := "SELECT station, seq, ts, kind, body FROM entry WHERE kind = '" + //nolint:gosec // where is of this file
+		KindDisposition + "' OR (" + where + ") ORDER BY station, seq"
+	rows, err := l.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

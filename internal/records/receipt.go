@@ -31,7 +31,8 @@ func Receipts(ctx context.Context, l *ledger.Ledger, key *evidence.Key, names []
 			}
 		}
 		if made == 0 {
-			return paths, problem.New(problem.Usage, "zarya ledger list shows what there is", "no record, job or serial %q of a job that has ended is in the ledger", name)
+			return paths, problem.New(problem.Usage, "zarya ledger list shows what there is",
+				"no record, job or serial %q of a job that has ended is in the ledger", name)
 		}
 	}
 	return paths, nil

@@ -23,8 +23,9 @@ import (
 // ZARYA_KEY. A key that is also a flag of the verb stands for the flag. What makes
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var Keys = []string{
-	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "follow-every", "lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color",
-	"no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "pool-low", "quiet", "receipts",
+	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "follow-every", "lang", "ledger", "listen", "lock-dir",
+	"lock-wait", "lot", "no-color", "no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "pool-low",
+	"quiet", "receipts",
 	"registry-auth", "registry-mirror", "scanner", "signing-key", "station", "trust", "verbose",
 	"wait-for-device", "witness",
 }

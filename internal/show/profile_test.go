@@ -22,7 +22,8 @@ func TestProfiles(t *testing.T) {
 	for _, it := range items {
 		it.Text(&out)
 	}
-	holds(t, out.String(), "p.yaml:1:1: no name", "  to run it: ZARYA_SECRET_A", "q.yaml: valid", "a                    a.yaml                         M, N")
+	holds(t, out.String(), "p.yaml:1:1: no name", "  to run it: ZARYA_SECRET_A", "q.yaml: valid",
+		"a                    a.yaml                         M, N")
 	if len(items) != 1 || len(broken) != 1 || broken[0] != "b.yaml" {
 		t.Errorf("%v, %v", items, broken)
 	}

@@ -32,7 +32,8 @@ func TestSignatures(t *testing.T) {
 		t.Error(err)
 	}
 	var other *NamespaceError
-	if _, err := Verify([]byte("text"), sig, "b@v1"); !errors.As(err, &other) || other.Error() != `the signature is for "a@v1", not for "b@v1"` {
+	if _, err := Verify([]byte("text"), sig, "b@v1"); !errors.As(err, &other) ||
+		other.Error() != `the signature is for "a@v1", not for "b@v1"` {
 		t.Error(err)
 	}
 	if _, err := Verify([]byte("text"), []byte("text"), "a@v1"); !errors.Is(err, ErrNoSignature) {

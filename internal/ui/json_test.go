@@ -32,7 +32,8 @@ func everyEvent() []flash.Event {
 			Facts: map[string]string{"b": "2", "a": "1"}, Unique: []string{"a"}},
 		Summary{Passed: 1, Compliant: 2, Failed: 3, Interrupted: 4, Skipped: 5, Seconds: 6.5, Retryable: 7, Exit: 8},
 		flash.Device{}, flash.JobStarted{}, flash.Planned{}, flash.StepStarted{}, flash.StepDone{}, flash.Progress{},
-		flash.Waiting{}, flash.Retry{}, flash.Warning{}, flash.Log{}, flash.JobDone{}, Summary{}, flash.StateChanged{State: flash.StateFlashing}, flash.StateChanged{},
+		flash.Waiting{}, flash.Retry{}, flash.Warning{}, flash.Log{}, flash.JobDone{}, Summary{}, flash.StateChanged{State: flash.StateFlashing},
+		flash.StateChanged{},
 	}
 	var events []flash.Event
 	for i, b := range bodies {
