@@ -93,7 +93,7 @@ func newRoot(a *app) *cobra.Command {
 	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and what else a verb asks before it does it`)
 	root.AddCommand(newRun(a), newStation(a), newRetry(a), newTry(a), newExplain(a), newFlash(a), newProvision(a), newPlan(a),
 		newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a), newDevices(a), newPorts(a), newSSH(a), newConnect(a),
-		newDoctor(a), newLedger(a), newReport(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
+		newDoctor(a), newLedger(a), newFleet(a), newReport(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
 	for _, verb := range moreVerbs {
 		root.AddCommand(verb(a))
 	}

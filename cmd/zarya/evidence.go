@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/evidence"
+	"github.com/zarya-station/zarya/internal/fleet/outbox"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/records"
@@ -35,10 +36,14 @@ func (a *app) signingKey() (key *evidence.Key, station string, err error) {
 }
 
 // startEvidence makes the evidence that the settings ask for while jobs run. a.fileSinks has it
-// among the outputs.
-func (a *app) startEvidence(record *ledger.Ledger) error {
+// among the outputs. allDay says that it is a station, whose heads go to the fleet's database too.
+func (a *app) startEvidence(record *ledger.Ledger, allDay bool) error {
 	receipts, witness := a.config.Evidence()
-	if record == nil || receipts == "" && witness == "" {
+	database := ""
+	if allDay { // a single run would wait for it when it ends
+		database = a.config.Fleet()
+	}
+	if record == nil || receipts == "" && witness == "" && database == "" {
 		return nil
 	}
 	key, station, err := a.signingKey()
@@ -48,6 +53,13 @@ func (a *app) startEvidence(record *ledger.Ledger) error {
 	o := evidence.Options{Key: key, Chain: record, Every: headEvery, Receipts: receipts, Warn: a.warn}
 	if witness != "" {
 		o.Witnesses = []evidence.Witness{evidence.FileOf(witness, station)}
+	}
+	if database != "" {
+		connect, err := outbox.Connector(database, record.Path(), station)
+		if err != nil {
+			return err
+		}
+		o.Witnesses = append(o.Witnesses, outbox.Witness{Connect: connect})
 	}
 	o.Record = func(ctx context.Context, name string) (j *ledger.JobRecord, at ledger.Head, ok bool, err error) {
 		err = records.Beside(ctx, record, func(l *ledger.Ledger) (err error) {

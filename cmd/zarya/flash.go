@@ -200,7 +200,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 		}
 		defer records.Close(record, &err)
 	}
-	if err := a.startEvidence(record); err != nil {
+	if err := a.startEvidence(record, false); err != nil {
 		return err
 	}
 	sink, err := a.sinks()

@@ -74,7 +74,7 @@ func newLedger(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	cmd.AddCommand(newLedgerList(a), newLedgerShow(a), newLedgerExport(a), newLedgerVerify(a), newLedgerDispose(a),
-		newLedgerKey(a), newLedgerReceipt(a), newLedgerBackup(a), newLedgerRestore(a))
+		newLedgerSync(a), newLedgerKey(a), newLedgerReceipt(a), newLedgerBackup(a), newLedgerRestore(a))
 	return cmd
 }
 
@@ -188,7 +188,7 @@ func newLedgerExport(a *app) *cobra.Command {
 }
 
 func newLedgerVerify(a *app) *cobra.Command {
-	var head, signers string
+	var head, signers, database string
 	var accept bool
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -200,6 +200,12 @@ func newLedgerVerify(a *app) *cobra.Command {
 					return err
 				}
 			}
+			if database != "" {
+				if head != "" {
+					return problem.New(problem.Usage, "do one after the other", "--head and --database do not go together")
+				}
+				return a.verifyAgainst(database, signers)
+			}
 			kept, err := records.ReadHeads(head, signers)
 			if err != nil {
 				return err
@@ -208,7 +214,8 @@ func newLedgerVerify(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&head, "head", "", "compare with the heads in `FILE`, as verify --json prints them")
-	cmd.Flags().StringVar(&signers, "signers", "", "with --head: the `FILE` of keys that must have signed them, lines of zarya ledger key")
+	cmd.Flags().StringVar(&database, "database", "", "compare with all that the fleet's database at `URL` has of this ledger")
+	cmd.Flags().StringVar(&signers, "signers", "", "the `FILE` of keys that must have signed them, lines of zarya ledger key")
 	cmd.Flags().BoolVar(&accept, "accept-head", false, "go on with a ledger that lost entries: record which")
 	return cmd
 }
@@ -235,8 +242,8 @@ func (a *app) verifyLedger(ctx context.Context, l *ledger.Ledger, kept []ledger.
 	if a.json {
 		return a.document("heads", append([]ledger.Head{}, v.Heads...))
 	}
-	if len(kept) == 0 {
-		fmt.Fprintln(a.stderr, "internally consistent only: no head that was kept elsewhere was compared (--head FILE)")
+	if len(kept) == 0 && from == "" {
+		fmt.Fprintln(a.stderr, "internally consistent only: no head that was kept elsewhere was compared (--head FILE, --database URL)")
 	}
 	for _, h := range v.Heads {
 		fmt.Fprintf(a.stdout, "%s: %d entries, unbroken, the last is %s\n", h.Station, h.Seq, h.Hash)

@@ -28,6 +28,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/fleet/fleettest"
 	"github.com/zarya-station/zarya/internal/registry/registrytest"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/usb"
@@ -87,11 +88,13 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state", "XDG_CONFIG_HOME="+env.WorkDir+"/config", "XDG_CACHE_HOME="+env.WorkDir+"/cache", "ZARYA_LOCK_DIR="+env.WorkDir+"/locks")
+			env.Values["tb"], env.Values["servers"] = env.T(), map[string]*fleettest.Server{}
 			env.Values["registries"] = map[string]*registrytest.Registry{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold, "lock": lock, "rpm": makeRPM, "registry": startRegistry,
+			"fleet": startFleet,
 		},
 	})
 }
@@ -145,6 +148,32 @@ func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(r.Kill)
 	ts.Setenv(args[0], r.Addr)
 	ts.Value("registries").(map[string]*registrytest.Registry)[args[0]] = r
+}
+
+// fleet starts PostgreSQL with an empty database until the script ends: $OWNER and $ANNA are
+// its URLs for the owner and a supervisor, $FLEET is that without a login. fleet stop stops it, fleet
+// start starts it again, fleet sql STATEMENT changes the database behind everybody's back.
+func startFleet(ts *testscript.TestScript, neg bool, args []string) {
+	switch {
+	case neg:
+	case len(args) == 0:
+		s := fleettest.StartEmpty(ts.Value("tb").(testing.TB))
+		ts.Value("servers").(map[string]*fleettest.Server)[""] = s
+		for name, url := range map[string]string{"OWNER": s.URL(fleettest.Owner), "ANNA": s.URL(fleettest.Supervisor), "FLEET": s.StationURL()} {
+			ts.Setenv(name, url)
+		}
+		return
+	case args[0] == "stop":
+		ts.Value("servers").(map[string]*fleettest.Server)[""].Stop()
+		return
+	case args[0] == "start":
+		ts.Value("servers").(map[string]*fleettest.Server)[""].Restart()
+		return
+	case args[0] == "sql" && len(args) == 2:
+		ts.Value("servers").(map[string]*fleettest.Server)[""].Exec(args[1])
+		return
+	}
+	ts.Fatalf("usage: fleet, fleet stop, fleet start, fleet sql STATEMENT")
 }
 
 // hold FILE holds a database against everybody until the script ends.

@@ -159,8 +159,14 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		screen.Close()
 		a.stderr = stderr
 	}()
-	if err := a.startEvidence(record); err != nil {
+	if err := a.startEvidence(record, true); err != nil {
 		return err
+	}
+	if o.Outbox, err = a.outbox(a.ctx, record); err != nil {
+		return err
+	}
+	if o.Outbox != nil {
+		defer func() { err = errors.Join(err, o.Outbox.Close()) }()
 	}
 	sinks, err := a.fileSinks()
 	if err != nil {

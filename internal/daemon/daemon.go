@@ -20,6 +20,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/disk"
+	"github.com/zarya-station/zarya/internal/fleet/outbox"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -49,6 +50,7 @@ type Options struct {
 
 	Run    string // begins the names of its jobs
 	Ledger *ledger.Ledger
+	Outbox *outbox.Forwarder // sends the ledger to the fleet's database; nil: the station is in no fleet
 	Supply flash.Identities
 	Set    *recipe.Set        // the daemon closes it
 	Follow []*follow.Follower // of tags; started, and what Reload reads
@@ -118,7 +120,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if d.page, err = listen(o); err != nil {
 		return nil, err
 	}
-	s.Page = d.page.address()
+	s.Page, s.Fleet = d.page.address(), fleetOf(o.Outbox, time.Now)
 	d.sink = ui.Tee(append(slices.Clone(o.Sinks), d.page.sinks()...)...)
 	d.events = flash.NewEvents(o.Run, d.sink.Event)
 	d.events.Hide(o.Secrets)
@@ -168,9 +170,11 @@ func (d *Daemon) pools(ctx context.Context) (list []station.Pool, err error) {
 // The page and the service manager see the station until then.
 func (d *Daemon) Run(ctx context.Context) error {
 	stopServices := d.startServices(ctx)
+	stopOutbox := d.startOutbox(ctx)
 	endPage := d.page.serve(d.Station, d.o.Warn)
 	err := d.Station.Run(ctx)
 	endPage()
+	stopOutbox()
 	stopServices()
 	return err
 }

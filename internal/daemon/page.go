@@ -27,6 +27,18 @@ type Page struct {
 	Asked     bool   // somebody asked for this address: not having it is an error
 }
 
+// queues are what keeps records, here and in the fleet.
+func queues(o Options) map[string]func() page.Queue {
+	q := map[string]func() page.Queue{"ledger": func() page.Queue { return page.Queue(o.Ledger.Lag()) }}
+	if o.Outbox != nil {
+		q["outbox"] = func() page.Queue {
+			s := o.Outbox.State()
+			return page.Queue{Pending: int(s.Waiting), Oldest: s.Oldest, Written: s.Contact}
+		}
+	}
+	return q
+}
+
 // server is a page that listens already; nil: none is wanted.
 type server struct{ *page.Server }
 
@@ -49,7 +61,7 @@ func listen(o Options) (*server, error) {
 	s, err := page.New(page.Options{Words: o.Words, Listen: o.Page.Listen, Token: token, Cert: o.Page.Cert, Key: o.Page.Key,
 		Hosts: []string{host}, Version: o.Program, Log: o.Warn,
 		Records: beside{o.Ledger},
-		Queues:  map[string]func() page.Queue{"ledger": func() page.Queue { return page.Queue(o.Ledger.Lag()) }},
+		Queues:  queues(o),
 		Count: func(ctx context.Context, since time.Time, add func(stats.Record)) error {
 			return records.Beside(ctx, o.Ledger, func(l *ledger.Ledger) error {
 				for r, err := range stats.FromLedger(ctx, l, since, time.Time{}) {

@@ -94,6 +94,25 @@ func (l *Ledger) Last(ctx context.Context, station string) (seq int64, err error
 	return seq, l.wrapBusy(err)
 }
 
+// Ends are where the chains end, by station, without following them.
+func (l *Ledger) Ends(ctx context.Context) (heads []Head, err error) {
+	rows, err := l.db.QueryContext(ctx, "SELECT station, MAX(seq), hash FROM entry GROUP BY station ORDER BY station")
+	if err != nil {
+		return nil, l.wrapBusy(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var h Head
+		var hash []byte
+		if err := rows.Scan(&h.Station, &h.Seq, &hash); err != nil {
+			return nil, err
+		}
+		h.Hash = hex.EncodeToString(hash)
+		heads = append(heads, h)
+	}
+	return heads, l.wrapBusy(rows.Err())
+}
+
 func scanEntry(rows *sql.Rows) (e Entry, err error) {
 	var text string
 	var prev, hash []byte

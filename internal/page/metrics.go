@@ -142,11 +142,8 @@ func (c shown) Collect(ch chan<- prometheus.Metric) {
 	for hub, r := range rates {
 		gauge(uplinkDesc, r, hub)
 	}
-	waiting, keys := 0, map[string]bool{}
+	keys := map[string]bool{}
 	for _, b := range v.Banners {
-		if b.Key == "database-away" {
-			waiting = b.Count
-		}
 		if !keys[b.Key] {
 			keys[b.Key] = true
 			gauge(bannerDesc, 1, b.Key)
@@ -168,6 +165,10 @@ func (c shown) Collect(ch chan<- prometheus.Metric) {
 		gauge(queueDesc, float64(q.Pending), name)
 		gauge(lagDesc, lag, name)
 		gauge(lastDesc, last, name)
+	}
+	waiting := 0 // at a station that is in no fleet
+	if v.Fleet != nil {
+		waiting = v.Fleet.Waiting
 	}
 	gauge(waitDesc, float64(waiting))
 	gauge(drainDesc, drain)

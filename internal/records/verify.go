@@ -13,6 +13,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/sshsign"
 )
 
 // ReadHeads reads the file of --head: what verify --json printed, or a witness kept; "" is
@@ -45,6 +46,35 @@ func ReadHeads(file, signers string) ([]ledger.Head, error) {
 		return nil, problem.New(problem.Invalid, "name a file with what zarya ledger verify --json printed", "--head %s: %w", file, err)
 	}
 	return kept, allowed.CheckHeads(kept)
+}
+
+// CheckKept holds signed heads to the keys in the file signers, or, where that is "", to
+// lines of allowed_signers.
+func CheckKept(kept []ledger.Head, signers string, lines []string) error {
+	if signers != "" {
+		allowed, err := evidence.LoadSigners(signers)
+		if err != nil {
+			return err
+		}
+		return allowed.CheckHeads(kept)
+	}
+	allowed := evidence.Signers{}
+	for _, line := range lines {
+		a, err := sshsign.ParseAllowed(line)
+		if err != nil {
+			return problem.New(problem.Invalid, "name the keys with --signers FILE", "a station's key: %w", err)
+		}
+		allowed = append(allowed, a)
+	}
+	return allowed.CheckHeads(kept)
+}
+
+// Rolled gives the error of heads that the chain has not its kind and a hint.
+func Rolled(err error) error {
+	if err == nil {
+		return nil
+	}
+	return headProblem(err)
 }
 
 // Verified is a ledger whose chain is unbroken.

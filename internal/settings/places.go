@@ -46,9 +46,14 @@ func LedgerPath(named string) (string, error) {
 	return "", problem.New(problem.Usage, "write --ledger sqlite:PATH, or none", "--ledger: %q is no ledger", named)
 }
 
-// Station is what this station's records are signed with.
+// Station is what this station's records are signed with: its name in the fleet, if it has one.
 func (s Settings) Station() (string, error) {
 	name, _ := s.Lookup("station")
+	enrolled, _ := s.Lookup("fleet-station")
+	if enrolled != "" && name != "" && enrolled != name {
+		return "", problem.New(problem.Station, "take the setting station away", "this station is %q here and %q in the fleet", name, enrolled)
+	}
+	name = cmp.Or(enrolled, name)
 	if name == "" {
 		var err error
 		if name, err = os.Hostname(); err != nil {
@@ -93,6 +98,12 @@ func (s Settings) Evidence() (receipts, witness string) {
 	receipts, _ = s.Lookup("receipts")
 	witness, _ = s.Lookup("witness")
 	return receipts, witness
+}
+
+// Fleet is the URL of the fleet's database; "" is none.
+func (s Settings) Fleet() string {
+	url, _ := s.Lookup("fleet-database")
+	return url
 }
 
 // CachePlace reads the settings cache (a folder, or none) and cache-size. By default the

@@ -23,9 +23,9 @@ import (
 // ZARYA_KEY. A key that is also a flag of the verb stands for the flag. What makes
 // writing possible (--yes, --allow-partition, targets) is not among them.
 var Keys = []string{
-	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "follow-every", "lang", "ledger", "listen", "lock-dir",
-	"lock-wait", "lot", "no-color", "no-input", "operator", "page-cert", "page-key", "page-token-file", "plain-http", "plan", "pool-low",
-	"quiet", "receipts",
+	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "fleet-database", "fleet-station", "follow-every",
+	"lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color", "no-input", "operator", "page-cert", "page-key",
+	"page-token-file", "plain-http", "plan", "pool-low", "quiet", "receipts",
 	"registry-auth", "registry-mirror", "scanner", "signing-key", "station", "trust", "verbose",
 	"wait-for-device", "witness",
 }
@@ -77,8 +77,13 @@ func read(file string, own bool) (Settings, error) {
 	if err != nil {
 		return nil, problem.New(problem.Station, "", "settings: %w", err)
 	}
+	var lines map[string]yaml.Node
+	err = yaml.Unmarshal(text, &lines)
 	var values map[string]settingValue
-	if err := yaml.Unmarshal(text, &values); err != nil {
+	if err == nil {
+		values, err = flat(lines)
+	}
+	if err != nil {
 		return nil, problem.New(problem.Invalid, "it has lines such as ledger: sqlite:/var/lib/zarya/ledger.db", "%s: %w", file, err)
 	}
 	c := Settings{}
@@ -96,6 +101,32 @@ func read(file string, own bool) (Settings, error) {
 		c[key] = strings.Join(value, listSeparator)
 	}
 	return c, nil
+}
+
+// group is the one key that has keys of its own: fleet: {database: …} is fleet-database.
+const group = "fleet"
+
+// flat reads the values, those of the group under their whole names.
+func flat(lines map[string]yaml.Node) (map[string]settingValue, error) {
+	values := map[string]settingValue{}
+	for key, node := range lines {
+		if key == group && node.Kind == yaml.MappingNode {
+			var own map[string]settingValue
+			if err := node.Decode(&own); err != nil {
+				return nil, err
+			}
+			for k, v := range own {
+				values[group+"-"+k] = v
+			}
+			continue
+		}
+		var v settingValue
+		if err := node.Decode(&v); err != nil {
+			return nil, err
+		}
+		values[key] = v
+	}
+	return values, nil
 }
 
 // Lists are the settings of a station's own file that have several values. With "yes"

@@ -71,6 +71,30 @@ func TestWhatMakesWritingPossibleIsInAStationsOwnFileOnly(t *testing.T) {
 	}
 }
 
+func TestTheFleetHasKeysOfItsOwn(t *testing.T) {
+	place(t)
+	s, err := Load(write(t, "f.yaml", "fleet: {database: 'postgres://db/zarya', station: line.1}\nlot: P\n"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, err := s.Station(); err != nil || name != "line.1" || s.Fleet() != "postgres://db/zarya" || s["lot"] != "P" {
+		t.Errorf("%s %v %v", name, err, s)
+	}
+	s["station"] = "bench"
+	if _, err := s.Station(); err == nil {
+		t.Error("it has two names")
+	}
+	t.Setenv("ZARYA_FLEET_DATABASE", "postgres://other/zarya")
+	if s.Fleet() != "postgres://other/zarya" {
+		t.Error(s.Fleet())
+	}
+	for _, bad := range []string{"fleet: {colour: red}", "fleet: x", "lot: {a: b}", "fleet: {database: [a, b]}"} {
+		if _, err := Load(write(t, "bad.yaml", bad), false); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
+}
+
 func TestBadSettings(t *testing.T) {
 	place(t)
 	for text, want := range map[string]string{

@@ -332,6 +332,29 @@ func TestAFullDiskBeginsNothing(t *testing.T) {
 	})
 }
 
+func TestWhatIsWrongWithTheFleetIsShown(t *testing.T) {
+	var f station.Fleet
+	rule(t, func(o *station.Options) { o.Fleet = func() station.Fleet { return f } }, func(s *shop) {
+		for key, is := range map[string]station.Fleet{
+			"":                 {Waiting: 9, Away: time.Second},
+			"database-away":    {Waiting: 9, Away: 5 * time.Minute},
+			"database-refuses": {Waiting: 9, Away: 5 * time.Minute, Refused: "two ledgers go by its name"},
+		} {
+			f = is
+			v := s.View()
+			if v.Fleet == nil || *v.Fleet != is {
+				t.Errorf("%+v", v.Fleet)
+			}
+			if key == "" && len(v.Banners) == 0 {
+				continue
+			}
+			if len(v.Banners) != 1 || v.Banners[0].Key != key || v.Banners[0].Urgent != (is.Refused != "") || v.Banners[0].Words != is.Refused {
+				t.Errorf("%+v: %+v", is, v.Banners)
+			}
+		}
+	})
+}
+
 func TestAReloadThatIsNotGoodChangesNothing(t *testing.T) {
 	var bad error
 	change := func(o *station.Options) {

@@ -39,7 +39,11 @@ func (s *Station) View() View {
 		}
 		h.Ports = append(h.Ports, shown)
 	}
-	v.Banners = s.banners(now, v.Today.Hour)
+	if s.o.Fleet != nil {
+		f := s.o.Fleet()
+		v.Fleet = &f
+	}
+	v.Banners = append(s.banners(now, v.Today.Hour), v.Fleet.banners()...)
 	v.Actions = s.actions(v)
 	return v
 }
@@ -139,6 +143,21 @@ func (s *Station) Announce(who string, n *Notice) {
 		s.announced[who] = *n
 	}
 	s.touch()
+}
+
+// tolerated is how long the database may be away before a person is told.
+const tolerated = time.Minute
+
+// banners are what a person must know of the fleet's database.
+func (f *Fleet) banners() []Notice {
+	switch {
+	case f == nil:
+	case f.Refused != "":
+		return []Notice{{Key: "database-refuses", Urgent: true, Words: f.Refused}}
+	case f.Away >= tolerated && f.Waiting > 0:
+		return []Notice{{Key: "database-away", Count: f.Waiting, Elapsed: f.Away}}
+	}
+	return nil
 }
 
 // rank is the order of urgency of what a port asks for; 0 asks for nothing.

@@ -63,6 +63,8 @@ type Options struct {
 	// Pools counts the identities that are free, of all pools that tablets get one of; nil:
 	// there are none.
 	Pools func(ctx context.Context) ([]Pool, error)
+	// Fleet is how the station stands with the fleet's database; nil: it is in no fleet.
+	Fleet func() Fleet
 	// PoolLow is how few identities are too few; 0: what an hour uses.
 	PoolLow int
 }

@@ -64,11 +64,20 @@ type View struct {
 	Hubs     []Hub     `json:"hubs"`           // as they stand on the bench
 	Actions  []Action  `json:"actions"`        // the most urgent first; never empty
 	Banners  []Notice  `json:"banners,omitempty"`
+	Fleet    *Fleet    `json:"fleet,omitempty"` // nil: the station is in none
 	Today    Figures   `json:"today"`
 	Draining bool      `json:"draining,omitempty"` // no new jobs; running ones end
 	Golden   bool      `json:"golden,omitempty"`   // the next unit is a golden or test unit
 	Proof    Proof     `json:"proof,omitempty"`    // what is asked of whoever orders at the bench
 	Badges   bool      `json:"badges,omitempty"`   // orders from elsewhere need a supervisor's badge too, in Order.By
+}
+
+// Fleet is how the station stands with the database that it shares with others.
+type Fleet struct {
+	Waiting int           `json:"waiting"`             // records that the database does not have yet
+	Oldest  time.Duration `json:"oldest_ns,omitempty"` // how long the first of them has waited
+	Away    time.Duration `json:"away_ns,omitempty"`   // how long nobody has answered; 0: somebody does
+	Refused string        `json:"refused,omitempty"`   // why the database takes nothing: a person must look
 }
 
 // Hub is the ports of one hub, by name.

@@ -91,11 +91,24 @@ CREATE TABLE zarya.boot (
   PRIMARY KEY (station, boot)
 );
 
+-- Heads that stations signed: what they said of their chains, for those who do not trust
+-- who can write here.
+CREATE TABLE zarya.signed_head (
+  station   text        NOT NULL REFERENCES zarya.station,
+  seq       bigint      NOT NULL CHECK (seq > 0),
+  hash      bytea       NOT NULL CHECK (octet_length(hash) = 32),
+  time      text        NOT NULL CHECK (length(time) <= 40), -- by the station's clock
+  signature text        NOT NULL CHECK (length(signature) <= 4000),
+  kept      timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (station, seq, hash)
+);
+
+ALTER TABLE zarya.signed_head ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.boot ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.station ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.entry ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.head ENABLE ROW LEVEL SECURITY;
-GRANT SELECT ON zarya.station, zarya.entry, zarya.head TO zarya_station, zarya_supervisor, zarya_reader;
+GRANT SELECT ON zarya.station, zarya.entry, zarya.head, zarya.signed_head TO zarya_station, zarya_supervisor, zarya_reader;
 
 -- The station that the login is; NULL for others, for one that has not joined yet and for
 -- one that was revoked.
@@ -109,6 +122,8 @@ $$;
 CREATE POLICY own ON zarya.station FOR SELECT TO zarya_station USING (name = (SELECT zarya.current_station()));
 CREATE POLICY own ON zarya.entry FOR SELECT TO zarya_station USING (station = (SELECT zarya.current_station()));
 CREATE POLICY own ON zarya.head FOR SELECT TO zarya_station USING (station = (SELECT zarya.current_station()));
+CREATE POLICY own ON zarya.signed_head FOR SELECT TO zarya_station USING (station = (SELECT zarya.current_station()));
+CREATE POLICY everything ON zarya.signed_head FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.station FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.entry FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.head FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
@@ -161,6 +176,19 @@ CREATE FUNCTION zarya.report_rewind(at bigint) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE zarya.head SET rewound = at, rewound_at = now() WHERE station = zarya.current_station() AND at > seq
 $$;
+-- +goose StatementEnd
+
+-- Keeps a head that the calling station signed.
+-- +goose StatementBegin
+CREATE FUNCTION zarya.keep_head(at bigint, digest bytea, said text, signed text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE me text := zarya.current_station();
+BEGIN
+  IF me IS NULL THEN
+    RAISE EXCEPTION 'this login is no station of the fleet' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  INSERT INTO zarya.signed_head (station, seq, hash, time, signature) VALUES (me, at, digest, said, signed) ON CONFLICT DO NOTHING;
+END $$;
 -- +goose StatementEnd
 
 -- Appends entries of the calling station, in the order of their numbers, and returns where
@@ -334,12 +362,13 @@ END $$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA zarya FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION zarya.current_station() TO zarya_station, zarya_supervisor, zarya_reader;
 GRANT EXECUTE ON FUNCTION zarya.append(bigint[], text[], text[], text[], bytea[], bytea[], bigint, text) TO zarya_station;
-GRANT EXECUTE ON FUNCTION zarya.report_fault(text, bigint, text), zarya.report_rewind(bigint) TO zarya_station;
+GRANT EXECUTE ON FUNCTION zarya.report_fault(text, bigint, text), zarya.report_rewind(bigint),
+  zarya.keep_head(bigint, bytea, text, text) TO zarya_station;
 GRANT EXECUTE ON FUNCTION zarya.join_fleet(text, text, text, text) TO zarya_station;
 GRANT EXECUTE ON FUNCTION zarya.enrol(text, text, integer, boolean), zarya.revoke(text), zarya.resume(text) TO zarya_supervisor;
 
 -- +goose Down
-DROP FUNCTION zarya.resume, zarya.revoke, zarya.join_fleet, zarya.enrol, zarya.append, zarya.report_rewind, zarya.report_fault,
+DROP FUNCTION zarya.resume, zarya.revoke, zarya.join_fleet, zarya.enrol, zarya.append, zarya.keep_head, zarya.report_rewind, zarya.report_fault,
   zarya.entry_hash, zarya.make_month;
-DROP TABLE zarya.boot, zarya.head, zarya.entry, zarya.station, zarya.fleet;
+DROP TABLE zarya.signed_head, zarya.boot, zarya.head, zarya.entry, zarya.station, zarya.fleet;
 DROP FUNCTION zarya.current_station;

@@ -1,0 +1,378 @@
+// This file is zarya fleet and zarya ledger sync: stations that share one database.
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/internal/fleet"
+	"github.com/zarya-station/zarya/internal/fleet/outbox"
+	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/records"
+	"github.com/zarya-station/zarya/internal/ui"
+)
+
+func newFleet(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fleet",
+		Short: "Let stations into a fleet with one database, and see how they stand",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(newFleetInit(a), newFleetEnrol(a), newFleetJoin(a), newFleetRevoke(a), newFleetResume(a), newFleetStatus(a))
+	return cmd
+}
+
+// databaseFlag is for verbs of people, who have logins of their own.
+func databaseFlag(cmd *cobra.Command, u *string) {
+	cmd.Flags().StringVar(u, "database", "", "the fleet's database: postgres://LOGIN@HOST/DATABASE; the password is better in "+
+		"~/.pgpass or PGPASSWORD (default: the setting fleet: {database})")
+}
+
+// fleetURL is the database that is meant, and whose login is used: that of the URL, or of
+// the station that has joined.
+func (a *app) fleetURL(typed string) (string, error) {
+	if typed != "" {
+		return typed, nil
+	}
+	if u := a.config.Fleet(); u != "" {
+		return u, nil
+	}
+	return "", problem.New(problem.Usage, "name it with --database URL, or set fleet: {database: URL}", "no fleet's database is named")
+}
+
+// withFleet opens the database as a person and calls do.
+func (a *app) withFleet(typed string, do func(context.Context, *fleet.DB) error) error {
+	u, err := a.fleetURL(typed)
+	if err != nil {
+		return err
+	}
+	ctx := a.ctx
+	db, err := fleet.Open(ctx, u, a.fleetLogin(u))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return do(ctx, db)
+}
+
+// fleetLogin is who connects where the URL does not say it: the station, if this machine is one.
+func (a *app) fleetLogin(u string) fleet.Login {
+	path, err := a.ledgerPath()
+	if named, perr := url.Parse(u); err != nil || perr != nil || named.User != nil || path == "" {
+		return fleet.Login{}
+	}
+	_, as, err := outbox.Files(path).Login()
+	if err != nil {
+		return fleet.Login{} // the database says that it needs one
+	}
+	return as
+}
+
+// verifyAgainst checks the ledger, and compares it with what a database has of it.
+func (a *app) verifyAgainst(database, signers string) error {
+	return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+		return a.withReader(func(ctx context.Context, l *ledger.Ledger) error {
+			ends, err := l.Ends(ctx)
+			if err != nil {
+				return err
+			}
+			var kept []ledger.Head
+			var keys []string
+			compared := 0
+			for _, end := range ends {
+				heads, key, err := outbox.Kept(ctx, db, end.Station)
+				if err != nil {
+					return err
+				}
+				n, err := outbox.Compare(ctx, db, l, end.Station)
+				if err != nil {
+					return records.Rolled(err)
+				}
+				kept, keys, compared = append(kept, heads...), append(keys, key), compared+n
+			}
+			if err := records.CheckKept(kept, signers, keys); err != nil {
+				return err
+			}
+			if compared == 0 {
+				return problem.New(problem.Invalid, "zarya ledger sync sends it", "the fleet's database has nothing of this ledger")
+			}
+			if !a.quiet {
+				fmt.Fprintf(a.stderr, "compared with %d entries and %d signed heads of the fleet's database\n", compared, len(kept))
+			}
+			return a.verifyLedger(ctx, l, kept, outbox.Witness{}.String())
+		})
+	})
+}
+
+func newFleetInit(a *app) *cobra.Command {
+	var database string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make an empty database one of a fleet, or bring it to this version's form",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			u, err := a.fleetURL(database)
+			if err != nil {
+				return err
+			}
+			ctx := a.ctx
+			from, to, err := fleet.Migrate(ctx, u, fleet.Login{})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.document("schema", []map[string]int64{{"from": from, "to": to}})
+			}
+			fmt.Fprintf(a.stdout, "the fleet's database has version %d (it had %d)\n", to, from)
+			return nil
+		},
+	}
+	databaseFlag(cmd, &database)
+	return cmd
+}
+
+func newFleetEnrol(a *app) *cobra.Command {
+	var database string
+	var hours int
+	var again bool
+	cmd := &cobra.Command{
+		Use:   "enrol NAME",
+		Short: "Make the token with which a machine becomes the station NAME, once",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if hours < 1 || hours > 24*31 {
+				return problem.New(problem.Usage, "1 to 744", "--hours: %d", hours)
+			}
+			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+				token, until, err := db.Enrol(ctx, args[0], hours, again)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.document("tokens", []map[string]any{{"station": token.Station, "token": token.String(), "until": until.UTC()}})
+				}
+				fmt.Fprintln(a.stdout, token)
+				fmt.Fprintf(a.stderr, "good until %s; on the station: zarya fleet join URL --token TOKEN\n", until.Local().Format("2006-01-02 15:04"))
+				return nil
+			})
+		},
+	}
+	databaseFlag(cmd, &database)
+	cmd.Flags().IntVar(&hours, "hours", 24, "how many `HOURS` it is good for")
+	cmd.Flags().BoolVar(&again, "again", false, "a station that has joined, and lost its password, joins once more")
+	return cmd
+}
+
+func newFleetJoin(a *app) *cobra.Command {
+	var text string
+	cmd := &cobra.Command{
+		Use:   "join URL --token TOKEN|-",
+		Short: "Make this machine a station of the fleet",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if text == "-" {
+				line, err := bufio.NewReader(io.LimitReader(a.stdin, 1024)).ReadString('\n')
+				if err != nil && line == "" {
+					return problem.New(problem.Usage, "write it to stdin", "--token -: %w", err)
+				}
+				text = strings.TrimSpace(line)
+			}
+			token, err := fleet.ParseToken(text)
+			if err != nil {
+				return err
+			}
+			return a.joinFleet(args[0], token)
+		},
+	}
+	cmd.Flags().StringVar(&text, "token", "", "the `TOKEN` of zarya fleet enrol, or - to read it from stdin")
+	return cmd
+}
+
+// joinFleet makes this machine the station that a token is for, with the keys that it has.
+func (a *app) joinFleet(database string, token fleet.Token) error {
+	u, err := url.Parse(database)
+	if err != nil || u.User != nil {
+		return problem.New(problem.Usage, "write it without a name and a password: the station gets its own", "the URL of the fleet's database")
+	}
+	path, err := a.ledgerPath()
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "a station of a fleet has a ledger")
+	}
+	key, _, err := a.signingKey()
+	if err != nil {
+		return err
+	}
+	recipient, err := fleet.Recipient(a.config.AgeKey())
+	if err != nil {
+		return err
+	}
+	ctx := a.ctx
+	if err := fleet.Join(ctx, database, token, outbox.Files(path), key, recipient); err != nil {
+		return err
+	}
+	if a.json {
+		return a.document("joined", []map[string]string{{"station": token.Station, "database": database}})
+	}
+	fmt.Fprintf(a.stdout, "fleet: {database: %q, station: %q}\n", database, token.Station)
+	fmt.Fprintln(a.stderr, "this machine is a station of the fleet: put the line above into its settings (docs/settings.md)")
+	return nil
+}
+
+func newFleetRevoke(a *app) *cobra.Command {
+	var database string
+	cmd := &cobra.Command{
+		Use:   "revoke NAME",
+		Short: "Take a station out, at once and for good; its records stay",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error { return db.Revoke(ctx, args[0]) })
+		},
+	}
+	databaseFlag(cmd, &database)
+	return cmd
+}
+
+func newFleetResume(a *app) *cobra.Command {
+	var database string
+	cmd := &cobra.Command{
+		Use:   "resume NAME",
+		Short: "Take records of a station again, after somebody has looked at its fault",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+				was, err := db.Resume(ctx, args[0])
+				if err == nil && was == "" && !a.quiet {
+					fmt.Fprintf(a.stderr, "%s had no fault\n", args[0])
+				}
+				return err
+			})
+		},
+	}
+	databaseFlag(cmd, &database)
+	return cmd
+}
+
+func newFleetStatus(a *app) *cobra.Command {
+	var database string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the stations: their last record, what waits, and what is wrong",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+				list, err := db.Stations(ctx)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.document("stations", append([]fleet.Status{}, list...))
+				}
+				return a.printStations(list, time.Now())
+			})
+		},
+	}
+	databaseFlag(cmd, &database)
+	return cmd
+}
+
+// printStations writes a line for each station, and what is to be done for those that have a
+// fault.
+func (a *app) printStations(list []fleet.Status, now time.Time) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "STATION\tSTATE\tLAST\tWAITING\tHEARD\tFAULT")
+	for _, s := range list {
+		heard, fault := "-", ""
+		if s.Seen != nil {
+			heard = max(0, now.Sub(*s.Seen)).Round(time.Second).String() + " ago"
+		}
+		switch {
+		case s.Fault != nil:
+			fault = s.Fault.Kind + " from " + ledger.RecordName(s.Station, s.Fault.Seq)
+		case s.State == "joined" && !s.Proven:
+			fault = "key not proven"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\n", s.Station, s.State, s.Last, s.Waiting, heard, ui.Dash(fault))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.Fault != nil {
+			what, todo := s.Fault.Meaning()
+			fmt.Fprintf(a.stderr, "%s: %s (%s)\n  → %s\n", s.Station, what, s.Fault.Note, todo)
+		}
+		if s.Rewound > 0 {
+			fmt.Fprintf(a.stderr, "%s had sent up to %d before this database was restored; it sent the rest again\n", s.Station, s.Rewound)
+		}
+	}
+	return nil
+}
+
+// outbox is the forwarder of the ledger, or nil if this station is in no fleet.
+func (a *app) outbox(ctx context.Context, record *ledger.Ledger) (*outbox.Forwarder, error) {
+	path, err := a.ledgerPath()
+	u := a.config.Fleet()
+	if err != nil || path == "" || u == "" {
+		return nil, err
+	}
+	name, err := a.config.Station()
+	if err != nil {
+		return nil, err
+	}
+	var changed func() <-chan struct{}
+	if record != nil {
+		changed = record.Changed
+	}
+	return outbox.Open(ctx, u, path, name, changed)
+}
+
+func newLedgerSync(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "sync",
+		Short: "Send what waits to the fleet's database now",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if a.config.Fleet() == "" {
+				return problem.New(problem.Usage, "set fleet: {database: URL, station: NAME}, as zarya fleet join printed it", "this station is in no fleet")
+			}
+			begun, err := a.ledgerBegun()
+			if err != nil {
+				return err
+			}
+			if !begun {
+				return a.nothingRecorded()
+			}
+			ctx := a.ctx
+			f, err := a.outbox(ctx, nil)
+			if err != nil {
+				return err
+			}
+			if f == nil {
+				return problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger to send")
+			}
+			defer func() { _ = f.Close() }()
+			sent, err := f.Sync(ctx)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.document("sync", []map[string]int64{{"sent": sent, "last": f.State().Sent, "waiting": f.State().Waiting}})
+			}
+			fmt.Fprintf(a.stdout, "%d entries sent; the database has %d\n", sent, f.State().Sent)
+			return nil
+		},
+	}
+}
