@@ -162,7 +162,24 @@ func (s *Session) reconnect(ctx context.Context, patience time.Duration) error {
 	if s.link.mode == usb.Booted {
 		return s.verifySameTablet(before, false, s.openBooted(ctx, patience))
 	}
-	return s.verifySameTablet(before, false, s.openFastboot(ctx, patience))
+	return s.verifySameTablet(before, false, s.openLost(ctx, patience))
+}
+
+// openLost is openFastboot for a tablet that was lost. One that is lost again before it has
+// said who it is, was on its way out, or its plug is loose: it is waited for as before.
+func (s *Session) openLost(ctx context.Context, patience time.Duration) error {
+	deadline := time.Now().Add(patience)
+	for {
+		changed := changes(s.job.Target)
+		err := s.openFastboot(ctx, time.Until(deadline))
+		if s.link.client == nil || err == nil || Classify(err).Class != ClassCable || time.Until(deadline) < reconnectEvery || s.Stopping() != nil {
+			return err
+		}
+		s.disconnect()
+		if waitChange(ctx, reconnectEvery, changed); ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // peekedConn is a connection whose first bytes were read to see what they are.

@@ -47,6 +47,12 @@ func (k *kept) Event(e flash.Event) {
 	}
 }
 
+func (k *kept) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.done)
+}
+
 func (k *kept) Close() error { k.closed = true; return nil }
 
 var _ ui.Sink = (*kept)(nil)

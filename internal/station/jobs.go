@@ -64,7 +64,7 @@ func (s *Station) begin(ctx context.Context, p *port, now time.Time) {
 
 // event takes an event of a port's job.
 func (s *Station) event(ctx context.Context, p *port, e flash.Event) {
-	e.Time = s.shown(e.Time)
+	e.Time = s.clock() // its own time is UTC, which goes with the clock on the wall when that is set
 	if d, ok := e.Body.(flash.JobDone); ok {
 		s.ended(p, d, e.Time)
 		return
@@ -115,7 +115,7 @@ func (s *Station) ended(p *port, d flash.JobDone, now time.Time) {
 		s.note(p, state)
 		p.wait = now.Add(restFor)
 	}
-	s.day.Add(stats.Record{Time: now, Serial: p.serial, Result: d.Result, Class: d.Class, Step: d.Step, Reason: p.reason(), Foreign: d.Foreign, Golden: p.under.Golden,
+	s.day.Add(stats.Record{Time: now, Station: s.o.Name, Serial: p.serial, Attempt: p.attempt, Result: d.Result, Class: d.Class, Step: d.Step, Reason: p.reason(), Foreign: d.Foreign, Golden: p.under.Golden,
 		States: stats.States(d.Measurements)})
 	s.touch()
 }

@@ -85,6 +85,11 @@ func ParsePlaces(b *target.Bench, typed []string) ([]Place, Watchers, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, name := range names {
+		if text, twice := seen["name "+name]; twice {
+			return nil, nil, problem.New(problem.Usage, "give it another name", "--target %s: %s is the name of a hub port", text, name)
+		}
+	}
 	watched := func(t target.USB) bool { return len(names) == 0 || t.Where().PortName != "" }
 	if len(patterns) > 0 {
 		watched = func(t target.USB) bool {

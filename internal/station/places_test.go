@@ -2,6 +2,8 @@ package station_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -30,6 +32,15 @@ func TestPlacesAsTheyAreWritten(t *testing.T) {
 		if kind, _ := problem.KindOf(err); err == nil || kind != problem.Usage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", typed, err)
 		}
+	}
+	names := filepath.Join(t.TempDir(), "ports")
+	if err := os.WriteFile(names, []byte("A1 pci-0000:00:14.0-usb-0:5.4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	named := target.NewBench(target.Options{LockDir: t.TempDir(), Names: names, Sysfs: t.TempDir()})
+	defer named.Close()
+	if _, _, err := station.ParsePlaces(named, []string{"A1=tcp:h", "port:A*"}); err == nil || !strings.Contains(err.Error(), "A1 is the name of a hub port") {
+		t.Errorf("two ports are called A1: %v", err)
 	}
 	// The name of a place is no other place: the lock is on the address.
 	lock := station.Lock(bench, "a test")

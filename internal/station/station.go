@@ -164,6 +164,7 @@ func (s *Station) portAt(at Place) *port {
 func (s *Station) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.tick(ctx) // before anything could begin on a disk that is full
 	watched := make(chan error, 1)
 	go func() { watched <- s.o.Watcher.Watch(ctx, func(list []Change) { s.take(ctx, list) }) }()
 	if s.o.Pools != nil {
@@ -261,15 +262,14 @@ func (s *Station) tick(ctx context.Context) {
 	s.touch() // times go on
 }
 
-// clock is the time now.
-func (s *Station) clock() time.Time { return s.shown(time.Now()) }
-
-// shown is a time as the clock on the wall shows it.
-func (s *Station) shown(t time.Time) time.Time {
+// clock is the time now. What is taken from it goes by the time that has passed, however the
+// clock on the wall is set meanwhile, as long as nothing asks for its UTC.
+func (s *Station) clock() time.Time {
+	now := time.Now()
 	if s.wall != nil {
-		return s.wall(t)
+		return s.wall(now)
 	}
-	return t
+	return now
 }
 
 // countPools keeps an eye on the pools until ctx ends.

@@ -4,17 +4,23 @@ package stats
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
 
 // Day counts the records of one day as they come. When a record or the clock has another
-// date, it begins anew. The zero value is ready.
+// date, it begins anew; a clock that jumps to another date and back finds what was counted
+// before. The zero value is ready.
 type Day struct {
 	date   string
 	report *Report
-	known  *Group // of all that came until now; nil: to be counted
+	known  *Group             // of all that came until now; nil: to be counted
+	others map[string]*Report // by date
 }
+
+// keptDays is how many other days are kept.
+const keptDays = 3
 
 // Figures are a day's at one moment.
 type Figures struct {
@@ -43,8 +49,22 @@ type Hour struct {
 }
 
 func (d *Day) turn(to time.Time) {
-	if date := to.Local().Format(time.DateOnly); d.date != date {
-		*d = Day{date: date, report: New(ByAll, time.Local)}
+	date := to.Local().Format(time.DateOnly)
+	if d.date == date {
+		return
+	}
+	if d.others == nil {
+		d.others = map[string]*Report{}
+	}
+	if d.report != nil {
+		d.others[d.date] = d.report
+	}
+	d.date, d.report, d.known = date, d.others[date], nil
+	if delete(d.others, date); d.report == nil {
+		d.report = New(ByAll, time.Local)
+	}
+	if len(d.others) > keptDays {
+		delete(d.others, slices.Min(slices.Collect(maps.Keys(d.others))))
 	}
 }
 
@@ -72,9 +92,8 @@ func (d *Day) Figures(now time.Time) Figures {
 		if j == nil {
 			continue
 		}
-		at := time.UnixMicro(j.at)
-		hours[at.Local().Hour()]++
-		if now.Sub(at) < time.Hour {
+		hours[j.at.Local().Hour()]++
+		if now.Sub(j.at) < time.Hour {
 			f.Hour++
 		}
 	}

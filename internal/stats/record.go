@@ -26,6 +26,7 @@ type Record struct {
 	Class    flash.Class // of a failure
 	Step     string      // of a failure
 	Reason   string      // of a failure, where it is known better than by its class; ""
+	Attempt  int         // of this tablet at this station, 1 is the first; 0 is not known
 	Golden   bool
 	Foreign  bool
 	Total    time.Duration
@@ -71,7 +72,7 @@ func FromJob(j *ledger.JobRecord) (Record, error) {
 	}
 	r := Record{Time: ended, Serial: j.Serial, Station: j.Station, Port: j.Tablet,
 		Operator: j.Operator, Lot: j.Lot, Model: j.Model, Bundle: j.Bundle,
-		Result: flash.JobResult(j.Result), Class: j.Class, Step: j.Step, Golden: j.Golden, Foreign: j.Foreign,
+		Result: flash.JobResult(j.Result), Class: j.Class, Step: j.Step, Attempt: int(j.Attempt), Golden: j.Golden, Foreign: j.Foreign,
 		Total: time.Duration(j.Seconds * float64(time.Second)), States: States(j.Measurements)}
 	for _, s := range j.Steps {
 		if did := flash.StepResult(s.Result); did == flash.StepOK || did == flash.StepChanged {

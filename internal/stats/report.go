@@ -73,14 +73,25 @@ func New(by By, location *time.Location) *Report {
 // unitKey is one tablet on one day.
 type unitKey struct{ day, serial string }
 
-// unit is its jobs, in the order of their times.
+// unit is its jobs, in the order in which they came.
 type unit struct{ jobs []job }
 
 // job is what is kept of a record.
 type job struct {
-	at    int64 // microseconds
-	good  bool
-	group *group
+	at      time.Time
+	station string
+	attempt int // of the tablet at the station; 0 is not known
+	good    bool
+	group   *group
+}
+
+// before reports whether a job came before another: at one station by their attempts, which
+// no clock changes, else by their times.
+func (j job) before(o job) bool {
+	if j.station == o.station && j.attempt > 0 && o.attempt > 0 {
+		return j.attempt < o.attempt
+	}
+	return j.at.UnixMicro() < o.at.UnixMicro()
 }
 
 // group is what is counted of one.
@@ -140,13 +151,13 @@ func (r *Report) Add(rec Record) {
 		u = &unit{}
 		r.units[who] = u
 	}
-	u.add(job{rec.Time.UnixMicro(), rec.Good(), g})
+	u.add(job{rec.Time, rec.Station, rec.Attempt, rec.Good(), g})
 }
 
-// add puts a job where its time is; of two with one time, the one that came first is first.
+// add puts a job where it belongs; of two with one time, the one that came first is first.
 func (u *unit) add(j job) {
 	i := len(u.jobs)
-	for i > 0 && u.jobs[i-1].at > j.at {
+	for i > 0 && j.before(u.jobs[i-1]) {
 		i--
 	}
 	u.jobs = slices.Insert(u.jobs, i, j)

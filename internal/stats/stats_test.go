@@ -343,8 +343,26 @@ func TestDayTurns(t *testing.T) {
 		t.Errorf("the next day: %+v", f)
 	}
 	d.Add(Record{Time: noon, Serial: "S3", Result: flash.Pass}) // the clock was set right
-	if f := d.Figures(noon); f.Done != 1 || f.Units != 1 {
+	if f := d.Figures(noon); f.Done != 2 || f.Units != 3 {
 		t.Errorf("the day of the clock: %+v", f)
+	}
+	for days := range 10 { // a clock that goes mad does not fill the memory
+		d.Figures(noon.AddDate(0, 0, days))
+	}
+	if len(d.others) > keptDays {
+		t.Errorf("%d days are kept", len(d.others))
+	}
+}
+
+// Which attempt was the first does not depend on the clock, if the station knows it.
+func TestAttemptsOrderAUnit(t *testing.T) {
+	r := New(ByAll, time.Local)
+	r.Add(Record{Time: noon, Station: "b", Attempt: 1, Serial: "S1", Result: flash.Fail, Class: flash.ClassCable})
+	r.Add(Record{Time: noon.Add(-time.Hour), Station: "b", Attempt: 2, Serial: "S1", Result: flash.Pass})
+	r.Add(Record{Time: noon.Add(time.Hour), Station: "c", Attempt: 1, Serial: "S2", Result: flash.Fail, Class: flash.ClassCable})
+	r.Add(Record{Time: noon, Station: "b", Attempt: 1, Serial: "S2", Result: flash.Pass}) // of two stations, times are all there is
+	if g := r.Groups()[0]; g.First != 1 || g.Last != 1 || g.Units != 2 {
+		t.Errorf("%+v", g)
 	}
 }
 
@@ -401,7 +419,7 @@ func TestFromLedger(t *testing.T) {
 		}
 	}
 	want := Record{Time: list[1].Time, Serial: "S1", Station: "bench", Port: "A1",
-		Operator: "Ann", Lot: "L", Model: "M", Bundle: "x 1", Result: flash.Pass,
+		Operator: "Ann", Lot: "L", Model: "M", Bundle: "x 1", Result: flash.Pass, Attempt: 2,
 		Total: 90 * time.Second, States: []Lap{{"boot", 30500 * time.Millisecond}}, Steps: []Lap{{"flash:boot", 2 * time.Second}}}
 	if diff := gocmp.Diff(want, list[1]); diff != "" {
 		t.Error(diff)
