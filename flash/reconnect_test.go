@@ -4,6 +4,7 @@ package flash_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/internal/virtual/memnet"
 	"github.com/zarya-station/zarya/usb"
@@ -186,5 +188,59 @@ func TestWaitingForTheFirstTime(t *testing.T) {
 		if !slices.Equal(told, want) || done.Result != flash.Fail || done.Step != "connect" {
 			t.Errorf("%s: told %v, want %v; %+v", wait, told, want, done)
 		}
+	}
+}
+
+// losing is a transport that takes so many commands, and then is lost.
+type losing struct {
+	oddTransport
+	left int
+}
+
+func (l *losing) WritePacket(ctx context.Context, p []byte) error {
+	if l.left--; l.left < 0 {
+		return &fastboot.WireError{Err: io.EOF}
+	}
+	return l.oddTransport.WritePacket(ctx, p)
+}
+
+// TestLostAgainAtOnce: a plug that is loose gives a connection that is lost before the tablet
+// has said who it is. It is waited for all the same, and no longer than any other.
+func TestLostAgainAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		loose int // connections
+		pass  bool
+	}{{1, true}, {20, true}, {100, false}} {
+		synctest.Test(t, func(t *testing.T) {
+			opened := 0
+			target := hostileTarget{func(context.Context) (fastboot.Transport, error) {
+				opened++
+				d := &oddDevice{vars: map[string]string{"product": "X", "serialno": "S1"}}
+				switch {
+				case opened == 1:
+					return &losing{oddTransport{d: d}, 10}, nil
+				case opened <= 1+c.loose:
+					return &losing{oddTransport{d: d}, 0}, nil
+				}
+				return &losing{oddTransport{d: d}, 1000}, nil
+			}}
+			events := flash.NewEvents("r", func(flash.Event) {})
+			defer events.Close()
+			step := flash.Step{Name: "ask", Needs: usb.Fastboot, Traits: flash.Traits{Restartable: true}, Run: func(ctx context.Context, s *flash.Session) error {
+				for range 20 {
+					if _, err := s.Fastboot().Serial(ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			}}
+			start := time.Now()
+			done := flash.NewEngine(flash.EngineOptions{Events: events}).Run(t.Context(), []flash.Job{{
+				ID: "0", Target: target, Scope: flash.ScopeFlash, Steps: []flash.Step{step}}})[0]
+			took := time.Since(start)
+			if (done.Result == flash.Pass) != c.pass || !c.pass && (done.Class != flash.ClassCable || took < 29*time.Second || took > 31*time.Second) {
+				t.Errorf("%d loose connections: %s %s after %s", c.loose, done.Result, done.Error, took)
+			}
+		})
 	}
 }
