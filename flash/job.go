@@ -67,6 +67,9 @@ type Job struct {
 	Check   bool          // compare a booted tablet with the steps, and change nothing
 
 	Circumstances Circumstances // for the record
+	// Limits are what the station wants measurements to be, by their names. One that is beyond
+	// fails nothing: record and report show it.
+	Limits map[string]Limit
 	// Plan chooses what is done once it is known what the tablet is; nil: the fields
 	// above say it. A *Failure means that there is nothing for this tablet.
 	Plan func(Key) (Plan, error)

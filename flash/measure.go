@@ -18,6 +18,15 @@ type Measurement struct {
 	High  int64  `json:"high,omitempty"` // the most that is allowed; 0 is no limit
 }
 
+// Limit is what a measurement should be: at least Low, at most High; 0 is no limit.
+type Limit struct{ Low, High int64 }
+
+// Limited reports whether the measurement has a limit.
+func (m Measurement) Limited() bool { return m.Low != 0 || m.High != 0 }
+
+// Outside reports whether the measurement is beyond a limit.
+func (m Measurement) Outside() bool { return m.Value < m.Low || m.High != 0 && m.Value > m.High }
+
 // The names of measurements. Those of times are how long the job was in a state, all its
 // visits together; a measurement that was not taken is left out.
 const (
@@ -89,6 +98,13 @@ func (s *Session) measurements() (list []Measurement) {
 	for _, m := range MeasuredStates {
 		if d := t.in(m.State); d > 0 {
 			list = append(list, Measurement{Name: m.Name, Value: d.Milliseconds(), Unit: "ms", High: s.mostTime(m.State).Milliseconds()})
+		}
+	}
+	for i := range list {
+		m, l := &list[i], s.job.Limits[list[i].Name]
+		m.Low = max(m.Low, l.Low)
+		if l.High != 0 && (m.High == 0 || l.High < m.High) {
+			m.High = l.High
 		}
 	}
 	return list

@@ -25,6 +25,7 @@ import (
 type stationOptions struct {
 	daemon.Options
 	profiles, bundles, targets, allow []string
+	limits                            []string
 	trust                             string
 	follow                            []string
 	every                             time.Duration // between two looks at what is followed
@@ -57,6 +58,8 @@ func newStation(a *app) *cobra.Command {
 	f.StringArrayVar(&o.Golden, "golden", nil, "the `SERIAL` of a golden or test unit that no statistic counts, repeatable")
 	f.StringArrayVar(&o.Supervisors, "supervisor", nil,
 		"the `BADGE` of a supervisor, or its beginning and *, repeatable: nobody else orders anything")
+	f.StringArrayVar(&o.limits, "limit", nil,
+		"what a measurement should be, `NAME=VALUE`, repeatable: flash=3m, boot=, provision=, check= (most time), wire=10MB (least a second), battery=50")
 	f.IntVar(&o.PoolLow, "pool-low", 0, "say so when a pool of identities has only `N` left (default: what an hour uses)")
 	f.StringVar(&o.Scanner, "scanner", "", "the barcode scanner, as /dev/input/by-path/`NAME`: it is grabbed, and nothing else types")
 	f.Float64Var(&o.Plan, "plan", 0, "tablets an hour that are planned, to be shown")
@@ -83,6 +86,9 @@ func (a *app) runStation(o stationOptions) (err error) {
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "station needs a ledger")
 	}
 	if err := o.Check(); err != nil {
+		return err
+	}
+	if o.Limits, err = station.ParseLimits(o.limits); err != nil {
 		return err
 	}
 	places, watcher, err := station.ParsePlaces(a.bench(), typedTargets(o.targets))

@@ -39,10 +39,11 @@ type Options struct {
 	Operator    string  // "" is not told
 	Plan        float64 // tablets an hour that are planned; 0 is none
 	Golden      []string
-	Concurrency int      // tablets at once; 0 is all
-	Scanner     string   // the device of a barcode scanner; "" is none
-	Supervisors []string // badges, or their beginnings and *; none: nobody has to show one
-	PoolLow     int      // how few identities are too few; 0 is what an hour uses
+	Concurrency int                    // tablets at once; 0 is all
+	Scanner     string                 // the device of a barcode scanner; "" is none
+	Supervisors []string               // badges, or their beginnings and *; none: nobody has to show one
+	Limits      map[string]flash.Limit // of measurements, by their names
+	PoolLow     int                    // how few identities are too few; 0 is what an hour uses
 
 	Places   []station.Place
 	Watchers station.Watchers
@@ -113,7 +114,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		Work: o.Set, Watcher: o.Watchers, Places: o.Places, Lock: o.Lock, Room: roomFor(filepath.Dir(o.Ledger.Path()), o.Log),
 		Golden:  func(serial string) bool { return serial != "" && slices.Contains(o.Golden, serial) },
 		History: history(o.Ledger), Dispose: dispose(o.Ledger), Decided: decided(o.Ledger), Reload: d.reload,
-		Badges: o.Supervisors, Scanner: o.Scanner != "", Pools: d.pools, PoolLow: o.PoolLow}
+		Badges: o.Supervisors, Scanner: o.Scanner != "", Pools: d.pools, PoolLow: o.PoolLow, Limits: o.Limits}
 	if s.Earlier, err = earlier(ctx, o.Ledger, o.Name); err != nil {
 		return nil, err
 	}

@@ -302,6 +302,10 @@ func TestAnEmptyPoolHoldsATabletUp(t *testing.T) {
 	if err != nil || len(jobs) != 1 || jobs[0].Result != "pass" || jobs[0].Inventory != "C-1" {
 		t.Errorf("recorded %+v, %v", jobs, err)
 	}
+	booted := slices.IndexFunc(jobs[0].Measurements, func(m flash.Measurement) bool { return m.Name == flash.MeasureBoot })
+	if booted < 0 || jobs[0].Measurements[booted].High != 60_000 { // the profile gives it a minute
+		t.Errorf("measured %+v", jobs[0].Measurements)
+	}
 	var orders []string
 	for e, err := range p.record.Entries(t.Context()) {
 		if err != nil {

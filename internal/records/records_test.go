@@ -126,9 +126,10 @@ func TestTexts(t *testing.T) {
 
 func TestMeasurementsAsPeopleReadThem(t *testing.T) {
 	for want, m := range map[string]flash.Measurement{
-		"boot: 12.50s, at most 60.00s":    {Name: "boot", Unit: "ms", Value: 12_500, High: 60_000},
-		"wire: 40 MB/s, at least 10 MB/s": {Name: "wire", Unit: "B/s", Value: 40_000_000, Low: 10_000_000},
-		"battery: 80 %":                   {Name: "battery", Unit: "%", Value: 80},
+		"boot: 12.50s, at most 60.00s":              {Name: "boot", Unit: "ms", Value: 12_500, High: 60_000},
+		"wire: 40 MB/s, at least 10 MB/s":           {Name: "wire", Unit: "B/s", Value: 40_000_000, Low: 10_000_000},
+		"wire: 4 MB/s, at least 10 MB/s: beyond it": {Name: "wire", Unit: "B/s", Value: 4_000_000, Low: 10_000_000},
+		"battery: 80 %":                             {Name: "battery", Unit: "%", Value: 80},
 	} {
 		if got := measurement(m); got != want {
 			t.Errorf("%q, not %q", got, want)

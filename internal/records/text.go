@@ -158,5 +158,8 @@ func measurement(m flash.Measurement) string {
 	if m.High != 0 {
 		text += ", at most " + value(m.High)
 	}
+	if m.Outside() {
+		text += ": beyond it"
+	}
 	return text
 }

@@ -85,6 +85,7 @@ func (r *Report) Items() []Item {
 	item := func(by string, g stats.Group) Item {
 		if g.Failures == nil { // of an empty ledger
 			g.Failures, g.States, g.Steps = []stats.Failure{}, []stats.Times{}, []stats.Times{}
+			g.Limits = []stats.Limited{}
 		}
 		return Item{by, g, number(g.Yield(g.First)), number(g.Yield(g.Second)), number(g.Yield(g.Last)), number(g.Rate())}
 	}

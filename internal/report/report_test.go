@@ -63,7 +63,8 @@ func TestReportOfALedger(t *testing.T) {
 	}
 	defer l.Close()
 	for name, d := range map[tablet]flash.JobDone{
-		"1": {Result: flash.Pass, Seconds: 90}, "2": {Result: flash.Fail, Class: flash.ClassCable, Step: "flash:boot", Error: "gone"},
+		"1": {Result: flash.Pass, Seconds: 90, Measurements: []flash.Measurement{{Name: "boot", Unit: "ms", Value: 61_000, High: 60_000},
+			{Name: "wire", Unit: "B/s", Value: 40_000_000}}}, "2": {Result: flash.Fail, Class: flash.ClassCable, Step: "flash:boot", Error: "gone"},
 	} {
 		job := flash.Job{ID: "r-" + string(name), Target: name, Scope: flash.ScopeFlash, Circumstances: flash.Circumstances{Lot: "=1+1"}}
 		if err := l.Intent(job, name.Where()); err != nil {
@@ -77,7 +78,7 @@ func TestReportOfALedger(t *testing.T) {
 		}
 	}
 	for by, want := range map[string][3][]string{
-		"":    {{"all  2        1       50.0 %"}, {"all,,2,2,0,1,0.5000"}, {"all"}},
+		"":    {{"all  2        1       50.0 %", "boot      1     1"}, {"all,,2,2,0,1,0.5000"}, {"all"}},
 		"lot": {{"LOT", "=1+1  2", "1       50.0 %   cable  flash:boot", "flash:boot  "}, {"lot,'=1+1,2,2,0,1,"}, {"all", "lot"}},
 	} {
 		r, err := Question{Since: "today", By: by}.Ask(time.Now())
@@ -102,7 +103,7 @@ func TestReportOfALedger(t *testing.T) {
 			}
 		}
 		for i, it := range r.Items() {
-			if it.By != want[2][i] || it.FirstPass == nil || *it.FirstPass != 0.5 {
+			if it.By != want[2][i] || it.FirstPass == nil || *it.FirstPass != 0.5 || len(it.Limits) != 1 || it.Limits[0].Outside != 1 {
 				t.Errorf("by %q: %+v", by, it)
 			}
 		}
@@ -115,7 +116,7 @@ func TestReportOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if it := r.Items()[0]; it.FirstPass != nil || it.Rate != nil || it.Failures == nil {
+	if it := r.Items()[0]; it.FirstPass != nil || it.Rate != nil || it.Failures == nil || it.Limits == nil {
 		t.Errorf("%+v", it)
 	}
 	var text strings.Builder

@@ -72,6 +72,12 @@ func (r *Report) Text(out io.Writer) error {
 			fmt.Fprintf(w, "%s\t%d\t%.1fs\t%.1fs\n", t.Name, t.N, float64(t.P50)/1000, float64(t.P95)/1000)
 		}
 	}
+	if len(r.All.Limits) > 0 {
+		fmt.Fprintln(w, "\nMEASURED\tJOBS\tBEYOND ITS LIMIT")
+		for _, l := range r.All.Limits {
+			fmt.Fprintf(w, "%s\t%d\t%d\n", l.Name, l.Jobs, l.Outside)
+		}
+	}
 	if err := w.Flush(); err != nil {
 		return sheet.WriteProblem(err)
 	}

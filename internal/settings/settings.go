@@ -131,7 +131,7 @@ func flat(lines map[string]yaml.Node) (map[string]settingValue, error) {
 
 // Lists are the settings of a station's own file that have several values. With "yes"
 // they make writing possible, so only a file that --config names may have them.
-var Lists = []string{"profile", "bundle", "follow", "target", "golden", "supervisor"}
+var Lists = []string{"profile", "bundle", "follow", "target", "golden", "supervisor", "limit"}
 
 // listSeparator stands between the values of a list. No value has it.
 const listSeparator = "\n"

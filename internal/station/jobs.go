@@ -39,7 +39,7 @@ func (s *Station) begin(ctx context.Context, p *port, now time.Time) {
 	j := p.work.Job(id, p.place.Target)
 	p.under = flash.Circumstances{Operator: s.operator, Lot: s.lot, Program: s.o.Program, Golden: s.nextGolden || s.o.Golden != nil && s.o.Golden(p.seen)}
 	s.nextGolden = false
-	j.Circumstances, j.AwaitIdentity = p.under, true
+	j.Circumstances, j.AwaitIdentity, j.Limits = p.under, true, s.o.Limits
 	last := make(chan struct{}) // the job's last event has come
 	next := j.Watch
 	j.Watch = func(e flash.Event) {
@@ -116,7 +116,12 @@ func (s *Station) ended(p *port, d flash.JobDone, now time.Time) {
 		p.wait = now.Add(restFor)
 	}
 	s.day.Add(stats.Record{Time: now, Station: s.o.Name, Serial: p.serial, Attempt: p.attempt, Result: d.Result, Class: d.Class, Step: d.Step, Reason: p.reason(), Foreign: d.Foreign, Golden: p.under.Golden,
-		States: stats.States(d.Measurements)})
+		States: stats.States(d.Measurements), Limits: stats.Limits(d.Measurements)})
+	for _, m := range d.Measurements {
+		if m.Outside() {
+			p.say(fmt.Sprintf("%s: %d %s, where the limits are %d and %d (0: none)", m.Name, m.Value, m.Unit, m.Low, m.High))
+		}
+	}
 	s.touch()
 }
 

@@ -60,6 +60,8 @@ type Options struct {
 	// a tablet's.
 	Badges  []string
 	Scanner bool
+	// Limits are what measurements should be, by their names.
+	Limits map[string]flash.Limit
 	// Pools counts the identities that are free, of all pools that tablets get one of; nil:
 	// there are none.
 	Pools func(ctx context.Context) ([]Pool, error)

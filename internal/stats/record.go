@@ -30,14 +30,21 @@ type Record struct {
 	Golden   bool
 	Foreign  bool
 	Total    time.Duration
-	States   []Lap // time in states, by the names of measurements
-	Steps    []Lap // steps that did something
+	Limits   []Held // measurements that have a limit
+	States   []Lap  // time in states, by the names of measurements
+	Steps    []Lap  // steps that did something
 }
 
 // Lap is how long something took.
 type Lap struct {
 	Name string
 	Took time.Duration
+}
+
+// Held is a measurement that has a limit, and whether it was beyond.
+type Held struct {
+	Name    string
+	Outside bool
 }
 
 // Counts reports whether the job counts in any statistic.
@@ -73,13 +80,23 @@ func FromJob(j *ledger.JobRecord) (Record, error) {
 	r := Record{Time: ended, Serial: j.Serial, Station: j.Station, Port: j.Tablet,
 		Operator: j.Operator, Lot: j.Lot, Model: j.Model, Bundle: j.Bundle,
 		Result: flash.JobResult(j.Result), Class: j.Class, Step: j.Step, Attempt: int(j.Attempt), Golden: j.Golden, Foreign: j.Foreign,
-		Total: time.Duration(j.Seconds * float64(time.Second)), States: States(j.Measurements)}
+		Total: time.Duration(j.Seconds * float64(time.Second)), States: States(j.Measurements), Limits: Limits(j.Measurements)}
 	for _, s := range j.Steps {
 		if did := flash.StepResult(s.Result); did == flash.StepOK || did == flash.StepChanged {
 			r.Steps = append(r.Steps, Lap{s.Step, time.Duration(s.Seconds * float64(time.Second))})
 		}
 	}
 	return r, nil
+}
+
+// Limits are the measurements of a job that have a limit.
+func Limits(measurements []flash.Measurement) (held []Held) {
+	for _, m := range measurements {
+		if m.Limited() {
+			held = append(held, Held{m.Name, m.Outside()})
+		}
+	}
+	return held
 }
 
 // States are the times in states among a job's measurements.

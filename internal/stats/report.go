@@ -101,6 +101,7 @@ type group struct {
 	failures   map[failure]int
 	states     map[string][]int64 // milliseconds
 	steps      map[string][]int64
+	limits     map[Held]int
 }
 
 type stationHour struct {
@@ -121,7 +122,7 @@ func (r *Report) Add(rec Record) {
 		}
 	}
 	if g == nil {
-		g = &group{hours: map[stationHour]bool{}, failures: map[failure]int{}, states: map[string][]int64{}, steps: map[string][]int64{}}
+		g = &group{hours: map[stationHour]bool{}, failures: map[failure]int{}, states: map[string][]int64{}, steps: map[string][]int64{}, limits: map[Held]int{}}
 		r.groups[key] = g
 	}
 	if !rec.Counts() {
@@ -132,6 +133,9 @@ func (r *Report) Add(rec Record) {
 	g.hours[stationHour{rec.Station, rec.Time.Unix() / 3600}] = true
 	if !rec.Good() {
 		g.failures[failure{cmp.Or(rec.Reason, string(rec.Class)), rec.Step}]++
+	}
+	for _, h := range rec.Limits {
+		g.limits[h]++
 	}
 	for _, lap := range rec.Steps {
 		g.steps[lap.Name] = append(g.steps[lap.Name], lap.Took.Milliseconds())
@@ -193,6 +197,14 @@ type Group struct {
 	Failures    []Failure `json:"failures"`
 	States      []Times   `json:"states"` // of jobs that passed
 	Steps       []Times   `json:"steps"`
+	Limits      []Limited `json:"limits"` // of measurements, those that were beyond most often first
+}
+
+// Limited is how often a measurement was beyond its limit.
+type Limited struct {
+	Name    string `json:"name"`
+	Jobs    int    `json:"jobs"` // in which it had a limit
+	Outside int    `json:"outside"`
 }
 
 // Yield is a part of the units, 0 to 1; -1 if there are none.
@@ -233,7 +245,7 @@ func (r *Report) Groups() []Group {
 	for _, key := range slices.Sorted(maps.Keys(r.groups)) {
 		g := r.groups[key]
 		list = append(list, Group{Key: key, Jobs: g.jobs, Interrupted: g.left, Hours: len(g.hours),
-			Failures: pareto(g.failures), States: quantiles(g.states, stateOrder), Steps: quantiles(g.steps, nil)})
+			Failures: pareto(g.failures), States: quantiles(g.states, stateOrder), Steps: quantiles(g.steps, nil), Limits: limited(g.limits)})
 		counted[g] = &list[len(list)-1]
 	}
 	for _, u := range r.units {
@@ -257,6 +269,24 @@ func pareto(failures map[failure]int) []Failure {
 	}
 	slices.SortFunc(list, func(a, b Failure) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Step, b.Step))
+	})
+	return list
+}
+
+// limited is what was beyond its limit most often first.
+func limited(held map[Held]int) []Limited {
+	list := []Limited{}
+	for h, n := range held {
+		i := slices.IndexFunc(list, func(l Limited) bool { return l.Name == h.Name })
+		if i < 0 {
+			i = len(list)
+			list = append(list, Limited{Name: h.Name})
+		}
+		list[i].Jobs += n
+		list[i].Outside += n * one(h.Outside)
+	}
+	slices.SortFunc(list, func(a, b Limited) int {
+		return cmp.Or(cmp.Compare(b.Outside, a.Outside), cmp.Compare(a.Name, b.Name))
 	})
 	return list
 }

@@ -99,6 +99,11 @@ func randomRecords(rnd *rand.Rand, n int) []Record {
 				r.Steps = append(r.Steps, Lap{"step " + name, time.Duration(rnd.IntN(500)) * time.Second})
 			}
 		}
+		for _, name := range []string{"wire", "boot"} {
+			if rnd.IntN(2) > 0 {
+				r.Limits = append(r.Limits, Held{name, rnd.IntN(3) == 0})
+			}
+		}
 		list = append(list, r)
 	}
 	return list
@@ -112,6 +117,7 @@ func plainly(all []Record, in func(Record) bool) (g Group) {
 	days := map[string]map[string][]Record{}
 	hours := map[string]bool{}
 	failures := map[[2]string]int{}
+	limits := map[string]Limited{}
 	states, steps := map[string][]int{}, map[string][]int{}
 	for i, r := range all {
 		if in(r) && r.Result == "interrupted" && !r.Golden && !r.Foreign {
@@ -141,6 +147,14 @@ func plainly(all []Record, in func(Record) bool) (g Group) {
 			for _, l := range r.States {
 				states[l.Name] = append(states[l.Name], int(l.Took.Seconds()))
 			}
+		}
+		for _, h := range r.Limits {
+			l := limits[h.Name]
+			l.Name, l.Jobs = h.Name, l.Jobs+1
+			if h.Outside {
+				l.Outside++
+			}
+			limits[h.Name] = l
 		}
 		for _, l := range r.Steps {
 			steps[l.Name] = append(steps[l.Name], int(l.Took.Seconds()))
@@ -178,6 +192,7 @@ func plainly(all []Record, in func(Record) bool) (g Group) {
 			}
 		}
 	}
+	g.Limits = slices.AppendSeq([]Limited{}, maps.Values(limits))
 	g.Failures, g.States, g.Steps = []Failure{}, []Times{}, []Times{}
 	for f, n := range failures {
 		g.Failures = append(g.Failures, Failure{f[0], f[1], n})
@@ -213,6 +228,7 @@ func unordered(a, b Group) string {
 		slices.SortFunc(g.Failures, func(x, y Failure) int { return cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
 		slices.SortFunc(g.States, func(x, y Times) int { return cmp.Compare(x.Name, y.Name) })
 		slices.SortFunc(g.Steps, func(x, y Times) int { return cmp.Compare(x.Name, y.Name) })
+		slices.SortFunc(g.Limits, func(x, y Limited) int { return cmp.Compare(x.Name, y.Name) })
 	}
 	return gocmp.Diff(a, b)
 }
