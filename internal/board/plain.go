@@ -1,5 +1,5 @@
 // This file is the station in plain lines, for screen readers and logs: one line for each
-// change of a port's state and of what holds for the whole station, and nothing else.
+// change of a port's state and of what holds for the whole station, and one for each new day.
 
 package board
 
@@ -40,6 +40,7 @@ const answered = "said"
 
 // plainState is what was written last of each port and of the station.
 type plainState struct {
+	day     string
 	ports   map[string]string
 	banners map[string]string
 }
@@ -52,6 +53,10 @@ func (s *plainState) lines(v station.View, w *words.Words) (list []string) {
 	}
 	say := func(format string, args ...any) {
 		list = append(list, at.Local().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
+	}
+	if day := at.Local().Format(time.DateOnly); day != s.day {
+		s.day = day
+		list = append(list, day)
 	}
 	first := s.ports == nil
 	ports, banners := map[string]string{}, map[string]string{}

@@ -292,6 +292,9 @@ func TestPlain(t *testing.T) {
 	end := make(chan error, 1)
 	go func() { end <- Plain(ctx, wr, f, w) }()
 	buf := make([]byte, 200)
+	if n, err := r.Read(buf); err != nil || string(buf[:n]) != "2026-11-26\n" {
+		t.Errorf("%q %v", buf[:n], err)
+	}
 	if n, err := r.Read(buf); err != nil || !strings.Contains(string(buf[:n]), "A1 PASS") {
 		t.Errorf("%q %v", buf[:n], err)
 	}
