@@ -53,8 +53,7 @@ func TestTheClockJumps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &wall{}
-			rule(t, nil, func(s *shop) {
-				s.SetWall(w.shows)
+			rule(t, func(o *station.Options) { o.SetWall(w.shows) }, func(s *shop) {
 				time.Sleep(8 * time.Hour) //nolint:forbidigo // of the bubble
 				s.put("B1", "SN0", "")
 				s.settle()

@@ -2,5 +2,5 @@ package station
 
 import "time"
 
-// SetWall gives a station another clock on its wall, before it runs.
-func (s *Station) SetWall(wall func(time.Time) time.Time) { s.wall = wall }
+// SetWall gives a station another clock on its wall.
+func (o *Options) SetWall(wall func(time.Time) time.Time) { o.wall = wall }

@@ -69,6 +69,8 @@ type Options struct {
 	Fleet func() Fleet
 	// PoolLow is how few identities are too few; 0: what an hour uses.
 	PoolLow int
+
+	wall func(time.Time) time.Time // in tests: what the clock on the wall shows; nil: as it is
 }
 
 // Pool is how many identities a pool has left.
@@ -121,8 +123,7 @@ type Station struct {
 	awaited    chan<- string // of the order that waits for a badge; nil: none does
 	badge      string        // that was scanned last, and no order has had
 	badgeAt    time.Time
-	wall       func(time.Time) time.Time // in tests: what the clock on the wall shows; nil: as it is
-	announced  map[string]Notice         // by who announced it
+	announced  map[string]Notice // by who announced it
 	jobs       int
 	version    int64
 	changed    chan struct{}
@@ -268,8 +269,8 @@ func (s *Station) tick(ctx context.Context) {
 // clock on the wall is set meanwhile, as long as nothing asks for its UTC.
 func (s *Station) clock() time.Time {
 	now := time.Now()
-	if s.wall != nil {
-		return s.wall(now)
+	if s.o.wall != nil {
+		return s.o.wall(now)
 	}
 	return now
 }
