@@ -212,7 +212,7 @@ func (s *Station) actions(v View) (list []Action) {
 		case "locked", "cable", "boot", "image", "battery", "operator", "port-off", "timeout", "profile", "no-identity":
 			if at, ok := joined[p.Reason]; ok {
 				list[at].Ports = append(list[at].Ports, p.Name)
-				slices.SortFunc(list[at].Ports, compareNames)
+				slices.SortFunc(list[at].Ports, CompareNames)
 				continue
 			}
 			joined[p.Reason] = len(list)
