@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -247,6 +248,35 @@ func TestEntriesArriveInOrderThroughABouncer(t *testing.T) {
 		t.Errorf("%+v %v", a, err)
 	}
 	b.arrived()
+}
+
+func TestManyBeginAMonthAtOnce(t *testing.T) {
+	s := fleettest.Start(t)
+	var list []*bench
+	for i := range 8 {
+		b := newBench(t, s, fmt.Sprintf("s%d", i))
+		b.write(3)
+		list = append(list, b)
+	}
+	for _, lost := range []bool{false, true} { // the partition too: the next month begins
+		if lost {
+			s.Exec(`DO $$ BEGIN EXECUTE (SELECT 'DROP TABLE ' || min(tableoid::regclass::text) FROM zarya.entry); END $$;
+				DELETE FROM zarya.boot; UPDATE zarya.head SET seq = 0, hash = decode(repeat('00', 32), 'hex'), boot = ''`)
+		}
+		var all sync.WaitGroup
+		for _, b := range list {
+			f := b.forwarder()
+			all.Go(func() {
+				if _, err := f.Sync(t.Context()); err != nil {
+					t.Errorf("%s: %v", b.name, err)
+				}
+			})
+		}
+		all.Wait()
+		for _, b := range list {
+			b.arrived()
+		}
+	}
 }
 
 func TestFaultsStopOneStationOnly(t *testing.T) {

@@ -128,7 +128,8 @@ CREATE POLICY everything ON zarya.station FOR SELECT TO zarya_supervisor, zarya_
 CREATE POLICY everything ON zarya.entry FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.head FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 
--- Makes the partition of a month, if it is not there.
+-- Makes the partition of a month, if it is not there. It is attached, not made in its place:
+-- readers and writers of other months are not waited for.
 -- +goose StatementBegin
 CREATE FUNCTION zarya.make_month(first date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -136,8 +137,10 @@ DECLARE part text := 'entry_' || to_char(first, 'YYYY_MM');
 BEGIN
   IF to_regclass('zarya.' || part) IS NOT NULL THEN RETURN; END IF;
   PERFORM pg_advisory_xact_lock(hashtext('zarya.make_month'));
-  IF to_regclass('zarya.' || part) IS NOT NULL THEN RETURN; END IF;
-  EXECUTE format('CREATE TABLE zarya.%I PARTITION OF zarya.entry FOR VALUES IN (%L)', part, first);
+  -- Asked of the table: what to_regclass remembers may be older than the lock.
+  IF EXISTS (SELECT FROM pg_class c WHERE c.relname = part AND c.relnamespace = 'zarya'::regnamespace) THEN RETURN; END IF;
+  EXECUTE format('CREATE TABLE zarya.%I (LIKE zarya.entry INCLUDING ALL)', part);
+  EXECUTE format('ALTER TABLE zarya.entry ATTACH PARTITION zarya.%I FOR VALUES IN (%L)', part, first);
 END $$;
 -- +goose StatementEnd
 
