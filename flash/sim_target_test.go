@@ -8,7 +8,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/internal/provision"
+	"github.com/zarya-station/zarya/internal/provision/overssh"
 	"github.com/zarya-station/zarya/internal/virtual"
 )
 
@@ -49,7 +49,7 @@ func (t simTarget) Dial(ctx context.Context, _ int) (net.Conn, error) {
 }
 
 // virtualLogin reaches the booted system of a virtual tablet that was given no other login.
-func virtualLogin() *provision.SSH {
+func virtualLogin() *overssh.Login {
 	l := virtual.DefaultLogin
-	return &provision.SSH{User: l.User, Password: l.Password, Root: provision.RootDevelSu, RootPassword: l.RootPassword}
+	return &overssh.Login{User: l.User, Password: l.Password, Root: overssh.RootDevelSu, RootPassword: l.RootPassword}
 }

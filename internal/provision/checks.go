@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/untrusted"
@@ -159,7 +160,7 @@ func (d *Digest) already(ctx context.Context, s *flash.Session) (bool, error) {
 }
 
 func (d *Digest) read(ctx context.Context, s *flash.Session) (string, error) {
-	limit := commandTimeout + timeFor(int(d.Size/100)) // at least 10 MB/s
+	limit := commandTimeout + time.Duration(d.Size/10_000_000)*time.Second // at least 10 MB/s
 	out, errs, status, err := tabletOf(s).run(ctx, commandDigest(d.Partition, d.Size), limit)
 	if err != nil {
 		return "", err

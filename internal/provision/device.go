@@ -4,15 +4,19 @@ package provision
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
 // Device is what the steps here need of a session with a booted tablet: its programs and
-// its files. A flash.System whose sessions are Devices runs all steps; SSH is one. Each
+// its files. A flash.System whose sessions are Devices runs all steps; overssh.Login is one. Each
 // call has a limit of its own, after which the session is given up.
 //
 // A *flash.Failure is an error that another try does not mend, or one of the connection's.
@@ -68,6 +72,36 @@ func tabletOf(s *flash.Session) tablet {
 		"the way in which this tablet is reached (%T) runs no programs and moves no files", booted)}}
 }
 
+// Limits of what a tablet may take and say.
+const (
+	commandTimeout = time.Minute // for what is no exec step
+	// MaxFile is the longest file that a step reads back, in bytes.
+	MaxFile = 16 << 20
+)
+
+// errNoFile is a file that is not there.
+var errNoFile = fs.ErrNotExist
+
+// failf is a failure that another try does not mend.
+func failf(c flash.Class, hint, format string, args ...any) *flash.Failure {
+	return &flash.Failure{Class: c, Hint: hint, Message: fmt.Sprintf(format, args...)}
+}
+
+// clean makes a device's words fit for screens and records.
+func clean(s string) string { return untrusted.Reply(s, untrusted.Message) }
+
+// Disconnected reports whether an error means that the connection is gone.
+func Disconnected(err error) bool {
+	var network net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, io.ErrClosedPipe) || errors.As(err, &network)
+}
+
+// FactOf reads a fact of a booted tablet by its name in checks; "" is not reported.
+func FactOf(ctx context.Context, d Device, name string) (string, error) {
+	return tablet{d}.fact(ctx, name)
+}
+
 // ReadFact reads a fact of the booted tablet by its name in checks; "" is not reported.
 // flash.ErrLater: the tablet is not booted yet.
 func ReadFact(ctx context.Context, s *flash.Session, name string) (string, error) {
@@ -100,7 +134,7 @@ func (t tablet) do(ctx context.Context, cmd command) (string, error) {
 
 // read returns a whole file; fs.ErrNotExist if there is none.
 func (t tablet) read(ctx context.Context, name string, root bool) (*Content, error) {
-	return t.ReadFile(ctx, name, maxFile, root)
+	return t.ReadFile(ctx, name, MaxFile, root)
 }
 
 // noDevice is a session that lets nobody run programs.

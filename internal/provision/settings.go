@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/zarya-station/zarya/flash"
 )
@@ -192,6 +191,3 @@ func Stamp(text string) flash.Step {
 	}
 	return step
 }
-
-// timeFor is how long a file may take: at least 100 kB/s.
-func timeFor(n int) time.Duration { return time.Duration(n/100_000) * time.Second }

@@ -311,3 +311,25 @@ func TestChecksThatHold(t *testing.T) {
 		t.Errorf("%+v %v", done, results)
 	}
 }
+
+func TestAssigned(t *testing.T) {
+	for text, want := range map[string]string{
+		"A=1\nID=x": "x", "ID=\"a b\"\n": "a b", "ID='q'": "q", "XID=1": "", "ID=\x1b[31m\n": "\x1b[31m", "": "",
+	} {
+		if got := assigned(text, "ID"); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+func TestMachineIDs(t *testing.T) {
+	for id, none := range map[string]bool{
+		strings.Repeat("0a", 16): false, strings.Repeat("0", 32): true, "": true, "uninitialized": true,
+		strings.Repeat("0A", 16): true, strings.Repeat("0a", 15): true, strings.Repeat("0a", 16) + "\n": true,
+		strings.Repeat("0a", 16) + "\ufffd": true, // something was taken out of it
+	} {
+		if got := placeholder("machine-id", id); got != none {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+}

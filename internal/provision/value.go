@@ -24,7 +24,7 @@ func Literal(text string) Value {
 func (v Value) resolve(ctx context.Context, s *flash.Session) (string, error) {
 	text, err := v(ctx, s)
 	var failure *flash.Failure
-	if err != nil && !errors.Is(err, flash.ErrLater) && !errors.As(err, &failure) && !isDisconnect(err) {
+	if err != nil && !errors.Is(err, flash.ErrLater) && !errors.As(err, &failure) && !Disconnected(err) {
 		return "", failf(flash.ClassProfile, "mend the profile for this tablet, then try again", "%v", err)
 	}
 	return text, err
@@ -103,7 +103,7 @@ func (t *setting) run(ctx context.Context, s *flash.Session) error {
 // explain makes a tablet's refusal a failure of its own class.
 func explain(name string, err error) error {
 	var failure *flash.Failure
-	if errors.As(err, &failure) || isDisconnect(err) || errors.Is(err, flash.ErrStopped) || errors.Is(err, context.Canceled) {
+	if errors.As(err, &failure) || Disconnected(err) || errors.Is(err, flash.ErrStopped) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return failf(flash.ClassDevice, "look at the path, and at who may write there", "%s: %v", name, clean(err.Error()))

@@ -1,7 +1,7 @@
 // What steps on a virtual tablet say when they cannot, what checks see of it, and how the
 // steps end that restart it or close the way into it.
 
-package provision
+package provision_test
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	. "github.com/zarya-station/zarya/internal/provision"
+	"github.com/zarya-station/zarya/internal/provision/overssh"
 	"github.com/zarya-station/zarya/internal/virtual/device"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -30,20 +32,23 @@ func TestStepsFailOnAVirtualTablet(t *testing.T) {
 	asRoot := FileOptions{To: "/etc/a", Content: Literal("a"), Mode: 0o644, Root: true}
 	for _, c := range []struct {
 		name   string
-		login  func(*SSH)
+		login  func(*overssh.Login)
 		before map[string]string
 		step   flash.Step
 		class  flash.Class
 		says   string
 	}{
-		{"a file, with a wrong password of root", func(l *SSH) { l.RootPassword = "x" }, nil, File(asRoot),
+		{"a file, with a wrong password of root", func(l *overssh.Login) { l.RootPassword = "x" }, nil, File(asRoot),
 			flash.ClassProfile, "refuses devel-su with this root password"},
-		{"a program, with a wrong password of root", func(l *SSH) { l.RootPassword = "x" }, nil,
+		{"a program, with a wrong password of root", func(l *overssh.Login) { l.RootPassword = "x" }, nil,
 			Exec{Argv: []Value{Literal("true")}, Program: "true", Root: true, Timeout: time.Minute}.Step(),
 			flash.ClassProfile, "refuses devel-su with this root password"},
-		{"a wrong password", func(l *SSH) { l.Password = "x" }, nil, File(asRoot), flash.ClassProfile, "refuses the login of defaultuser"},
-		{"another host key", func(l *SSH) { l.Fingerprint = "SHA256:other" }, nil, File(asRoot), flash.ClassDevice, "and must be SHA256:other"},
-		{"a file of root's, and no way to root", func(l *SSH) { l.Root = RootNone }, nil, File(asRoot), flash.ClassDevice, "permission denied"},
+		{"a wrong password", func(l *overssh.Login) { l.Password = "x" }, nil, File(asRoot),
+			flash.ClassProfile, "refuses the login of defaultuser"},
+		{"another host key", func(l *overssh.Login) { l.Fingerprint = "SHA256:other" }, nil, File(asRoot),
+			flash.ClassDevice, "and must be SHA256:other"},
+		{"a file of root's, and no way to root", func(l *overssh.Login) { l.Root = overssh.RootNone }, nil, File(asRoot),
+			flash.ClassDevice, "permission denied"},
 		{"a file in a file", nil, map[string]string{"/etc/b": ""}, File(FileOptions{To: "/etc/b/a", Content: Literal("a"), Root: true}),
 			flash.ClassDevice, "not a directory"},
 		{"no such zone", nil, nil, Timezone(Literal("Mars/Base")), flash.ClassProfile, `no time zone "Mars/Base"`},
@@ -66,16 +71,17 @@ func TestStepsFailOnAVirtualTablet(t *testing.T) {
 			flash.ClassProfile, "cannot run selftest: sh: selftest: command not found"},
 		{"another fact", nil, nil, Fact{Fact: "hostname", Is: Literal("kiosk-1")}.Step(), flash.ClassDevice,
 			`hostname is "AuroraOS", and must be "kiosk-1"`},
-		{"no machine-id", nil, map[string]string{machineID: "uninitialized\n"}, Self(), flash.ClassIdentity,
+		{"no machine-id", nil, map[string]string{MachineID: "uninitialized\n"}, Self(), flash.ClassIdentity,
 			`the machine-id is "uninitialized"`},
 		{"another partition", nil, nil, Digest{Partition: "vbmeta", Size: 4, SHA256: "aa"}.Step(), flash.ClassDevice, "vbmeta reads back with"},
 		{"no partition", nil, nil, Digest{Partition: "none", Size: 4, SHA256: "aa"}.Step(), flash.ClassDevice, "none cannot be read back"},
-		{"a restart without root", func(l *SSH) { l.Root = RootNone }, nil, Reboot{Always: true}.Step(), flash.ClassDevice,
+		{"a restart without root", func(l *overssh.Login) { l.Root = overssh.RootNone }, nil, Reboot{Always: true}.Step(), flash.ClassDevice,
 			"reboot ended with status 1: reboot: permission denied"},
 		{"a way that stays open", nil, nil, Finish{Disable: [][]string{{"true"}}}.Step(), flash.ClassDevice, "the tablet still lets SSH in"},
 		{"a way that cannot be closed", nil, nil, Finish{Disable: [][]string{{"false"}}, Power: true}.Step(), flash.ClassDevice,
 			"false ended with status 1"},
-		{"power that stays", func(l *SSH) { l.Root = RootNone }, nil, Finish{Power: true}.Step(), flash.ClassDevice, "permission denied"},
+		{"power that stays", func(l *overssh.Login) { l.Root = overssh.RootNone }, nil, Finish{Power: true}.Step(),
+			flash.ClassDevice, "permission denied"},
 	} {
 		onVirtual(t, c.name, func(t *testing.T, v virtualTablet) {
 			v.put(c.before)
@@ -97,7 +103,7 @@ func getID(is Value) flash.Step {
 
 func TestChecksOnAVirtualTablet(t *testing.T) {
 	onVirtual(t, "", func(t *testing.T, v virtualTablet) {
-		v.put(map[string]string{machineID: strings.Repeat("0a", 16) + "\n"})
+		v.put(map[string]string{MachineID: strings.Repeat("0a", 16) + "\n"})
 		v.Write("boot", []byte("boot"))
 		sum := sha256.Sum256([]byte("boot"))
 		steps := []flash.Step{
@@ -123,8 +129,8 @@ func TestChecksOnAVirtualTablet(t *testing.T) {
 // TestSudo: root by sudo is as good as by devel-su.
 func TestSudo(t *testing.T) {
 	onVirtual(t, "", func(t *testing.T, v virtualTablet) {
-		v.login.Root = RootSudo
-		done, _ := v.run(false, Hostname(Literal("kiosk-1")), CA([]Certificate{{"x.pem", []byte(testPEM)}}))
+		v.login.Root = overssh.RootSudo
+		done, _ := v.run(false, Hostname(Literal("kiosk-1")), CA([]Certificate{{"x.pem", []byte(TestPEM)}}))
 		if done.Result != flash.Pass {
 			t.Errorf("%+v", done)
 		}
@@ -136,7 +142,7 @@ func TestSudo(t *testing.T) {
 func TestRegenerateOnAVirtualTablet(t *testing.T) {
 	onVirtual(t, "", func(t *testing.T, v virtualTablet) {
 		old := strings.Repeat("0a", 16)
-		v.put(map[string]string{machineID: old + "\n"})
+		v.put(map[string]string{MachineID: old + "\n"})
 		c := v.open()
 		before := c.HostKey()
 		_ = c.Close()
@@ -145,7 +151,7 @@ func TestRegenerateOnAVirtualTablet(t *testing.T) {
 		if done.Result != flash.Pass {
 			t.Fatalf("%+v", done)
 		}
-		if id, err := v.ReadFile(machineID); err != nil || len(id) != 33 || strings.Contains(string(id), old) {
+		if id, err := v.ReadFile(MachineID); err != nil || len(id) != 33 || strings.Contains(string(id), old) {
 			t.Errorf("machine-id: %q (%v)", id, err)
 		}
 	})
@@ -207,38 +213,12 @@ func TestFinishOnAVirtualTablet(t *testing.T) {
 				}
 				return
 			}
-			if gone := <-v.gone; gone == nil || gone.Mode != device.ModeOff {
+			if gone := <-v.Gone; gone == nil || gone.Mode != device.ModeOff {
 				t.Errorf("it is not off: %+v", gone)
 			}
-			v.gone <- nil
+			v.Gone <- nil
 		})
 	}
-}
-
-// TestIntoTheBootloader sends a booted tablet to fastboot, which needs root.
-func TestIntoTheBootloader(t *testing.T) {
-	onVirtual(t, "", func(t *testing.T, v virtualTablet) {
-		login := v.login
-		v.login.Root = RootNone
-		c := v.open()
-		if err := c.Bootloader(t.Context()); err == nil || !strings.Contains(err.Error(), "give ssh.root in the profile") {
-			t.Errorf("without root: %v", err)
-		}
-		_ = c.Close()
-		v.login = login
-		c = v.open()
-		defer c.Close()
-		if model, err := c.Model(t.Context()); err != nil || model != "AGS3-L09" {
-			t.Errorf("%q %v", model, err)
-		}
-		if err := c.Bootloader(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if gone := <-v.gone; gone == nil || gone.Mode != device.ModeFastboot {
-			t.Errorf("%+v", gone)
-		}
-		v.gone <- nil
-	})
 }
 
 // TestReadFact reads facts in the middle of a job, and not before the tablet is booted.

@@ -1,7 +1,7 @@
 // Each step on a whole virtual tablet, over SSH and SFTP, with root by devel-su: it says what
 // differs, changes it, reads it back, and does nothing the second time. Time is a bubble's.
 
-package provision
+package provision_test
 
 import (
 	"context"
@@ -12,10 +12,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	. "github.com/zarya-station/zarya/internal/provision"
+	"github.com/zarya-station/zarya/internal/provision/overssh"
 	"github.com/zarya-station/zarya/internal/virtual/device"
 	"github.com/zarya-station/zarya/internal/virtual/system/systemtest"
 )
@@ -24,8 +25,7 @@ import (
 type virtualTablet struct {
 	*systemtest.Tablet
 	t     *testing.T
-	login SSH
-	gone  chan *device.Departure // how it left its system for good
+	login overssh.Login
 }
 
 func (virtualTablet) Where() flash.Where { return flash.Where{PortName: "A1"} }
@@ -34,36 +34,15 @@ func (virtualTablet) Fastboot(context.Context) (fastboot.Transport, error) {
 	return nil, syscall.ECONNREFUSED
 }
 
-// Dial refuses as a tablet that is on, and is silent as one that is off.
-func (v virtualTablet) Dial(ctx context.Context, _ int) (net.Conn, error) {
-	if v.Device.State().Mode == device.ModeOff {
-		return nil, syscall.EHOSTUNREACH
-	}
-	return v.Net.Dial(ctx, systemtest.Address)
-}
+func (v virtualTablet) Dial(ctx context.Context, _ int) (net.Conn, error) { return v.Tablet.Dial(ctx) }
 
 // onVirtual tests a booted tablet in a bubble of time.
 func onVirtual(t *testing.T, name string, test func(t *testing.T, v virtualTablet)) {
 	t.Run(name, func(t *testing.T) {
-		systemtest.Image(t) // made outside of the bubble
-		synctest.Test(t, func(t *testing.T) {
+		systemtest.InBubble(t, func(t *testing.T, tab *systemtest.Tablet) {
 			l := device.DefaultLogin
-			v := virtualTablet{systemtest.New(t, ""), t, SSH{User: l.User, Password: l.Password, Root: RootDevelSu,
-				RootPassword: l.RootPassword}, make(chan *device.Departure, 1)}
-			ctx, cancel := context.WithCancel(t.Context())
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				gone, err := v.Serve(ctx)
-				if err != nil && ctx.Err() == nil {
-					t.Error(err)
-				}
-				v.gone <- gone
-			}()
-			synctest.Wait() // it boots
-			test(t, v)
-			cancel()
-			<-ended
+			test(t, virtualTablet{tab, t, overssh.Login{User: l.User, Password: l.Password, Root: overssh.RootDevelSu,
+				RootPassword: l.RootPassword}})
 		})
 	})
 }
@@ -71,11 +50,11 @@ func onVirtual(t *testing.T, name string, test func(t *testing.T, v virtualTable
 // run is a job of steps.
 func (v virtualTablet) run(check bool, steps ...flash.Step) (flash.JobDone, []flash.StepResult) {
 	v.t.Helper()
-	return runJob(v.t, flash.Job{Target: v, System: &v.login, Check: check, Steps: steps})
+	return RunJob(v.t, flash.Job{Target: v, System: &v.login, Check: check, Steps: steps})
 }
 
 // open logs in without an engine.
-func (v virtualTablet) open() *Client {
+func (v virtualTablet) open() *overssh.Session {
 	v.t.Helper()
 	conn, err := v.Dial(v.t.Context(), 0)
 	if err != nil {
@@ -85,7 +64,7 @@ func (v virtualTablet) open() *Client {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return b.(*Client)
+	return b.(*overssh.Session)
 }
 
 // put writes files before a test, as root outside of the login's home.
@@ -127,9 +106,9 @@ var virtualCases = []struct {
 	{"hostname", func() flash.Step { return Hostname(Literal("kiosk-1")) }, nil,
 		map[string]string{"/etc/hostname": "kiosk-1\n"}},
 	{"timezone", func() flash.Step { return Timezone(Literal("Europe/Moscow")) }, nil,
-		map[string]string{localtime: linkTo + zoneinfo + "Europe/Moscow"}},
-	{"locale", func() flash.Step { return Locale(Literal("ru_RU.UTF-8")) }, map[string]string{localeFile: "LC_TIME=C\nLANG=C\n"},
-		map[string]string{localeFile: "LANG=ru_RU.UTF-8\nLC_TIME=C\n"}},
+		map[string]string{Localtime: linkTo + Zoneinfo + "Europe/Moscow"}},
+	{"locale", func() flash.Step { return Locale(Literal("ru_RU.UTF-8")) }, map[string]string{LocaleFile: "LC_TIME=C\nLANG=C\n"},
+		map[string]string{LocaleFile: "LANG=ru_RU.UTF-8\nLC_TIME=C\n"}},
 	{"link", func() flash.Step { return Link("/etc/kiosk.conf", Literal("/etc/census/kiosk.conf")) }, nil,
 		map[string]string{"/etc/kiosk.conf": linkTo + "/etc/census/kiosk.conf"}},
 	{"file of root", func() flash.Step {
@@ -142,21 +121,21 @@ var virtualCases = []struct {
 		map[string]string{"/etc/gone": "x"}, map[string]string{"/etc/gone": isGone}},
 	{"wifi", func() flash.Step {
 		return (&WiFi{SSID: Literal("staff"), Label: "staff", Security: "ieee8021x", EAP: "peap", Phase2: "MSCHAPV2", Hidden: true,
-			User: Literal("kiosk"), Password: Literal(`a\b`), CA: []byte(testPEM)}).Step()
-	}, nil, map[string]string{connman + "zarya_staff.pem": testPEM, connman + "zarya_staff.config": "[service_zarya]\nType = wifi\n" +
+			User: Literal("kiosk"), Password: Literal(`a\b`), CA: []byte(TestPEM)}).Step()
+	}, nil, map[string]string{Connman + "zarya_staff.pem": TestPEM, Connman + "zarya_staff.config": "[service_zarya]\nType = wifi\n" +
 		"SSID = 7374616666\nSecurity = ieee8021x\nHidden = true\nEAP = peap\nPhase2 = MSCHAPV2\nIdentity = kiosk\n" +
-		"Passphrase = a\\\\b\nCACertFile = " + connman + "zarya_staff.pem\n"}},
+		"Passphrase = a\\\\b\nCACertFile = " + Connman + "zarya_staff.pem\n"}},
 	{"remove wifi", func() flash.Step { return RemoveWiFi([]string{"staff"}) },
-		map[string]string{connman + "zarya_staff.config": "x", connman + "zarya_staff.pem": "x"},
-		map[string]string{connman + "zarya_staff.config": isGone, connman + "zarya_staff.pem": isGone}},
-	{"keys", func() flash.Step { return AuthorizedKeys("defaultuser", []Value{Literal(testKey)}) },
-		map[string]string{homeKeys: "ssh-rsa AAAA other"}, map[string]string{homeKeys: "ssh-rsa AAAA other\n" + testKey + "\n"}},
-	{"keys of root", func() flash.Step { return AuthorizedKeys("root", []Value{Literal(testKey)}) }, nil,
-		map[string]string{"/root/.ssh/authorized_keys": testKey + "\n"}},
+		map[string]string{Connman + "zarya_staff.config": "x", Connman + "zarya_staff.pem": "x"},
+		map[string]string{Connman + "zarya_staff.config": isGone, Connman + "zarya_staff.pem": isGone}},
+	{"keys", func() flash.Step { return AuthorizedKeys("defaultuser", []Value{Literal(TestKey)}) },
+		map[string]string{homeKeys: "ssh-rsa AAAA other"}, map[string]string{homeKeys: "ssh-rsa AAAA other\n" + TestKey + "\n"}},
+	{"keys of root", func() flash.Step { return AuthorizedKeys("root", []Value{Literal(TestKey)}) }, nil,
+		map[string]string{"/root/.ssh/authorized_keys": TestKey + "\n"}},
 	{"remove keys", func() flash.Step { return RemoveKeys("defaultuser", []string{"gone"}) },
-		map[string]string{homeKeys: "# mine\n" + testKey + "\n"}, map[string]string{homeKeys: "# mine\n"}},
-	{"ca", func() flash.Step { return CA([]Certificate{{"x.pem", []byte(testPEM)}}) }, nil,
-		map[string]string{anchors + "zarya-x.pem": testPEM, extracted: testPEM + "\n"}},
+		map[string]string{homeKeys: "# mine\n" + TestKey + "\n"}, map[string]string{homeKeys: "# mine\n"}},
+	{"ca", func() flash.Step { return CA([]Certificate{{"x.pem", []byte(TestPEM)}}) }, nil,
+		map[string]string{Anchors + "zarya-x.pem": TestPEM, Extracted: TestPEM + "\n"}},
 	{"package", func() flash.Step { return Install(virtualPackage) }, nil,
 		map[string]string{"/tmp/zarya-" + virtualPackage.SHA256[:16] + ".rpm": isGone}},
 	{"dconf", func() flash.Step { return Dconf("/a/b", Literal("'a text'")) }, nil, nil},
@@ -165,14 +144,14 @@ var virtualCases = []struct {
 	{"unit is masked", func() flash.Step { return Unit("a.service", "masked") },
 		map[string]string{userUnits + "a.service": "[Unit]\n"}, map[string]string{"/etc/systemd/system/a.service": linkTo + "/dev/null"}},
 	{"wizard", func() flash.Step { return Wizard("defaultuser") }, nil,
-		map[string]string{"/home/defaultuser/" + wizards[0]: "", "/home/defaultuser/" + wizards[1]: ""}},
+		map[string]string{"/home/defaultuser/" + Wizards[0]: "", "/home/defaultuser/" + Wizards[1]: ""}},
 	{"regenerate", func() flash.Step { return Regenerate([]string{"machine-id", "ssh-host-keys"}) },
-		map[string]string{machineID: strings.Repeat("0a", 16) + "\n"}, map[string]string{madePath: anything}},
+		map[string]string{MachineID: strings.Repeat("0a", 16) + "\n"}, map[string]string{MadePath: anything}},
 	{"exec", func() flash.Step {
-		return Exec{Argv: []Value{Literal("update-ca-trust")}, Program: "update-ca-trust", Root: true, Timeout: commandTimeout,
-			Creates: extracted}.Step()
-	}, map[string]string{anchors + "a.pem": "A"}, map[string]string{extracted: "A\n"}},
-	{"stamp", func() flash.Step { return Stamp("images\n") }, nil, map[string]string{stampPath: "images\n"}},
+		return Exec{Argv: []Value{Literal("update-ca-trust")}, Program: "update-ca-trust", Root: true, Timeout: CommandTimeout,
+			Creates: Extracted}.Step()
+	}, map[string]string{Anchors + "a.pem": "A"}, map[string]string{Extracted: "A\n"}},
+	{"stamp", func() flash.Step { return Stamp("images\n") }, nil, map[string]string{StampPath: "images\n"}},
 }
 
 func TestEveryStepOnAVirtualTablet(t *testing.T) {

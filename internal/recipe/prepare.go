@@ -16,7 +16,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/provision"
+	"github.com/zarya-station/zarya/internal/provision/overssh"
 	"github.com/zarya-station/zarya/profiles"
 )
 
@@ -186,7 +186,7 @@ func (r *Recipe) access() error {
 // system is how the profile reaches booted tablets.
 func system(p *profiles.Profile) (flash.System, error) {
 	s := p.SSH
-	out := &provision.SSH{User: s.User, Root: s.Root, TCPPort: s.PortNumber(), Fingerprint: s.HostKey, Legacy: s.Legacy}
+	out := &overssh.Login{User: s.User, Root: s.Root, TCPPort: s.PortNumber(), Fingerprint: s.HostKey, Legacy: s.Legacy}
 	var err error
 	if out.Password, err = p.Reveal(s.Password); err == nil {
 		out.RootPassword, err = p.Reveal(s.RootPassword)

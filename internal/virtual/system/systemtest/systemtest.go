@@ -14,7 +14,9 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/zarya-station/zarya/internal/virtual/device"
 	"github.com/zarya-station/zarya/internal/virtual/imageset"
@@ -55,6 +57,7 @@ type Tablet struct {
 	*system.System
 	Device *device.Device
 	Net    *memnet.Net
+	Gone   chan *device.Departure // of InBubble: how it left its system for good, once
 
 	t testing.TB
 }
@@ -86,6 +89,41 @@ func New(t testing.TB, dir string, faults ...string) *Tablet {
 	whole := [][2]int64{{0, int64(len(b))}}
 	tab.WriteVBMeta(device.VBMetaDigests{Name: "system", Ranges: whole, SHA256: hex.EncodeToString(sum[:])})
 	return tab
+}
+
+// InBubble tests a tablet that has booted, in a bubble of time; it is served until the test
+// returns.
+func InBubble(t *testing.T, test func(t *testing.T, tab *Tablet)) {
+	Image(t) // made outside of the bubble
+	synctest.Test(t, func(t *testing.T) {
+		tab := New(t, "")
+		tab.Gone = make(chan *device.Departure, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			gone, err := tab.Serve(ctx)
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+			tab.Gone <- gone
+		}()
+		defer func() {
+			cancel()
+			<-ended
+		}()
+		synctest.Wait() // it boots
+		test(t, tab)
+	})
+}
+
+// Dial reaches the booted system. A tablet that is on and lets no one in refuses, one that is
+// off is silent.
+func (tab *Tablet) Dial(ctx context.Context) (net.Conn, error) {
+	if tab.Device.State().Mode == device.ModeOff {
+		return nil, syscall.EHOSTUNREACH
+	}
+	return tab.Net.Dial(ctx, Address)
 }
 
 // Write writes to the beginning of a partition.

@@ -1,18 +1,19 @@
 // This file bounds what a booted tablet may send: an endless answer ends its own session, and
 // never the memory of the station.
 
-package provision
+package overssh
 
 import (
 	"net"
 	"sync/atomic"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/provision"
 )
 
 // callBudget is how many bytes one call may bring, the protocols' own included: twice the
 // largest file that is read, in the smallest pieces that SFTP makes.
-const callBudget = 2 * maxFile
+const callBudget = 2 * provision.MaxFile
 
 // budgetConn is a connection that ends when the tablet sends more than a call may bring.
 type budgetConn struct {

@@ -1,6 +1,6 @@
 // Quoting against a real shell, and the session against a real OpenSSH server.
 
-package provision
+package overssh
 
 import (
 	"bufio"
@@ -28,6 +28,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/provision"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -51,7 +52,7 @@ func FuzzQuote(f *testing.F) {
 // sshd is a real server of this machine's, for this user.
 type sshd struct {
 	address string
-	login   SSH
+	login   Login
 }
 
 func keyFile(t *testing.T, path string) ssh.Signer {
@@ -76,7 +77,7 @@ func keyFile(t *testing.T, path string) ssh.Signer {
 
 func startSSHD(t *testing.T, options ...string) *sshd {
 	t.Helper()
-	unpacked, err := filepath.Abs("../../.tools/openssh") // by scripts/setup.sh
+	unpacked, err := filepath.Abs("../../../.tools/openssh") // by scripts/setup.sh
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,16 +142,22 @@ func startSSHD(t *testing.T, options ...string) *sshd {
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), "listening on") {
 			go func() { _, _ = io.Copy(io.Discard, errs) }()
-			return &sshd{"127.0.0.1:" + port, SSH{User: me.Username, Signer: signer, Root: RootNone}}
+			return &sshd{"127.0.0.1:" + port, Login{User: me.Username, Signer: signer, Root: RootNone}}
 		}
 	}
 	t.Fatal("sshd does not listen")
 	return nil
 }
 
+// run runs a program as the login.
+func run(ctx context.Context, c *Session, limit time.Duration, argv ...string) (stdout, stderr string, status int, err error) {
+	out, err := c.Exec(ctx, argv, false, limit)
+	return out.Stdout, out.Stderr, out.Status, err
+}
+
 func fileThere(path string) bool { _, err := os.Stat(path); return err == nil }
 
-func (s *sshd) open(t *testing.T, login SSH, pin string) (*Client, error) {
+func (s *sshd) open(t *testing.T, login Login, pin string) (*Session, error) {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
@@ -161,7 +168,7 @@ func (s *sshd) open(t *testing.T, login SSH, pin string) (*Client, error) {
 		return nil, err
 	}
 	t.Cleanup(func() { _ = b.Close() })
-	return b.(*Client), nil
+	return b.(*Session), nil
 }
 
 // TestOpenSSH reads, writes, links and runs through OpenSSH, and TestWithoutSFTP does the
@@ -176,14 +183,14 @@ func testFiles(t *testing.T, server *sshd) {
 	}
 	ctx := t.Context()
 	name := filepath.Join(t.TempDir(), "new folder", "it's a file")
-	if _, err := (tablet{c}).read(ctx, name, false); !errors.Is(err, errNoFile) {
+	if _, err := c.ReadFile(ctx, name, provision.MaxFile, false); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	for _, data := range [][]byte{[]byte("first"), bytes.Repeat([]byte("0123456789"), 300_000), {}} {
 		if err := c.WriteFile(ctx, name, data, 0o640, false); err != nil {
 			t.Fatal(err)
 		}
-		f, err := (tablet{c}).read(ctx, name, false)
+		f, err := c.ReadFile(ctx, name, provision.MaxFile, false)
 		if err != nil || !bytes.Equal(f.Data, data) || f.Mode != fs.FileMode(0o640) || f.Root != (os.Getuid() == 0) {
 			t.Errorf("%d bytes came back as %v, %v", len(data), f, err)
 		}
@@ -192,11 +199,11 @@ func testFiles(t *testing.T, server *sshd) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	out, _, status, err := (tablet{c}).run(ctx, commandExec([]string{"printf", "%s|", "it's", "$HOME", "a  b", ""}, false), time.Minute)
+	out, _, status, err := run(ctx, c, time.Minute, "printf", "%s|", "it's", "$HOME", "a  b", "")
 	if err != nil || status != 0 || out != "it's|$HOME|a  b||" {
 		t.Errorf("%q, %d, %v", out, status, err)
 	}
-	_, said, status, err := (tablet{c}).run(ctx, commandExec([]string{"sh", "-c", "printf '\\033[31mno\\n' >&2; exit 3"}, false), time.Minute)
+	_, said, status, err := run(ctx, c, time.Minute, "sh", "-c", "printf '\\033[31mno\\n' >&2; exit 3")
 	if err != nil || status != 3 || said != "[31mno" {
 		t.Errorf("%q, %d, %v", said, status, err)
 	}
@@ -218,10 +225,10 @@ func testFiles(t *testing.T, server *sshd) {
 			t.Errorf("%q %v", got, err)
 		}
 	}
-	if _, err := c.ReadLink(ctx, to+"x"); !errors.Is(err, errNoFile) {
+	if _, err := c.ReadLink(ctx, to+"x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a link that is not there: %v", err)
 	}
-	if _, err := c.ReadLink(ctx, name); !errors.Is(err, errNoFile) {
+	if _, err := c.ReadLink(ctx, name); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is no link: %v", err)
 	}
 	names, err := c.List(ctx, filepath.Dir(name))
@@ -234,11 +241,11 @@ func testFiles(t *testing.T, server *sshd) {
 	if err := c.Remove(ctx, to, false); err != nil {
 		t.Error(err)
 	}
-	if err := c.Remove(ctx, to, false); !errors.Is(err, errNoFile) {
+	if err := c.Remove(ctx, to, false); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed twice: %v", err)
 	}
 	want, err := os.ReadFile("/etc/hostname")
-	got, gerr := (tablet{c}).fact(ctx, "hostname")
+	got, gerr := provision.FactOf(ctx, c, "hostname")
 	if err == nil && (gerr != nil || got != strings.TrimSpace(string(want))) {
 		t.Errorf("hostname %q, %v", got, gerr)
 	}
@@ -252,22 +259,22 @@ func testFiles(t *testing.T, server *sshd) {
 	}
 
 	// What a program says is bounded while it is read.
-	out, _, status, err = tablet{c}.run(ctx, commandExec([]string{"head", "-c", "5000000", "/dev/zero"}, false), time.Minute)
+	out, _, status, err = run(ctx, c, time.Minute, "head", "-c", "5000000", "/dev/zero")
 	if err != nil || status != 0 || len(out) != maxOutput {
 		t.Errorf("%d bytes were kept of 5000000, %d, %v", len(out), status, err)
 	}
 
 	// A command that waits for input gets the end of it; one that never ends is given
 	// up, and so is its connection.
-	if _, _, _, err := (tablet{c}).run(ctx, commandExec([]string{"cat"}, false), time.Minute); err != nil {
+	if _, _, _, err := run(ctx, c, time.Minute, "cat"); err != nil {
 		t.Error(err)
 	}
-	_, _, _, err = (tablet{c}).run(ctx, commandExec([]string{"sleep", "1000"}, false), 100*time.Millisecond)
+	_, _, _, err = run(ctx, c, 100*time.Millisecond, "sleep", "1000")
 	var failure *flash.Failure
 	if !errors.As(err, &failure) || failure.Class != flash.ClassTimeout {
 		t.Errorf("a command that never ends: %v", err)
 	}
-	if _, err := (tablet{c}).read(ctx, name, false); err == nil {
+	if _, err := c.ReadFile(ctx, name, provision.MaxFile, false); err == nil {
 		t.Error("the connection is still there")
 	}
 }
@@ -293,7 +300,7 @@ func TestOpenSSHRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, _, err := (tablet{c}).run(ctx, commandExec([]string{"true"}, false), time.Minute); !errors.Is(err, context.Canceled) {
+	if _, _, _, err := run(ctx, c, time.Minute, "true"); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 }
@@ -314,18 +321,8 @@ func TestOldAlgorithms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, _, err := (tablet{c}).run(t.Context(), commandID(), time.Minute)
+	out, _, _, err := run(t.Context(), c, time.Minute, "id", "-u")
 	if err != nil || strings.TrimSpace(out) != strconv.Itoa(os.Getuid()) {
 		t.Errorf("%q %v", out, err)
-	}
-}
-
-func TestAssigned(t *testing.T) {
-	for text, want := range map[string]string{
-		"A=1\nID=x": "x", "ID=\"a b\"\n": "a b", "ID='q'": "q", "XID=1": "", "ID=\x1b[31m\n": "\x1b[31m", "": "",
-	} {
-		if got := assigned(text, "ID"); got != want {
-			t.Errorf("%q: %q", text, got)
-		}
 	}
 }

@@ -1,7 +1,7 @@
 // This file moves files to and from a booted tablet. A file takes its place in one step, so
 // that a cut connection leaves the old one or the new one.
 
-package provision
+package overssh
 
 import (
 	"context"
@@ -9,18 +9,17 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/provision"
 )
-
-// errNoFile is a file that is not there.
-var errNoFile = fs.ErrNotExist
 
 // fileServer is a way to a tablet's files: by SFTP, or by a few commands where the tablet
 // has no SFTP. Its methods are called within a limit that ends the connection.
 type fileServer interface {
 	// read reads a whole file, and of one that is longer limit+1 bytes.
-	read(name string, limit int64) (*Content, error)
+	read(name string, limit int64) (*provision.Content, error)
 	write(name string, data []byte, mode fs.FileMode) error
 	// upload streams a file of size bytes into a folder that is there, in no one step.
 	upload(name string, r io.Reader, size int64) error
@@ -32,12 +31,12 @@ type fileServer interface {
 }
 
 // ReadFile reads a whole file.
-func (c *Client) ReadFile(ctx context.Context, name string, limit int64, root bool) (f *Content, err error) {
+func (c *Session) ReadFile(ctx context.Context, name string, limit int64, root bool) (f *provision.Content, err error) {
 	s, err := c.fileServer(ctx, root)
 	if err != nil {
 		return nil, err
 	}
-	err = c.within(ctx, commandTimeout, func() error {
+	err = c.within(ctx, callTimeout, func() error {
 		f, err = s.read(name, limit)
 		if err == nil && int64(len(f.Data)) > limit {
 			err = failf(flash.ClassDevice, "look at the tablet: no such file is that long", "%s has more than %d bytes", name, limit)
@@ -56,33 +55,33 @@ func temporary(name string) string {
 }
 
 // WriteFile writes beside the file, then renames.
-func (c *Client) WriteFile(ctx context.Context, name string, data []byte, mode fs.FileMode, root bool) error {
+func (c *Session) WriteFile(ctx context.Context, name string, data []byte, mode fs.FileMode, root bool) error {
 	s, err := c.fileServer(ctx, root)
 	if err != nil {
 		return err
 	}
-	return c.within(ctx, commandTimeout+timeFor(len(data)), func() error { return s.write(name, data, mode) })
+	return c.within(ctx, callTimeout+timeFor(len(data)), func() error { return s.write(name, data, mode) })
 }
 
 // Remove removes a file.
-func (c *Client) Remove(ctx context.Context, name string, root bool) error {
+func (c *Session) Remove(ctx context.Context, name string, root bool) error {
 	s, err := c.fileServer(ctx, root)
 	if err != nil {
 		return err
 	}
-	return c.within(ctx, commandTimeout, func() error { return s.remove(name) })
+	return c.within(ctx, callTimeout, func() error { return s.remove(name) })
 }
 
 // maxNames is more than any folder here has.
 const maxNames = 10_000
 
 // List returns the names in a folder.
-func (c *Client) List(ctx context.Context, name string) (names []string, err error) {
+func (c *Session) List(ctx context.Context, name string) (names []string, err error) {
 	s, err := c.fileServer(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	err = c.within(ctx, commandTimeout, func() error {
+	err = c.within(ctx, callTimeout, func() error {
 		names, err = s.list(name)
 		return err
 	})
@@ -93,21 +92,21 @@ func (c *Client) List(ctx context.Context, name string) (names []string, err err
 }
 
 // Link makes the link beside name, then renames it.
-func (c *Client) Link(ctx context.Context, target, name string) error {
+func (c *Session) Link(ctx context.Context, target, name string) error {
 	s, err := c.fileServer(ctx, true)
 	if err != nil {
 		return err
 	}
-	return c.within(ctx, commandTimeout, func() error { return s.link(target, name) })
+	return c.within(ctx, callTimeout, func() error { return s.link(target, name) })
 }
 
 // ReadLink returns what a symbolic link points to.
-func (c *Client) ReadLink(ctx context.Context, name string) (target string, err error) {
+func (c *Session) ReadLink(ctx context.Context, name string) (target string, err error) {
 	s, err := c.fileServer(ctx, false)
 	if err != nil {
 		return "", err
 	}
-	err = c.within(ctx, commandTimeout, func() error {
+	err = c.within(ctx, callTimeout, func() error {
 		target, err = s.readLink(name)
 		return err
 	})
@@ -115,12 +114,12 @@ func (c *Client) ReadLink(ctx context.Context, name string) (target string, err 
 }
 
 // Exists reports whether there is something at name.
-func (c *Client) Exists(ctx context.Context, name string, root bool) (there bool, err error) {
+func (c *Session) Exists(ctx context.Context, name string, root bool) (there bool, err error) {
 	s, err := c.fileServer(ctx, root)
 	if err != nil {
 		return false, err
 	}
-	err = c.within(ctx, commandTimeout, func() error {
+	err = c.within(ctx, callTimeout, func() error {
 		there, err = s.exists(name)
 		return err
 	})
@@ -128,16 +127,16 @@ func (c *Client) Exists(ctx context.Context, name string, root bool) (there bool
 }
 
 // Upload streams a file to its place.
-func (c *Client) Upload(ctx context.Context, name string, r io.Reader, size int64) error {
+func (c *Session) Upload(ctx context.Context, name string, r io.Reader, size int64) error {
 	s, err := c.fileServer(ctx, false)
 	if err != nil {
 		return err
 	}
-	return c.within(ctx, commandTimeout+timeFor(int(size)), func() error { return s.upload(name, r, size) })
+	return c.within(ctx, callTimeout+timeFor(int(size)), func() error { return s.upload(name, r, size) })
 }
 
 // fileServer gives the files of the login, or of root: by SFTP where the tablet has it.
-func (c *Client) fileServer(ctx context.Context, root bool) (fileServer, error) {
+func (c *Session) fileServer(ctx context.Context, root bool) (fileServer, error) {
 	root = root && c.login.User != "root"
 	i := 0
 	if root {
@@ -157,3 +156,6 @@ func (c *Client) fileServer(ctx context.Context, root bool) (fileServer, error) 
 	}
 	return c.files[i], nil
 }
+
+// timeFor is how long a file may take beyond a call: at least 100 kB/s.
+func timeFor(n int) time.Duration { return time.Duration(n/100_000) * time.Second }

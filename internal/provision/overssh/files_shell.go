@@ -1,7 +1,7 @@
 // This file reaches the files of a tablet that has no SFTP, as small systems with dropbear
 // have none: by commands of the closed table, with POSIX's tools.
 
-package provision
+package overssh
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/provision"
 )
 
 // Exit statuses of the table's scripts.
@@ -25,7 +26,7 @@ const (
 
 // shellFiles are files by commands.
 type shellFiles struct {
-	client *Client
+	client *Session
 	root   bool
 }
 
@@ -57,7 +58,7 @@ func (s *shellFiles) do(cmd command, input io.Reader, limit int64) (string, erro
 	case s.root && (strings.Contains(said, "Auth failed") || strings.Contains(said, "incorrect password")):
 		return "", s.client.rootRefused()
 	case exit.ExitStatus() == scriptNoFile:
-		return "", errNoFile
+		return "", fs.ErrNotExist
 	case exit.ExitStatus() == 127:
 		return "", failf(flash.ClassDevice, "take an image that has them, or an SFTP server",
 			"the tablet has no SFTP server, and lacks a program for files without one: %s", clean(said))
@@ -74,7 +75,7 @@ func noRoomFor(name string, err error) error {
 	return err
 }
 
-func (s *shellFiles) read(name string, limit int64) (*Content, error) {
+func (s *shellFiles) read(name string, limit int64) (*provision.Content, error) {
 	out, err := s.do(commandReadFile(name, limit+1), nil, limit+64)
 	if err != nil {
 		return nil, err
@@ -87,7 +88,7 @@ func (s *shellFiles) read(name string, limit int64) (*Content, error) {
 		return nil, failf(flash.ClassDevice, "the tablet's stat does not answer as POSIX's tools do",
 			"%s: its mode and owner are %q", name, clean(head))
 	}
-	return &Content{Data: []byte(data), Mode: fs.FileMode(bits) & fs.ModePerm, Root: uid == 0}, nil
+	return &provision.Content{Data: []byte(data), Mode: fs.FileMode(bits) & fs.ModePerm, Root: uid == 0}, nil
 }
 
 func (s *shellFiles) write(name string, data []byte, mode fs.FileMode) error {
@@ -129,7 +130,7 @@ func (s *shellFiles) readLink(name string) (string, error) {
 
 func (s *shellFiles) exists(name string) (bool, error) {
 	_, err := s.do(commandExists(name), nil, maxOutput)
-	if errors.Is(err, errNoFile) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err

@@ -1,7 +1,7 @@
 // This file is the session with a booted tablet: who comes in, and how commands
 // and files go through.
 
-package provision
+package overssh
 
 import (
 	"bytes"
@@ -20,11 +20,13 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/provision"
 	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
-// SSH is how booted tablets are reached: a flash.System.
-type SSH struct {
+// Login is who logs in to booted tablets, and how: a flash.System whose sessions are each a
+// [Session].
+type Login struct {
 	User         string
 	Password     string
 	Signer       ssh.Signer // of a private key; nil: none
@@ -37,13 +39,12 @@ type SSH struct {
 
 // Limits of what a tablet may take and say.
 const (
-	commandTimeout = time.Minute // for what is no exec step
-	maxOutput      = 1 << 20     // of a command, bytes
-	maxFile        = 16 << 20    // that is read back, bytes
+	callTimeout = time.Minute // of one call on its files, and longer for a long file
+	maxOutput   = 1 << 20     // of a command, bytes
 )
 
 // Port is the TCP port.
-func (s *SSH) Port() int { return s.TCPPort }
+func (s *Login) Port() int { return s.TCPPort }
 
 // failf is a failure that another try does not mend.
 func failf(c flash.Class, hint, format string, args ...any) *flash.Failure {
@@ -51,11 +52,11 @@ func failf(c flash.Class, hint, format string, args ...any) *flash.Failure {
 }
 
 // Open logs in. A refused login and an unexpected host key are a *flash.Failure.
-func (s *SSH) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted, error) {
+func (s *Login) Open(ctx context.Context, conn net.Conn, pin string) (flash.Booted, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	budget := &budgetConn{Conn: conn}
 	conn = budget
-	c := &Client{login: s, conn: budget}
+	c := &Session{login: s, conn: budget}
 	var changed *flash.Failure
 	config := &ssh.ClientConfig{
 		User:          s.User,
@@ -113,7 +114,7 @@ func allowInsecure(config *ssh.ClientConfig) {
 
 // oldAlgorithms explains a server with which no algorithm is in common; nil is another
 // error. Another try does not help, so it is a failure of the tablet.
-func (s *SSH) oldAlgorithms(err error) error {
+func (s *Login) oldAlgorithms(err error) error {
 	var none *ssh.AlgorithmNegotiationError
 	if !errors.As(err, &none) {
 		return nil
@@ -133,9 +134,9 @@ func offered(e *ssh.AlgorithmNegotiationError) string {
 	return what + "; it has " + theirs
 }
 
-// Client is the session with one booted tablet: a Device.
-type Client struct {
-	login   *SSH
+// Session is the session with one booted tablet: a provision.Device.
+type Session struct {
+	login   *Login
 	conn    *budgetConn
 	ssh     *ssh.Client
 	hostKey string
@@ -143,10 +144,10 @@ type Client struct {
 }
 
 // HostKey is the fingerprint of the key that the tablet showed.
-func (c *Client) HostKey() string { return c.hostKey }
+func (c *Session) HostKey() string { return c.hostKey }
 
 // Close ends the session.
-func (c *Client) Close() error {
+func (c *Session) Close() error {
 	err := c.ssh.Close()
 	for _, f := range c.files {
 		if f, ok := f.(io.Closer); ok {
@@ -158,7 +159,7 @@ func (c *Client) Close() error {
 
 // within gives a call on the connection a limit: at its end the connection is
 // closed, and whatever waits for the tablet returns.
-func (c *Client) within(ctx context.Context, limit time.Duration, do func() error) error {
+func (c *Session) within(ctx context.Context, limit time.Duration, do func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	c.conn.begin()
@@ -179,26 +180,18 @@ func (c *Client) within(ctx context.Context, limit time.Duration, do func() erro
 		return err
 	}
 	err = &saidError{err}
-	if isDisconnect(err) {
+	if disconnected(err) {
 		return &flash.Failure{Class: flash.ClassCable, Err: err, Message: "the connection to the booted tablet broke: " + err.Error(),
 			Hint: "check the cable and the socket, then try again"}
 	}
 	return err
 }
 
-// isDisconnect reports whether an error means that the connection is gone.
-func isDisconnect(err error) bool {
+// disconnected reports whether an error means that the connection is gone.
+func disconnected(err error) bool {
 	var missing *ssh.ExitMissingError
-	var network net.Error
-	if err == nil {
-		return false
-	}
-	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe, sftp.ErrSSHFxConnectionLost} {
-		if errors.Is(err, gone) {
-			return true
-		}
-	}
-	return errors.As(err, &missing) || errors.As(err, &network) || strings.Contains(err.Error(), "ssh: disconnect")
+	return err != nil && (provision.Disconnected(err) || errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.As(err, &missing) ||
+		strings.Contains(err.Error(), "ssh: disconnect"))
 }
 
 // bounded keeps the first bytes and drops the rest.
@@ -223,13 +216,13 @@ func (w *bounded) text() string {
 }
 
 // rootRefused is the failure for a wrong password of root.
-func (c *Client) rootRefused() error {
+func (c *Session) rootRefused() error {
 	return failf(flash.ClassProfile, "put the right root-password under ssh in the profile",
 		"the tablet refuses %s with this root password", c.login.Root)
 }
 
 // Exec runs a program through the login's shell.
-func (c *Client) Exec(ctx context.Context, argv []string, root bool, limit time.Duration) (Output, error) {
+func (c *Session) Exec(ctx context.Context, argv []string, root bool, limit time.Duration) (provision.Output, error) {
 	var out, errs bounded
 	cmd, status := command{argv, root}, 0
 	err := c.within(ctx, limit, func() error {
@@ -251,7 +244,7 @@ func (c *Client) Exec(ctx context.Context, argv []string, root bool, limit time.
 			err = c.rootRefused()
 		}
 	}
-	return Output{out.text(), clean(errs.text()), status}, err
+	return provision.Output{Stdout: out.text(), Stderr: clean(errs.text()), Status: status}, err
 }
 
 // clean makes a device's words fit for screens and records.
@@ -265,26 +258,32 @@ func (e *saidError) Error() string { return clean(e.err.Error()) }
 func (e *saidError) Unwrap() error { return e.err }
 
 // Serial is what the kernel was told by the bootloader.
-func (c *Client) Serial(ctx context.Context) (string, error) { return tablet{c}.fact(ctx, "serial") }
+func (c *Session) Serial(ctx context.Context) (string, error) {
+	return provision.FactOf(ctx, c, "serial")
+}
 
 // Model is what the device information service says.
-func (c *Client) Model(ctx context.Context) (string, error) { return tablet{c}.fact(ctx, "model") }
+func (c *Session) Model(ctx context.Context) (string, error) {
+	return provision.FactOf(ctx, c, "model")
+}
 
 // Boot is the kernel's name for this run of the system.
-func (c *Client) Boot(ctx context.Context) (string, error) { return tablet{c}.fact(ctx, "boot-id") }
+func (c *Session) Boot(ctx context.Context) (string, error) {
+	return provision.FactOf(ctx, c, "boot-id")
+}
 
 // Bootloader sends the tablet to fastboot; the connection ends with it.
-func (c *Client) Bootloader(ctx context.Context) error {
+func (c *Session) Bootloader(ctx context.Context) error {
 	if c.login.Root == RootNone && c.login.User != "root" {
 		return errors.New("that needs root: give ssh.root in the profile")
 	}
-	_, stderr, status, err := tablet{c}.run(ctx, commandBootloader(), commandTimeout)
+	out, err := c.Exec(ctx, commandBootloader().argv, true, callTimeout)
 	var failure *flash.Failure
 	if errors.As(err, &failure) && failure.Class == flash.ClassCable {
 		return nil // it went before it answered
 	}
-	if err == nil && status != 0 {
-		err = fmt.Errorf("reboot bootloader: exit status %d: %s", status, stderr)
+	if err == nil && out.Status != 0 {
+		err = fmt.Errorf("reboot bootloader: exit status %d: %s", out.Status, out.Stderr)
 	}
 	return err
 }

@@ -1,6 +1,6 @@
 // This file reaches a tablet's files by SFTP.
 
-package provision
+package overssh
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/provision"
 )
 
 // errNoSFTP is a tablet that has no SFTP server, as small systems have none.
@@ -23,13 +24,13 @@ var errNoSFTP = errors.New("the tablet has no SFTP server")
 
 // sftpFiles are files by SFTP.
 type sftpFiles struct {
-	client *Client
+	client *Session
 	*sftp.Client
 }
 
 // openSFTP starts the tablet's server of files, for the login or for root.
-func (c *Client) openSFTP(ctx context.Context, root bool) (files *sftp.Client, err error) {
-	err = c.within(ctx, commandTimeout, func() error {
+func (c *Session) openSFTP(ctx context.Context, root bool) (files *sftp.Client, err error) {
+	err = c.within(ctx, callTimeout, func() error {
 		s, err := c.ssh.NewSession()
 		if err != nil {
 			return err
@@ -50,7 +51,7 @@ func (c *Client) openSFTP(ctx context.Context, root bool) (files *sftp.Client, e
 		}
 		if err := s.RequestSubsystem("sftp"); err != nil {
 			_ = s.Close()
-			if isDisconnect(err) {
+			if disconnected(err) {
 				return err
 			}
 			return errNoSFTP // it answers, and not with SFTP
@@ -68,14 +69,14 @@ func (c *Client) openSFTP(ctx context.Context, root bool) (files *sftp.Client, e
 }
 
 // gone reports whether the connection itself does not answer any more.
-func (c *Client) gone() bool {
+func (c *Session) gone() bool {
 	_, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil)
 	return err != nil
 }
 
 // startRootFiles runs the server of files as root; its input begins with the password, where
 // something asks for it.
-func (c *Client) startRootFiles(s *ssh.Session, in io.WriteCloser, out io.Reader, errs *bounded) (*sftp.Client, error) {
+func (c *Session) startRootFiles(s *ssh.Session, in io.WriteCloser, out io.Reader, errs *bounded) (*sftp.Client, error) {
 	if err := s.Start(commandFiles().line(c.login.Root)); err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (c *Client) startRootFiles(s *ssh.Session, in io.WriteCloser, out io.Reader
 	return nil, fmt.Errorf("files as root: %w %s", err, clean(said))
 }
 
-func (s *sftpFiles) read(name string, limit int64) (*Content, error) {
+func (s *sftpFiles) read(name string, limit int64) (*provision.Content, error) {
 	r, err := s.Open(name)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func (s *sftpFiles) read(name string, limit int64) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Content{Mode: info.Mode().Perm()}
+	f := &provision.Content{Mode: info.Mode().Perm()}
 	if st, ok := info.Sys().(*sftp.FileStat); ok {
 		f.Root = st.UID == 0
 	}
@@ -133,7 +134,7 @@ func (s *sftpFiles) write(name string, data []byte, mode fs.FileMode) error {
 	}
 	if _, err := w.ReadFrom(bytes.NewReader(data)); err != nil {
 		err = errors.Join(s.explainFull(name, err), w.Close())
-		if !isDisconnect(err) {
+		if !disconnected(err) {
 			_ = s.Remove(next) // it would only take room
 		}
 		return err
@@ -154,7 +155,7 @@ func (s *sftpFiles) write(name string, data []byte, mode fs.FileMode) error {
 // explainFull explains an error by a storage that has no room left, where the server can
 // tell: over SFTP every failure looks the same.
 func (s *sftpFiles) explainFull(name string, err error) error {
-	if isDisconnect(err) {
+	if disconnected(err) {
 		return err
 	}
 	for dir := path.Dir(name); ; dir = path.Dir(dir) {
@@ -212,11 +213,11 @@ func (s *sftpFiles) link(target, name string) error {
 // none is a failure like any other.
 func (s *sftpFiles) readLink(name string) (string, error) {
 	target, err := s.ReadLink(name)
-	if err == nil || isDisconnect(err) || errors.Is(err, fs.ErrNotExist) {
+	if err == nil || disconnected(err) || errors.Is(err, fs.ErrNotExist) {
 		return target, err
 	}
 	if info, serr := s.Lstat(name); serr == nil && info.Mode()&fs.ModeSymlink == 0 {
-		return "", errNoFile
+		return "", fs.ErrNotExist
 	}
 	return "", err
 }
