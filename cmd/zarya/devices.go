@@ -4,11 +4,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -89,42 +86,13 @@ func (a *app) watchUSB() error {
 	if err := a.bench().Listen(); err != nil {
 		a.warn("%v; the ports are looked at every second", err)
 	}
-	report, end := a.reporter(a.ctx)
-	defer end()
-	return a.bench().Watch(a.ctx, target.Tablets, report)
-}
-
-// reporter chooses how changes are shown.
-func (a *app) reporter(ctx context.Context) (report func([]target.Change) error, end func()) {
+	watching := show.Watching{Bench: a.bench(), Out: a.stdout}
 	if a.json {
-		sink := ui.NewJSON(a.stdout)
-		events := flash.NewEvents(newID(), sink.Event)
-		return func(changes []target.Change) error {
-			for _, c := range changes {
-				where := c.Target.Where()
-				where.Serial = c.Device.Serial
-				events.Emit(flash.Event{Where: where, Body: flash.Device{Change: string(c.What), Mode: c.Device.Mode,
-					Model: c.Device.Model(), Hint: show.Hint(c)}})
-			}
-			return nil
-		}, events.Close
+		events := flash.NewEvents(newID(), ui.NewJSON(a.stdout).Event)
+		defer events.Close()
+		watching.Events = events
+	} else {
+		watching.Redraw = terminal(a.stdout) != nil && os.Getenv("TERM") != "dumb"
 	}
-	if tty := terminal(a.stdout); tty != nil && os.Getenv("TERM") != "dumb" {
-		return func([]target.Change) error {
-			bus, names, err := a.bench().Plugged()
-			if err != nil {
-				return err
-			}
-			var b strings.Builder
-			ui.DrawTree(&b, bus, names, target.About(a.bench().AskAndroid(ctx, bus)))
-			_, err = fmt.Fprintf(tty, "\x1b[H\x1b[2J%s\n%s; ^C ends\n", b.String(), time.Now().Format(time.TimeOnly))
-			return err
-		}, func() {}
-	}
-	return func(changes []target.Change) error {
-		for _, c := range changes {
-			show.Change(a.stdout, time.Now(), c)
-		}
-		return nil
-	}, func() {}
+	return a.bench().Watch(a.ctx, target.Tablets, watching.Report(a.ctx))
 }

@@ -21,14 +21,8 @@ const headEvery = 250
 
 // signingKey opens the station's key, and makes it the first time.
 func (a *app) signingKey() (key *evidence.Key, station string, err error) {
-	path, err := a.ledgerPath()
-	if err == nil && path == "" {
-		err = problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger with --ledger none")
-	}
+	path, station, err := a.ownLedger()
 	if err != nil {
-		return nil, "", err
-	}
-	if station, err = a.config.Station(); err != nil {
 		return nil, "", err
 	}
 	key, err = evidence.OpenKey(a.config.SigningKey(path), station)

@@ -26,11 +26,22 @@ func (a *app) openLedger() (*ledger.Ledger, error) {
 	if path == "" {
 		return nil, err
 	}
-	station, err := a.config.Station()
+	path, station, err := a.ownLedger()
 	if err != nil {
 		return nil, err
 	}
 	return records.Open(a.ctx, path, station)
+}
+
+// ownLedger is the file of this station's ledger, and the station's name.
+func (a *app) ownLedger() (path, station string, err error) {
+	if path, err = a.ledgerPath(); err == nil && path == "" {
+		err = problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger with --ledger none")
+	}
+	if err == nil {
+		station, err = a.config.Station()
+	}
+	return path, station, err
 }
 
 // ledgerBegun reports whether there is a ledger to read; where there can be none, reading
@@ -225,13 +236,7 @@ func (a *app) verifyLedger(ctx context.Context, l *ledger.Ledger, kept []ledger.
 	v, err := records.Verify(ctx, l, kept, from)
 	var edited *records.EditedError
 	if errors.As(err, &edited) {
-		const shown = 20
-		for _, d := range edited.Differences[:min(shown, len(edited.Differences))] {
-			fmt.Fprintln(a.stderr, d)
-		}
-		if n := len(edited.Differences) - shown; n > 0 {
-			fmt.Fprintf(a.stderr, "and %d more\n", n)
-		}
+		edited.Text(a.stderr)
 	}
 	if err != nil {
 		return err
@@ -239,13 +244,19 @@ func (a *app) verifyLedger(ctx context.Context, l *ledger.Ledger, kept []ledger.
 	for _, c := range v.Clashes {
 		a.warn("%s %q is on two tablets: records %s and %s", c.Fact, c.Value, c.Records[0], c.Records[1])
 	}
+	if len(kept) == 0 && from == "" && !a.json {
+		fmt.Fprintln(a.stderr,
+			"internally consistent only: no head that was kept elsewhere was compared (--head FILE, --database URL)")
+	}
+	return a.printHeads(v.Heads)
+}
+
+// printHeads prints where chains end.
+func (a *app) printHeads(heads []ledger.Head) error {
 	if a.json {
-		return a.document("heads", append([]ledger.Head{}, v.Heads...))
+		return a.document("heads", append([]ledger.Head{}, heads...))
 	}
-	if len(kept) == 0 && from == "" {
-		fmt.Fprintln(a.stderr, "internally consistent only: no head that was kept elsewhere was compared (--head FILE, --database URL)")
-	}
-	for _, h := range v.Heads {
+	for _, h := range heads {
 		fmt.Fprintf(a.stdout, "%s: %d entries, unbroken, the last is %s\n", h.Station, h.Seq, h.Hash)
 	}
 	return nil
@@ -253,11 +264,7 @@ func (a *app) verifyLedger(ctx context.Context, l *ledger.Ledger, kept []ledger.
 
 // acceptHead records what a ledger has lost.
 func (a *app) acceptHead() error {
-	path, err := a.ledgerPath()
-	if err != nil {
-		return err
-	}
-	station, err := a.config.Station()
+	path, station, err := a.ownLedger()
 	if err != nil {
 		return err
 	}
@@ -282,13 +289,7 @@ func newLedgerBackup(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.document("heads", append([]ledger.Head{}, heads...))
-			}
-			for _, h := range heads {
-				fmt.Fprintf(a.stdout, "%s: %d entries, unbroken, the last is %s\n", h.Station, h.Seq, h.Hash)
-			}
-			return nil
+			return a.printHeads(heads)
 		},
 	}
 }
@@ -299,14 +300,7 @@ func newLedgerRestore(a *app) *cobra.Command {
 		Short: "Put a backup in the place of the ledger, and record what is lost",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			path, err := a.ledgerPath()
-			if err == nil && path == "" {
-				err = problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger with --ledger none")
-			}
-			if err != nil {
-				return err
-			}
-			station, err := a.config.Station()
+			path, station, err := a.ownLedger()
 			if err != nil {
 				return err
 			}
@@ -332,16 +326,14 @@ func newLedgerDispose(a *app) *cobra.Command {
 			if err := records.CheckDisposition(args[1]); err != nil {
 				return err
 			}
-			path, err := a.ledgerPath()
-			switch {
-			case err != nil:
+			path, station, err := a.ownLedger()
+			if err != nil {
 				return err
-			case path == "":
-				return problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger with --ledger none")
-			case !records.Begun(path): // else a mistyped name would make a ledger
+			}
+			if !records.Begun(path) { // else a mistyped name would make a ledger
 				return records.Trouble(path, fs.ErrNotExist)
 			}
-			l, err := a.openLedger()
+			l, err := records.Open(a.ctx, path, station)
 			if err != nil {
 				return err
 			}

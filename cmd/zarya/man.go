@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/zarya-station/zarya/internal/build"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
@@ -36,5 +37,5 @@ func (a *app) writeManual(root *cobra.Command, folder string) error {
 	}
 	root.DisableAutoGenTag = true
 	date := time.Unix(seconds, 0).UTC()
-	return doc.GenManTree(root, &doc.GenManHeader{Title: "ZARYA", Section: "1", Source: "Zarya " + programVersion(), Manual: "Zarya", Date: &date}, folder)
+	return doc.GenManTree(root, &doc.GenManHeader{Title: "ZARYA", Section: "1", Source: "Zarya " + build.Version(), Manual: "Zarya", Date: &date}, folder)
 }

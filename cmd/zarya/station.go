@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/build"
 	"github.com/zarya-station/zarya/internal/daemon"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -182,7 +183,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	if err != nil {
 		return err
 	}
-	o.Name, o.Program, o.Run = name, programVersion(), newID()
+	o.Name, o.Program, o.Run = name, build.Version(), newID()
 	o.Places, o.Watchers, o.Lock = places, watchers, station.Lock(a.bench(), lockOwner())
 	o.Ledger, o.Supply, o.Secrets, o.Set = record, a.supply(record), a.secrets, set
 	o.Reload = func(ctx context.Context) (*recipe.Set, error) { return a.stationSet(ctx, o) }

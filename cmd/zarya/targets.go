@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/build"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -95,7 +96,7 @@ func (a *app) checkJobs(o *jobOptions) error {
 	case a.wait > 0 && o.expect == 0:
 		return problem.New(problem.Usage, "say how many tablets there will be: --expect 16", "--wait-for-device with --all needs --expect N")
 	}
-	o.under.Program = programVersion()
+	o.under.Program = build.Version()
 	return records.CheckCircumstances(o.under)
 }
 

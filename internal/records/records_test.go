@@ -325,3 +325,11 @@ func TestCircumstancesCanBePrinted(t *testing.T) {
 		}
 	}
 }
+
+func TestALongListOfDifferencesIsCut(t *testing.T) {
+	var out strings.Builder
+	(&EditedError{make([]ledger.Difference, mostShown+3)}).Text(&out)
+	if n := strings.Count(out.String(), "\n"); n != mostShown+1 || !strings.HasSuffix(out.String(), "and 3 more\n") {
+		t.Errorf("%d lines:\n%s", n, out.String())
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/zarya-station/zarya/internal/evidence"
@@ -88,6 +89,19 @@ type EditedError struct{ Differences []ledger.Difference }
 
 func (e *EditedError) Error() string {
 	return fmt.Sprintf("the ledger was edited beside its chain: %d differences", len(e.Differences))
+}
+
+// mostShown are the differences that are listed.
+const mostShown = 20
+
+// Text writes the differences for people.
+func (e *EditedError) Text(w io.Writer) {
+	for _, d := range e.Differences[:min(mostShown, len(e.Differences))] {
+		fmt.Fprintln(w, d)
+	}
+	if n := len(e.Differences) - mostShown; n > 0 {
+		fmt.Fprintf(w, "and %d more\n", n)
+	}
 }
 
 // Verify checks the chain, its heads against those that were kept (from says where), and

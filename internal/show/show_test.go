@@ -170,3 +170,30 @@ func TestWhatIsPluggedIn(t *testing.T) {
 		t.Errorf("of a tablet that came, and one that left:\n%s", out.String())
 	}
 }
+
+func TestWatching(t *testing.T) {
+	s := targettest.NewSysfs(t)
+	s.Tablet("1", "SN1", targettest.Fastboot)
+	b := target.NewBench(target.Options{Sysfs: s.Root, LockDir: t.TempDir()})
+	defer b.Close()
+	bus, err := b.Bus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := []target.Change{{Target: b.At(bus.Tablets()[0].Port, nil), Device: bus.Tablets()[0], What: usb.Arrived}}
+	var told []flash.Event
+	events := flash.NewEvents("w", func(e flash.Event) { told = append(told, e) })
+	var lines, tree strings.Builder
+	for _, w := range []Watching{{Bench: b, Out: &lines}, {Bench: b, Out: &tree, Redraw: true}, {Bench: b, Events: events}} {
+		if err := w.Report(t.Context())(changes); err != nil {
+			t.Error(err)
+		}
+	}
+	events.Close()
+	if !strings.Contains(lines.String(), "arrived  usb:1-1") || !strings.Contains(tree.String(), "SN1") || !strings.HasPrefix(tree.String(), "\x1b[H") {
+		t.Errorf("%q, %q", lines.String(), tree.String())
+	}
+	if len(told) != 1 || told[0].Where.Serial != "SN1" {
+		t.Errorf("told %+v", told)
+	}
+}
