@@ -23,7 +23,7 @@ import (
 	"github.com/zarya-station/zarya/internal/evidence"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/outputs"
-	"github.com/zarya-station/zarya/internal/registry"
+	"github.com/zarya-station/zarya/internal/registry/named"
 	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/signals"
@@ -46,11 +46,8 @@ type app struct {
 	cacheOnce sync.Once
 	cache     *image.Cache // of prepared images; see settings.go
 
-	registryOnce sync.Once
-	registry     *registry.Client // see registry.go
-	registryErr  error
-	plainHTTP    bool // with any registry
-	allowTag     bool // in --bundle
+	bundles   named.Bundles // by any name
+	plainHTTP bool          // with any registry
 
 	config    settings.Settings
 	benchOnce sync.Once
@@ -75,6 +72,7 @@ func newRoot(a *app) *cobra.Command {
 		Short:         "Flash Aurora OS onto tablets, many at once",
 		SilenceErrors: true, SilenceUsage: true,
 	}
+	a.bundles.Connect, a.bundles.Say = a.connect, a.tell
 	var configFile string
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.applyConfig(cmd, configFile) }
 	f := root.PersistentFlags()

@@ -15,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/internal/author"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/registry/named"
 	"github.com/zarya-station/zarya/internal/show"
 )
 
@@ -111,7 +112,7 @@ func newBundleSign(a *app) *cobra.Command {
 		Short: "Sign a bundle",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := openBundle(args[0])
+			b, err := named.Open(args[0])
 			if err != nil {
 				return err
 			}
@@ -174,15 +175,6 @@ func trustFlag(cmd *cobra.Command, trust *string) {
 	cmd.Flags().StringVar(trust, "trust", recipe.StationTrust, "the `FOLDER` that says who may sign bundles")
 }
 
-// openBundle opens a bundle to look at it.
-func openBundle(path string) (*bundle.Bundle, error) {
-	b, err := bundle.Open(path)
-	if err != nil {
-		return nil, problem.New(problem.Invalid, "", "%w", err)
-	}
-	return b, nil
-}
-
 func newBundleInspect(a *app) *cobra.Command {
 	var manifest bool
 	cmd := &cobra.Command{
@@ -190,7 +182,7 @@ func newBundleInspect(a *app) *cobra.Command {
 		Short: "Show what is in a bundle, without checking its blocks",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := a.lookBundle(a.ctx, args[0])
+			b, err := a.bundles.Look(a.ctx, args[0])
 			if err != nil {
 				return err
 			}

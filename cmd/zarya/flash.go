@@ -239,10 +239,10 @@ func (a *app) showPlan(targets []target.Target, work *recipe.Direct) error {
 // flashBundle is zarya flash --bundle. A profile in the bundle says how.
 func (a *app) flashBundle(o flashOptions) error {
 	var err error
-	if o.bundle, err = a.pin(a.ctx, o.bundle); err != nil {
+	if o.bundle, err = a.bundles.Pin(a.ctx, o.bundle); err != nil {
 		return err
 	}
-	b, err := a.lookBundle(a.ctx, o.bundle)
+	b, err := a.bundles.Look(a.ctx, o.bundle)
 	if err != nil {
 		return err
 	}

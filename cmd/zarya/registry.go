@@ -10,30 +10,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
-	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/registry"
-	"github.com/zarya-station/zarya/internal/registry/follow"
+	"github.com/zarya-station/zarya/internal/registry/named"
 	"github.com/zarya-station/zarya/internal/show"
 )
 
-// registries is the client of all registries, with this machine's settings.
-func (a *app) registries() (*registry.Client, error) {
-	a.registryOnce.Do(func() {
-		var dir string
-		if dir, a.registryErr = a.config.BundleStore(); a.registryErr != nil {
-			return
-		}
-		store, err := registry.OpenStore(dir)
-		if a.registryErr = err; err != nil {
-			return
-		}
-		mirror, _ := a.config.Lookup("registry-mirror")
-		auth, _ := a.config.Lookup("registry-auth")
-		a.registry = &registry.Client{Store: store, Mirror: mirror, Auth: auth, PlainHTTP: a.plainHTTP, Say: a.tell}
-	})
-	return a.registry, a.registryErr
+// connect makes the client of all registries, with this machine's settings.
+func (a *app) connect() (*registry.Client, error) {
+	dir, err := a.config.BundleStore()
+	if err != nil {
+		return nil, err
+	}
+	store, err := registry.OpenStore(dir)
+	if err != nil {
+		return nil, err
+	}
+	mirror, _ := a.config.Lookup("registry-mirror")
+	auth, _ := a.config.Lookup("registry-auth")
+	return &registry.Client{Store: store, Mirror: mirror, Auth: auth, PlainHTTP: a.plainHTTP, Say: a.tell}, nil
 }
 
 // tell says how something goes that takes long.
@@ -51,105 +46,7 @@ func (a *app) plainFlag(cmd *cobra.Command) {
 // tagFlags are for verbs that work with what --bundle names.
 func (a *app) tagFlags(cmd *cobra.Command) {
 	a.plainFlag(cmd)
-	cmd.Flags().BoolVar(&a.allowTag, "allow-tag", false, "take what the tag in --bundle oci://…:TAG names now, whatever that is")
-}
-
-// pin turns a bundle that is named by a tag into one by a digest, if --allow-tag says so.
-// Other names stay as they are.
-func (a *app) pin(ctx context.Context, name string) (string, error) {
-	if !registry.Is(name) {
-		return name, nil
-	}
-	r, err := registry.Parse(name)
-	if err != nil || r.Pinned() {
-		return name, err
-	}
-	if !a.allowTag {
-		return "", problem.New(problem.Usage, "zarya bundle pull "+name+" says its digest: name that; or add --allow-tag",
-			"%s may name another bundle tomorrow", name)
-	}
-	c, err := a.registries()
-	if err != nil {
-		return "", err
-	}
-	if r, err = c.Resolve(ctx, r); err == nil {
-		a.tell("%s is %s", name, r)
-	}
-	return r.String(), err
-}
-
-// lookBundle opens a bundle to look at it; of one in a registry, its manifest alone.
-func (a *app) lookBundle(ctx context.Context, name string) (*bundle.Bundle, error) {
-	if !registry.Is(name) {
-		return openBundle(name)
-	}
-	r, err := registry.Parse(name)
-	if err != nil {
-		return nil, err
-	}
-	c, err := a.registries()
-	if err != nil {
-		return nil, err
-	}
-	o, err := c.Look(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return o.Bundle, nil
-}
-
-// useBundle opens a bundle by any name; one in a registry is brought into the store first,
-// if gate lets it in.
-func (a *app) useBundle(ctx context.Context, name string, gate func(context.Context, *bundle.Bundle) error) (*bundle.Bundle, error) {
-	if !registry.Is(name) {
-		return bundle.Open(name)
-	}
-	r, err := registry.Parse(name)
-	if err != nil {
-		return nil, err
-	}
-	c, err := a.registries()
-	if err != nil {
-		return nil, err
-	}
-	return c.Use(ctx, r, gate)
-}
-
-// firstSet starts to follow the tags that the station is told to, and makes the recipes to
-// begin with. If they cannot be made of what was taken over last, what the tags name now is
-// tried.
-func (a *app) firstSet(ctx context.Context, o *stationOptions) (*recipe.Set, error) {
-	for _, name := range o.follow {
-		tag, err := registry.Parse(name)
-		if err != nil {
-			return nil, err
-		}
-		if tag.Pinned() || tag.Tag == "" {
-			return nil, problem.New(problem.Usage, "name what does not move with --bundle",
-				"--follow %s: only a tag can be followed", name)
-		}
-		c, err := a.registries()
-		if err != nil {
-			return nil, err
-		}
-		o.Follow = append(o.Follow, &follow.Follower{Client: c, Tag: tag, Every: o.every, Keep: keepBundles,
-			Gate: func(ctx context.Context, b *bundle.Bundle) (string, error) { return a.maker().Trusted(ctx, b, o.trust) }})
-	}
-	for _, f := range o.Follow {
-		if _, err := f.Start(ctx, false); err != nil {
-			return nil, err
-		}
-	}
-	set, err := a.stationSet(ctx, *o)
-	if err == nil || len(o.Follow) == 0 {
-		return set, err
-	}
-	for _, f := range o.Follow {
-		if _, ferr := f.Start(ctx, true); ferr != nil {
-			return nil, err // of what is here
-		}
-	}
-	return a.stationSet(ctx, *o)
+	cmd.Flags().BoolVar(&a.bundles.AllowTag, "allow-tag", false, "take what the tag in --bundle oci://…:TAG names now, whatever that is")
 }
 
 // keepBundles is how many bundles of a name stay in the store, if nobody says otherwise.
@@ -165,11 +62,11 @@ func newBundlePush(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b, err := openBundle(args[0])
+			b, err := named.Open(args[0])
 			if err != nil {
 				return err
 			}
-			c, err := a.registries()
+			c, err := a.bundles.Client()
 			if err != nil {
 				return err
 			}
@@ -182,16 +79,9 @@ func newBundlePush(a *app) *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.document("push", []any{struct {
-					Reference string `json:"reference"`
-					*registry.Pushed
-				}{p.Reference.String(), p}})
+				return a.document("push", []show.Pushed{{Reference: p.Reference.String(), Pushed: p}})
 			}
-			fmt.Fprintf(a.stdout, "%s\n", p.Reference)
-			if !a.quiet {
-				fmt.Fprintf(a.stdout, "  %s %s, %s: %s were sent, %s were there; %s\n", p.Name, p.Version,
-					bytesize.Text(p.Size), bytesize.Text(p.Sent), bytesize.Text(p.Shared+p.Resumed), show.Signature(b, ""))
-			}
+			show.OfPush(a.stdout, p, show.Signature(b, ""), a.quiet)
 			if p.Moved != "" {
 				a.warn("%s named %s before", to, p.Moved)
 			}
@@ -216,7 +106,7 @@ func newBundlePull(a *app) *cobra.Command {
 					return err
 				}
 			}
-			c, err := a.registries()
+			c, err := a.bundles.Client()
 			if err != nil {
 				return err
 			}
@@ -234,16 +124,9 @@ func newBundlePull(a *app) *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.document("pull", []any{struct {
-					Reference string `json:"reference"`
-					*registry.Pulled
-				}{p.Reference.String(), p}})
+				return a.document("pull", []show.Pulled{{Reference: p.Reference.String(), Pulled: p}})
 			}
-			fmt.Fprintf(a.stdout, "%s\n", p.Reference)
-			if !a.quiet {
-				fmt.Fprintf(a.stdout, "  %s %s, %s: %s were fetched, %s were here; %s\n", p.Name, p.Version,
-					bytesize.Text(p.Size), bytesize.Text(p.Fetched), bytesize.Text(p.Shared+p.Resumed), signed)
-			}
+			show.OfPull(a.stdout, p, signed, a.quiet)
 			return nil
 		},
 	}
@@ -262,7 +145,7 @@ func newBundlePrune(a *app) *cobra.Command {
 			if keep < 0 {
 				return problem.New(problem.Usage, "0 keeps what is in use alone", "--keep cannot be negative")
 			}
-			c, err := a.registries()
+			c, err := a.bundles.Client()
 			if err != nil {
 				return err
 			}
@@ -273,14 +156,7 @@ func newBundlePrune(a *app) *cobra.Command {
 			if a.json {
 				return a.document("prune", p.Bundles)
 			}
-			for _, k := range p.Bundles {
-				did := "removed"
-				if !k.Removed {
-					did = "kept: " + k.Why
-				}
-				fmt.Fprintf(a.stdout, "%s %s  %s  %s\n", k.Name, k.Version, k.Digest, did)
-			}
-			fmt.Fprintf(a.stdout, "%s freed in %s\n", bytesize.Text(p.Freed), c.Store.Dir())
+			show.Pruned(a.stdout, p, c.Store.Dir())
 			return nil
 		},
 	}

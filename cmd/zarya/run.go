@@ -113,7 +113,7 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 // prepare makes the recipe that the flags ask for. A bundle that they name by a tag is named
 // by its digest from then on.
 func (a *app) prepare(o *jobOptions, scope flash.Scope) (r *recipe.Recipe, err error) {
-	if o.bundle, err = a.pin(a.ctx, o.bundle); err != nil {
+	if o.bundle, err = a.bundles.Pin(a.ctx, o.bundle); err != nil {
 		return nil, err
 	}
 	return a.maker().Prepare(a.ctx, recipe.Request{Profile: o.profile, Bundle: o.bundle, Trust: o.trust, Allow: o.allow, Scope: scope})

@@ -65,7 +65,7 @@ func (a *app) stationKey() *recipe.Key { return &recipe.Key{File: a.config.AgeKe
 // maker makes recipes with this machine's settings.
 func (a *app) maker() *recipe.Maker {
 	m := &recipe.Maker{Config: settings.Folder(), Trust: recipe.StationTrust, Key: a.stationKey(), Secrets: a.secrets,
-		Cache: a.imageCache, Floor: a.bundleFloor, Warn: a.warn, Open: a.useBundle}
+		Cache: a.imageCache, Floor: a.bundleFloor, Warn: a.warn, Open: a.bundles.Use}
 	if a.ledger != "none" {
 		m.Codes = &a.codes
 	}

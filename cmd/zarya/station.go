@@ -13,12 +13,14 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/build"
 	"github.com/zarya-station/zarya/internal/daemon"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/records"
+	"github.com/zarya-station/zarya/internal/registry/follow"
 	"github.com/zarya-station/zarya/internal/station"
 )
 
@@ -96,7 +98,12 @@ func (a *app) runStation(o stationOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	set, err := a.firstSet(a.ctx, &o)
+	o.Follow, err = follow.Tags(o.follow, a.bundles.Client, &follow.Follower{Every: o.every, Keep: keepBundles,
+		Gate: func(ctx context.Context, b *bundle.Bundle) (string, error) { return a.maker().Trusted(ctx, b, o.trust) }})
+	if err != nil {
+		return err
+	}
+	set, err := follow.First(a.ctx, o.Follow, func(ctx context.Context) (*recipe.Set, error) { return a.stationSet(ctx, o) })
 	if err != nil {
 		return err
 	}
@@ -118,7 +125,7 @@ func (a *app) stationSet(ctx context.Context, o stationOptions) (*recipe.Set, er
 	bundles := make([]string, len(o.bundles))
 	for i, name := range o.bundles {
 		var err error
-		if bundles[i], err = a.pin(ctx, name); err != nil {
+		if bundles[i], err = a.bundles.Pin(ctx, name); err != nil {
 			return nil, err
 		}
 	}

@@ -245,3 +245,42 @@ func (n News) String() string {
 	}
 	return text
 }
+
+// Tags are followers of tags by their names, each as one of them says; only what moves can
+// be followed.
+func Tags(names []string, client func() (*registry.Client, error), like *Follower) (list []*Follower, err error) {
+	for _, name := range names {
+		f := &Follower{Every: like.Every, Keep: like.Keep, Gate: like.Gate}
+		if f.Tag, err = registry.Parse(name); err != nil {
+			return nil, err
+		}
+		if f.Tag.Pinned() || f.Tag.Tag == "" {
+			return nil, problem.New(problem.Usage, "name what does not move with --bundle", "--follow %s: only a tag can be followed", name)
+		}
+		if f.Client, err = client(); err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+// First starts followers, and makes something of what they have. If it cannot be made of what
+// was taken over last, what the tags name now is tried.
+func First[T any](ctx context.Context, list []*Follower, of func(context.Context) (T, error)) (made T, err error) {
+	for _, f := range list {
+		if _, err := f.Start(ctx, false); err != nil {
+			return made, err
+		}
+	}
+	made, err = of(ctx)
+	if err == nil || len(list) == 0 {
+		return made, err
+	}
+	for _, f := range list {
+		if _, ferr := f.Start(ctx, true); ferr != nil {
+			return made, err // of what is here
+		}
+	}
+	return of(ctx)
+}

@@ -279,3 +279,23 @@ func TestDamagedStart(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOnlyTagsCanBeFollowed(t *testing.T) {
+	client := func() (*registry.Client, error) { return &registry.Client{}, nil }
+	list, err := follow.Tags([]string{"oci://h/r:stable", "oci://h/s:stable"}, client, &follow.Follower{Keep: 2, Every: time.Minute})
+	if err != nil || len(list) != 2 || list[1].Tag.Tag != "stable" || list[1].Keep != 2 || list[1].Every != time.Minute {
+		t.Errorf("%v, %v", list, err)
+	}
+	for _, name := range []string{"oci://h/r@sha256:" + strings.Repeat("a", 64), "b.bundle"} {
+		if _, err := follow.Tags([]string{name}, client, &follow.Follower{}); err == nil {
+			t.Errorf("%s is followed", name)
+		}
+	}
+	broken := errors.New("no store")
+	if _, err := follow.Tags([]string{"oci://h/r:stable"}, func() (*registry.Client, error) { return nil, broken }, &follow.Follower{}); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	if n, err := follow.First(t.Context(), nil, func(context.Context) (int, error) { return 7, broken }); n != 7 || !errors.Is(err, broken) {
+		t.Errorf("without followers: %d, %v", n, err)
+	}
+}

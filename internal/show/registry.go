@@ -1,0 +1,53 @@
+// This file is bundles on their way to and from registries.
+
+package show
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/registry"
+)
+
+// Pushed is a bundle that was sent.
+type Pushed struct {
+	Reference string `json:"reference"`
+	*registry.Pushed
+}
+
+// OfPush writes what was sent, or only under which name.
+func OfPush(w io.Writer, p *registry.Pushed, signature string, brief bool) {
+	fmt.Fprintln(w, p.Reference)
+	if !brief {
+		fmt.Fprintf(w, "  %s %s, %s: %s were sent, %s were there; %s\n", p.Name, p.Version,
+			bytesize.Text(p.Size), bytesize.Text(p.Sent), bytesize.Text(p.Shared+p.Resumed), signature)
+	}
+}
+
+// Pulled is a bundle that was fetched.
+type Pulled struct {
+	Reference string `json:"reference"`
+	*registry.Pulled
+}
+
+// OfPull writes what was fetched, or only under which name.
+func OfPull(w io.Writer, p *registry.Pulled, signature string, brief bool) {
+	fmt.Fprintln(w, p.Reference)
+	if !brief {
+		fmt.Fprintf(w, "  %s %s, %s: %s were fetched, %s were here; %s\n", p.Name, p.Version,
+			bytesize.Text(p.Size), bytesize.Text(p.Fetched), bytesize.Text(p.Shared+p.Resumed), signature)
+	}
+}
+
+// Pruned writes which bundles stay in the store in a folder, and why.
+func Pruned(w io.Writer, p *registry.Pruned, dir string) {
+	for _, k := range p.Bundles {
+		did := "removed"
+		if !k.Removed {
+			did = "kept: " + k.Why
+		}
+		fmt.Fprintf(w, "%s %s  %s  %s\n", k.Name, k.Version, k.Digest, did)
+	}
+	fmt.Fprintf(w, "%s freed in %s\n", bytesize.Text(p.Freed), dir)
+}
