@@ -17,6 +17,7 @@ func TestNewsOfATag(t *testing.T) {
 	}
 	defer d.Close()
 	hear := d.heard()
+	const told = "census 5.1 -> 5.2, signed by release: "
 	news := follow.News{Tag: registry.Reference{Host: "reg", Repository: "census", Tag: "stable"}, Name: "census", From: "5.1",
 		To: "5.2", Signer: "release"}
 	for _, step := range []struct {
@@ -29,11 +30,11 @@ func TestNewsOfATag(t *testing.T) {
 		{follow.Coming, nil, "follow-coming", "census 5.1 -> 5.2, signed by release", 0},
 		{follow.Taking, nil, "follow-coming", "census 5.1 -> 5.2, signed by release", 0},
 		{follow.Took, nil, "", "", 0},
-		{follow.Away, errors.New("no route"), "follow-away", "no route", 1},
-		{follow.Away, errors.New("no route"), "follow-away", "no route", 1},
-		{follow.Refused, errors.New("not signed"), "follow-refused", "not signed", 2},
+		{follow.Away, errors.New("no route"), "follow-away", told + "no route", 1},
+		{follow.Away, errors.New("no route"), "follow-away", told + "no route", 1},
+		{follow.Refused, errors.New("not signed"), "follow-refused", told + "not signed", 2},
 		{follow.Same, nil, "", "", 2},
-		{follow.Refused, errors.New("not signed"), "follow-refused", "not signed", 3},
+		{follow.Refused, errors.New("not signed"), "follow-refused", told + "not signed", 3},
 	} {
 		news.Stage, news.Problem = step.stage, step.wrong
 		hear(news)

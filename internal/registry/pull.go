@@ -161,7 +161,7 @@ func (c *Client) blob(ctx context.Context, r Reference, places []source, l layer
 	if err != nil {
 		return err
 	}
-	defer func() { _ = in.f.Close() }() // errors of writing were seen
+	defer func() { _ = in.f.Close() }() // for the ways out before the end
 	if in.have > 0 {
 		c.say("%s: %s of %s are here from an earlier try", l.name, bytesize.Text(in.have), bytesize.Text(l.size))
 	}
@@ -169,10 +169,14 @@ func (c *Client) blob(ctx context.Context, r Reference, places []source, l layer
 	if err := c.complete(ctx, r, places, in, p); err != nil {
 		return err
 	}
-	if err := errors.Join(in.f.Chmod(0o400), in.f.Sync(), os.Rename(part, c.Store.path("blobs", l.digest)),
-		os.Remove(part+".lock")); err != nil {
+	err = errors.Join(in.f.Chmod(0o400), in.f.Sync(), in.f.Close())
+	if err == nil {
+		err = os.Rename(part, c.Store.path("blobs", l.digest))
+	}
+	if err != nil {
 		return stationTrouble(err)
 	}
+	_ = os.Remove(part + ".lock") // whoever waits for it sees the blob
 	c.say("%s: %s, as its digest says", l.name, bytesize.Text(l.size))
 	return nil
 }
@@ -345,8 +349,11 @@ func (c *Client) Export(ctx context.Context, digest, out string) error {
 	if err := room(filepath.Dir(out), need, out); err != nil {
 		return err
 	}
-	part := out + ".part"
-	if err := os.RemoveAll(part); err != nil {
+	part, err := os.MkdirTemp(filepath.Dir(out), ".zarya-pull-")
+	if err == nil {
+		err = os.Chmod(part, 0o755) //nolint:gosec // bundles are for all to read
+	}
+	if err != nil {
 		return fail(err)
 	}
 	for _, p := range parts {

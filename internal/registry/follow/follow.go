@@ -233,7 +233,7 @@ func (f *Follower) permit(ctx context.Context, o *registry.Offer, news *News) (e
 
 // String is the news for a person: old -> new version, and who signed it; or what is wrong.
 func (n News) String() string {
-	if n.Problem != nil {
+	if n.Problem != nil && n.To == "" {
 		return n.Problem.Error()
 	}
 	text := n.Name
@@ -242,6 +242,9 @@ func (n News) String() string {
 	}
 	if text += " " + n.To; n.Signer != "" {
 		text += ", signed by " + n.Signer
+	}
+	if n.Problem != nil {
+		text += ": " + n.Problem.Error()
 	}
 	return text
 }

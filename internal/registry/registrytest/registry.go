@@ -141,9 +141,12 @@ type Faults struct {
 	First func(w http.ResponseWriter, r *http.Request) bool
 }
 
-// NewProxy starts a proxy in front of an address.
-func NewProxy(to string, f Faults) (*Proxy, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+// NewProxy starts a proxy in front of an address, on the loopback.
+func NewProxy(to string, f Faults) (*Proxy, error) { return NewProxyAt("127.0.0.1:0", to, f) }
+
+// NewProxyAt starts a proxy at one address in front of another.
+func NewProxyAt(at, to string, f Faults) (*Proxy, error) {
+	l, err := net.Listen("tcp", at) //nolint:noctx // at once
 	if err != nil {
 		return nil, err
 	}
