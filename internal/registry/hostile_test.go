@@ -351,3 +351,46 @@ func TestNoParts(t *testing.T) {
 		})
 	}
 }
+
+// TestMixed has a mirror that gives wrong bytes and breaks off, again and again: what the
+// origin adds to them is wrong, so that it gives all of it then.
+func TestMixed(t *testing.T) {
+	b := newBench(t)
+	from := b.build("5.1", 1, 2, 6)
+	name := "oci://" + b.reg.Addr + "/census:1"
+	b.push(b.client(), from, name)
+	var base int64
+	bad := b.proxy(registrytest.Faults{Given: func(total int64, p []byte) bool {
+		if total-base > 2*mib {
+			base = total
+			return false
+		}
+		p[0] ^= 1
+		return true
+	}})
+	c := b.client()
+	c.Mirror = bad.Addr
+	tries := 0
+	c.Wait = func(_ context.Context, _ int, why error) error {
+		if tries++; tries > 5 {
+			return why
+		}
+		return nil
+	}
+	got := b.pull(c, name)
+	b.same(c, got.Reference.Digest, from)
+}
+
+// TestSentElsewhere has a registry that sends its clients' blobs, and with them their
+// passwords, to another host.
+func TestSentElsewhere(t *testing.T) {
+	b := newBench(t)
+	p := b.proxy(registrytest.Faults{Answered: func(resp *http.Response) bool {
+		if at := resp.Header.Get("Location"); at != "" {
+			resp.Header.Set("Location", strings.Replace(at, "127.0.0.1", "127.0.0.2", 1))
+		}
+		return true
+	}})
+	_, err := b.client().Push(t.Context(), b.build("5.1", 1, 2, 1), b.ref("oci://"+p.Addr+"/census:1"))
+	b.refused(err, problem.Station, "it sends blobs on to another host, 127.0.0.2:")
+}

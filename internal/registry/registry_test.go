@@ -406,6 +406,10 @@ func TestLyingRegistry(t *testing.T) {
 		return true
 	}})
 	c := b.client()
+	c.Wait = func(_ context.Context, _ int, why error) error {
+		t.Error("a liar is asked again")
+		return why
+	}
 	_, err := c.Pull(t.Context(), b.ref("oci://"+liar.Addr+"/census:1"), nil)
 	b.refused(err, problem.Invalid, "gave other bytes than those of sha256:")
 	if _, err := c.Store.Open(pushed.Reference.Digest); !errors.Is(err, registry.ErrNotHere) {

@@ -47,11 +47,19 @@ func TestDamagedStore(t *testing.T) {
 		t.Errorf("%+v", again)
 	}
 	b.same(c, got.Reference.Digest, from)
+	for what, spoil := range map[string]func(string) error{
+		"half of an image": func(p string) error { return errors.Join(os.Chmod(p, 0o600), os.Truncate(p, mib)) }, "no image": os.Remove,
+	} {
+		if err := spoil(blob); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Store.Open(got.Reference.Digest); err == nil {
+			t.Errorf("it was opened with %s", what)
+		}
+		b.pull(c, name)
+	}
 	if err := os.Remove(blob); err != nil {
 		t.Fatal(err)
-	}
-	if _, err := c.Store.Open(got.Reference.Digest); err == nil {
-		t.Error("it was opened without an image")
 	}
 	used, err := c.Use(t.Context(), b.ref(name), nil)
 	if err != nil {
