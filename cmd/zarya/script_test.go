@@ -143,7 +143,7 @@ func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.Mkdir(dir, 0o700))
-	r, err := registrytest.Start(dir, more)
+	r, err := registrytest.Start(dir, registrytest.Options{More: more})
 	ts.Check(err)
 	ts.Defer(r.Kill)
 	ts.Setenv(args[0], r.Addr)

@@ -14,6 +14,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
@@ -42,6 +43,16 @@ type Client struct {
 func (c *Client) say(format string, args ...any) {
 	if c.Say != nil {
 		c.Say(format, args...)
+	}
+}
+
+// worthTelling is the size from which a person hears of every tenth of a blob.
+const worthTelling = 256 << 20
+
+// tenth tells a person of another tenth of a blob, where from has become now.
+func (c *Client) tenth(l layer, from, now int64) {
+	if l.size >= worthTelling && now < l.size && now*10/l.size != from*10/l.size {
+		c.say("%s: %s of %s", l.name, bytesize.Text(now), bytesize.Text(l.size))
 	}
 }
 

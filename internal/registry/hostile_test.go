@@ -273,7 +273,7 @@ func TestMirror(t *testing.T) {
 	name := "oci://" + origin.Addr + "/census:1"
 	from := b.build("5.1", 1, 2, 20)
 	b.push(b.client(), from, "oci://"+b.reg.Addr+"/census:1")
-	mirror, err := registrytest.Start(t.TempDir(), "proxy: {remoteurl: 'http://"+origin.Addr+"'}\n")
+	mirror, err := registrytest.Start(t.TempDir(), registrytest.Options{More: "proxy: {remoteurl: 'http://" + origin.Addr + "'}\n"})
 	if err != nil {
 		t.Fatal(err)
 	}

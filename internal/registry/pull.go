@@ -295,7 +295,7 @@ func (c *Client) rest(ctx context.Context, place source, in *incoming, p *Pulled
 			return false, err
 		}
 	}
-	n, err := io.Copy(io.MultiWriter(&disky{in.f}, in.sum), io.LimitReader(&lively{body, alive}, in.size-in.have))
+	n, err := io.Copy(io.MultiWriter(&disky{in.f}, in.sum, &tenths{c, in.layer, in.have}), io.LimitReader(&lively{body, alive}, in.size-in.have))
 	in.have += n
 	p.Fetched += n
 	switch {
@@ -309,6 +309,19 @@ func (c *Client) rest(ctx context.Context, place source, in *incoming, p *Pulled
 		return false, &saidError{place.String(), fmt.Errorf("%s ended after %d of %d bytes", in.name, in.have, in.size)}
 	}
 	return true, nil
+}
+
+// tenths tells of what has arrived.
+type tenths struct {
+	c *Client
+	l layer
+	n int64
+}
+
+func (t *tenths) Write(p []byte) (int, error) {
+	t.c.tenth(t.l, t.n, t.n+int64(len(p)))
+	t.n += int64(len(p))
+	return len(p), nil
 }
 
 // disky tells the disk's errors from those of a place.

@@ -14,15 +14,11 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/registry"
 	"github.com/zarya-station/zarya/internal/registry/registrytest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const mib = 1 << 20
 
@@ -36,7 +32,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	dir := t.TempDir()
-	reg, err := registrytest.Start(t.TempDir(), "")
+	reg, err := registrytest.Start(t.TempDir(), registrytest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package registry_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,7 +78,8 @@ func TestCredentials(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "htpasswd"), []byte("zarya:"+string(hash)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	locked, err := registrytest.Start(dir, fmt.Sprintf("auth: {htpasswd: {realm: test, path: %q}}\n", filepath.Join(dir, "htpasswd")))
+	locked, err := registrytest.Start(dir, registrytest.Options{
+		More: fmt.Sprintf("auth: {htpasswd: {realm: test, path: %q}}\n", filepath.Join(dir, "htpasswd"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,41 +196,5 @@ func TestPrune(t *testing.T) {
 	defer still.Close()
 	if err := still.Verify(t.Context(), nil); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestPlainHTTP speaks to another machine without TLS only where that is said.
-func TestPlainHTTP(t *testing.T) {
-	b := newBench(t)
-	b.push(b.client(), b.build("5.1", 1, 2, 1), "oci://"+b.reg.Addr+"/census:1")
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := ""
-	for _, a := range addresses {
-		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() && n.IP.To4() != nil {
-			other = n.IP.String()
-		}
-	}
-	if other == "" {
-		t.Skip("this machine has no address of its own")
-	}
-	p, err := registrytest.NewProxyAt(other+":0", b.reg.Addr, registrytest.Faults{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	name := "oci://" + p.Addr + "/census:1"
-	_, err = b.client().Pull(t.Context(), b.ref(name), nil)
-	b.refused(err, problem.Station, "HTTP response to HTTPS client")
-	c := b.client()
-	c.PlainHTTP = true
-	b.pull(c, name)
-	c = b.client()
-	c.Mirror = "http://" + p.Addr // for the mirror it is said in its name
-	b.pull(c, "oci://"+b.reg.Addr+"/census:1")
-	if len(p.Asked()) < 6 {
-		t.Errorf("the mirror was asked %v", p.Asked())
 	}
 }

@@ -106,6 +106,7 @@ func (s *sender) try(ctx context.Context, file string, l layer, r io.ReadSeeker,
 		if err := s.piece(ctx, u, piece, alive, p); err != nil {
 			return u.Offset, err
 		}
+		s.c.tenth(l, u.Offset-int64(len(piece)), u.Offset)
 	}
 	if err := s.end(ctx, u, l.digest); err != nil {
 		return u.Offset, err

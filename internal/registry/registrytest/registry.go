@@ -25,7 +25,7 @@ import (
 // Registry is a docker-registry on a port of its own. It keeps its port and its data when
 // it is killed and started again.
 type Registry struct {
-	Addr string // 127.0.0.1:PORT
+	Addr string // HOST:PORT
 
 	dir string
 	mu  sync.Mutex
@@ -48,9 +48,19 @@ func program() (string, error) {
 	return "", errors.New("there is no docker-registry: scripts/setup.sh unpacks one")
 }
 
-// Start starts a registry with its data in a folder. more is added to its configuration.
-func Start(dir, more string) (*Registry, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a port that is free
+// Options of a registry. All may be empty.
+type Options struct {
+	Host      string // an address of this machine, without a port; "" is 127.0.0.1
+	Cert, Key string // files, for TLS
+	More      string // lines of its configuration
+}
+
+// Start starts a registry with its data in a folder.
+func Start(dir string, o Options) (*Registry, error) {
+	if o.Host == "" {
+		o.Host = "127.0.0.1"
+	}
+	l, err := net.Listen("tcp", o.Host+":0") //nolint:noctx // a port that is free
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +71,8 @@ func Start(dir, more string) (*Registry, error) {
 	text := fmt.Sprintf(`version: 0.1
 log: {level: error}
 storage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}
-http: {addr: %s, secret: for a test}
-%s`, filepath.Join(dir, "data"), r.Addr, more)
+http: {addr: %s, secret: for a test, tls: {certificate: %q, key: %q}}
+%s`, filepath.Join(dir, "data"), r.Addr, o.Cert, o.Key, o.More)
 	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(text), 0o600); err != nil {
 		return nil, err
 	}

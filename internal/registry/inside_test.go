@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -21,5 +22,27 @@ func TestStayEncrypted(t *testing.T) {
 		if err := stayEncrypted(request(test.to), via); (err == nil) != test.good {
 			t.Errorf("%+v: %v", test, err)
 		}
+	}
+}
+
+// TestTenths tells of every tenth of a large blob, once, and of none of a small one.
+func TestTenths(t *testing.T) {
+	said := 0
+	c := &Client{Say: func(format string, args ...any) {
+		said++
+		if said == 1 && fmt.Sprintf(format, args...) != "system.img: 100 MB of 1.00 GB" {
+			t.Error(fmt.Sprintf(format, args...))
+		}
+	}}
+	for _, size := range []int64{1e9, 1e8} {
+		to := &tenths{c: c, l: layer{name: "system.img", size: size}}
+		for range 10_000 {
+			if n, err := to.Write(make([]byte, size/10_000)); err != nil || int64(n) != size/10_000 {
+				t.Fatal(n, err)
+			}
+		}
+	}
+	if said != 9 {
+		t.Errorf("said %d times", said)
 	}
 }
