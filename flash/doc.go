@@ -28,7 +28,10 @@
 // What must wait for a tablet looks at its place again and again; where the target hears of
 // arrivals ([Changing]), at once when there is one.
 //
-// The package is larger than the others: one job's life (connect, preflight, steps,
-// restarts, results) shares the unexported state of [Session], and a second package for the
-// steps would have to export all of it.
+// The package is larger than the others, in files and in lines. Two thirds of its files are one
+// job's life (connect, preflight, steps, restarts, results) and write the unexported state of
+// [Session]; a second package for the steps would have to export all of it, and steps of other
+// packages could then write what only the worker may. The rest (events, classes, results, the
+// struct of a step) are the words in which everybody who imports the engine speaks of it. What
+// knows no session has left: admission, fastboot, image.
 package flash

@@ -15,6 +15,6 @@
 // What bootloaders do differently lives in one table, quirks.go. What is not
 // told is not told: a [Fact] is never made up from a refusal.
 //
-// It has more files than others because what only one system can do (sendfile, pacing,
-// what was delivered) is in a file for that system.
+// It has more files than others, though no more lines, because what only one system can do
+// (sendfile, pacing, what was delivered) is in a file for that system.
 package fastboot

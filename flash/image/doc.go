@@ -19,6 +19,7 @@
 // last that the file still has the same inode, size and times ([Image.Unchanged]). File
 // times move in ticks, so Open first lets a file that changed just now grow a tick old.
 //
-// It is a little larger than others: preparing, keeping and cutting share the extents and
-// sums of one image; containers and packings are packages of their own.
+// It is a little larger than others, in files and lines: preparing, keeping and cutting share
+// the extents and sums of one image, which nobody else may write; what only one system can do
+// has a file for it. Containers and packings are packages of their own.
 package image

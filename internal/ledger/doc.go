@@ -25,4 +25,8 @@
 // Several processes may write one ledger. Each holds a lock on a file of its own while it
 // lives; a job whose process is gone is closed as interrupted by the next process that
 // opens the ledger for writing.
+//
+// It has a small file for each kind of entry and each table; all of them are written in the
+// transactions of one chain. What is counted of the records, shown of them and proved by them
+// is in packages stats, records and evidence.
 package ledger

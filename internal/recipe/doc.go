@@ -18,6 +18,8 @@
 // A recipe knows no target: it is the same for a hub port, a network address and a
 // tablet that is not there yet.
 //
-// It has a small file for each part of a recipe; all of them work on one [Maker] or one
-// [Recipe].
+// It has more files and a few more lines than others: one small file for each part of a
+// profile (images, secrets, codes, hooks, settings, checks, finish), all of which fill in one
+// [Recipe] by the settings of one [Maker], and whose errors are gathered so that all that is
+// wrong is said at once.
 package recipe

@@ -25,5 +25,6 @@
 // mend is of package problem; what is wrong with a tablet or its cable is a
 // *flash.Failure.
 //
-// It has a file for each way to a tablet, and one a system for what systems differ in.
+// It has more files than others, and short ones: one for each way to a tablet, and one a
+// system for what systems differ in.
 package target

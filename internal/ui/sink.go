@@ -1,8 +1,5 @@
-// Package ui shows what happens: a board on a terminal, plain lines off one, JSON
-// events for programs, and a closing table. All of them are made from the
-// engine's events and from nothing else, so they cannot disagree.
-//
-// This file is the common shape, and the words all outputs share.
+// This file is the common shape of all outputs, and the words that they share.
+
 package ui
 
 import (

@@ -1,5 +1,5 @@
-// Package libusb opens tablets in fastboot through libusb: the only place that knows
-// gousb. Without cgo it builds, and says that it cannot.
+// This file is what kept a device from being used.
+
 package libusb
 
 import "fmt"
