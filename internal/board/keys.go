@@ -206,7 +206,8 @@ func (m *model) askDisposition() {
 		m.status = m.w.Text("board.cannot.decide", args)
 		return
 	}
-	q := &question{text: m.w.Text("board.ask.disposition", args), order: station.Order{Do: station.OrderDisposition, Port: name, Record: p.Record}, wants: aChoice}
+	q := &question{text: m.w.Text("board.ask.disposition", args), wants: aChoice,
+		order: station.Order{Do: station.OrderDisposition, Port: name, Record: p.Record}}
 	for i, fate := range station.Dispositions {
 		q.choices = append(q.choices, choice{strconv.Itoa(i + 1), fate, m.w.Text("board.done."+fate, args)})
 	}
@@ -218,7 +219,8 @@ func (m *model) askGolden() {
 	if m.view.Golden {
 		do = station.OrderNotGolden
 	}
-	m.asked = &question{text: m.w.Text("board.ask."+string(do), nil), order: station.Order{Do: do}, done: m.w.Text("board.done."+string(do), nil)}
+	m.asked = &question{text: m.w.Text("board.ask."+string(do), nil), order: station.Order{Do: do},
+		done: m.w.Text("board.done."+string(do), nil)}
 }
 
 // answered takes a key while a question waits. Whatever is no answer changes nothing.
@@ -340,7 +342,8 @@ func (m *model) prompt() string {
 	if m.asked == nil {
 		return m.status
 	}
-	answers := map[answer]string{yesNo: "board.yes-no", aChoice: "board.fates", aScan: "board.escape", aWord: "board.typing", aBadge: "board.typing"}
+	answers := map[answer]string{yesNo: "board.yes-no", aChoice: "board.fates", aScan: "board.escape",
+		aWord: "board.typing", aBadge: "board.typing"}
 	said := m.w.Text(answers[m.asked.wants], nil)
 	switch m.asked.wants {
 	case aWord, aBadge:

@@ -58,7 +58,7 @@ func TestALoosePlug(t *testing.T) {
 		start := time.Now()
 		others := 0
 		for time.Since(start) < 10*time.Minute {
-			time.Sleep(600 * time.Millisecond) //nolint:forbidigo // of the bubble
+			time.Sleep(600 * time.Millisecond) // of the bubble
 			s.unplug("A1")
 			if others < 5 && time.Since(start) > time.Duration(others)*2*time.Minute {
 				put := time.Now()
@@ -70,7 +70,7 @@ func TestALoosePlug(t *testing.T) {
 				s.unplug("A2")
 				others++
 			}
-			time.Sleep(600 * time.Millisecond) //nolint:forbidigo // of the bubble
+			time.Sleep(600 * time.Millisecond) // of the bubble
 			s.plug(t, "A1", tab)
 		}
 		s.settle()

@@ -181,7 +181,7 @@ func TestScannedOrdersTakeABadge(t *testing.T) {
 			t.Error(err)
 		}
 		s.badge("900")
-		time.Sleep(31 * time.Second) //nolint:forbidigo // of the bubble: the badge is too old
+		time.Sleep(31 * time.Second) // of the bubble: the badge is too old
 		done = s.order(s.t.Context(), off)
 		if len(done) > 0 {
 			t.Fatalf("a badge of half a minute ago: %v", <-done)
@@ -252,7 +252,7 @@ func TestWhatCannotBeRecordedIsSaid(t *testing.T) {
 		if n, _ := s.banner("said"); n.Words != "no[2J badge" {
 			t.Errorf("%q", n.Words)
 		}
-		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
+		time.Sleep(time.Minute) // of the bubble
 		if _, still := s.banner("said"); still {
 			t.Error("it is said for ever")
 		}

@@ -28,8 +28,8 @@ func (w *wall) shows(t time.Time) time.Time {
 		wall     uint64
 		ext      int64
 		location *time.Location
-	}{1<<63 | uint64(set.Unix()-since1885)<<30 | uint64(set.Nanosecond()), t.UnixNano(), time.Local} //nolint:gosec // after 1885
-	return *(*time.Time)(unsafe.Pointer(&made)) //nolint:gosec // see above, and TestWall
+	}{1<<63 | uint64(set.Unix()-since1885)<<30 | uint64(set.Nanosecond()), t.UnixNano(), time.Local}
+	return *(*time.Time)(unsafe.Pointer(&made)) // see above, and TestWall
 }
 
 var since1885 = time.Date(1885, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
@@ -54,14 +54,14 @@ func TestTheClockJumps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := &wall{}
 			rule(t, func(o *station.Options) { o.SetWall(w.shows) }, func(s *shop) {
-				time.Sleep(8 * time.Hour) //nolint:forbidigo // of the bubble
+				time.Sleep(8 * time.Hour) // of the bubble
 				s.put("B1", "SN0", "")
 				s.settle()
 				s.put("A1", "SN1", "slow=20000")
 				s.put("A2", "SN2", "slow=20000")
 				s.waitsFor("A1", station.Flashing)
 				s.waitsFor("A2", station.Flashing)
-				time.Sleep(time.Second) //nolint:forbidigo // of the bubble
+				time.Sleep(time.Second) // of the bubble
 				before := []station.Port{s.port("A1"), s.port("A2"), s.port("B1")}
 				s.unplug("A2")
 				s.waitsFor("A2", station.Away)

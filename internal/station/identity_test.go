@@ -114,7 +114,7 @@ func TestAnEmptyPoolIsWaitedFor(t *testing.T) {
 		if a, due := s.action("no-identity"); !due || !slices.Equal(a.Ports, []string{"A1", "A2"}) {
 			t.Errorf("%+v", s.View().Actions)
 		}
-		time.Sleep(10 * time.Hour) //nolint:forbidigo // of the bubble: over night
+		time.Sleep(10 * time.Hour) // of the bubble: over night
 		if s.Busy() != 2 {
 			t.Fatal("they did not wait over night")
 		}
@@ -132,7 +132,7 @@ func TestAnEmptyPoolIsWaitedFor(t *testing.T) {
 				}
 			}
 		}
-		time.Sleep(5 * time.Second)                  //nolint:forbidigo // of the bubble: they are counted
+		time.Sleep(5 * time.Second)                  // of the bubble: they are counted
 		if b, shown := s.banner("pool-low"); shown { // 3 are left, and an hour used 2
 			t.Errorf("%+v", b)
 		}
@@ -141,7 +141,7 @@ func TestAnEmptyPoolIsWaitedFor(t *testing.T) {
 			s.put([]string{"A1", "A2"}[i], serial, "")
 			s.settle()
 		}
-		time.Sleep(6 * time.Second) //nolint:forbidigo // of the bubble
+		time.Sleep(6 * time.Second) // of the bubble
 		if b, shown := s.banner("pool-low"); !shown || b.Count != 1 {
 			t.Errorf("%+v", s.View().Banners)
 		}
@@ -166,7 +166,7 @@ func TestWaitingEndsWithTheTablet(t *testing.T) {
 		s.settle()
 		s.wants("A1", station.Unplugged)
 		n.importMore(1)
-		time.Sleep(10 * time.Second) //nolint:forbidigo // of the bubble: the port rests
+		time.Sleep(10 * time.Second) // of the bubble: the port rests
 		s.plug(t, "A2", tab)
 		s.settle()
 		s.wants("A2", station.Flashed)

@@ -122,7 +122,8 @@ func (r *Report) Add(rec Record) {
 		}
 	}
 	if g == nil {
-		g = &group{hours: map[stationHour]bool{}, failures: map[failure]int{}, states: map[string][]int64{}, steps: map[string][]int64{}, limits: map[Held]int{}}
+		g = &group{hours: map[stationHour]bool{}, failures: map[failure]int{}, states: map[string][]int64{}, steps: map[string][]int64{},
+			limits: map[Held]int{}}
 		r.groups[key] = g
 	}
 	if !rec.Counts() {
