@@ -272,7 +272,7 @@ func TestEveryKeyHasWords(t *testing.T) {
 	}
 	for _, id := range []string{"action.pool-low", "action.take-out", "action.next", "brief.pool-low", "brief.take-out", "brief.next",
 		"banner.disk-full", "banner.ledger-refused", "banner.database-away", "banner.database-refuses", "banner.pool-low", "banner.pool-empty", "banner.golden",
-		"banner.badge", "banner.said", "banner.new-bundle",
+		"banner.badge", "banner.said", "banner.scanner-away", "banner.new-bundle",
 		"banner.reload-failed", "banner.follow-coming", "banner.follow-refused", "banner.follow-away", "banner.drain"} {
 		if !w.Has(id) {
 			t.Errorf("%s has no words", id)

@@ -185,6 +185,13 @@ func passed(v station.View) bool {
 	})
 }
 
+// announced reports whether the scanner is said to be away, for a reason.
+func announced(v station.View, why string) bool {
+	return slices.ContainsFunc(v.Banners, func(n station.Notice) bool {
+		return n.Key == "scanner-away" && strings.Contains(n.Words, why)
+	})
+}
+
 // A tablet is flashed and recorded, and seen on the page; the next station of the day knows.
 func TestAStationWorks(t *testing.T) {
 	p := newPlace(t)
@@ -213,14 +220,20 @@ func TestAStationWorks(t *testing.T) {
 	for _, e := range []scanner.Event{
 		{Kind: scanner.Scanned, Scan: scanner.Scan{Text: "OP:Ben", Order: station.Order{Do: station.OrderOperator, Value: "Ben"}}},
 		{Kind: scanner.Scanned, Scan: scanner.Scan{Text: "?", Order: station.Order{Do: station.OrderClear, Port: "B9"}}},
-		{Err: io.EOF},
+		{Kind: scanner.Dropped, Err: io.EOF},
+		{Kind: scanner.Away, Err: io.ErrClosedPipe},
 	} {
 		var orders sync.WaitGroup
 		d.scanned(t.Context(), e, &orders)
 		orders.Wait()
 	}
-	if who := d.Station.View().Operator; who != "Ben" || !p.wasWarned("no port") || !p.wasWarned("scanner: EOF") {
+	if who := d.Station.View().Operator; who != "Ben" || !p.wasWarned("no port") || !p.wasWarned("scanner: EOF") ||
+		!announced(d.Station.View(), "io: read/write on closed pipe") {
 		t.Errorf("the operator is %s, warned %q", who, p.warned)
+	}
+	d.scanned(t.Context(), scanner.Event{Kind: scanner.Ready, Name: "back"}, &sync.WaitGroup{})
+	if announced(d.Station.View(), "") {
+		t.Error("the scanner is back, and is still called away")
 	}
 	http.DefaultClient.CloseIdleConnections()
 	if err := d.Station.Do(t.Context(), station.Order{Do: station.OrderStop}); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/scanner"
+	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/systemd"
 )
 
@@ -55,11 +56,21 @@ func (d *Daemon) startServices(ctx context.Context) (stop func()) {
 // scanned does what a barcode says, and says what it does not. An order that waits for a badge
 // holds up no scan: the badge is one.
 func (d *Daemon) scanned(ctx context.Context, e scanner.Event, orders *sync.WaitGroup) {
-	if e.Kind != scanner.Scanned {
-		if e.Err != nil {
-			d.say("scanner: " + problem.Advice(e.Err))
-		}
+	switch e.Kind {
+	case scanner.Ready:
+		d.Station.Announce("scanner", nil)
 		return
+	case scanner.Away: // until it is back: without it nobody signs what is asked on the board
+		why := problem.Advice(e.Err)
+		if d.o.Unseen {
+			d.o.Warn("scanner: %s", why)
+		}
+		d.Station.Announce("scanner", &station.Notice{Key: "scanner-away", Words: why})
+		return
+	case scanner.Dropped:
+		d.say("scanner: " + problem.Advice(e.Err))
+		return
+	case scanner.Scanned:
 	}
 	order := func() {
 		if err := d.Station.Do(ctx, e.Scan.Order); err != nil && ctx.Err() == nil {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/untrusted"
 )
@@ -146,7 +147,7 @@ func (s *Server) order(w http.ResponseWriter, r *http.Request) {
 	}
 	d.By = untrusted.Line(r.PostForm.Get("by"), maxName) // not in an address, which others may see
 	if err := s.front.Do(r.Context(), d.Order); err != nil {
-		s.fail(w, http.StatusConflict, s.text("page.refused", "words", err.Error()), d.back())
+		s.fail(w, http.StatusConflict, s.text("page.refused", "words", problem.Advice(err)), d.back())
 		return
 	}
 	s.recent.forget()

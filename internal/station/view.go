@@ -153,7 +153,7 @@ type Action struct {
 // Notice is something that holds for the whole station. Its key is the words' ("banner." and
 // Key): disk-full, ledger-refused, database-away, database-refuses, pool-low, pool-empty, new-bundle,
 // reload-failed, follow-coming, follow-refused, follow-away, golden, badge (one is waited for),
-// said (to whoever scans), drain.
+// said (to whoever scans), scanner-away, drain.
 type Notice struct {
 	Key     string        `json:"key"`
 	Urgent  bool          `json:"urgent,omitempty"`
