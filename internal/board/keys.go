@@ -249,10 +249,11 @@ func (m *model) answered(k tea.KeyPressMsg) tea.Cmd {
 // for.
 func (m *model) sign(q question) tea.Cmd {
 	m.asked = nil
-	if !q.order.Do.Supervised() {
-		return m.do(m.ctx, q.order, q.done)
+	proof := m.view.Proof
+	if proof == station.TypedBadge && !q.order.Do.Supervised() {
+		proof = station.NoProof
 	}
-	switch m.view.Proof {
+	switch proof {
 	case station.TypedBadge:
 		q.text, q.wants, q.choices = m.w.Text("board.ask.badge", nil), aBadge, nil
 		m.asked, m.input = &q, ""
@@ -287,8 +288,9 @@ func (m *model) typed(k tea.KeyPressMsg) tea.Cmd {
 			return m.do(m.ctx, q.order, q.done)
 		}
 		q.order.Value = word
-		args := words.Args{"name": clean(q.order.Value), "lot": clean(q.order.Value)}
-		return m.do(m.ctx, q.order, m.w.Text("board.done."+string(q.order.Do), args))
+		q.text += " " + clean(word) + "."
+		q.done = m.w.Text("board.done."+string(q.order.Do), words.Args{"name": clean(word), "lot": clean(word)})
+		return m.sign(q)
 	case "esc", "ctrl+c":
 		m.asked = nil
 	case "backspace":

@@ -415,6 +415,15 @@ func TestTypingIsNoBadge(t *testing.T) {
 	}
 	first := m.asked
 	m.press(key('\x1b'))
+	for _, k := range "l99\r" {
+		if cmd := m.press(key(k)); cmd != nil {
+			go cmd()
+		}
+	}
+	if o := <-f.orders; !o.Scan || o.Do != station.OrderLot || o.Value != "99" || !strings.Contains(m.prompt(), "Lot: 99. Scan the supervisor's badge") {
+		t.Errorf("%+v %q", o, m.prompt())
+	}
+	m.press(key('\x1b'))
 	if m.asked != nil {
 		t.Error("it cannot be given up")
 	}

@@ -5,6 +5,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/zarya-station/zarya/internal/problem"
@@ -64,6 +65,10 @@ func (d *Daemon) scanned(ctx context.Context, e scanner.Event, orders *sync.Wait
 		why := problem.Advice(e.Err)
 		if d.o.Unseen {
 			d.o.Warn("scanner: %s", why)
+		}
+		var p *problem.Error
+		if errors.As(e.Err, &p) && p.Hint != "" {
+			why = p.Hint // a banner is one line
 		}
 		d.Station.Announce("scanner", &station.Notice{Key: "scanner-away", Words: why})
 		return

@@ -39,7 +39,7 @@ func (o Options) proof() Proof {
 
 // signed finds out who orders, and whether he may.
 func (s *Station) signed(ctx context.Context, o *Order) error {
-	if o.Machine || !o.Do.Supervised() {
+	if o.Machine || !o.Do.Supervised() && !o.Scan {
 		return nil
 	}
 	if o.Early && o.By == "" {
@@ -52,8 +52,8 @@ func (s *Station) signed(ctx context.Context, o *Order) error {
 		}
 		o.By = by
 	}
-	how := "type the number of a supervisor's badge"
-	if s.o.Scanner {
+	how := "order it again, with the number of a supervisor's badge"
+	if o.Scan {
 		how = "scan a supervisor's badge (SUP:NUMBER)"
 	}
 	switch {

@@ -143,6 +143,14 @@ func TestTheBoardsOrdersWaitForAScan(t *testing.T) {
 			t.Errorf("without a badge: %v after %s", err, time.Since(start))
 		}
 		ctx, cancel := context.WithCancel(s.t.Context())
+		lot := s.order(s.t.Context(), station.Order{Do: station.OrderLot, Value: "typed", Scan: true})
+		if s.View().Lot == "typed" {
+			t.Error("a lot that was typed where lots are scanned was taken unsigned")
+		}
+		s.badge("17")
+		if err := <-lot; err != nil || s.View().Lot != "typed" {
+			t.Error(err)
+		}
 		done = s.order(ctx, station.Order{Do: station.OrderUse, Port: "A1", Scan: true})
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
