@@ -2,6 +2,7 @@
 # installs); `make help` lists them.
 
 SHELL := /bin/bash
+comma := ,
 GO ?= go
 GOLANGCI_VERSION := v2.15.0
 GORELEASER_VERSION := v2.15.0
@@ -88,7 +89,7 @@ packages: setup $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## build the packages 
 
 snapshot: setup $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## build all that a release has, into dist/, and publish nothing
 	@scripts/setup.sh packages
-	@$(TOOLS)/goreleaser-$(GORELEASER_VERSION) release --snapshot --clean --skip=publish
+	@$(TOOLS)/goreleaser-$(GORELEASER_VERSION) release --snapshot --clean --skip=publish$(if $(ZARYA_RELEASE_KEY),,$(comma)sign)
 
 release-check: $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## .goreleaser.yaml is valid
 	@$< check

@@ -3,28 +3,33 @@
 package main
 
 import (
+	"context"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zarya-station/zarya/internal/build"
+	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/report"
 	"github.com/zarya-station/zarya/internal/stats"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 const excelHelp = "with --format csv: as the Russian Excel reads it (UTF-8 with a mark, semicolons, decimal commas, serials as text)"
 
 func newReport(a *app) *cobra.Command {
 	var q report.Question
-	var format string
+	var format, lang string
 	var ru bool
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Count what came of jobs: yields, failures, times, tablets an hour",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return a.printReport(q, format, ru) },
+		RunE:  func(*cobra.Command, []string) error { return a.printReport(q, format, lang, ru) },
 	}
 	names := make([]string, len(stats.Groupings))
 	for i, by := range stats.Groupings {
@@ -34,13 +39,18 @@ func newReport(a *app) *cobra.Command {
 	f.StringVar(&q.Since, "since", "", "only jobs that ended at `TIME` or later")
 	f.StringVar(&q.Until, "until", "", "only jobs that ended before `TIME`")
 	f.StringVar(&q.By, "by", "", "group by `WHAT`: "+strings.Join(names, ", "))
-	f.StringVar(&format, "format", "text", "text, json or csv")
+	f.StringVar(&format, "format", "text", strings.Join(reportForms, ", "))
+	f.StringVar(&lang, "lang", "", "with --format html: write in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVar(&ru, "excel-ru", false, excelHelp)
+	cmd.AddCommand(newReportProtocol(a))
 	return cmd
 }
 
-// printReport reads the ledger once and prints what was counted.
-func (a *app) printReport(q report.Question, format string, ru bool) error {
+// reportForms are the forms of a report.
+var reportForms = []string{"text", "json", "csv", "xlsx", "html", "openhtf", "wsjf"}
+
+// printReport reads the ledger once and prints what was counted, or the jobs themselves.
+func (a *app) printReport(q report.Question, format, lang string, ru bool) error {
 	if a.json {
 		format = "json"
 	}
@@ -48,17 +58,24 @@ func (a *app) printReport(q report.Question, format string, ru bool) error {
 	switch {
 	case err != nil:
 		return err
-	case !slices.Contains([]string{"text", "json", "csv"}, format):
-		return problem.New(problem.Usage, "known are text, json, csv", "--format: no format %q", format)
+	case !slices.Contains(reportForms, format):
+		return problem.New(problem.Usage, "known are "+strings.Join(reportForms, ", "), "--format: no format %q", format)
 	case ru && format != "csv":
 		return problem.New(problem.Usage, "add --format csv", "--excel-ru does not go with --format %s", format)
+	}
+	count := r.Count
+	switch format { // a line a job
+	case "openhtf":
+		count = func(ctx context.Context, l *ledger.Ledger) error { return r.Export(ctx, a.stdout, l, report.OpenHTF) }
+	case "wsjf":
+		count = func(ctx context.Context, l *ledger.Ledger) error { return r.Export(ctx, a.stdout, l, report.WSJF) }
 	}
 	begun, err := a.ledgerBegun()
 	if err != nil {
 		return err
 	}
 	if begun {
-		err = a.readLedger(r.Count)
+		err = a.readLedger(count)
 	} else if format == "text" {
 		return a.nothingRecorded()
 	}
@@ -70,6 +87,42 @@ func (a *app) printReport(q report.Question, format string, ru bool) error {
 		return a.document("report", r.Items())
 	case "csv":
 		return r.CSV(a.stdout, ru)
+	case "xlsx":
+		return r.XLSX(a.stdout)
+	case "html":
+		return r.HTML(a.stdout, words.For(words.Language(lang, os.Getenv)), build.Version(), time.Now())
+	case "text":
+		return r.Text(a.stdout)
 	}
-	return r.Text(a.stdout)
+	return nil
+}
+
+func newReportProtocol(a *app) *cobra.Command {
+	var template, lang string
+	cmd := &cobra.Command{
+		Use:   "protocol LOT",
+		Short: "Write a lot's protocol of acceptance, as a page to print and sign",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			w := words.For(words.Language(lang, os.Getenv))
+			text := ""
+			if template != "" {
+				b, err := os.ReadFile(template) //nolint:gosec // the file that the user names
+				if err != nil {
+					return problem.New(problem.Usage, "", "--template: %w", err)
+				}
+				text = string(b)
+			}
+			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+				p, err := report.NewProtocol(ctx, l, args[0], w)
+				if err != nil {
+					return err
+				}
+				return p.HTML(a.stdout, text, w)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&template, "template", "", "the page's template, in `FILE`, in place of the built-in one")
+	cmd.Flags().StringVar(&lang, "lang", "", "write in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
+	return cmd
 }

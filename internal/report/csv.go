@@ -1,20 +1,19 @@
-// This file is a report for a spreadsheet.
+// This file is a report for a spreadsheet: as CSV, and as the workbook of Excel.
 
 package report
 
 import (
-	"cmp"
 	"io"
-	"slices"
 	"strconv"
 
-	"github.com/zarya-station/zarya/flash"
+	"github.com/xuri/excelize/v2"
+
 	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/internal/stats"
 )
 
-// stateColumns are the times of CSV.
-var stateColumns = []string{flash.MeasureFlash, flash.MeasureBoot, flash.MeasureProvision, flash.MeasureCheck, stats.Total}
+// keyColumn is the one whose texts come from outside.
+const keyColumn = 1
 
 // CSV has one row a group; without --by one row.
 func (r *Report) CSV(out io.Writer, ru bool) error {
@@ -22,51 +21,74 @@ func (r *Report) CSV(out io.Writer, ru bool) error {
 	if err != nil {
 		return err
 	}
-	head := []string{"by", "key", "tablets", "jobs", "interrupted", "passed",
-		"first_pass", "second_pass", "last_pass", "hours", "tablets_per_hour"}
-	for _, class := range flash.Classes() {
-		head = append(head, "failed_"+string(class))
-	}
-	for _, state := range stateColumns {
-		head = append(head, state+"_p50_s", state+"_p95_s")
-	}
+	head, rows := r.table()
 	s.Row(head...)
-	number := func(v float64, digits int) string {
-		if v < 0 {
-			return ""
-		}
-		return s.Decimal(v, digits)
-	}
-	groups := r.Groups
-	if r.By == stats.ByAll {
-		groups = []stats.Group{r.All}
-	}
-	for _, g := range groups {
-		key := g.Key
-		if r.By != stats.ByDay { // which is a date for spreadsheets too
-			key = s.Text(key)
-		}
-		row := []string{cmp.Or(string(r.By), "all"), key,
-			strconv.Itoa(g.Units), strconv.Itoa(g.Jobs), strconv.Itoa(g.Interrupted), strconv.Itoa(g.Passed),
-			number(g.Yield(g.First), 4), number(g.Yield(g.Second), 4), number(g.Yield(g.Last), 4), strconv.Itoa(g.Hours), number(g.Rate(), 2)}
-		for _, class := range flash.Classes() {
-			n := 0
-			for _, f := range g.Failures {
-				if f.Class == string(class) {
-					n += f.N
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, c := range row {
+			switch c := c.(type) {
+			case string:
+				if cells[i] = c; i == keyColumn && r.By != stats.ByDay { // which is a date for spreadsheets too
+					cells[i] = s.Text(c)
 				}
+			case int:
+				cells[i] = strconv.Itoa(c)
+			case decimal:
+				cells[i] = s.Decimal(c.v, c.digits)
 			}
-			row = append(row, strconv.Itoa(n))
 		}
-		for _, state := range stateColumns {
-			i := slices.IndexFunc(g.States, func(t stats.Times) bool { return t.Name == state })
-			if i < 0 {
-				row = append(row, "", "")
-				continue
-			}
-			row = append(row, s.Decimal(float64(g.States[i].P50)/1000, 1), s.Decimal(float64(g.States[i].P95)/1000, 1))
-		}
-		s.Row(row...)
+		s.Row(cells...)
 	}
 	return s.End()
+}
+
+// XLSX is the same table as a workbook: numbers are numbers and texts are texts in it,
+// whatever a text begins with.
+func (r *Report) XLSX(out io.Writer) (err error) {
+	f := excelize.NewFile()
+	defer func() {
+		if cerr := f.Close(); err == nil && cerr != nil {
+			err = sheet.WriteProblem(cerr)
+		}
+	}()
+	const name = "report"
+	if err := f.SetSheetName(f.GetSheetName(0), name); err != nil {
+		return sheet.WriteProblem(err)
+	}
+	w, err := f.NewStreamWriter(name)
+	if err != nil {
+		return sheet.WriteProblem(err)
+	}
+	bold, err := f.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}})
+	if err != nil {
+		return sheet.WriteProblem(err)
+	}
+	head, rows := r.table()
+	cells := make([]any, len(head))
+	for i, h := range head {
+		cells[i] = h
+	}
+	if err := w.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
+		return sheet.WriteProblem(err)
+	}
+	if err := w.SetRow("A1", cells, excelize.RowOpts{StyleID: bold}); err != nil {
+		return sheet.WriteProblem(err)
+	}
+	for i, row := range rows {
+		for j, c := range row {
+			if d, ok := c.(decimal); ok {
+				row[j] = d.v
+			}
+		}
+		if err := w.SetRow("A"+strconv.Itoa(i+2), row); err != nil {
+			return sheet.WriteProblem(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return sheet.WriteProblem(err)
+	}
+	if _, err := f.WriteTo(out); err != nil {
+		return sheet.WriteProblem(err)
+	}
+	return nil
 }

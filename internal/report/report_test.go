@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -8,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xuri/excelize/v2"
+
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 func TestMoments(t *testing.T) {
@@ -102,6 +106,42 @@ func TestReportOfALedger(t *testing.T) {
 				}
 			}
 		}
+		var book, html, htf, wats bytes.Buffer
+		for _, err := range []error{r.XLSX(&book), r.HTML(&html, words.For("en"), "dev", time.Now()),
+			r.Export(t.Context(), &htf, l, OpenHTF), r.Export(t.Context(), &wats, l, WSJF)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		f, err := excelize.OpenReader(&book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := f.GetRows("report")
+		if err != nil || len(rows) != 2 || rows[0][6] != "first_pass" || rows[1][2] != "2" || rows[1][6] != "0.5" || by != "" && rows[1][1] != "=1+1" {
+			t.Errorf("by %q: %q %v", by, rows, err)
+		}
+		if formula, err := f.GetCellFormula("report", "B2"); formula != "" || err != nil {
+			t.Errorf("a text became the formula %q", formula)
+		}
+		for _, w := range []string{"50.0", "cable flash:boot", "Zarya dev"} {
+			if !strings.Contains(html.String(), w) {
+				t.Errorf("by %q there is no %q in\n%s", by, w, &html)
+			}
+		}
+		for _, w := range []string{`"outcome":"ERROR","outcome_details":[{"code":"cable","description":"gone"}]`,
+			`"boot":{"name":"boot","outcome":"FAIL","measured_value":61000,"units":"ms","validators":["x <= 60000"]}`,
+			`"wire":{"name":"wire","outcome":"PASS","measured_value":40000000,"units":"B/s"}`} {
+			if !strings.Contains(htf.String(), w) {
+				t.Errorf("there is no %s in\n%s", w, &htf)
+			}
+		}
+		for _, w := range []string{`"result":"E"`, `"result":"P"`, `"compOp":"LE","status":"F","unit":"ms","value":61000,"highLimit":60000`,
+			`"compOp":"LOG","status":"P","unit":"B/s"`, `"stepType":"SequenceCall"`} {
+			if !strings.Contains(wats.String(), w) {
+				t.Errorf("there is no %s in\n%s", w, &wats)
+			}
+		}
 		for i, it := range r.Items() {
 			if it.By != want[2][i] || it.FirstPass == nil || *it.FirstPass != 0.5 || len(it.Limits) != 1 || it.Limits[0].Outside != 1 {
 				t.Errorf("by %q: %+v", by, it)
@@ -122,5 +162,48 @@ func TestReportOfNothing(t *testing.T) {
 	var text strings.Builder
 	if err := r.Text(&text); err != nil || !strings.Contains(text.String(), "from the beginning until now") {
 		t.Errorf("%v: %s", err, text.String())
+	}
+}
+
+// The last job of each tablet of the lot counts; the page says it in the language that is asked for.
+func TestProtocol(t *testing.T) {
+	l, err := ledger.OpenMemory("bench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	end := func(serial tablet, lot string, golden bool, d flash.JobDone) {
+		t.Helper()
+		job := flash.Job{ID: t.Name() + string(serial) + string(d.Result) + lot, Target: serial, Scope: flash.ScopeRun, Profile: "kiosk", Bundle: "census 5.1",
+			Source: flash.Source{Bundle: "sha256:bb", Signer: "SHA256:cc"}, Circumstances: flash.Circumstances{Lot: lot, Operator: "Ann", Golden: golden}}
+		if _, err := l.Result(job, serial.Where(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pass, fail := flash.JobDone{Result: flash.Pass, Inventory: "C-1"}, flash.JobDone{Result: flash.Fail, Class: flash.ClassBoot}
+	end("1", "17", false, fail)
+	end("1", "17", false, pass)
+	end("2", "17", false, fail)
+	end("3", "17", true, pass)
+	end("4", "18", false, pass)
+	end("5", "17", false, flash.JobDone{Result: flash.Interrupted})
+	p, err := NewProtocol(t.Context(), l, "17", words.For("ru"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Total != 2 || p.Passed != 1 || p.Failed != 1 || len(p.Sources) != 1 || p.Sources[0].N != 1 || len(p.Stations) != 1 || len(p.Operators) != 1 {
+		t.Errorf("%+v", p)
+	}
+	var page bytes.Buffer
+	if err := p.HTML(&page, "", words.For("ru")); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []string{"Акт приёмки", "C-1", "ГОТОВ", "БРАК", "sha256:bb", "SHA256:cc"} {
+		if !strings.Contains(page.String(), w) {
+			t.Errorf("there is no %q in\n%s", w, &page)
+		}
+	}
+	if _, err := NewProtocol(t.Context(), l, "19", words.For("en")); err == nil {
+		t.Error("a lot that is not there has a protocol")
 	}
 }
