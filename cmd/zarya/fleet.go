@@ -80,7 +80,7 @@ func (a *app) fleetLogin(u string) fleet.Login {
 
 // verifyAgainst checks the ledger, and compares it with what a database has of it.
 func (a *app) verifyAgainst(database, signers string) error {
-	return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+	return a.withFleet(database, func(_ context.Context, db *fleet.DB) error {
 		return a.withReader(func(ctx context.Context, l *ledger.Ledger) error {
 			ends, err := l.Ends(ctx)
 			if err != nil {
@@ -162,7 +162,8 @@ func newFleetEnrol(a *app) *cobra.Command {
 					return a.document("tokens", []map[string]any{{"station": token.Station, "token": token.String(), "until": until.UTC()}})
 				}
 				fmt.Fprintln(a.stdout, token)
-				fmt.Fprintf(a.stderr, "good until %s; on the station: zarya fleet join URL --token TOKEN\n", until.Local().Format("2006-01-02 15:04"))
+				fmt.Fprintf(a.stderr, "good until %s; on the station: zarya fleet join URL --token TOKEN\n",
+					until.Local().Format("2006-01-02 15:04"))
 				return nil
 			})
 		},
@@ -202,7 +203,8 @@ func newFleetJoin(a *app) *cobra.Command {
 func (a *app) joinFleet(database string, token fleet.Token) error {
 	u, err := url.Parse(database)
 	if err != nil || u.User != nil {
-		return problem.New(problem.Usage, "write it without a name and a password: the station gets its own", "the URL of the fleet's database")
+		return problem.New(problem.Usage, "write it without a name and a password: the station gets its own",
+			"the URL of the fleet's database")
 	}
 	path, err := a.ledgerPath()
 	if err != nil {
@@ -346,7 +348,8 @@ func newLedgerSync(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if a.config.Fleet() == "" {
-				return problem.New(problem.Usage, "set fleet: {database: URL, station: NAME}, as zarya fleet join printed it", "this station is in no fleet")
+				return problem.New(problem.Usage, "set fleet: {database: URL, station: NAME}, as zarya fleet join printed it",
+					"this station is in no fleet")
 			}
 			begun, err := a.ledgerBegun()
 			if err != nil {

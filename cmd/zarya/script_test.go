@@ -159,9 +159,9 @@ func startFleet(ts *testscript.TestScript, neg bool, args []string) {
 	case len(args) == 0:
 		s := fleettest.StartEmpty(ts.Value("tb").(testing.TB))
 		ts.Value("servers").(map[string]*fleettest.Server)[""] = s
-		for name, url := range map[string]string{"OWNER": s.URL(fleettest.Owner), "ANNA": s.URL(fleettest.Supervisor), "FLEET": s.StationURL()} {
-			ts.Setenv(name, url)
-		}
+		ts.Setenv("OWNER", s.URL(fleettest.Owner))
+		ts.Setenv("ANNA", s.URL(fleettest.Supervisor))
+		ts.Setenv("FLEET", s.StationURL())
 		return
 	case args[0] == "stop":
 		ts.Value("servers").(map[string]*fleettest.Server)[""].Stop()

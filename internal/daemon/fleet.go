@@ -75,14 +75,12 @@ func warnOf(ctx context.Context, f *outbox.Forwarder, name string, warn func(str
 		if s.Fault != nil {
 			err = outbox.FaultProblem(name, *s.Fault)
 		}
-		switch text := errorText(err); {
-		case text == told:
-		case text == "":
-			warn("the fleet's database answers again")
-			told = text
-		default:
-			warn("%v; records wait here", err)
-			told = text
+		if text := errorText(err); text != told {
+			if told = text; text == "" {
+				warn("the fleet's database answers again")
+			} else {
+				warn("%v; records wait here", err)
+			}
 		}
 		if s.Rewound > rewound {
 			rewound = s.Rewound

@@ -21,12 +21,15 @@ func TestHowTheStationStandsWithTheDatabase(t *testing.T) {
 		state outbox.State
 		want  station.Fleet
 	}{
-		"all is sent":              {outbox.State{Sent: 5, Contact: now}, station.Fleet{}},
-		"some waits":               {outbox.State{Waiting: 3, Oldest: now.Add(-time.Minute), Contact: now}, station.Fleet{Waiting: 3, Oldest: time.Minute}},
-		"a clock that went back":   {outbox.State{Waiting: 3, Oldest: now.Add(time.Minute), Contact: now}, station.Fleet{Waiting: 3}},
-		"away":                     {outbox.State{Waiting: 3, Err: away, Contact: now.Add(-time.Minute)}, station.Fleet{Waiting: 3, Away: time.Minute}},
-		"away since it began":      {outbox.State{Err: away}, station.Fleet{Away: time.Hour}},
-		"revoked":                  {outbox.State{Err: &pgconn.PgError{Code: "28P01", Message: "no"}, Contact: now}, station.Fleet{Away: 1, Refused: "no"}},
+		"all is sent": {outbox.State{Sent: 5, Contact: now}, station.Fleet{}},
+		"some waits": {outbox.State{Waiting: 3, Oldest: now.Add(-time.Minute), Contact: now},
+			station.Fleet{Waiting: 3, Oldest: time.Minute}},
+		"a clock that went back": {outbox.State{Waiting: 3, Oldest: now.Add(time.Minute), Contact: now}, station.Fleet{Waiting: 3}},
+		"away": {outbox.State{Waiting: 3, Err: away, Contact: now.Add(-time.Minute)},
+			station.Fleet{Waiting: 3, Away: time.Minute}},
+		"away since it began": {outbox.State{Err: away}, station.Fleet{Away: time.Hour}},
+		"revoked": {outbox.State{Err: &pgconn.PgError{Code: "28P01", Message: "no"}, Contact: now},
+			station.Fleet{Away: 1, Refused: "no"}},
 		"two ledgers go by a name": {outbox.State{Fault: &fleet.Fault{Kind: fleet.Fork}, Contact: now}, station.Fleet{Refused: "two ledgers"}},
 	} {
 		got := shownOf(c.state, begun, now)

@@ -148,7 +148,8 @@ func TestEachSeesAndChangesItsOwnOnly(t *testing.T) {
 		var n int
 		var mine bool
 		column := map[bool]string{true: "name", false: "station"}[table == "station"]
-		if err := a.QueryRow(ctx, "SELECT count(*), coalesce(bool_and("+column+" = 'a'), true) FROM zarya."+table).Scan(&n, &mine); err != nil || n != want || !mine {
+		sql := "SELECT count(*), coalesce(bool_and(" + column + " = 'a'), true) FROM zarya." + table
+		if err := a.QueryRow(ctx, sql).Scan(&n, &mine); err != nil || n != want || !mine {
 			t.Errorf("a reads %d rows of %s, all its own: %v, %v", n, table, mine, err)
 		}
 	}
@@ -164,14 +165,17 @@ func TestEachSeesAndChangesItsOwnOnly(t *testing.T) {
 	for _, sql := range []string{
 		"SELECT * FROM " + part, "INSERT INTO zarya.entry SELECT * FROM zarya.entry", "DELETE FROM zarya.entry",
 		"UPDATE zarya.head SET seq = 7", "UPDATE zarya.station SET fault = ''", "INSERT INTO zarya.head (station) VALUES ('c')",
-		"SELECT zarya.resume('b')", "SELECT zarya.revoke('a')", "SELECT zarya.enrol('c', '', 1, false)", "SELECT zarya.make_month('2020-01-01')",
-		"CREATE TABLE zarya.mine (x int)", "SET ROLE zarya_supervisor", `SET ROLE "zarya-a"`, "UPDATE zarya.schema_version SET version_id = 9",
+		"SELECT zarya.resume('b')", "SELECT zarya.revoke('a')",
+		"SELECT zarya.enrol('c', '', 1, false)", "SELECT zarya.make_month('2020-01-01')",
+		"CREATE TABLE zarya.mine (x int)", "SET ROLE zarya_supervisor", `SET ROLE "zarya-a"`,
+		"UPDATE zarya.schema_version SET version_id = 9",
 	} {
 		_, err := b.Exec(ctx, sql)
 		denied(t, "b: "+sql, err)
 	}
 	for _, sql := range []string{
-		"SELECT zarya.revoke('a')", "SELECT zarya.report_fault('fork', 1, '')", "DELETE FROM zarya.entry", "SELECT zarya.enrol('c', '', 1, false)",
+		"SELECT zarya.revoke('a')", "SELECT zarya.report_fault('fork', 1, '')", "DELETE FROM zarya.entry",
+		"SELECT zarya.enrol('c', '', 1, false)",
 	} {
 		_, err := reader.Exec(ctx, sql)
 		denied(t, "a reader: "+sql, err)
@@ -188,7 +192,8 @@ func TestEachSeesAndChangesItsOwnOnly(t *testing.T) {
 
 func TestALoginThatOthersMayReadIsRefused(t *testing.T) {
 	files := fleet.Files{Dir: t.TempDir()}
-	if err := os.WriteFile(files.LoginFile(), []byte(`{"v":1,"kind":"fleet-login","station":"a","user":"u","password":"p"}`), 0o644); err != nil {
+	text := `{"v":1,"kind":"fleet-login","station":"a","user":"u","password":"p"}`
+	if err := os.WriteFile(files.LoginFile(), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := files.Login(); err == nil || !strings.Contains(err.Error(), "others may read") {

@@ -93,7 +93,8 @@ func (f Files) Login() (station string, as Login, err error) {
 }
 
 func (f Files) saveLogin(station string, as Login) error {
-	text, err := json.Marshal(savedLogin{1, "fleet-login", station, as.User, as.Password})
+	l := savedLogin{1, "fleet-login", station, as.User, as.Password}
+	text, err := json.Marshal(l) //nolint:gosec // into a file of mode 0600, which is what it is for
 	if err != nil {
 		return err
 	}

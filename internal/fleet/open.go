@@ -46,7 +46,8 @@ func Parse(rawURL string, as Login) (*pgxpool.Config, error) {
 	const form = "write postgres://HOST/DATABASE, with ?sslrootcert=FILE for an authority of your own"
 	u, err := url.Parse(rawURL)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		return nil, problem.New(problem.Usage, form, "the URL of the fleet's database begins with postgres://") // no %w: it may have a password
+		// No %w: it may have a password.
+		return nil, problem.New(problem.Usage, form, "the URL of the fleet's database begins with postgres://")
 	}
 	q := u.Query()
 	if !q.Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !isLocal(q.Get("host")) && (q.Has("host") || !isLocal(u.Hostname())) {
@@ -193,13 +194,15 @@ func Problem(err error) error {
 	clean := serverError{err}
 	switch {
 	case errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000"):
-		return problem.New(problem.Station, "ask whether this login was revoked, or its token used", "the fleet's database refuses the login: %w", clean)
+		return problem.New(problem.Station, "ask whether this login was revoked, or its token used",
+			"the fleet's database refuses the login: %w", clean)
 	case errors.As(err, &pg) && pg.Hint != "":
 		return problem.New(problem.Station, untrusted.Line(pg.Hint, 200), "the fleet's database: %w", clean)
 	case errors.As(err, &pg) && pg.Code == "42501":
 		return problem.New(problem.Station, "use a login that may do it, see docs/fleet.md", "the fleet's database: %w", clean)
 	case errors.As(err, &connect):
-		return problem.New(problem.Station, "look whether the server runs and the line is up", "the fleet's database cannot be reached: %w", clean)
+		return problem.New(problem.Station, "look whether the server runs and the line is up",
+			"the fleet's database cannot be reached: %w", clean)
 	}
 	return problem.New(problem.Station, "", "the fleet's database: %w", clean)
 }

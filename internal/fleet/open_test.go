@@ -48,7 +48,8 @@ func TestAServerElsewhereProvesWhoItIs(t *testing.T) {
 }
 
 func TestAURLThatIsNone(t *testing.T) {
-	for _, url := range []string{"", "sqlite:a.db", "host=a password=secret", "postgres://a:secret@b:x/z", "postgres://u:secret@localhost/z?sslmode=secure"} {
+	for _, url := range []string{"", "sqlite:a.db", "host=a password=secret", "postgres://a:secret@b:x/z",
+		"postgres://u:secret@localhost/z?sslmode=secure"} {
 		_, err := fleet.Parse(url, fleet.Login{})
 		if kind, _ := problem.KindOf(err); err == nil || kind != problem.Usage {
 			t.Errorf("%q: %v of kind %v", url, err, kind)

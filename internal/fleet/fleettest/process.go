@@ -101,7 +101,8 @@ type process struct {
 
 // run starts a server; isReady is asked of each line that it says. ok is false if it ended
 // before one was it.
-func run(t testing.TB, as *syscall.Credential, dir string, isReady func(line string) bool, name string, args ...string) (p *process, ok bool) {
+func run(t testing.TB, as *syscall.Credential, dir string, isReady func(line string) bool,
+	name string, args ...string) (p *process, ok bool) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir

@@ -29,7 +29,7 @@ type answer struct {
 // contact asks and sends, and says in the state how it went. flock.ErrHeld: another
 // process does that now.
 func (f *Forwarder) contact(ctx context.Context) error {
-	lock, err := os.OpenFile(f.o.Ledger+".forward", os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // beside the ledger that the user named
+	lock, err := os.OpenFile(f.o.Ledger+".forward", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
@@ -106,8 +106,8 @@ func (f *Forwarder) send(ctx context.Context, batch []ledger.Entry) (a answer, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.t.answer)
 	defer cancel()
-	err = f.db.QueryRow(ctx, `SELECT f.id::text, coalesce(a.fault, ''), coalesce(a.fault_seq, 0), coalesce(a.fault_note, ''), a.head_seq, a.head_hash
-		FROM zarya.fleet f, zarya.append($1, $2, $3, $4, $5, $6, $7, $8) a`,
+	err = f.db.QueryRow(ctx, `SELECT f.id::text, coalesce(a.fault, ''), coalesce(a.fault_seq, 0), coalesce(a.fault_note, ''),
+		a.head_seq, a.head_hash FROM zarya.fleet f, zarya.append($1, $2, $3, $4, $5, $6, $7, $8) a`,
 		seqs, stamps, kinds, bodies, prevs, hashes, last, f.o.Boot).
 		Scan(&a.database, &a.fault.Kind, &a.fault.Seq, &a.fault.Note, &a.seq, &a.hash)
 	if err != nil {
@@ -157,7 +157,8 @@ func (f *Forwarder) compare(ctx context.Context, a answer) (*fleet.Fault, error)
 	switch {
 	case len(at) == 0:
 		last, err := f.ledger.Last(ctx, f.o.Station)
-		return &fleet.Fault{Kind: fleet.SetBack, Seq: last + 1, Note: fmt.Sprintf("the station's ledger ends with %d, the database has %d", last, a.seq)}, err
+		note := fmt.Sprintf("the station's ledger ends with %d, the database has %d", last, a.seq)
+		return &fleet.Fault{Kind: fleet.SetBack, Seq: last + 1, Note: note}, err
 	case at[0].Seq != a.seq:
 		return &fleet.Fault{Kind: fleet.Gap, Seq: a.seq, Note: "it is not in the station's ledger any more"}, nil
 	case string(at[0].Hash[:]) != string(a.hash):

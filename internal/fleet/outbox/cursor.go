@@ -32,7 +32,7 @@ func cursorPath(ledger string) string { return ledger + ".sent" }
 // loadCursor reads the cursor; that of another station, or one that cannot be read, is none.
 func loadCursor(ledger, station string) (cursor, error) {
 	none := cursor{V: 1, Kind: cursorKind, Station: station}
-	f, err := os.Open(cursorPath(ledger)) //nolint:gosec // beside the ledger that the user named
+	f, err := os.Open(cursorPath(ledger))
 	if errors.Is(err, fs.ErrNotExist) {
 		return none, nil
 	}
@@ -43,7 +43,7 @@ func loadCursor(ledger, station string) (cursor, error) {
 	text := make([]byte, 4096)
 	n, err := f.Read(text)
 	if err != nil {
-		return none, nil //nolint:nilerr // it is empty: the power failed
+		return none, nil // it is empty: the power failed
 	}
 	var c cursor
 	if json.Unmarshal(text[:n], &c) != nil || c.Kind != cursorKind || c.V != 1 || c.Station != station || c.Seq < 0 {

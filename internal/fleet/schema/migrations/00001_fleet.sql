@@ -268,7 +268,8 @@ BEGIN
       END IF;
     END IF;
   END IF;
-  UPDATE zarya.head SET seq = h.seq, hash = h.hash, ts = h.ts, received = h.received, told = greatest(told, last), seen = now(), boot = h.boot
+  UPDATE zarya.head SET seq = h.seq, hash = h.hash, ts = h.ts, received = h.received, told = greatest(told, last),
+    seen = now(), boot = h.boot
   WHERE head.station = me;
   head_seq := h.seq; head_hash := h.hash;
 END $$;
@@ -371,7 +372,8 @@ GRANT EXECUTE ON FUNCTION zarya.join_fleet(text, text, text, text) TO zarya_stat
 GRANT EXECUTE ON FUNCTION zarya.enrol(text, text, integer, boolean), zarya.revoke(text), zarya.resume(text) TO zarya_supervisor;
 
 -- +goose Down
-DROP FUNCTION zarya.resume, zarya.revoke, zarya.join_fleet, zarya.enrol, zarya.append, zarya.keep_head, zarya.report_rewind, zarya.report_fault,
+DROP FUNCTION zarya.resume, zarya.revoke, zarya.join_fleet, zarya.enrol, zarya.append, zarya.keep_head,
+  zarya.report_rewind, zarya.report_fault,
   zarya.entry_hash, zarya.make_month;
 DROP TABLE zarya.signed_head, zarya.boot, zarya.head, zarya.entry, zarya.station, zarya.fleet;
 DROP FUNCTION zarya.current_station;
