@@ -38,7 +38,7 @@ type port struct {
 	order   int // on the bench
 	present bool
 	arrival int // how many tablets came here
-	begun   int // the arrival that the last job was begun for
+	begun   int // the arrival that the last job was begun for, or went on with
 	off     bool
 	decided bool // by a person; else three tablets failed here
 	streak  []string
@@ -116,9 +116,30 @@ func (p *port) resume(now time.Time) {
 	}
 }
 
+// expects reports whether the port's job waits for this tablet to come back: it restarted, or
+// its cable was out.
+func (p *port) expects(serial string) bool {
+	return p.handle != nil && p.ended.IsZero() && (p.state == Away || p.pace.now == Booting) && (serial == "" || serial == p.serial)
+}
+
+// goesOn reports whether an event shows that the job speaks with the tablet. Who came back
+// meanwhile is its tablet then, and no other one.
+func goesOn(b flash.Body) bool {
+	switch b := b.(type) {
+	case flash.Device, flash.Progress:
+		return true
+	case flash.StepDone:
+		return b.Result != flash.StepFail
+	}
+	return false
+}
+
 // event takes one event of the port's job, but for its end.
 func (p *port) event(e flash.Event) {
 	now := e.Time
+	if goesOn(e.Body) {
+		p.begun = p.arrival
+	}
 	if e.Serial != "" {
 		p.serial = e.Serial
 	}

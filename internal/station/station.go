@@ -213,6 +213,9 @@ func (s *Station) take(ctx context.Context, list []Change) {
 		case c.Present && !p.present:
 			p.present, p.seen = true, c.Serial
 			p.arrival++
+			if p.expects(c.Serial) {
+				p.begun = p.arrival
+			}
 			s.foundAgain(c.Serial)
 		case c.Present:
 			p.seen = c.Serial // it restarted into another mode, and its leaving was not seen
