@@ -113,7 +113,7 @@ func TestMonth(t *testing.T) {
 		for round := range rounds {
 			next := time.Now().Add(every)
 			m.round(t, round)
-			time.Sleep(time.Until(next))
+			time.Sleep(time.Until(next)) //nolint:forbidigo // the bubble's clock: there is no rush
 			if round+1 == rounds/5 {
 				early = m.dayOff(t)
 			}
@@ -136,7 +136,7 @@ func TestMonth(t *testing.T) {
 // dayOff counts what is held when the day of the last job is over.
 func (m *month) dayOff(t *testing.T) held {
 	t.Helper()
-	time.Sleep(25 * time.Hour)
+	time.Sleep(25 * time.Hour) //nolint:forbidigo // the bubble's clock: until another date
 	m.View()
 	return count(t)
 }
@@ -166,7 +166,7 @@ func (m *month) round(t *testing.T, round int) {
 			tab := &tablet{serial: serial, device: device}
 			if !m.visit(t, name, tab).State.Good() {
 				m.failed.Add(1)
-				time.Sleep(10 * time.Second) // a port rests after a failure
+				time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock: the port rests after a failure
 				if p := m.visit(t, name, tab); !p.State.Good() {
 					t.Errorf("%s ended at its second attempt as %+v", serial, p)
 				}
