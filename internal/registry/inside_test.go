@@ -30,8 +30,8 @@ func TestTenths(t *testing.T) {
 	said := 0
 	c := &Client{Say: func(format string, args ...any) {
 		said++
-		if said == 1 && fmt.Sprintf(format, args...) != "system.img: 100 MB of 1.00 GB" {
-			t.Error(fmt.Sprintf(format, args...))
+		if words := fmt.Sprintf(format, args...); said == 1 && words != "system.img: 100 MB of 1.00 GB" {
+			t.Error(words)
 		}
 	}}
 	for _, size := range []int64{1e9, 1e8} {

@@ -53,6 +53,8 @@ type Options struct {
 	Host      string // an address of this machine, without a port; "" is 127.0.0.1
 	Cert, Key string // files, for TLS
 	More      string // lines of its configuration
+	// Config makes the whole configuration, for its address; nil: there is one.
+	Config func(addr string) string
 }
 
 // Start starts a registry with its data in a folder.
@@ -73,6 +75,9 @@ log: {level: error}
 storage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}
 http: {addr: %s, secret: for a test, tls: {certificate: %q, key: %q}}
 %s`, filepath.Join(dir, "data"), r.Addr, o.Cert, o.Key, o.More)
+	if o.Config != nil {
+		text = o.Config(r.Addr)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -92,7 +97,7 @@ func (r *Registry) Restart() error {
 	}
 	cmd := exec.Command(path, "serve", filepath.Join(r.dir, "config.yml")) //nolint:gosec,noctx // the registry; Kill ends it
 	cmd.Stderr = &r.log
-	cmd.Env = []string{"PATH=/nowhere", "OTEL_TRACES_EXPORTER=none"}
+	cmd.Env = []string{"PATH=/nowhere", "SSL_CERT_FILE=" + os.Getenv("SSL_CERT_FILE")}
 	if err := cmd.Start(); err != nil {
 		return err
 	}

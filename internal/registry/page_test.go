@@ -1,0 +1,86 @@
+package registry_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/registry/registrytest"
+)
+
+// TestThePage brings up the registry and the mirror with the configurations of
+// docs/fleet-registry.md, but for paths, ports and names; bundles go from the office to a
+// station that knows no password, through the mirror, also when the tag has moved.
+func TestThePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/fleet-registry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var configs []string
+	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
+		if text, _, _ := strings.Cut(block, "```"); strings.HasPrefix(text, "version:") {
+			configs = append(configs, text)
+		}
+	}
+	if len(configs) != 3 {
+		t.Fatalf("%d configurations are in the page", len(configs))
+	}
+	start := func(config, host, data string, more ...string) *registrytest.Registry {
+		t.Helper()
+		r, err := registrytest.Start(t.TempDir(), registrytest.Options{Host: host, Config: func(addr string) string {
+			changes := append([]string{"/var/lib/docker-registry", data, "addr: :5000", "addr: " + addr, "addr: :5443", "addr: " + addr,
+				"/etc/docker/registry/tls.crt", filepath.Join(certified, "cert.pem"),
+				"/etc/docker/registry/tls.key", filepath.Join(certified, "key.pem")}, more...)
+			return strings.NewReplacer(changes...).Replace(config)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(r.Kill)
+		return r
+	}
+	b := newBench(t)
+	dir := t.TempDir()
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "htpasswd"), []byte("office:"+string(hash)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	writing := start(configs[0], elsewhere(t), data, "/etc/docker/registry/htpasswd", filepath.Join(dir, "htpasswd"))
+	reading := start(configs[1], elsewhere(t), data)
+	mirror := start(configs[2], "", t.TempDir(), "registry.example:5000", reading.Addr)
+
+	t.Setenv("DOCKER_CONFIG", dir)
+	auth := filepath.Join(dir, "auth.json")
+	text := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, writing.Addr, base64.StdEncoding.EncodeToString([]byte("office:secret")))
+	if err := os.WriteFile(auth, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	office, station := b.client(), b.client()
+	office.Auth = auth
+	older, newer := b.build("5.1", 1, 2, 4), b.build("5.2", 3, 2, 4)
+	b.push(office, older, "oci://"+writing.Addr+"/tablets/census:stable")
+	if _, err := station.Pull(t.Context(), b.ref("oci://"+writing.Addr+"/tablets/census:stable"), nil); err == nil {
+		t.Error("the one that takes bundles asks nobody for a name")
+	}
+	name := "oci://" + reading.Addr + "/tablets/census:stable"
+	_, err = office.Push(t.Context(), newer, b.ref(name))
+	b.refused(err, problem.Invalid, "405")
+	station.Mirror = "http://" + mirror.Addr
+	got := b.pull(station, name)
+	b.same(station, got.Reference.Digest, older)
+	b.push(office, newer, "oci://"+writing.Addr+"/tablets/census:stable") // the tag moves
+	got = b.pull(station, name)
+	b.same(station, got.Reference.Digest, newer)
+	mirror.Kill()
+	b.pull(b.client(), name)
+}
