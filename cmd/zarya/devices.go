@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -15,7 +16,6 @@ import (
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/ui"
-	"github.com/zarya-station/zarya/usb"
 )
 
 func newDevices(a *app) *cobra.Command {
@@ -48,14 +48,11 @@ func (a *app) askDevices(typed []string) error {
 	if err != nil {
 		return err
 	}
-	answers, err := each(a, targets, ask.Look)
+	answers, err := asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[ask.Device], error) {
+		return ask.LookOrBooted(ctx, o, targets), nil
+	})
 	if err != nil {
 		return err
-	}
-	for i, t := range targets {
-		if answers[i].Error != "" && a.isBooted(t) {
-			answers[i] = ask.Answer[ask.Device]{Target: t.String(), Value: &ask.Device{Mode: usb.Booted}, Result: flash.JobDone{Result: flash.Pass}}
-		}
 	}
 	if a.json {
 		return printAnswers(a, "devices", answers, nil)

@@ -5,10 +5,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zarya-station/zarya/internal/author"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/doctor"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -49,7 +49,7 @@ func (a *app) doctor(o doctorOptions) error {
 		return problem.New(problem.Usage, "", "--tablets %d: from 1 to 1000", o.tablets)
 	}
 	if o.profile != "" {
-		if size, err = a.profileSize(o.profile); err != nil {
+		if size, err = author.Size(a.maker(), o.profile); err != nil {
 			return err
 		}
 	}
@@ -91,21 +91,4 @@ func (a *app) doctor(o doctorOptions) error {
 		return exitStatus(exitStation)
 	}
 	return nil
-}
-
-// profileSize is how many bytes a profile's images have.
-func (a *app) profileSize(name string) (int64, error) {
-	p, err := a.maker().LoadProfile(name)
-	if err != nil {
-		return 0, err
-	}
-	var size int64
-	for _, im := range p.Images {
-		info, err := os.Stat(im.File)
-		if err != nil {
-			return 0, problem.New(problem.Invalid, "name images that are there", "--profile: %w", err)
-		}
-		size += info.Size()
-	}
-	return size, nil
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,13 +139,7 @@ func (a *app) confirmWipe(targets []target.Target, what string) error {
 		return err
 	}
 	for i, t := range targets {
-		about := "it does not answer now"
-		if d := answers[i].Value; d != nil {
-			about = fmt.Sprintf("%s, serial %s", cmp.Or(d.Model, "model not told"), cmp.Or(d.Serial, "not told"))
-		} else if a.isBooted(t) {
-			about = "booted"
-		}
-		fmt.Fprintf(a.stderr, "  %s: %s\n", t, about)
+		fmt.Fprintf(a.stderr, "  %s: %s\n", t, ask.About(a.ctx, t, answers[i]))
 	}
 	question := "Wipe " + plural(len(targets))
 	if what != "" {

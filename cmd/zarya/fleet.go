@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +18,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/records"
-	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/show"
 )
 
 func newFleet(a *app) *cobra.Command {
@@ -282,45 +281,12 @@ func newFleetStatus(a *app) *cobra.Command {
 				if a.json {
 					return a.document("stations", append([]fleet.Status{}, list...))
 				}
-				return a.printStations(list, time.Now())
+				return show.Stations(a.stdout, a.stderr, list, time.Now())
 			})
 		},
 	}
 	databaseFlag(cmd, &database)
 	return cmd
-}
-
-// printStations writes a line for each station, and what is to be done for those that have a
-// fault.
-func (a *app) printStations(list []fleet.Status, now time.Time) error {
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "STATION\tSTATE\tLAST\tWAITING\tHEARD\tFAULT")
-	for _, s := range list {
-		heard, fault := "-", ""
-		if s.Seen != nil {
-			heard = max(0, now.Sub(*s.Seen)).Round(time.Second).String() + " ago"
-		}
-		switch {
-		case s.Fault != nil:
-			fault = s.Fault.Kind + " from " + ledger.RecordName(s.Station, s.Fault.Seq)
-		case s.State == "joined" && !s.Proven:
-			fault = "key not proven"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\n", s.Station, s.State, s.Last, s.Waiting, heard, ui.Dash(fault))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, s := range list {
-		if s.Fault != nil {
-			what, todo := s.Fault.Meaning()
-			fmt.Fprintf(a.stderr, "%s: %s (%s)\n  → %s\n", s.Station, what, s.Fault.Note, todo)
-		}
-		if s.Rewound > 0 {
-			fmt.Fprintf(a.stderr, "%s had sent up to %d before this database was restored; it sent the rest again\n", s.Station, s.Rewound)
-		}
-	}
-	return nil
 }
 
 // outbox is the forwarder of the ledger, or nil if this station is in no fleet.

@@ -3,8 +3,9 @@
 // One file a verb: each has its options, a constructor that parses and a run
 // method that does. This package is the only place that chooses implementations
 // and the only one, with ui, that writes to a terminal. It is as large as its verbs are
-// many: each has its file. What it still has that another front end would need (the ledger
-// as text, notes for retry, learning ports, settings files) is on its way to the packages below.
+// many. What they say of themselves is in help/; what another front end would need is below:
+// answers are made by show and records, a station is put together by daemon, jobs are done by
+// batch, settings are read by settings.
 package main
 
 import (

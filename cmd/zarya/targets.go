@@ -192,8 +192,3 @@ func conclude[T any](a *app, answers []ask.Answer[T]) error {
 	}
 	return nil
 }
-
-// isBooted reports whether a target's own port greets as an SSH server does.
-func (a *app) isBooted(t target.Target) bool {
-	return ask.Booted(a.ctx, t)
-}

@@ -79,3 +79,20 @@ func NewProfile(path string, models []string) error {
 	}
 	return nil
 }
+
+// Size is how many bytes a profile's images have.
+func Size(m *recipe.Maker, name string) (int64, error) {
+	p, err := m.LoadProfile(name)
+	if err != nil {
+		return 0, err
+	}
+	var size int64
+	for _, im := range p.Images {
+		info, err := os.Stat(im.File)
+		if err != nil {
+			return 0, problem.New(problem.Invalid, "name images that are there", "--profile: %w", err)
+		}
+		size += info.Size()
+	}
+	return size, nil
+}

@@ -82,3 +82,23 @@ func TestABundleIsMadeAndSigned(t *testing.T) {
 		}
 	}
 }
+
+func TestSizeIsThatOfTheImages(t *testing.T) {
+	dir := t.TempDir()
+	m := &recipe.Maker{Config: dir, Cache: func() *image.Cache { return nil }}
+	boot := write(t, filepath.Join(dir, "boot.img"), strings.Repeat("\x7fboot\x00\xfe", 1024))
+	profile := write(t, filepath.Join(dir, "p.yaml"), "zarya: 1\nname: kiosk\ntablet: {models: [AGS3-L09]}\npartitions: [boot]\n"+
+		"images: {boot: {file: boot.img, sha256: "+strings.Repeat("0", 64)+"}}\n")
+	if n, err := Size(m, profile); n != 7168 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if err := os.Remove(boot); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Size(m, profile); err == nil {
+		t.Errorf("without its image it has %d", n)
+	}
+	if _, err := Size(m, profile+"-not"); err == nil {
+		t.Error("a profile that is not there has a size")
+	}
+}

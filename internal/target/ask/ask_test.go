@@ -66,3 +66,17 @@ func TestGetvarsGivesWhatWasAnswered(t *testing.T) {
 		}
 	})
 }
+
+func TestAboutIsForPeople(t *testing.T) {
+	asked(t, func(ctx context.Context, targets []target.Target) {
+		answers := LookOrBooted(ctx, Options{}, targets)
+		for i, want := range []string{"AGS3-L09, serial VT0001", "it does not answer now", "AGS3-L09, serial VT0002"} {
+			if got := About(ctx, targets[i], answers[i]); got != want {
+				t.Errorf("%q, not %q", got, want)
+			}
+		}
+		if got := About(ctx, targets[0], Answer[Device]{Value: &Device{}}); got != "model not told, serial not told" {
+			t.Error(got)
+		}
+	})
+}

@@ -3,8 +3,10 @@
 package ask
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/zarya-station/zarya/flash"
@@ -156,4 +158,26 @@ func Reboot(ctx context.Context, o Options, locks Locks, targets []target.Target
 		}
 	}
 	return append(answers, more...), nil
+}
+
+// About says who a target is, for a person, by its answer to [Look].
+func About(ctx context.Context, t target.Target, answer Answer[Device]) string {
+	switch d := answer.Value; {
+	case d != nil:
+		return fmt.Sprintf("%s, serial %s", cmp.Or(d.Model, "model not told"), cmp.Or(d.Serial, "not told"))
+	case Booted(ctx, t):
+		return "booted"
+	}
+	return "it does not answer now"
+}
+
+// LookOrBooted asks targets who they are; one that is booted answers that.
+func LookOrBooted(ctx context.Context, o Options, targets []target.Target) []Answer[Device] {
+	answers := Each(ctx, o, targets, Look)
+	for i, t := range targets {
+		if answers[i].Error != "" && Booted(ctx, t) {
+			answers[i] = Answer[Device]{Target: t.String(), Value: &Device{Mode: usb.Booted}, Result: flash.JobDone{Result: flash.Pass}}
+		}
+	}
+	return answers
 }
