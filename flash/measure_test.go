@@ -40,7 +40,8 @@ func TestMeasurements(t *testing.T) {
 			{Name: "battery", Value: 72, Unit: "%", Low: 30}, {Name: "wire", Unit: "B/s"}, {Name: "flash", Unit: "ms"}}},
 		"with the station's limits": {battery: "72%", erase: time.Second, limits: map[string]flash.Limit{
 			"battery": {Low: 20, High: 90}, "wire": {Low: 1 << 30}, "flash": {High: 500}, "boot": {High: 1}}, want: []flash.Measurement{
-			{Name: "battery", Value: 72, Unit: "%", Low: 30, High: 90}, {Name: "wire", Unit: "B/s", Low: 1 << 30}, {Name: "flash", Unit: "ms", High: 500}}},
+			{Name: "battery", Value: 72, Unit: "%", Low: 30, High: 90}, {Name: "wire", Unit: "B/s", Low: 1 << 30},
+			{Name: "flash", Unit: "ms", High: 500}}},
 		"not told": {erase: time.Second, want: []flash.Measurement{{Name: "wire", Unit: "B/s"}, {Name: "flash", Unit: "ms"}}},
 		"too low":  {battery: "12", want: []flash.Measurement{{Name: "battery", Value: 12, Unit: "%", Low: 30}}},
 		"failed": {battery: "99", mute: true, want: []flash.Measurement{

@@ -172,7 +172,8 @@ func (s *Session) openLost(ctx context.Context, patience time.Duration) error {
 	for {
 		changed := changes(s.job.Target)
 		err := s.openFastboot(ctx, time.Until(deadline))
-		if s.link.client == nil || err == nil || Classify(err).Class != ClassCable || time.Until(deadline) < reconnectEvery || s.Stopping() != nil {
+		lost := s.link.client != nil && err != nil && Classify(err).Class == ClassCable // it was there for a moment
+		if !lost || time.Until(deadline) < reconnectEvery || s.Stopping() != nil {
 			return err
 		}
 		s.disconnect()
