@@ -61,6 +61,7 @@ pages: setup ## the station's page in a real browser
 
 rig: setup build ## tablets on a real USB bus, in a virtual machine
 	@scripts/rig.sh
+	@scripts/rig.sh scripts/rig-station.sh
 
 fuzz: ## each fuzzer for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -128,16 +128,40 @@ for port in 1 2 3 4 5.1 5.2 5.3.1 5.3.2 6 7; do
   n=$((n + 1))
   args+=(-chardev "socket,id=r$n,path=$tree/usb/port-$n,reconnect=1" -device "usb-redir,chardev=r$n,bus=xhci.0,port=$port")
 done
+# Five for the station's steps, which the hands plug into a second controller and take out
+# when the guest says so; the fifth is another model.
+bench() {
+  mkdir "$tree/bench"
+  sed 's/^tablet: {models: \[[^]]*\]/tablet: {models: [AGS3-L09]/' "$share/images/profile.yaml" >"$share/images/station.yaml"
+  "$zarya" virtual --count 5 --listen "usbredir:$tree/bench" --state "$tree/bench-tablets" --verbose --write-rate 8MB \
+    --family kirin710a-ags3,kirin710a-ags3,kirin710a-ags3,kirin710a-ags3,mt8768-kob2 >"$tree/bench-ready" 2>"$rig/bench.log" &
+  pids+=($!)
+  python3 scripts/rig-hands.py "$tree/monitor" "$tree/hands" "$tree/bench" 1 2 3 4 5.1 >"$tree/hands-ready" 2>"$rig/hands.log" &
+  pids+=($!)
+  until grep -q '^ready$' "$tree/bench-ready" && grep -q '^ready$' "$tree/hands-ready"; do
+    kill -0 "${pids[@]}" 2>/dev/null || { cat "$rig/bench.log" "$rig/hands.log" >&2; exit 1; }
+    sleep 0.05
+  done
+  args+=(-device qemu-xhci,id=bench,p2=8,p3=8 -device usb-hub,bus=bench.0,port=5
+    -chardev "socket,id=monitor,path=$tree/monitor" -mon chardev=monitor,mode=control
+    -chardev "socket,id=hands,path=$tree/hands" -serial chardev:hands)
+}
+[ "${steps##*/}" != rig-station.sh ] || bench
 timeout $limit qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -display none -nodefaults -serial stdio -no-reboot \
   -kernel "$vmlinuz" -initrd "$tree/initrd" -append "console=ttyS0 quiet panic=-1" \
   -virtfs "local,path=$share,mount_tag=share,security_model=none" -virtfs "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap" "${args[@]}" </dev/null 2>&1 | tee "$rig/log" | grep --line-buffered '^rig:' || true
 
 grep -q '^rig: all done' "$rig/log" || { echo "the rig failed; the end of .tools/rig/log:"; tail -40 "$rig/log"; exit 1; }
-[ $# -eq 0 ] || exit 0 # other steps than the test's
-for n in 4 6 7 8 9; do # that passed
-  for image in boot vbmeta; do
-    cmp "$share/images/$image.img" <(head -c "$(stat -c %s "$share/images/$image.img")" "$tree/tablets/VT000$n/$image.img")
+holds() { # tablet's folder: what was sent
+  for image in boot vbmeta system; do
+    cmp "$share/images/$image.img" <(head -c "$(stat -c %s "$share/images/$image.img")" "$1/$image.img")
   done
-  cmp "$share/images/system.img" <(head -c "$(stat -c %s "$share/images/system.img")" "$tree/tablets/VT000$n/system.img")
-done
+}
+if [ "${steps##*/}" = rig-station.sh ]; then
+  for n in 1 2 3 4; do holds "$tree/bench-tablets/VT000$n"; done
+  [ ! -e "$tree/bench-tablets/VT0005/system.img" ] || { echo "the foreign tablet was written" >&2; exit 1; }
+  echo "rig: the station's four tablets hold what was sent, byte for byte; the foreign one nothing"
+fi
+[ $# -eq 0 ] || exit 0 # other steps than the test's
+for n in 4 6 7 8 9; do holds "$tree/tablets/VT000$n"; done # that passed
 echo "rig: what the five tablets that passed hold is what was sent, byte for byte"
