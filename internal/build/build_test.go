@@ -7,8 +7,12 @@ import (
 
 func TestWhatABuildSaysOfItself(t *testing.T) {
 	for want, i := range map[string]Info{
-		"zarya 1.2 (commit 0123456789ab, go1.26, linux/arm64)":                  {Version: "1.2", Commit: "0123456789abcdef", Go: "go1.26", OS: "linux", Arch: "arm64", USB: true, Virtual: true},
-		"zarya dev (go1.26, linux/amd64, without USB, without virtual tablets)": {Version: "dev", Go: "go1.26", OS: "linux", Arch: "amd64"},
+		"zarya 1.2 (commit 0123456789ab, go1.26, linux/arm64)": {
+			Version: "1.2", Commit: "0123456789abcdef", Go: "go1.26", OS: "linux", Arch: "arm64", USB: true, Virtual: true,
+		},
+		"zarya dev (go1.26, linux/amd64, without USB, without virtual tablets)": {
+			Version: "dev", Go: "go1.26", OS: "linux", Arch: "amd64",
+		},
 	} {
 		if got := i.String(); got != want {
 			t.Errorf("%q, not %q", got, want)

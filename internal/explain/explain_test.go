@@ -85,7 +85,9 @@ func TestFindKnowsWhatIsAskedAbout(t *testing.T) {
 		return []*ledger.JobRecord{{Record: "b-1", Job: "r-1", Serial: "S1", Result: "fail", Class: flash.ClassCable},
 			{Record: "b-2", Job: "r-2", Serial: "S1", Result: "pass"}}, nil
 	}
-	for subject, want := range map[string]string{"cable": "class cable", "S1": "b-2", "r-1": "b-1", "partition length get error": "class profile"} {
+	for subject, want := range map[string]string{
+		"cable": "class cable", "S1": "b-2", "r-1": "b-1", "partition length get error": "class profile",
+	} {
 		if e, err := Find(subject, jobs); err != nil || !strings.Contains(e.Subject, want) {
 			t.Errorf("%s: %q, %v", subject, e.Subject, err)
 		}

@@ -24,7 +24,8 @@ func TestBundlesOnTheirWay(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 	out.Reset()
-	Pruned(&out, &registry.Pruned{Bundles: []registry.Kept{{Name: "a", Version: "1", Digest: "d", Removed: true}, {Name: "b", Version: "2", Digest: "e", Why: "in use"}},
+	Pruned(&out, &registry.Pruned{Bundles: []registry.Kept{{Name: "a", Version: "1", Digest: "d", Removed: true},
+		{Name: "b", Version: "2", Digest: "e", Why: "in use"}},
 		Freed: 5e6}, "/store")
 	holds(t, out.String(), "a 1  d  removed", "b 2  e  kept: in use", "5 MB freed in /store")
 }

@@ -190,10 +190,11 @@ func TestWatching(t *testing.T) {
 		}
 	}
 	events.Close()
-	if !strings.Contains(lines.String(), "arrived  usb:1-1") || !strings.Contains(tree.String(), "SN1") || !strings.HasPrefix(tree.String(), "\x1b[H") {
+	if !strings.Contains(lines.String(), "arrived  usb:1-1") ||
+		!strings.Contains(tree.String(), "SN1") || !strings.HasPrefix(tree.String(), "\x1b[H") {
 		t.Errorf("%q, %q", lines.String(), tree.String())
 	}
-	if len(told) != 1 || told[0].Where.Serial != "SN1" {
+	if len(told) != 1 || told[0].Serial != "SN1" {
 		t.Errorf("told %+v", told)
 	}
 }
