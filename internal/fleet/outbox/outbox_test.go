@@ -284,3 +284,34 @@ func TestADatabaseThatWasRestoredGetsTheRestAgain(t *testing.T) {
 	}
 	b.arrived()
 }
+
+// What a station that does not ask first would send: the database looks for itself.
+func TestTheDatabaseComparesWhatItIsSent(t *testing.T) {
+	s := fleettest.Start(t)
+	b := newBench(t, s, "a")
+	b.write(10)
+	b.mustSync(10)
+	twin := b.clone()
+	b.write(2)
+	b.mustSync(2)
+	twin.write(4)
+	f := twin.forwarder()
+	var err error
+	if f.db, err = twin.connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[int64]fleet.Fault{
+		9: {Kind: fleet.Fork, Seq: 11}, 12: {Kind: fleet.Fork, Seq: 13}, 13: {Kind: fleet.Gap, Seq: 13},
+	} {
+		batch, err := f.ledger.After(t.Context(), "a", from, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := f.send(t.Context(), batch)
+		if err != nil || a.fault.Kind != want.Kind || a.fault.Seq != want.Seq || a.seq != 12 {
+			t.Errorf("from %d: %+v %v, want %+v", from, a, err, want)
+		}
+		b.arrived()
+		b.resume()
+	}
+}
