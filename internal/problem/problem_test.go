@@ -24,3 +24,26 @@ func TestErrorKeepsItsCauseAndItsKind(t *testing.T) {
 		t.Error("a plain error has a kind")
 	}
 }
+
+func TestAdvice(t *testing.T) {
+	for want, err := range map[string]error{
+		"no room: free some":         New(Station, "free some", "no room"),
+		"ledger: no room: free some": fmt.Errorf("ledger: %w", New(Station, "free some", "no room")),
+		"no room":                    New(Station, "", "no room"),
+		"file does not exist":        fs.ErrNotExist,
+	} {
+		if got := Advice(err); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestKindsHaveNamesOfTheirOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for k := Internal; k <= Bench; k++ {
+		if k.String() == "" || seen[k.String()] {
+			t.Errorf("kind %d is called %q", k, k)
+		}
+		seen[k.String()] = true
+	}
+}
