@@ -8,7 +8,9 @@ import (
 // TestRate: the rate is of the last three seconds, falls while nothing arrives, and begins
 // anew with a count that begins anew.
 func TestRate(t *testing.T) {
-	at := func(seconds float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(seconds * float64(time.Second))) }
+	at := func(seconds float64) time.Time {
+		return time.Unix(1000, 0).Add(time.Duration(seconds * float64(time.Second)))
+	}
 	var m Meter
 	if m.Rate(at(0)) != 0 || m.Sent() != 0 {
 		t.Errorf("before anything: %v, %d", m.Rate(at(0)), m.Sent())
