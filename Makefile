@@ -46,15 +46,16 @@ unit: ## the tests, without the race detector
 	@$(GO) test ./...
 
 race: ## the packages' tests with the race detector, their coverage, and whole runs raced
-	@$(GO) test -race -cover $$($(GO) list ./... | grep -v /cmd/zarya)
+	@ZARYA_UPTIME_JOBS=160 $(GO) test -race -cover $$($(GO) list ./... | grep -v /cmd/zarya)
 	@$(GO) test -race -timeout 20m -run '^Test(Nested|Signals|Closed|Memory)' ./cmd/zarya
 	@$(GO) test -race -timeout 20m -run '^TestScripts$$/^(run|flash|faults|identity|lock)$$' ./cmd/zarya
 
 scripts: ## every verb by its scripts, and the processes' tests
 	@$(GO) test -timeout 20m ./cmd/zarya
 
-simulate: ## SCHEDULES fault schedules of sixteen tablets
+simulate: ## SCHEDULES fault schedules of sixteen tablets, and days without a restart
 	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash
+	@$(GO) test -count=1 -run '^TestMonth$$' ./internal/station
 
 pages: setup ## the station's page in a real browser
 	@scripts/pages.sh
