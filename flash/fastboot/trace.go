@@ -17,6 +17,8 @@ import (
 // Tracer writes one JSON object a packet. One Tracer may serve many transports.
 type Tracer struct {
 	Hide func(string) string // takes secrets out of packets; nil: there are none
+	Each func(TraceLine)     // is told every line too; nil: nobody is
+	Bare bool                // payloads have no digests, which take time
 
 	mu  sync.Mutex
 	enc *json.Encoder // guarded by mu
@@ -51,6 +53,9 @@ func (t *Tracer) line(l TraceLine) {
 	if t.Hide != nil {
 		l.Packet, l.Error = t.Hide(l.Packet), t.Hide(l.Error)
 	}
+	if t.Each != nil {
+		t.Each(l)
+	}
 	if err := t.enc.Encode(l); err != nil && t.err == nil {
 		t.err = err
 	}
@@ -68,29 +73,36 @@ type traced struct {
 	target string
 	dir    string
 	bytes  int64
-	sum    hash.Hash
+	under  bool      // a data phase
+	sum    hash.Hash // nil: none is taken
 }
 
 func (t *traced) data(dir string, p []byte, err error) {
-	if t.sum == nil {
-		t.dir, t.bytes, t.sum = dir, 0, sha256.New()
+	if !t.under {
+		t.under, t.dir, t.bytes = true, dir, 0
+		if !t.to.Bare {
+			t.sum = sha256.New()
+		}
 	}
 	t.bytes += int64(len(p))
-	t.sum.Write(p)
+	if t.sum != nil {
+		t.sum.Write(p)
+	}
 	if err != nil {
 		t.flush(err.Error())
 	}
 }
 
 func (t *traced) flush(failure string) {
-	if t.sum == nil {
+	if !t.under {
 		return
 	}
-	t.to.line(TraceLine{
-		Target: t.target, Dir: t.dir, Bytes: t.bytes,
-		Digest: "sha256:" + hex.EncodeToString(t.sum.Sum(nil)), Error: failure,
-	})
-	t.sum = nil
+	l := TraceLine{Target: t.target, Dir: t.dir, Bytes: t.bytes, Error: failure}
+	if t.sum != nil {
+		l.Digest = "sha256:" + hex.EncodeToString(t.sum.Sum(nil))
+	}
+	t.to.line(l)
+	t.under, t.sum = false, nil
 }
 
 func (t *traced) packet(dir string, p []byte, err error) {

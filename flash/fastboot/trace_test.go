@@ -79,6 +79,22 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// A bare trace has no digests, and whoever is told each line gets those that are written.
+func TestTraceBare(t *testing.T) {
+	var out bytes.Buffer
+	var told []TraceLine
+	tr := NewTracer(&out)
+	tr.Bare, tr.Each = true, func(l TraceLine) { l.TS = ""; told = append(told, l) }
+	f := &fake{answers: map[string][]string{"download:00000004": {"DATA00000004", "OKAY"}}}
+	if err := NewClient(tr.Wrap("a", f), Options{}).Download(context.Background(), Bytes("data"), nil); err != nil {
+		t.Fatal(err)
+	}
+	got := readTrace(t, &out)
+	if !slices.Equal(got, told) || len(got) != 4 || got[2] != (TraceLine{Target: "a", Dir: ">", Bytes: 4}) {
+		t.Errorf("written %+v, told %+v", got, told)
+	}
+}
+
 // TestTraceOfFailure: a data phase that dies is in the trace, with the reason.
 func TestTraceOfFailure(t *testing.T) {
 	var out bytes.Buffer

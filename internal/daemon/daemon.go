@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ import (
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/registry/follow"
 	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/traces"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/internal/words"
 )
@@ -93,6 +95,7 @@ type Daemon struct {
 
 	o      Options
 	page   *server // nil: there is none
+	traces *traces.Store
 	shelf  *recipe.Shelf
 	sink   ui.Sink
 	events *flash.Events
@@ -107,6 +110,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		if err != nil {
 			d.page.close()
 			o.Set.Close()
+			if d.traces != nil {
+				err = errors.Join(err, d.traces.Close())
+			}
 			err = errors.Join(err, ui.Tee(o.Sinks...).Close())
 		}
 	}()
@@ -118,16 +124,21 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if s.Earlier, err = earlier(ctx, o.Ledger, o.Name); err != nil {
 		return nil, err
 	}
-	if d.page, err = listen(o); err != nil {
+	d.keepTraces()
+	if d.page, err = listen(o, d.traces); err != nil {
 		return nil, err
 	}
 	s.Page, s.Fleet = d.page.address(), fleetOf(o.Outbox, time.Now)
-	d.sink = ui.Tee(append(slices.Clone(o.Sinks), d.page.sinks()...)...)
+	sinks := append(slices.Clone(o.Sinks), d.page.sinks()...)
+	if d.traces != nil {
+		sinks = append(sinks, d.traces)
+	}
+	d.sink = ui.Tee(sinks...)
 	d.events = flash.NewEvents(o.Run, d.sink.Event)
 	d.events.Hide(o.Secrets)
 	d.shelf = recipe.NewShelf(o.Set, o.Supply, o.Secrets)
 	d.engine = flash.NewEngine(flash.EngineOptions{Events: d.events, Recorder: o.Ledger, Identities: d.shelf, Secrets: o.Secrets,
-		Trace: o.Trace, Admission: admission.New(admission.Options{Concurrency: o.Concurrency}), Wait: patience})
+		Trace: d.o.Trace, Admission: admission.New(admission.Options{Concurrency: o.Concurrency}), Wait: patience})
 	s.Engine = d.engine
 	d.Station = station.New(s)
 	for _, w := range o.Watchers {
@@ -142,6 +153,26 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		f.Tell = d.heard()
 	}
 	return d, nil
+}
+
+// keepTraces keeps the trace of each job in a folder beside the ledger, whether or not
+// somebody asked for one of the whole day.
+func (d *Daemon) keepTraces() {
+	path := d.o.Ledger.Path()
+	if path == "" {
+		return // a ledger in memory has no folder
+	}
+	kept, err := traces.Open(path+".traces", traces.Usual, d.o.Warn)
+	if err != nil {
+		d.o.Warn("the traces of jobs are not kept: %v", err)
+		return
+	}
+	d.traces = kept
+	if d.o.Trace == nil {
+		d.o.Trace = fastboot.NewTracer(io.Discard)
+		d.o.Trace.Bare, d.o.Trace.Hide = true, d.o.Secrets.Clean
+	}
+	d.o.Trace.Each = d.traces.Wire
 }
 
 // reload puts what was prepared again in the place of what there was, which the station

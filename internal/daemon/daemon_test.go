@@ -235,6 +235,10 @@ func TestAStationWorks(t *testing.T) {
 	if announced(d.Station.View(), "") {
 		t.Error("the scanner is back, and is still called away")
 	}
+	trace, err := d.traces.Lines("run-1")
+	if text := fmt.Sprint(trace); err != nil || !strings.Contains(text, "getvar:product") || !strings.Contains(text, "flash:boot: ok") {
+		t.Errorf("its trace is %s, %v", text, err)
+	}
 	http.DefaultClient.CloseIdleConnections()
 	if err := d.Station.Do(t.Context(), station.Order{Do: station.OrderStop}); err != nil {
 		t.Error(err)

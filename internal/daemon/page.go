@@ -16,6 +16,7 @@ import (
 	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/stats"
+	"github.com/zarya-station/zarya/internal/traces"
 	"github.com/zarya-station/zarya/internal/ui"
 )
 
@@ -43,7 +44,7 @@ func queues(o Options) map[string]func() page.Queue {
 type server struct{ *page.Server }
 
 // listen opens the page.
-func listen(o Options) (*server, error) {
+func listen(o Options, kept *traces.Store) (*server, error) {
 	if o.Page.Listen == "none" {
 		return nil, nil //nolint:nilnil // no page is a page's absence, and all methods know it
 	}
@@ -58,10 +59,14 @@ func listen(o Options) (*server, error) {
 		}
 	}
 	host, _ := os.Hostname() // "" is no further name
+	var trace func(string) ([]traces.Line, error)
+	if kept != nil {
+		trace = kept.Lines
+	}
 	s, err := page.New(page.Options{Words: o.Words, Listen: o.Page.Listen, Token: token, Cert: o.Page.Cert, Key: o.Page.Key,
 		Hosts: []string{host}, Version: o.Program, Log: o.Warn,
-		Records: beside{o.Ledger},
-		Queues:  queues(o),
+		Records: beside{o.Ledger}, Trace: trace,
+		Queues: queues(o),
 		Count: func(ctx context.Context, since time.Time, add func(stats.Record)) error {
 			return records.Beside(ctx, o.Ledger, func(l *ledger.Ledger) error {
 				for r, err := range stats.FromLedger(ctx, l, since, time.Time{}) {

@@ -25,6 +25,8 @@ type (
 		Port    string // "": it is none of those here
 		Past    []row  // other jobs of the same tablet
 		Becomes []choice
+		Trace   []traceRow
+		Traced  string // how many lines there are
 	}
 	stepRow struct{ Step, Time, Class, Result, Bytes string }
 )
@@ -61,6 +63,8 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	trace := s.trace(j.Job)
+	p.Trace, p.Traced = s.traceRows(trace), s.o.Words.Count("page.lines", len(trace), nil)
 	past, err := s.ofTablet(r.Context(), j.Serial)
 	if err != nil {
 		s.o.Log("the page: %v", err) // the rest of the page is worth showing

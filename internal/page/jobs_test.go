@@ -14,6 +14,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/traces"
 )
 
 // day is a shelf of a day with so many jobs, the newest first.
@@ -186,5 +187,46 @@ func TestAPortsHistory(t *testing.T) {
 	_, body := get(t, base+"/port/A3")
 	if n := strings.Count(body, `href="/job/n`); n != len(s.jobs) || !strings.Contains(body, "3 in a row did not pass") {
 		t.Errorf("%d jobs in\n%s", n, body)
+	}
+}
+
+// The page has a trace's end, and all of it to take away; nothing in it acts.
+func TestATraceIsShownAndTaken(t *testing.T) {
+	list := []traces.Line{{TS: "2026-11-26T10:00:00Z", Dir: ">", Text: "getvar:first"}}
+	for range mostTrace - 3 {
+		list = append(list, traces.Line{TS: "not a time", Dir: "<", Text: "INFO"})
+	}
+	list = append(list, traces.Line{Dir: "…", Bytes: 1234}, traces.Line{Dir: ">", Bytes: 4_000_000},
+		traces.Line{Dir: "<", Text: evil, Error: evil}, traces.Line{Dir: "=", Text: "flash:boot: begins"})
+	base := open(t, newStage(oneView()), Options{Records: filled(), Trace: func(job string) ([]traces.Line, error) {
+		switch job {
+		case "j2":
+			return list, nil
+		case "j1":
+			return nil, errNoLedger
+		}
+		return nil, nil
+	}})
+	_, body := get(t, base+"/job/j2")
+	for _, want := range []string{"202 lines", "1,234 lines are left out here", "4,000,000 bytes", "flash:boot: begins", `href="/job/j2/trace"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "getvar:first") || strings.Contains(body, "<script>alert") {
+		t.Error("the page has more of the trace than its end, or something in it acts")
+	}
+	res, body := get(t, base+"/job/j2/trace")
+	if got := res.Header.Get("Content-Disposition"); got != "attachment; filename=trace-j2.jsonl" || res.Header.Get("X-Content-Type-Options") != "nosniff" ||
+		res.Header.Get("Content-Type") != "application/x-ndjson" || strings.Count(body, "\n") != len(list) || !strings.Contains(body, "getvar:first") {
+		t.Errorf("%s, %d lines", got, strings.Count(body, "\n"))
+	}
+	for _, path := range []string{"/job/none/trace", "/job/..%2F..%2Fetc%2Fpasswd/trace", "/job/j1/trace"} {
+		if res, _ := get(t, base+path); res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+	if res, body := get(t, base+"/job/j1"); res.StatusCode != http.StatusOK || strings.Contains(body, "went over the wire") {
+		t.Errorf("a job without its trace: %s", res.Status)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/traces"
 	"github.com/zarya-station/zarya/internal/words"
 )
 
@@ -48,6 +49,8 @@ type Options struct {
 	Records Records
 	// Count gives what the report is counted from. It may be nil.
 	Count Counter
+	// Trace is what went over a job's wire, as far as it is kept. It may be nil.
+	Trace func(job string) ([]traces.Line, error)
 	// Queues say how far what keeps records is behind, by name. It may be nil.
 	Queues map[string]func() Queue
 	// Log is told what a person should know of. It may be nil.
@@ -178,6 +181,7 @@ func (s *Server) handler() http.Handler {
 	known("GET /events", s.events)
 	known("GET /jobs", s.jobs)
 	known("GET /job/{id}", s.job)
+	known("GET /job/{id}/trace", s.download)
 	known("GET /tablet", s.tablet)
 	known("GET /port/{name}", s.port)
 	known("GET /report", s.report)
