@@ -78,10 +78,12 @@ try {
   await check("a stream that is cut is said, and comes back by itself", async () => {
     await server.kill();
     await desk.waitForSelector("#cut:not([hidden])", { timeout: 15000 });
+    assert.match(await desk.textContent("#cut"), /^нет связи с \d\d:\d\d:\d\d, пробуем снова$/);
     await desk.screenshot({ path: `${pictures}/board-cut-1440.png` });
     server = await serve(server.address, "ru");
     server.tell(88);
-    await desk.waitForFunction(() => document.querySelector("#cut").hidden && document.querySelector("#port-A2").textContent.includes("88%"), null, { timeout: 15000 });
+    await desk.waitForFunction(() => document.querySelector("#cut").textContent === "снова на связи", null, { timeout: 15000 });
+    await desk.waitForFunction(() => document.querySelector("#cut").hidden && !document.body.classList.contains("stale") && document.querySelector("#port-A2").textContent.includes("88%"), null, { timeout: 15000 });
   });
   await check("with the keyboard alone: a port, its question, the order", async () => {
     await desk.goto(base + "/");
@@ -95,10 +97,10 @@ try {
     await desk.keyboard.press("Enter");
     await desk.waitForURL("**/port/B1");
   });
-  const pages = { board: "/", jobs: "/jobs", job: "/job/j2", port: "/port/B1", report: "/report?days=30", supervisor: "/supervisor", confirm: "/confirm?do=set-aside&port=B1" };
-  for (const [width, height, colorScheme] of [[1440, 1000, "light"], [1440, 1000, "dark"], [768, 1000, "light"], [390, 844, "dark"], [390, 844, "light"], [320, 640, "light"]]) {
-    await check(`${width} px, ${colorScheme}: nothing beside the screen, contrast AA`, async () => {
-      const page = await tab({ viewport: { width, height }, colorScheme });
+  const pages = { board: "/", jobs: "/jobs", job: "/job/j2", port: "/port/B1", report: "/report?days=30", tablet: "/tablet?serial=HT4821", filtered: "/jobs?days=30&class=cable&port=B1", supervisor: "/supervisor", decide: "/confirm?do=disposition&disposition=scrap&job=j2", confirm: "/confirm?do=set-aside&port=B1" };
+  for (const [width, height, colorScheme, zoom = 1] of [[1440, 1000, "light"], [1440, 1000, "dark"], [768, 1000, "light"], [390, 844, "dark"], [390, 844, "light"], [320, 640, "light"], [720, 500, "light", 2]]) {
+    await check(`${width} px, ${colorScheme}, zoom ${100 * zoom} %: nothing beside the screen, contrast AA`, async () => {
+      const page = await tab({ viewport: { width, height }, colorScheme, deviceScaleFactor: zoom });
       for (const [name, path] of Object.entries(pages)) {
         await page.goto(base + path);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -112,6 +114,47 @@ try {
       await page.context().close();
     });
   }
+  await check("with the keyboard alone: what becomes of a tablet, filters", async () => {
+    const tabTo = async (what) => {
+      for (let i = 0; i < 60; i++) {
+        if (await desk.evaluate((q) => document.activeElement.matches(q), what)) return;
+        await desk.keyboard.press("Tab");
+      }
+      assert.fail(`${what} is not reached`);
+    };
+    await desk.goto(base + "/job/j2");
+    await tabTo("button[name=disposition][value=scrap]");
+    const ring = await desk.evaluate(() => getComputedStyle(document.activeElement).outlineWidth);
+    assert.equal(ring, "3px");
+    await desk.keyboard.press("Enter");
+    await desk.waitForURL("**/confirm?**");
+    await tabTo("input[name=by]");
+    await desk.keyboard.type("77");
+    await desk.keyboard.press("Enter");
+    await desk.waitForURL("**/job/j2");
+    await desk.goto(base + "/jobs");
+    await tabTo("select[name=class]");
+    await desk.keyboard.press("Tab");
+    await desk.keyboard.press("Tab");
+    await desk.keyboard.type("4821");
+    await desk.keyboard.press("Enter");
+    await desk.waitForURL("**/jobs?**serial=4821**");
+    assert.equal(await desk.locator("tbody tr").count(), 1);
+  });
+  await check("60 ports: on a desk, on a phone, each a place of its own", async () => {
+    server.tell("ports");
+    for (const [width, height] of [[1280, 900], [390, 844]]) {
+      const page = await tab({ viewport: { width, height } });
+      await page.goto(base + "/");
+      await page.waitForFunction(() => document.querySelectorAll(".port").length === 60, null, { timeout: 15000 });
+      const places = await page.evaluate(() => [...document.querySelectorAll(".port")].map((e) => { const r = e.getBoundingClientRect(); return `${r.left},${r.top}`; }));
+      assert.equal(new Set(places).size, 60);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= width);
+      await page.screenshot({ path: `${pictures}/board60-${width}.png`, fullPage: true });
+      await page.context().close();
+    }
+    server.tell("bench");
+  });
   await check("on a phone ports come before figures", async () => {
     const page = await tab({ viewport: { width: 390, height: 844 } });
     await page.goto(base + "/");

@@ -12,6 +12,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/station"
+	"github.com/zarya-station/zarya/internal/traces"
 	"github.com/zarya-station/zarya/internal/words"
 )
 
@@ -58,6 +59,21 @@ func benchView() station.View {
 				{Hour: 13, N: 39}, {Hour: 14, N: 17}}}}
 }
 
+// sixty are the ports of a whole wall: those of the bench, and more hubs like it.
+func sixty() (hubs []station.Hub) {
+	for i := range 4 {
+		for _, h := range benchView().Hubs {
+			h.Name = string(rune(h.Name[0]) + rune(2*i))
+			for j := range h.Ports {
+				h.Ports[j].Name = h.Name + h.Ports[j].Name[1:]
+			}
+			hubs = append(hubs, h)
+		}
+	}
+	hubs[7].Ports = hubs[7].Ports[:4]
+	return hubs
+}
+
 // TestServeForBrowser serves one stage to scripts/pages.mjs, which says on stdin what
 // happens: next lines are percentages, and the end of the input ends it.
 func TestServeForBrowser(t *testing.T) {
@@ -67,7 +83,7 @@ func TestServeForBrowser(t *testing.T) {
 	}
 	f := newStage(benchView())
 	lang := os.Getenv("ZARYA_PAGE_LANG")
-	s, err := New(Options{Listen: listen, Words: words.For(lang), Version: "test", Records: filled(), Count: month})
+	s, err := New(Options{Listen: listen, Words: words.For(lang), Version: "test", Records: filled(), Trace: traced, Count: month})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +91,27 @@ func TestServeForBrowser(t *testing.T) {
 	fmt.Fprintln(os.Stderr, "listening on", s.Addr()) //nolint:forbidigo // a person, or the browser's test, reads it
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
+		switch lines.Text() {
+		case "ports":
+			f.set(func(v *station.View) { v.Hubs = sixty() })
+		case "bench":
+			f.set(func(v *station.View) { v.Hubs = benchView().Hubs })
+		}
 		var n int
 		if _, err := fmt.Sscan(lines.Text(), &n); err == nil {
 			f.set(func(v *station.View) { v.Hubs = append(percent(v.Hubs, n), v.Hubs[1:]...) })
 		}
 	}
+}
+
+// traced is a trace of the bench's failed job.
+func traced(string) (list []traces.Line, _ error) {
+	for i, l := range []traces.Line{{Dir: "=", Text: "connecting"}, {Dir: ">", Text: "getvar:product"}, {Dir: "<", Text: "OKAYAGS3-L09"},
+		{Dir: "=", Text: "flash:system: begins"}, {Dir: ">", Text: "download:04000000"}, {Dir: "<", Text: "DATA04000000"}, {Dir: ">", Bytes: 64 << 20},
+		{Dir: "<", Text: "OKAY"}, {Dir: ">", Text: "flash:system"}, {Dir: "<", Text: "FAILpartition is write protected"}, {Dir: "=", Text: "flash:system: fail, 84.20s"},
+		{Dir: "=", Text: "fail", Error: "flash:system: partition is write protected"}} {
+		l.TS = time.Now().Add(time.Duration(i-12) * time.Second).UTC().Format(time.RFC3339Nano)
+		list = append(list, l)
+	}
+	return list, nil
 }

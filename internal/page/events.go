@@ -15,7 +15,8 @@ const (
 	clock = time.Second     // how often times are shown anew while something runs
 )
 
-// events sends the board as it is now and at each change, at most four times a second. Each
+// events sends the board as it is now and at each change, at most four times a second. The id of
+// an event is the station's time, which a browser that lost the stream shows as the last it knows. Each
 // time it is the newest: a client that takes long misses those in between and holds up
 // nobody.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +57,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		if board != last {
 			next, last = event(board), board
 		}
-		if !send(next) || !wait(r.Context().Done(), nil, pace) {
+		if !send("id: "+time.Now().Format("15:04:05")+"\n"+next) || !wait(r.Context().Done(), nil, pace) {
 			return
 		}
 		again := alive

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/zarya-station/zarya/internal/words"
@@ -52,6 +53,7 @@ type (
 	boardPage struct {
 		head
 		Board template.HTML
+		Now   string // the station's time
 	}
 	errorPage struct {
 		head
@@ -105,5 +107,5 @@ func (s *Server) board(w http.ResponseWriter, _ *http.Request) {
 	}
 	h := s.head("station")
 	h.Live = true
-	s.render(w, http.StatusOK, "board", boardPage{h, template.HTML(html)}) //nolint:gosec // made by html/template
+	s.render(w, http.StatusOK, "board", boardPage{h, template.HTML(html), time.Now().Format("15:04:05")}) //nolint:gosec // made by html/template
 }

@@ -6,7 +6,7 @@
   const cut = document.getElementById("cut");
   const say = document.getElementById("say");
   const silence = 12000; // the station says something every 5 s
-  let stream, watch;
+  let stream, watch, since = cut.dataset.since, gone = false;
 
   // Elements that the board's parts are compared by; whatever has the focus keeps it.
   const parts = (root) => [...root.querySelectorAll("#next, #banners, #tiles, .hubs > h2, .port, #plots")];
@@ -35,14 +35,25 @@
     if (say.textContent !== text) say.textContent = text;
   }
 
-  function heard() {
-    cut.hidden = true;
+  function heard(event) {
+    since = event.lastEventId || since; // the station's own time
+    if (gone) {
+      gone = false;
+      cut.textContent = cut.dataset.live;
+      cut.classList.add("back");
+      setTimeout(() => { cut.hidden = !gone; }, 6000);
+    }
     document.body.classList.remove("stale");
     clearTimeout(watch);
     watch = setTimeout(lost, silence, true);
   }
 
   function lost(again) {
+    if (!gone) {
+      gone = true;
+      cut.textContent = cut.dataset.cut.replace("{time}", since);
+      cut.classList.remove("back");
+    }
     cut.hidden = false;
     document.body.classList.add("stale");
     if (again || stream.readyState === EventSource.CLOSED) {
@@ -54,7 +65,7 @@
 
   function open() {
     stream = new EventSource("/events");
-    stream.addEventListener("board", (e) => { heard(); show(e.data); });
+    stream.addEventListener("board", (e) => { heard(e); show(e.data); });
     stream.addEventListener("alive", heard);
     stream.addEventListener("error", () => lost(false));
     clearTimeout(watch);
