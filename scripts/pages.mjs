@@ -107,6 +107,8 @@ try {
         assert.ok(wide <= width, `${path} is ${wide} px wide`);
         const cut = await page.evaluate(() => [...document.querySelectorAll(".port .s, .port h3, th")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent));
         assert.deepEqual(cut, [], `${path}: words that are cut off`);
+        const beside = await page.evaluate(() => [...document.querySelectorAll(".jobs")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className));
+        assert.deepEqual(beside, [], `${path}: a list that is wider than its place`);
         const [ratio, text] = await page.evaluate(contrast);
         assert.ok(ratio >= 4.5, `${path}: contrast ${ratio.toFixed(2)} of "${text}"`);
         await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png`, fullPage: true });

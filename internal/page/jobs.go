@@ -163,7 +163,7 @@ type (
 type row struct {
 	ID, When, Port, Serial, Model, Time, Attempt, Why string
 	Class, Sign, Word                                 string
-	Marks                                             []string // what a person decided
+	Marks                                             string // what a person decided
 }
 
 func (s *Server) jobs(w http.ResponseWriter, r *http.Request) {
@@ -287,12 +287,14 @@ func (s *Server) row(j *ledger.JobRecord, dated bool) row {
 	} else if j.Seconds > 0 {
 		out.Time = words.Clock(seconds(j.Seconds))
 	}
+	var marks []string
 	if j.Disposition != "" {
-		out.Marks = append(out.Marks, s.becomes(string(j.Disposition)))
+		marks = append(marks, s.becomes(string(j.Disposition)))
 	}
 	if j.Golden {
-		out.Marks = append(out.Marks, s.text("page.golden"))
+		marks = append(marks, s.text("page.golden"))
 	}
+	out.Marks = strings.Join(marks, " · ")
 	if j.Attempt > 1 {
 		out.Attempt = s.o.Words.Count("count.try", int(min(j.Attempt, 1<<30)), nil)
 	}

@@ -21,7 +21,7 @@ type portPage struct {
 	Action  string
 	Job     string
 	Jobs    []row  // of the port
-	Days    int    // that they are of
+	Days    string // that they are of
 	Past    []row  // of the tablet in it
 	Streak  string // how the port does
 	More    string // where the rest of the jobs is
@@ -49,7 +49,7 @@ func (s *Server) port(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusNotFound, s.text("page.no-port"), "/")
 		return
 	}
-	p := portPage{head: s.head("station"), Port: s.card(q), Name: q.Name, Error: q.Error, Job: q.Job, Days: portDays, Lines: s.front.Lines(q.Name)}
+	p := portPage{head: s.head("station"), Port: s.card(q), Name: q.Name, Error: q.Error, Job: q.Job, Days: s.o.Words.Count("page.days", portDays, nil), Lines: s.front.Lines(q.Name)}
 	p.Live = true
 	if q.Reason != "" {
 		p.Action = s.text("action."+q.Reason, "port", q.Name, "s", int(q.Within.Seconds()), "words", cmp.Or(q.Error, q.Keys),
