@@ -146,11 +146,13 @@ try {
   await check("60 ports: on a desk, on a phone, each a place of its own", async () => {
     server.tell("ports");
     for (const [width, height] of [[1280, 900], [390, 844]]) {
+      const shape = width > 1000 ? 8 : 2; // ports in a row: a hub stays as it stands on the bench
       const page = await tab({ viewport: { width, height } });
       await page.goto(base + "/");
       await page.waitForFunction(() => document.querySelectorAll(".port").length === 60, null, { timeout: 15000 });
       const places = await page.evaluate(() => [...document.querySelectorAll(".port")].map((e) => { const r = e.getBoundingClientRect(); return `${r.left},${r.top}`; }));
       assert.equal(new Set(places).size, 60);
+      assert.equal(places.filter((p) => p.endsWith("," + places[0].split(",")[1])).length, shape);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= width);
       await page.screenshot({ path: `${pictures}/board60-${width}.png`, fullPage: true });
       await page.context().close();
