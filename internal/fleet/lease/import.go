@@ -1,0 +1,208 @@
+// This file is the supervisor's side: rows are imported and sealed, stations written off.
+
+package lease
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/zarya-station/zarya/internal/canon"
+	"github.com/zarya-station/zarya/internal/fleet"
+	"github.com/zarya-station/zarya/internal/problem"
+)
+
+// Row is one identity to import.
+type Row struct{ Columns, Secrets map[string]string }
+
+// chunk is how many rows go with one statement.
+const chunk = 1000
+
+// errNothing ends an import that has nothing new.
+var errNothing = errors.New("nothing new")
+
+// Import adds rows to a pool, all or none, and returns how many were new. Rows that are there
+// already are left as they are. key is the column that is unique over all pools, "" for the
+// one that the pool has declared. Secrets can be opened by every station that has joined, and
+// by the supervisors, who can let others open them later ([Grant]).
+func Import(ctx context.Context, db *fleet.DB, pool, key string, rows []Row, supervisors ...age.Recipient) (added int64, err error) {
+	own, err := age.GenerateX25519Identity()
+	if err != nil {
+		return 0, err
+	}
+	plain, sealed := make([]string, len(rows)), make([]string, len(rows))
+	secret := false
+	for i, r := range rows {
+		text, err := canon.Encode(r.Columns)
+		if err != nil {
+			return 0, err
+		}
+		plain[i] = string(text)
+		if len(r.Secrets) == 0 {
+			continue
+		}
+		secret = true
+		if text, err = canon.Encode(r.Secrets); err == nil {
+			sealed[i], err = seal(text, own.Recipient())
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	escrow := ""
+	if secret {
+		if len(supervisors) == 0 {
+			return 0, problem.New(problem.Usage, "name the age key of a supervisor",
+				"nobody could let a new station open the secrets of the pool %s", pool)
+		}
+		if escrow, err = seal([]byte(own.String()), supervisors...); err != nil {
+			return 0, err
+		}
+	}
+	id := NewRequest()
+	err = db.Tx(ctx, func(tx pgx.Tx) error {
+		added = 0
+		if _, err := tx.Exec(ctx, "SELECT zarya.begin_import($1, $2, $3, $4, $5)", pool, id, key, secret, escrow); err != nil {
+			return importProblem(err)
+		}
+		for at := 0; at < len(rows); at += chunk {
+			var n int64
+			end := min(at+chunk, len(rows))
+			if err := tx.QueryRow(ctx, "SELECT zarya.import_rows($1, $2, $3)", id, plain[at:end], sealed[at:end]).Scan(&n); err != nil {
+				return importProblem(err)
+			}
+			added += n
+		}
+		if added == 0 {
+			return errNothing
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errNothing):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case !secret:
+		return added, nil
+	}
+	return added, giveKey(ctx, db, id, own)
+}
+
+// importProblem says what can be done about rows that the database refuses.
+func importProblem(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "23505" && pg.ConstraintName == "identity_key_pkey" {
+		return problem.New(problem.Invalid, "take the line out, or give it another value",
+			"two identities would have one key: %w", fleet.Problem(err))
+	}
+	return err
+}
+
+// giveKey seals an import's key for the stations.
+func giveKey(ctx context.Context, db *fleet.DB, id string, own *age.X25519Identity) error {
+	stations, err := db.Recipients(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(stations)) {
+		to, err := age.ParseX25519Recipient(stations[name])
+		if err != nil {
+			continue // it has none that can be sealed for: it leases nothing with secrets
+		}
+		text, err := seal([]byte(own.String()), to)
+		if err != nil {
+			return err
+		}
+		if _, err := db.Exec(ctx, "SELECT zarya.grant_import($1, $2, $3)", id, name, text); err != nil {
+			return fleet.Problem(err)
+		}
+	}
+	return nil
+}
+
+// Grant lets all stations that have joined open the secrets of a pool, also of rows that
+// were imported before they came. It needs a supervisor's private key.
+func Grant(ctx context.Context, db *fleet.DB, pool string, supervisor age.Identity) error {
+	rows, err := db.Query(ctx, "SELECT id::text, escrow FROM zarya.import WHERE pool = $1 AND secret ORDER BY first", pool)
+	if err != nil {
+		return fleet.Problem(err)
+	}
+	type sealedKey struct{ id, escrow string }
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k sealedKey, err error) {
+		err = row.Scan(&k.id, &k.escrow)
+		return k, err
+	})
+	if err != nil {
+		return fleet.Problem(err)
+	}
+	for _, k := range all {
+		own, err := openKey(k.escrow, supervisor)
+		if err != nil {
+			return problem.New(problem.Station, "use the supervisor's key with which it was imported",
+				"the key of an import of the pool %s cannot be opened: %w", pool, err)
+		}
+		if err := giveKey(ctx, db, k.id, own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Burn writes off what a station had, and revokes it. It returns how many identities no
+// tablet is known to have.
+func Burn(ctx context.Context, db *fleet.DB, station string) (lost int64, err error) {
+	err = db.QueryRow(ctx, "SELECT zarya.burn_station($1)", station).Scan(&lost)
+	return lost, fleet.Problem(err)
+}
+
+// maxSealed is how large a sealed text may be.
+const maxSealed = 1 << 20
+
+func seal(plain []byte, to ...age.Recipient) (string, error) {
+	var b strings.Builder
+	a := armor.NewWriter(&b)
+	w, err := age.Encrypt(a, to...)
+	if err != nil {
+		return "", err
+	}
+	if _, err := w.Write(plain); err != nil {
+		return "", err
+	}
+	if err := errors.Join(w.Close(), a.Close()); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+func unseal(sealed string, by age.Identity) ([]byte, error) {
+	if len(sealed) > maxSealed {
+		return nil, fmt.Errorf("a sealed text of %d bytes is too large", len(sealed))
+	}
+	r, err := age.Decrypt(armor.NewReader(strings.NewReader(sealed)), by)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	_, err = io.Copy(&b, r)
+	return b.Bytes(), err
+}
+
+// openKey opens the key of an import.
+func openKey(sealed string, by age.Identity) (*age.X25519Identity, error) {
+	text, err := unseal(sealed, by)
+	if err != nil {
+		return nil, err
+	}
+	return age.ParseX25519Identity(string(text))
+}
