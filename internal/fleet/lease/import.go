@@ -206,3 +206,10 @@ func openKey(sealed string, by age.Identity) (*age.X25519Identity, error) {
 	}
 	return age.ParseX25519Identity(string(text))
 }
+
+// Abandon takes what a pool has not leased out of use, and returns how much that was. It is
+// for a database that was restored from a backup, which has forgotten what it leased since.
+func Abandon(ctx context.Context, db *fleet.DB, pool string) (lost int64, err error) {
+	err = db.QueryRow(ctx, "SELECT zarya.abandon($1)", pool).Scan(&lost)
+	return lost, fleet.Problem(err)
+}

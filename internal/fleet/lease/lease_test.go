@@ -193,6 +193,22 @@ func TestReturnBurnAndEmpty(t *testing.T) {
 	}
 	mustLease(t, a, "p", 10, 9, 10)
 
+	// The database was restored: what it takes for free may be at a station.
+	mustImport(t, anna, "p", "", numbered(31, 10), 10)
+	if left, err := a.Return(ctx, again, 3); err == nil {
+		t.Error("number 4 has a tablet", left)
+	}
+	rc := mustLease(t, a, "p", 4, 31, 34)
+	if _, err := a.Return(ctx, rc, 33); err != nil {
+		t.Fatal(err)
+	}
+	if lost, err := Abandon(ctx, anna, "p"); err != nil || lost != 8 {
+		t.Errorf("%d %v", lost, err)
+	}
+	if r, err := a.Lease(ctx, "p", NewRequest(), 1); !errors.As(err, &empty) {
+		t.Errorf("what was abandoned is leased: %+v %v", r, err)
+	}
+
 	// b is stolen: 20 + 4, of which one tablet is known.
 	if held, _, err := b.Bind(ctx, Binding{Pool: "p", Number: 12, Serial: "T12", Bound: true}); err != nil || !held {
 		t.Fatal(held, err)

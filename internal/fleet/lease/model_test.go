@@ -45,7 +45,7 @@ func (c *client) stubborn(t *testing.T, do func() error) error {
 // work is what one client does: it leases, asks again as if the answer was lost, binds the
 // beginning of its range and gives the end of it back.
 func (c *client) work(t *testing.T, name string, leased chan<- struct{}) {
-	for n := range 25 {
+	for n := range 12 {
 		pool := []string{"north", "south"}[c.random.IntN(2)]
 		request, want := NewRequest(), 1+c.random.IntN(60)
 		var r Range
@@ -92,7 +92,7 @@ func (c *client) work(t *testing.T, name string, leased chan<- struct{}) {
 // cut and the server is killed, and holds what they got to the one thing that may not be: a
 // number that two have, or that nobody has and nobody can get.
 func TestTwentyClientsAtOnce(t *testing.T) {
-	const stations, rows, kills = 20, 6000, 3
+	const stations, rows, kills = 20, 2500, 3
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	s := fleettest.Start(t)
@@ -119,7 +119,7 @@ func TestTwentyClientsAtOnce(t *testing.T) {
 	go func() { all.Wait(); close(leased) }()
 	killed, count := 0, 0
 	for range leased {
-		if count++; count%100 == 0 && killed < kills {
+		if count++; count%30 == 0 && killed < kills {
 			up.Lock()
 			s.Kill()
 			s.Restart()

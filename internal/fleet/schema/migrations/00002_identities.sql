@@ -84,6 +84,16 @@ CREATE TABLE zarya.returned (
   PRIMARY KEY (pool, first)
 );
 
+-- What is not leased any more, because nobody knows whether it was.
+CREATE TABLE zarya.abandoned (
+  pool  text        NOT NULL REFERENCES zarya.pool,
+  first bigint      NOT NULL,
+  last  bigint      NOT NULL CHECK (last >= first),
+  at    timestamptz NOT NULL DEFAULT now(),
+  by    text        NOT NULL DEFAULT session_user,
+  PRIMARY KEY (pool, first)
+);
+
 -- Which tablet has which identity. An identity has one tablet for ever; a tablet holds one
 -- identity of a pool.
 CREATE TABLE zarya.binding (
@@ -118,9 +128,10 @@ ALTER TABLE zarya.identity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.identity_key ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.lease ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.returned ENABLE ROW LEVEL SECURITY;
+ALTER TABLE zarya.abandoned ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.binding ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.adoption ENABLE ROW LEVEL SECURITY;
-GRANT SELECT ON zarya.pool, zarya.key_column, zarya.lease, zarya.returned, zarya.binding, zarya.adoption TO zarya_supervisor, zarya_reader;
+GRANT SELECT ON zarya.pool, zarya.key_column, zarya.lease, zarya.returned, zarya.abandoned, zarya.binding, zarya.adoption TO zarya_supervisor, zarya_reader;
 GRANT SELECT ON zarya.import, zarya.import_key TO zarya_supervisor;
 GRANT SELECT (pool, number, columns, import) ON zarya.identity TO zarya_supervisor;
 GRANT SELECT ON zarya.pool, zarya.lease, zarya.binding TO zarya_station;
@@ -131,6 +142,7 @@ CREATE POLICY everything ON zarya.import_key FOR SELECT TO zarya_supervisor USIN
 CREATE POLICY everything ON zarya.identity FOR SELECT TO zarya_supervisor USING (true);
 CREATE POLICY everything ON zarya.lease FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.returned FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
+CREATE POLICY everything ON zarya.abandoned FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.binding FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.adoption FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY own ON zarya.lease FOR SELECT TO zarya_station USING (station = (SELECT zarya.current_station()));
@@ -325,6 +337,30 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- Takes what a pool has not leased out of use, and returns how much that was: for a database
+-- that was restored from a backup, and has forgotten what it leased since.
+-- +goose StatementBegin
+CREATE FUNCTION zarya.abandon(of_pool text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE p zarya.pool; n bigint;
+BEGIN
+  SELECT * INTO p FROM zarya.pool x WHERE x.name = of_pool FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no pool %', of_pool USING ERRCODE = 'no_data_found';
+  END IF;
+  WITH gone AS (
+    DELETE FROM zarya.returned x WHERE x.pool = of_pool RETURNING x.first, x.last
+  ), kept AS (
+    INSERT INTO zarya.abandoned (pool, first, last)
+    SELECT of_pool, g.first, g.last FROM gone g UNION ALL SELECT of_pool, p.next, p.last WHERE p.next <= p.last
+    RETURNING last - first + 1 AS size
+  )
+  SELECT coalesce(sum(size), 0) INTO n FROM kept;
+  UPDATE zarya.pool x SET next = p.last + 1 WHERE x.name = of_pool;
+  RETURN n;
+END $$;
+-- +goose StatementEnd
+
 -- Records that a tablet has an identity that the calling station has. A tablet that has
 -- another one of the pool keeps one of them: that which was read back from it (bound), else
 -- the later one by the stations' clocks, else that which is here. The other is burned.
@@ -385,12 +421,12 @@ END $$;
 -- +goose StatementEnd
 
 REVOKE ALL ON FUNCTION zarya.begin_import, zarya.import_rows, zarya.grant_import, zarya.lease, zarya.leased_rows, zarya.return_range,
-  zarya.burn_station, zarya.bind, zarya.adopt FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION zarya.begin_import, zarya.import_rows, zarya.grant_import, zarya.burn_station TO zarya_supervisor;
+  zarya.burn_station, zarya.abandon, zarya.bind, zarya.adopt FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION zarya.begin_import, zarya.import_rows, zarya.grant_import, zarya.burn_station, zarya.abandon TO zarya_supervisor;
 GRANT EXECUTE ON FUNCTION zarya.lease, zarya.leased_rows, zarya.return_range, zarya.bind, zarya.adopt TO zarya_station;
 
 -- +goose Down
-DROP FUNCTION zarya.adopt, zarya.bind, zarya.burn_station, zarya.return_range, zarya.leased_rows, zarya.lease, zarya.grant_import,
+DROP FUNCTION zarya.adopt, zarya.bind, zarya.abandon, zarya.burn_station, zarya.return_range, zarya.leased_rows, zarya.lease, zarya.grant_import,
   zarya.import_rows, zarya.begin_import;
-DROP TABLE zarya.adoption, zarya.binding, zarya.returned, zarya.lease, zarya.identity_key, zarya.identity, zarya.import_key, zarya.import,
+DROP TABLE zarya.adoption, zarya.binding, zarya.abandoned, zarya.returned, zarya.lease, zarya.identity_key, zarya.identity, zarya.import_key, zarya.import,
   zarya.key_column, zarya.pool;
