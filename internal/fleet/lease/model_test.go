@@ -30,11 +30,14 @@ func (c *client) stubborn(t *testing.T, do func() error) error {
 		c.wire.CutAfter(1 + c.random.IntN(300))
 	}
 	for range 1000 {
-		c.up.RLock() // not while the server starts
+		c.up.RLock() // waits while the server starts
+		err := t.Context().Err()
 		c.up.RUnlock()
-		err := do()
+		if err != nil {
+			return err
+		}
 		var empty *EmptyError
-		if err == nil || errors.As(err, &empty) || t.Context().Err() != nil {
+		if err = do(); err == nil || errors.As(err, &empty) {
 			return err
 		}
 		c.failed++
