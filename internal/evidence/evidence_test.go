@@ -206,6 +206,41 @@ func TestHeadsAreKeptAsTheChainGrows(t *testing.T) {
 	})
 }
 
+// askedChain is a chain that does not answer once its caller has gone, as a database.
+type askedChain struct{ chain }
+
+func (c *askedChain) Head(ctx context.Context) (ledger.Head, error) {
+	if err := ctx.Err(); err != nil {
+		return ledger.Head{}, err
+	}
+	return c.chain.Head(ctx)
+}
+
+// The chain grows while all ends: that is no trouble, and its head is kept.
+func TestHeadIsKeptAtTheEnd(t *testing.T) {
+	k, _ := key(t, "bench")
+	synctest.Test(t, func(t *testing.T) {
+		for range 50 { // which of two things that happen at once is seen first, nobody knows
+			c, w := &askedChain{chain{changed: make(chan struct{})}}, &memory{}
+			ctx, end := context.WithCancel(t.Context())
+			keeper := &Keeper{Chain: c, Key: k, Witnesses: []Witness{w}, Every: 10, Told: func(err error) {
+				if err != nil {
+					t.Error(err)
+				}
+			}}
+			ended := make(chan struct{})
+			go func() { defer close(ended); keeper.Run(ctx) }()
+			synctest.Wait()
+			c.grow(3)
+			end()
+			<-ended
+			if len(w.heads) != 1 || w.heads[0].Seq != 3 {
+				t.Fatalf("%+v", w.heads)
+			}
+		}
+	})
+}
+
 func TestEmptyChainHasNoHead(t *testing.T) {
 	k, _ := key(t, "bench")
 	synctest.Test(t, func(t *testing.T) {

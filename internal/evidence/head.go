@@ -143,6 +143,9 @@ func (k *Keeper) Run(ctx context.Context) {
 // to all witnesses.
 func (k *Keeper) keep(ctx context.Context, every int64) {
 	h, err := k.Chain.Head(ctx)
+	if ctx.Err() != nil { // all ends: the last head is kept in a context of its own
+		return
+	}
 	if err == nil && h.Seq < k.last+every {
 		return
 	}
