@@ -123,9 +123,11 @@ func OpenHTF(j *ledger.JobRecord) (any, error) {
 		details = append(details, map[string]string{"code": string(j.Class), "description": j.Error})
 	}
 	return map[string]any{
-		"dut_id": cmp.Or(j.Serial, j.Tablet), "station_id": j.Station, "start_time_millis": begun.UnixMilli(), "end_time_millis": ended.UnixMilli(),
+		"dut_id": cmp.Or(j.Serial, j.Tablet), "station_id": j.Station,
+		"start_time_millis": begun.UnixMilli(), "end_time_millis": ended.UnixMilli(),
 		"outcome": outcome, "outcome_details": details, "phases": phases, "log_records": []any{},
-		"metadata": map[string]any{"test_name": cmp.Or(j.Profile, string(j.Scope)), "test_version": j.Bundle, "record": j.Record, "model": j.Model,
+		"metadata": map[string]any{"test_name": cmp.Or(j.Profile, string(j.Scope)), "test_version": j.Bundle, "record": j.Record,
+			"model":    j.Model,
 			"operator": j.Operator, "lot": j.Lot, "attempt": j.Attempt, "program": j.Program, "golden": j.Golden, "port": j.Tablet,
 			"inventory": j.Inventory, "step": j.Step, "result": j.Result},
 	}, nil
@@ -187,7 +189,8 @@ func WSJF(j *ledger.JobRecord) (any, error) {
 		Steps   []step    `json:"steps,omitempty"`
 		Report  string    `json:"reportText,omitempty"`
 	}
-	root := step{Group: "M", Type: "SequenceCall", Name: wsjf(cmp.Or(j.Profile, string(j.Scope))), Status: result, Seconds: j.Seconds, Report: j.Error}
+	root := step{Group: "M", Type: "SequenceCall", Name: wsjf(cmp.Or(j.Profile, string(j.Scope))), Status: result,
+		Seconds: j.Seconds, Report: j.Error}
 	for _, s := range j.Steps {
 		one := step{ID: len(root.Steps) + 1, Group: "M", Type: "Action", Name: wsjf(s.Step), Status: "P", Seconds: s.Seconds}
 		switch flash.StepResult(s.Result) {
@@ -195,7 +198,7 @@ func WSJF(j *ledger.JobRecord) (any, error) {
 			one.Status = "F"
 		case flash.StepSkipped:
 			one.Status = "S"
-		case flash.StepOK, flash.StepChanged, flash.StepAlready:
+		case flash.StepOK, flash.StepChanged, flash.StepAlready, flash.StepDiffers:
 		}
 		root.Steps = append(root.Steps, one)
 	}
@@ -212,7 +215,8 @@ func WSJF(j *ledger.JobRecord) (any, error) {
 		if m.Limited() && m.Outside() {
 			n.Status = "F"
 		}
-		root.Steps = append(root.Steps, step{ID: len(root.Steps) + 1, Group: "M", Type: "ET_NLT", Name: m.Name, Status: n.Status, Numeric: []numeric{n}})
+		root.Steps = append(root.Steps, step{ID: len(root.Steps) + 1, Group: "M", Type: "ET_NLT", Name: m.Name, Status: n.Status,
+			Numeric: []numeric{n}})
 	}
 	type misc struct {
 		Description string `json:"description"`
@@ -229,7 +233,8 @@ func WSJF(j *ledger.JobRecord) (any, error) {
 		"id": guid(j.Record), "type": "T", "result": result, "pn": wsjf(cmp.Or(j.Model, "unknown")), "rev": wsjf(cmp.Or(version, "-")),
 		"sn": wsjf(cmp.Or(j.Serial, j.Tablet)), "machineName": wsjf(j.Station), "location": wsjf(j.Station), "purpose": "production",
 		"start": begun.Local().Format("2006-01-02T15:04:05.000-07:00"), "startUTC": begun.UTC().Format("2006-01-02T15:04:05.000Z"),
-		"processCode": 100, "root": root, "uut": map[string]any{"execTime": j.Seconds, "user": wsjf(cmp.Or(j.Operator, "-")), "fixtureId": wsjf(j.Tablet)},
+		"processCode": 100, "root": root,
+		"uut":       map[string]any{"execTime": j.Seconds, "user": wsjf(cmp.Or(j.Operator, "-")), "fixtureId": wsjf(j.Tablet)},
 		"miscInfos": about,
 	}, nil
 }

@@ -86,7 +86,8 @@ func (r *Report) HTML(out io.Writer, w *words.Words, program string, now time.Ti
 		if id := "page.span." + name; w.Has(id) {
 			name = w.Text(id, nil)
 		}
-		p.Times = append(p.Times, timeRow{name, w.Seconds(time.Duration(t.P50) * time.Millisecond), w.Seconds(time.Duration(t.P95) * time.Millisecond), number(t.N)})
+		took := func(ms int64) string { return w.Seconds(time.Duration(ms) * time.Millisecond) }
+		p.Times = append(p.Times, timeRow{name, took(t.P50), took(t.P95), number(t.N)})
 	}
 	if r.By != stats.ByAll {
 		p.By = w.Text("report.by."+string(r.By), nil)

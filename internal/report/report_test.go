@@ -118,7 +118,8 @@ func TestReportOfALedger(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, err := f.GetRows("report")
-		if err != nil || len(rows) != 2 || rows[0][6] != "first_pass" || rows[1][2] != "2" || rows[1][6] != "0.5" || by != "" && rows[1][1] != "=1+1" {
+		if err != nil || len(rows) != 2 ||
+			rows[0][6] != "first_pass" || rows[1][2] != "2" || rows[1][6] != "0.5" || by != "" && rows[1][1] != "=1+1" {
 			t.Errorf("by %q: %q %v", by, rows, err)
 		}
 		if formula, err := f.GetCellFormula("report", "B2"); formula != "" || err != nil {
@@ -174,8 +175,9 @@ func TestProtocol(t *testing.T) {
 	defer l.Close()
 	end := func(serial tablet, lot string, golden bool, d flash.JobDone) {
 		t.Helper()
-		job := flash.Job{ID: t.Name() + string(serial) + string(d.Result) + lot, Target: serial, Scope: flash.ScopeRun, Profile: "kiosk", Bundle: "census 5.1",
-			Source: flash.Source{Bundle: "sha256:bb", Signer: "SHA256:cc"}, Circumstances: flash.Circumstances{Lot: lot, Operator: "Ann", Golden: golden}}
+		job := flash.Job{ID: t.Name() + string(serial) + string(d.Result) + lot, Target: serial, Scope: flash.ScopeRun,
+			Profile: "kiosk", Bundle: "census 5.1", Source: flash.Source{Bundle: "sha256:bb", Signer: "SHA256:cc"},
+			Circumstances: flash.Circumstances{Lot: lot, Operator: "Ann", Golden: golden}}
 		if _, err := l.Result(job, serial.Where(), d); err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +193,8 @@ func TestProtocol(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Total != 2 || p.Passed != 1 || p.Failed != 1 || len(p.Sources) != 1 || p.Sources[0].N != 1 || len(p.Stations) != 1 || len(p.Operators) != 1 {
+	if p.Total != 2 || p.Passed != 1 || p.Failed != 1 ||
+		len(p.Sources) != 1 || p.Sources[0].N != 1 || len(p.Stations) != 1 || len(p.Operators) != 1 {
 		t.Errorf("%+v", p)
 	}
 	var page bytes.Buffer

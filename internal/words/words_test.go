@@ -169,7 +169,8 @@ func TestFilledOnce(t *testing.T) {
 
 // Families are ids that are made of a key while the program runs; the packages that make
 // them test that each key has words.
-var families = []string{"report.by.", "state.", "row.", "hint.", "action.", "brief.", "banner.", "page.step.", "fate.", "board.ask.", "board.done.",
+var families = []string{"report.by.", "state.", "row.", "hint.", "action.", "brief.", "banner.", "page.step.", "fate.", "board.ask.",
+	"board.done.",
 	"page.ask.", "page.span."}
 
 var asked = regexp.MustCompile(`\b(?:Text|Count|text|count)[ (]\(?"([a-z0-9.-]+\.[a-z0-9.-]*[a-z0-9])"`)
