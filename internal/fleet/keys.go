@@ -18,7 +18,7 @@ import (
 	"path/filepath"
 
 	"filippo.io/age"
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/internal/problem"
@@ -101,7 +101,7 @@ func (f Files) saveLogin(station string, as Login) error {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(f.LoginFile(), append(text, '\n'), 0o600)
+	return maybe.WriteFile(f.LoginFile(), append(text, '\n'), 0o600)
 }
 
 // Recipient is the public half of the age key in a file, which is made if it is not there.
@@ -116,7 +116,7 @@ func Recipient(file string) (string, error) {
 			return "", err
 		}
 		text := fmt.Sprintf("# public key: %s\n%s\n", made.Recipient(), made)
-		return made.Recipient().String(), renameio.WriteFile(file, []byte(text), 0o600)
+		return made.Recipient().String(), maybe.WriteFile(file, []byte(text), 0o600)
 	}
 	if err != nil {
 		return "", err

@@ -1,3 +1,5 @@
+//go:build linux
+
 // This file is a pgbouncer in front of a server.
 
 package fleettest

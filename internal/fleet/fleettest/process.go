@@ -1,3 +1,5 @@
+//go:build linux
+
 // This file runs servers as an unprivileged user and waits until they say that they are
 // ready.
 

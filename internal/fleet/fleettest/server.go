@@ -1,3 +1,5 @@
+//go:build linux
+
 // This file is a private PostgreSQL.
 
 package fleettest

@@ -1,3 +1,5 @@
+//go:build linux
+
 // This file enrols stations in a server's database.
 
 package fleettest

@@ -1,3 +1,5 @@
+//go:build linux
+
 // This file is a line to a server that can be cut, and that can swallow what is sent.
 
 package fleettest

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 
 	"github.com/zarya-station/zarya/internal/fleet"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -56,7 +56,7 @@ func loadCursor(ledger, station string) (cursor, error) {
 func (c cursor) save(ledger string) error {
 	text, err := json.Marshal(c)
 	if err == nil {
-		err = renameio.WriteFile(cursorPath(ledger), append(text, '\n'), 0o600)
+		err = maybe.WriteFile(cursorPath(ledger), append(text, '\n'), 0o600)
 	}
 	if err != nil {
 		return problem.New(problem.Station, "", "what was sent cannot be kept: %w", fmt.Errorf("%s: %w", cursorPath(ledger), err))
