@@ -122,7 +122,8 @@ func (k *Key) SignText(text []byte, namespace string) ([]byte, error) {
 // AllowedLine is the key as a line of an allowed_signers file, as ssh-keygen(1) has it: with
 // it, others check what the station signs.
 func (k *Key) AllowedLine(station string) string {
-	return fmt.Sprintf("%s namespaces=%q %s\n", station, HeadNamespace+","+ReceiptNamespace, bytes.TrimSpace(ssh.MarshalAuthorizedKey(k.Public())))
+	return fmt.Sprintf("%s namespaces=%q %s\n", station, HeadNamespace+","+ReceiptNamespace,
+		bytes.TrimSpace(ssh.MarshalAuthorizedKey(k.Public())))
 }
 
 // Signers are the keys whose signatures count: lines of allowed_signers, each with the name

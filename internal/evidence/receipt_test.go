@@ -35,8 +35,9 @@ func recorded(t *testing.T) (l *ledger.Ledger, records []string) {
 		if err := l.Step(j, flash.StepDone{Step: "flash:boot", Result: flash.StepOK, Seconds: 0.25, Bytes: 4096}); err != nil {
 			t.Fatal(err)
 		}
-		record, err := l.Result(j, flash.Where{Address: "tcp:x", Serial: []string{"A1", "B2"}[i]}, flash.JobDone{Scope: flash.ScopeRun, Model: "AGS3-L09",
-			Result: flash.Pass, Verified: "booted", Lock: "unlocked", Facts: map[string]string{"machine-id": "m" + j.ID, "battery": "80"}})
+		record, err := l.Result(j, flash.Where{Address: "tcp:x", Serial: []string{"A1", "B2"}[i]},
+			flash.JobDone{Scope: flash.ScopeRun, Model: "AGS3-L09",
+				Result: flash.Pass, Verified: "booted", Lock: "unlocked", Facts: map[string]string{"machine-id": "m" + j.ID, "battery": "80"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +64,8 @@ func TestReceiptSaysWhatWasRecorded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Serial != serial || r.Result != "pass" || r.Lock != "unlocked" || r.Source.Signer != "SHA256:cc" || len(r.Steps) != 1 || r.Steps[0].Millis != 250 ||
+		if r.Serial != serial || r.Result != "pass" || r.Lock != "unlocked" || r.Source.Signer != "SHA256:cc" || len(r.Steps) != 1 ||
+			r.Steps[0].Millis != 250 ||
 			len(r.Facts) != 2 || r.Facts[1].Value != "mrun-"+serial || len(r.Images) != 1 || len(r.Hash) != 64 || r.Started == "" || r.Ended == "" {
 			t.Errorf("%+v", r)
 		}

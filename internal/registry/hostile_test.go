@@ -102,7 +102,8 @@ func (f forged) blob(text []byte) string {
 }
 
 func (f forged) index(manifest string) {
-	text := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1,"annotations":{"org.opencontainers.image.ref.name":"t"}}]}`, manifest)
+	text := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1,`+
+		`"annotations":{"org.opencontainers.image.ref.name":"t"}}]}`, manifest)
 	if err := errors.Join(os.WriteFile(filepath.Join(f.dir, "index.json"), []byte(text), 0o600),
 		os.WriteFile(filepath.Join(f.dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o600)); err != nil {
 		f.Fatal(err)

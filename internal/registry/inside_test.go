@@ -14,7 +14,8 @@ func TestStayEncrypted(t *testing.T) {
 		from, to string
 		hops     int
 		good     bool
-	}{{"https", "https", 1, true}, {"http", "http", 1, true}, {"http", "https", 1, true}, {"https", "http", 1, false}, {"https", "https", 6, false}} {
+	}{{"https", "https", 1, true}, {"http", "http", 1, true}, {"http", "https", 1, true}, {"https", "http", 1, false},
+		{"https", "https", 6, false}} {
 		var via []*http.Request
 		for range test.hops {
 			via = append(via, request(test.from))

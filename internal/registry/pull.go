@@ -295,7 +295,8 @@ func (c *Client) rest(ctx context.Context, place source, in *incoming, p *Pulled
 			return false, err
 		}
 	}
-	n, err := io.Copy(io.MultiWriter(&disky{in.f}, in.sum, &tenths{c, in.layer, in.have}), io.LimitReader(&lively{body, alive}, in.size-in.have))
+	n, err := io.Copy(io.MultiWriter(&disky{in.f}, in.sum, &tenths{c, in.layer, in.have}),
+		io.LimitReader(&lively{body, alive}, in.size-in.have))
 	in.have += n
 	p.Fetched += n
 	switch {

@@ -98,7 +98,8 @@ func (s *Station) awaitBadge(ctx context.Context) (string, error) {
 	case by := <-scanned:
 		return by, nil
 	case <-limit.C:
-		return "", problem.New(problem.Usage, "order it again, and scan a supervisor's badge (SUP:NUMBER)", "no badge was scanned within %s", badgeFor)
+		return "", problem.New(problem.Usage, "order it again, and scan a supervisor's badge (SUP:NUMBER)",
+			"no badge was scanned within %s", badgeFor)
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}

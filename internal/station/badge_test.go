@@ -50,7 +50,8 @@ func TestOrdersAreRecordedWithWhoGaveThem(t *testing.T) {
 			for _, by := range []string{"", "90", "9000", "S", "17\x1b[2J"} {
 				o.By = by
 				var p *problem.Error
-				if err := s.Do(s.t.Context(), o); !errors.As(err, &p) || !strings.Contains(p.Hint, "supervisor's badge") || strings.ContainsRune(err.Error(), 0x1b) {
+				if err := s.Do(s.t.Context(), o); !errors.As(err, &p) || !strings.Contains(p.Hint, "supervisor's badge") ||
+					strings.ContainsRune(err.Error(), 0x1b) {
 					t.Errorf("%s by %q: %v", o.Do, by, err)
 				}
 			}
@@ -66,7 +67,8 @@ func TestOrdersAreRecordedWithWhoGaveThem(t *testing.T) {
 			s.do(free)
 		}
 	})
-	want := []string{"set-aside|A1||900", "use|A1||S-", "clear|A1||S-17", "golden||G-07|900", "not-golden|||S-", "reload|||S-17", "rec-1|scrap|900", "stop|||S-"}
+	want := []string{"set-aside|A1||900", "use|A1||S-", "clear|A1||S-17", "golden||G-07|900", "not-golden|||S-", "reload|||S-17",
+		"rec-1|scrap|900", "stop|||S-"}
 	if !slices.Equal(d.list, want) {
 		t.Errorf("%q", d.list)
 	}
@@ -139,7 +141,8 @@ func TestTheBoardsOrdersWaitForAScan(t *testing.T) {
 		}
 
 		start := time.Now()
-		if err := <-s.order(s.t.Context(), station.Order{Do: station.OrderUse, Port: "A1", Scan: true}); err == nil || time.Since(start) != 30*time.Second {
+		if err := <-s.order(s.t.Context(), station.Order{Do: station.OrderUse, Port: "A1", Scan: true}); err == nil ||
+			time.Since(start) != 30*time.Second {
 			t.Errorf("without a badge: %v after %s", err, time.Since(start))
 		}
 		ctx, cancel := context.WithCancel(s.t.Context())
@@ -174,7 +177,8 @@ func TestTheBoardsOrdersWaitForAScan(t *testing.T) {
 // An order that is scanned takes the badge that is scanned before it or after it, once.
 func TestScannedOrdersTakeABadge(t *testing.T) {
 	var d decided
-	on, off := station.Order{Do: station.OrderUse, Port: "A1", Scan: true, Early: true}, station.Order{Do: station.OrderSetAside, Port: "A1", Scan: true, Early: true}
+	on, off := station.Order{Do: station.OrderUse, Port: "A1", Scan: true, Early: true},
+		station.Order{Do: station.OrderSetAside, Port: "A1", Scan: true, Early: true}
 	rule(t, d.options([]string{"900"}, true), func(s *shop) {
 		s.badge("900")
 		if err := <-s.order(s.t.Context(), off); err != nil {

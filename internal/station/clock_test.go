@@ -49,7 +49,8 @@ func TestWall(t *testing.T) {
 
 func TestTheClockJumps(t *testing.T) {
 	for name, jumps := range map[string][]time.Duration{
-		"forward": {5 * time.Hour}, "back": {-5 * time.Hour}, "to another day and back": {40 * time.Hour, 0}, "back a month": {-31 * 24 * time.Hour, 0},
+		"forward": {5 * time.Hour}, "back": {-5 * time.Hour},
+		"to another day and back": {40 * time.Hour, 0}, "back a month": {-31 * 24 * time.Hour, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &wall{}

@@ -37,7 +37,8 @@ func (s *Station) begin(ctx context.Context, p *port, now time.Time) {
 	p.work = s.now
 	p.work.jobs++
 	j := p.work.Job(id, p.place.Target)
-	p.under = flash.Circumstances{Operator: s.operator, Lot: s.lot, Program: s.o.Program, Golden: s.nextGolden || s.o.Golden != nil && s.o.Golden(p.seen)}
+	p.under = flash.Circumstances{Operator: s.operator, Lot: s.lot, Program: s.o.Program,
+		Golden: s.nextGolden || s.o.Golden != nil && s.o.Golden(p.seen)}
 	s.nextGolden = false
 	j.Circumstances, j.AwaitIdentity, j.Limits = p.under, true, s.o.Limits
 	last := make(chan struct{}) // the job's last event has come
@@ -115,7 +116,8 @@ func (s *Station) ended(p *port, d flash.JobDone, now time.Time) {
 		s.note(p, state)
 		p.wait = now.Add(restFor)
 	}
-	s.day.Add(stats.Record{Time: now, Station: s.o.Name, Serial: p.serial, Attempt: p.attempt, Result: d.Result, Class: d.Class, Step: d.Step, Reason: p.reason(), Foreign: d.Foreign, Golden: p.under.Golden,
+	s.day.Add(stats.Record{Time: now, Station: s.o.Name, Serial: p.serial, Attempt: p.attempt, Result: d.Result, Class: d.Class,
+		Step: d.Step, Reason: p.reason(), Foreign: d.Foreign, Golden: p.under.Golden,
 		States: stats.States(d.Measurements), Limits: stats.Limits(d.Measurements)})
 	for _, m := range d.Measurements {
 		if m.Outside() {

@@ -18,7 +18,8 @@ func TestLimitsAsTheyAreWritten(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	for _, bad := range []string{"flash", "flash=", "flash=3", "flash=-3m", "flash=1us", "wire=fast", "wire=0", "battery=0", "battery=101", "speed=3m", "=", ""} {
+	for _, bad := range []string{"flash", "flash=", "flash=3", "flash=-3m", "flash=1us", "wire=fast", "wire=0", "battery=0",
+		"battery=101", "speed=3m", "=", ""} {
 		var p *problem.Error
 		if _, err := station.ParseLimits([]string{bad}); !errors.As(err, &p) || p.Kind != problem.Usage || p.Hint == "" {
 			t.Errorf("%q: %v", bad, err)

@@ -109,7 +109,8 @@ var stateOf = map[flash.State]PortState{
 
 // resume returns from a state that waits to the one before it.
 func (p *port) resume(now time.Time) {
-	if s := p.pace.now; s != "" && (p.state == Silent || p.state == Away || p.state == YourTurn || p.state == Queued || p.state == NoIdentity) {
+	if s := p.pace.now; s != "" && (p.state == Silent || p.state == Away || p.state == YourTurn || p.state == Queued ||
+		p.state == NoIdentity) {
 		p.pace.release(now)
 		p.set(s, now)
 		p.until, p.heard, p.keys = time.Time{}, time.Time{}, ""

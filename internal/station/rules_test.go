@@ -27,7 +27,8 @@ type shop struct {
 // open runs a station in the bubble until the test ends it.
 func open(t *testing.T, images map[string]*flash.WriteImage, change func(*station.Options)) *shop {
 	t.Helper()
-	b := &bench{in: map[string]*tablet{}, was: map[string]map[string]bool{}, begun: map[string][]string{}, ended: map[string]flash.JobDone{}, where: map[string]flash.Where{}}
+	b := &bench{in: map[string]*tablet{}, was: map[string]map[string]bool{}, begun: map[string][]string{},
+		ended: map[string]flash.JobDone{}, where: map[string]flash.Where{}}
 	events := flash.NewEvents("test", func(flash.Event) {})
 	var steps []flash.Step
 	for _, part := range []string{"boot", "system"} {
@@ -72,7 +73,8 @@ func (s *shop) put(port, serial, fault string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	c := virtual.Config{Serial: serial, Family: family, MaxDownload: 64 << 10, Partitions: map[string]int64{"system": 1 << 20, "boot": 256 << 10}, RebootTime: time.Second}
+	c := virtual.Config{Serial: serial, Family: family, MaxDownload: 64 << 10,
+		Partitions: map[string]int64{"system": 1 << 20, "boot": 256 << 10}, RebootTime: time.Second}
 	if fault != "" {
 		f, err := virtual.ParseFault(fault)
 		if err != nil {
@@ -332,29 +334,6 @@ func TestAFullDiskBeginsNothing(t *testing.T) {
 	})
 }
 
-func TestWhatIsWrongWithTheFleetIsShown(t *testing.T) {
-	var f station.Fleet
-	rule(t, func(o *station.Options) { o.Fleet = func() station.Fleet { return f } }, func(s *shop) {
-		for key, is := range map[string]station.Fleet{
-			"":                 {Waiting: 9, Away: time.Second},
-			"database-away":    {Waiting: 9, Away: 5 * time.Minute},
-			"database-refuses": {Waiting: 9, Away: 5 * time.Minute, Refused: "two ledgers go by its name"},
-		} {
-			f = is
-			v := s.View()
-			if v.Fleet == nil || *v.Fleet != is {
-				t.Errorf("%+v", v.Fleet)
-			}
-			if key == "" && len(v.Banners) == 0 {
-				continue
-			}
-			if len(v.Banners) != 1 || v.Banners[0].Key != key || v.Banners[0].Urgent != (is.Refused != "") || v.Banners[0].Words != is.Refused {
-				t.Errorf("%+v: %+v", is, v.Banners)
-			}
-		}
-	})
-}
-
 func TestAReloadThatIsNotGoodChangesNothing(t *testing.T) {
 	var bad error
 	change := func(o *station.Options) {
@@ -376,36 +355,6 @@ func TestAReloadThatIsNotGoodChangesNothing(t *testing.T) {
 		s.do(station.Order{Do: station.OrderReload})
 		if v := s.View(); len(v.Banners) != 1 || v.Banners[0].Key != "new-bundle" {
 			t.Errorf("%+v", v.Banners)
-		}
-	})
-}
-
-func TestWhatOthersAnnounceIsShownUntilTheyTakeItBack(t *testing.T) {
-	rule(t, nil, func(s *shop) {
-		keys := func() (all []string) {
-			for _, n := range s.View().Banners {
-				all = append(all, n.Key+" "+n.Words)
-			}
-			return all
-		}
-		before := s.View().Version
-		s.Announce("b", &station.Notice{Key: "follow-coming", Words: "census 5.1 -> 5.2"})
-		s.Announce("a", &station.Notice{Key: "follow-away", Words: "no route"})
-		if got := keys(); len(got) != 2 || got[0] != "follow-away no route" || s.View().Version == before {
-			t.Errorf("%q", got)
-		}
-		s.Announce("b", &station.Notice{Key: "follow-refused", Words: "not signed"})
-		s.Announce("a", nil)
-		if got := keys(); len(got) != 1 || got[0] != "follow-refused not signed" {
-			t.Errorf("%q", got)
-		}
-		before = s.View().Version
-		s.Announce("b", &station.Notice{Key: "follow-refused", Words: "not signed"})
-		if s.Announce("a", nil); s.View().Version != before {
-			t.Error("nothing changed, and everybody was woken")
-		}
-		if s.Announce("b", nil); len(keys()) != 0 {
-			t.Errorf("%q", keys())
 		}
 	})
 }
@@ -434,7 +383,8 @@ func TestOrdersThatCannotBeDone(t *testing.T) {
 		}
 		for _, o := range []station.Order{
 			{Do: station.OrderClear, Port: "A1"}, {Do: station.OrderClear, Port: "Z9"}, {Do: station.OrderStopPort, Port: "A2"},
-			{Do: "dance", Port: "A1"}, {Do: station.OrderReload}, {Do: station.OrderDisposition, Disposition: "rework"}, {Do: station.OrderDisposition, Disposition: "eat"},
+			{Do: "dance", Port: "A1"}, {Do: station.OrderReload},
+			{Do: station.OrderDisposition, Disposition: "rework"}, {Do: station.OrderDisposition, Disposition: "eat"},
 		} {
 			if err := s.Do(t.Context(), o); err == nil {
 				t.Errorf("%+v was done", o)
@@ -446,69 +396,6 @@ func TestOrdersThatCannotBeDone(t *testing.T) {
 		s.do(station.Order{Do: station.OrderOperator, Value: "17\x1b[2J"})
 		if v := s.View(); strings.ContainsRune(v.Operator, 0x1b) || !strings.HasPrefix(v.Operator, "17") {
 			t.Errorf("%q", v.Operator)
-		}
-	})
-}
-
-// On a bus, a tablet that restarts leaves and comes: that is no arrival, and no second job.
-func TestATabletThatRestartsHasOneJob(t *testing.T) {
-	for _, state := range []station.PortState{station.Flashing, station.Booting} {
-		rule(t, restarting, func(s *shop) {
-			s.put("A1", "SN1", "slow=20000")
-			for s.port("A1").State != state {
-				<-s.Changed()
-			}
-			s.tell(s.change("A1", "SN1", false))
-			s.tell(s.change("A1", "SN1", true))
-			s.settle()
-			if p := s.wants("A1", station.Flashed); len(s.ended) != 1 || p.Attempt != 1 {
-				t.Errorf("%d jobs after it restarted in %s: %+v", len(s.ended), state, p)
-			}
-		})
-	}
-}
-
-// restarting makes jobs with a restart in their middle.
-func restarting(o *station.Options) {
-	w := o.Work.(simWork)
-	o.Work = simWork{[]flash.Step{w.steps[0], flash.Reboot{Mode: "bootloader"}.Step(), w.steps[1]}}
-}
-
-// One that failed after its restart is not tried again until a person plugs it in again.
-func TestARestartThatFailsIsNoArrival(t *testing.T) {
-	rule(t, restarting, func(s *shop) {
-		s.put("A1", "SN1", "")
-		for s.port("A1").State != station.Booting {
-			<-s.Changed()
-		}
-		s.unplug("A1")
-		s.tell(s.change("A1", "SN1", true)) // it is there, and answers nothing
-		s.settle()
-		time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock: the port rests after a failure
-		s.settle()
-		if p := s.port("A1"); p.State.Good() || len(s.ended) != 1 {
-			t.Errorf("%d jobs, %+v", len(s.ended), p)
-		}
-	})
-}
-
-// One that is put into the port of another, whose job still waits for it, gets its own job.
-func TestATabletInThePlaceOfAnotherHasItsJob(t *testing.T) {
-	rule(t, nil, func(s *shop) {
-		s.put("A1", "SN1", "slow=20000")
-		for s.port("A1").State != station.Flashing || s.port("A1").Percent < 1 {
-			<-s.Changed()
-		}
-		s.unplug("A1")
-		for s.port("A1").State != station.Away {
-			<-s.Changed()
-		}
-		s.put("A1", "SN2", "")
-		s.settle()
-		time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock: the port rests after a failure
-		s.settle()
-		if p := s.wants("A1", station.Flashed); p.Serial != "SN2" || len(s.ended) != 2 {
-			t.Errorf("%d jobs, %+v", len(s.ended), p)
 		}
 	})
 }

@@ -35,7 +35,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const simPorts = 16
 
 // simFaultNames are what can befall a tablet.
-var simFaultNames = []string{"unplug@40%", "unplug=3@30%", "stall@flash:boot", "fail@flash:system", "locked", "low-battery", "slow=20000", "corrupt@download:2"}
+var simFaultNames = []string{"unplug@40%", "unplug=3@30%", "stall@flash:boot", "fail@flash:system", "locked", "low-battery",
+	"slow=20000", "corrupt@download:2"}
 
 // bench is the hub with what is plugged in.
 type bench struct {
@@ -182,12 +183,13 @@ type simWork struct{ steps []flash.Step }
 func (simWork) Title() string { return "sim" }
 
 func (w simWork) Job(id string, t flash.Target) flash.Job {
-	return flash.Job{ID: id, Target: t, Scope: flash.ScopeFlash, Profile: "sim", LeaveForeign: true, Plan: func(k flash.Key) (flash.Plan, error) {
-		if k.Product == "foreign" {
-			return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign, Message: "not ours", Hint: "put it back"}
-		}
-		return flash.Plan{Steps: w.steps}, nil
-	}}
+	return flash.Job{ID: id, Target: t, Scope: flash.ScopeFlash, Profile: "sim", LeaveForeign: true,
+		Plan: func(k flash.Key) (flash.Plan, error) {
+			if k.Product == "foreign" {
+				return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign, Message: "not ours", Hint: "put it back"}
+			}
+			return flash.Plan{Steps: w.steps}, nil
+		}}
 }
 
 // day is the schedule of one seed.
@@ -234,7 +236,8 @@ func (d *day) station(t *testing.T, life int, span time.Duration, kill bool) {
 	for i := range simPorts {
 		places = append(places, d.at(fmt.Sprintf("A%d", i+1)))
 	}
-	s := station.New(station.Options{Name: "sim", Run: fmt.Sprintf("%d-%d", d.seed, life), Engine: engine, Work: simWork{d.steps}, Watcher: d.bench, Places: places})
+	s := station.New(station.Options{Name: "sim", Run: fmt.Sprintf("%d-%d", d.seed, life), Engine: engine, Work: simWork{d.steps},
+		Watcher: d.bench, Places: places})
 	ctx, end := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- s.Run(ctx) }()
@@ -321,7 +324,8 @@ func (d *day) make(t *testing.T, rnd *rand.Rand, serial string) *tablet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := virtual.Config{Serial: serial, Family: family, MaxDownload: 64 << 10, Partitions: map[string]int64{"system": 1 << 20, "boot": 256 << 10},
+	c := virtual.Config{Serial: serial, Family: family, MaxDownload: 64 << 10,
+		Partitions: map[string]int64{"system": 1 << 20, "boot": 256 << 10},
 		RebootTime: time.Second, Digests: true}
 	if rnd.IntN(3) == 0 {
 		tab.fault = simFaultNames[rnd.IntN(len(simFaultNames))]

@@ -14,7 +14,8 @@ func TestStatesOfAPort(t *testing.T) {
 	begun := []flash.Body{flash.JobStarted{}}
 	state := func(s flash.State) flash.Body { return flash.StateChanged{State: s} }
 	to := func(more ...flash.Body) []flash.Body { return append(begun[:len(begun):len(begun)], more...) }
-	flashing := to(state(flash.StateIdentified), state(flash.StatePreflight), state(flash.StateFlashing), flash.StepStarted{Step: "flash:boot"})
+	flashing := to(state(flash.StateIdentified), state(flash.StatePreflight), state(flash.StateFlashing),
+		flash.StepStarted{Step: "flash:boot"})
 	booted := append(flashing[:len(flashing):len(flashing)], state(flash.StateBooting))
 	failed := func(c flash.Class) flash.JobDone { return flash.JobDone{Result: flash.Fail, Class: c} }
 	shown := map[PortState]bool{}
@@ -36,12 +37,14 @@ func TestStatesOfAPort(t *testing.T) {
 		{want: Provisioning, events: to(state(flash.StateProvisioning))},
 		{want: Checking, events: to(state(flash.StateChecking))},
 
-		{want: Queued, events: append(flashing[:len(flashing):len(flashing)], flash.Waiting{For: "admission"}), on: []flash.Body{flash.Progress{}}, then: Flashing},
+		{want: Queued, events: append(flashing[:len(flashing):len(flashing)], flash.Waiting{For: "admission"}),
+			on: []flash.Body{flash.Progress{}}, then: Flashing},
 		{want: YourTurn, events: append(booted[:len(booted):len(booted)], flash.Waiting{For: "operator", Hint: "press"}), reason: "keys",
 			on: []flash.Body{state(flash.StateProvisioning)}, then: Provisioning},
 		{want: NoIdentity, events: append(booted[:len(booted):len(booted)], flash.Waiting{For: "identity"}), reason: "no-identity",
 			on: []flash.Body{state(flash.StateProvisioning)}, then: Provisioning},
-		{want: Silent, events: append(flashing[:len(flashing):len(flashing)], flash.Waiting{For: "device", Silent: 16}), on: []flash.Body{flash.StepDone{}}, then: Flashing},
+		{want: Silent, events: append(flashing[:len(flashing):len(flashing)], flash.Waiting{For: "device", Silent: 16}),
+			on: []flash.Body{flash.StepDone{}}, then: Flashing},
 		{want: Away, events: append(flashing[:len(flashing):len(flashing)], flash.Waiting{For: "device", Seconds: 30}), reason: "away",
 			on: []flash.Body{flash.StepStarted{Step: "flash:boot"}}, then: Flashing},
 
@@ -51,12 +54,15 @@ func TestStatesOfAPort(t *testing.T) {
 		{want: Failed, events: to(failed(flash.ClassLocked)), reason: "locked"},
 		{want: Failed, events: to(failed(flash.ClassIdentity)), reason: "identity"},
 		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassIdentity, Exhausted: true}), reason: "numbers"},
-		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassIdentity, Exhausted: true, Twin: true}), reason: "identity"},
-		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassDevice, Error: "the battery is at 12 %"}), reason: "battery"},
+		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassIdentity, Exhausted: true, Twin: true}),
+			reason: "identity"},
+		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassDevice, Error: "the battery is at 12 %"}),
+			reason: "battery"},
 		{want: Retry, events: append(flashing[:len(flashing):len(flashing)], failed(flash.ClassCable)), reason: "cable"},
 		{want: Unplugged, events: append(flashing[:len(flashing):len(flashing)], failed(flash.ClassCable)), gone: true, reason: "unplugged"},
 		{want: Retry, events: to(failed(flash.ClassCable)), gone: true, reason: "cable"}, // nothing was written yet
-		{want: Interrupted, events: append(flashing[:len(flashing):len(flashing)], flash.JobDone{Result: flash.Interrupted, Class: flash.ClassOperator}), reason: "operator"},
+		{want: Interrupted, events: append(flashing[:len(flashing):len(flashing)],
+			flash.JobDone{Result: flash.Interrupted, Class: flash.ClassOperator}), reason: "operator"},
 		{want: Foreign, events: to(flash.JobDone{Result: flash.Skipped, Class: flash.ClassProfile, Foreign: true}), reason: "profile"},
 		{want: SetAside, off: true, reason: "port-off"},
 		{want: SetAside, events: to(failed(flash.ClassLocked)), off: true, reason: "port-off"},

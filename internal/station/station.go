@@ -133,7 +133,8 @@ type Station struct {
 
 // New makes a station. Nothing begins before Run.
 func New(o Options) *Station {
-	s := &Station{o: o, ports: map[string]*port{}, known: paces{}, lost: map[string]lost{}, failed: map[string]Past{}, disposed: map[string]string{},
+	s := &Station{o: o, ports: map[string]*port{}, known: paces{}, lost: map[string]lost{}, failed: map[string]Past{},
+		disposed:  map[string]string{},
 		announced: map[string]Notice{},
 		now:       &work{Work: o.Work}, operator: o.Operator, lot: o.Lot, changed: make(chan struct{}), idle: make(chan struct{})}
 	for _, p := range o.Places {

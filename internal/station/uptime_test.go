@@ -89,7 +89,8 @@ func TestMonth(t *testing.T) {
 		for i := range simPorts {
 			places = append(places, m.at(fmt.Sprintf("A%d", i+1)))
 		}
-		m.Station = station.New(station.Options{Name: "month", Run: "month", Engine: engine, Work: simWork{steps}, Watcher: m.bench, Places: places,
+		m.Station = station.New(station.Options{Name: "month", Run: "month", Engine: engine, Work: simWork{steps}, Watcher: m.bench,
+			Places: places,
 			History: func(ctx context.Context, serial string) (*station.Past, int) {
 				attempts, err := l.Attempts(ctx, serial)
 				if err != nil {
@@ -148,7 +149,8 @@ func (m *month) round(t *testing.T, round int) {
 		technicians.Go(func() {
 			n := round*simPorts + i
 			name, serial := fmt.Sprintf("A%d", i+1), fmt.Sprintf("SN%06d", n)
-			c := virtual.Config{Serial: serial, MaxDownload: 64 << 10, Partitions: map[string]int64{"system": 1 << 20, "boot": 256 << 10}, RebootTime: time.Second}
+			c := virtual.Config{Serial: serial, MaxDownload: 64 << 10,
+				Partitions: map[string]int64{"system": 1 << 20, "boot": 256 << 10}, RebootTime: time.Second}
 			c.Family, _ = virtual.FamilyByName("kirin710a-ags3")
 			if n%10 == 0 {
 				f, err := virtual.ParseFault(uptimeFaults[n/10%len(uptimeFaults)] + "*1")

@@ -106,10 +106,11 @@ type Port struct {
 	Step    string        `json:"step,omitempty"`    // under way, or where it failed
 	StepNo  int           `json:"step_no,omitempty"` // 1 is the first of Steps, within its state
 	Steps   int           `json:"steps,omitempty"`
-	Percent int           `json:"percent"`              // of this state's work; -1 is not known
-	Part    float64       `json:"part"`                 // of the whole job by time, 0 to 1; -1 is not known
-	Left    time.Duration `json:"left_ns,omitempty"`    // of the whole job; 0 is not known
-	Within  time.Duration `json:"within_ns,omitempty"`  // Away, YourTurn: how long it is still waited for; Queued: about when its turn comes; 0 is not known
+	Percent int           `json:"percent"`           // of this state's work; -1 is not known
+	Part    float64       `json:"part"`              // of the whole job by time, 0 to 1; -1 is not known
+	Left    time.Duration `json:"left_ns,omitempty"` // of the whole job; 0 is not known
+	// Away, YourTurn: how long it is still waited for; Queued: about when its turn comes; 0 is not known.
+	Within  time.Duration `json:"within_ns,omitempty"`
 	Quiet   time.Duration `json:"quiet_ns,omitempty"`   // Silent: since its last sign of life
 	Elapsed time.Duration `json:"elapsed_ns,omitempty"` // of the job, to now or to its end
 	Bytes   int64         `json:"bytes,omitempty"`      // raw bytes written

@@ -99,18 +99,21 @@ func TestSecretsAreOpenToTheStationAlone(t *testing.T) {
 	}
 	var found bool
 	super := fleettest.Open(t, s.URL(fleettest.Superuser), fleet.Login{})
-	if err := super.QueryRow(t.Context(), "SELECT bool_or(i::text ~ 'hunter' OR m::text ~ 'AGE-SECRET') FROM zarya.identity i, zarya.import m").Scan(&found); err != nil || found {
+	if err := super.QueryRow(t.Context(),
+		"SELECT bool_or(i::text ~ 'hunter' OR m::text ~ 'AGE-SECRET') FROM zarya.identity i, zarya.import m").Scan(&found); err != nil || found {
 		t.Errorf("a secret is in the database: %v %v", found, err)
 	}
 
 	// Another station reads none of it, also not under the request's id.
 	b := enrolled(t, s, "b")
-	if got, err := b.read(t.Context(), "SELECT number, columns, sealed, import::text, import_key FROM zarya.leased_rows($1)", r.Request); err != nil || len(got) > 0 {
+	if got, err := b.read(t.Context(), "SELECT number, columns, sealed, import::text, import_key FROM zarya.leased_rows($1)",
+		r.Request); err != nil || len(got) > 0 {
 		t.Errorf("b reads %+v %v", got, err)
 	}
 	for _, sql := range []string{
 		"SELECT * FROM zarya.identity", "SELECT * FROM zarya.import_key", "SELECT * FROM zarya.import", "UPDATE zarya.lease SET station = 'b'",
-		"DELETE FROM zarya.binding", "UPDATE zarya.pool SET next = 1", "SELECT zarya.burn_station('a')", "SELECT zarya.begin_import('x', gen_random_uuid(), '', false, '')",
+		"DELETE FROM zarya.binding", "UPDATE zarya.pool SET next = 1", "SELECT zarya.burn_station('a')",
+		"SELECT zarya.begin_import('x', gen_random_uuid(), '', false, '')",
 		"SELECT zarya.return_range('" + r.Request + "', 1)", "SELECT zarya.bind('school', 1, 'T1', 'bound', '')",
 	} {
 		if _, err := b.DB.Exec(t.Context(), sql); !isDenied(err) {
@@ -138,7 +141,8 @@ func TestKeysAreUniqueOverAllPools(t *testing.T) {
 	mustImport(t, anna, "old", "", numbered(1, 5), 5) // has declared nothing
 	mustImport(t, anna, "north", "inventory", numbered(11, 5), 5)
 	// A row of a refused import would be one whose number is missing in its pool.
-	for pool, rows := range map[string][]Row{"south": numbered(15, 3), "north": {{Columns: map[string]string{"inventory": "C-000011", "x": "1"}}}, "old": numbered(9, 4)} {
+	for pool, rows := range map[string][]Row{"south": numbered(15, 3), "north": {
+		{Columns: map[string]string{"inventory": "C-000011", "x": "1"}}}, "old": numbered(9, 4)} {
 		if n, err := Import(t.Context(), anna, pool, "", rows); err == nil || !strings.Contains(err.Error(), "one key") {
 			t.Errorf("%s: %d %v", pool, n, err)
 		}
@@ -146,11 +150,12 @@ func TestKeysAreUniqueOverAllPools(t *testing.T) {
 	if _, err := Import(t.Context(), anna, "south", "", numbered(3, 1)); err == nil {
 		t.Error("a key that a pool had before it was declared was taken again")
 	}
-	if _, err := Import(t.Context(), anna, "north", "hostname", numbered(21, 1)); err == nil || !strings.Contains(err.Error(), "is its column inventory") {
+	if _, err := Import(t.Context(), anna, "north", "hostname", numbered(21, 1)); err == nil || !!strings.Contains(err.Error(), "is its column inventory") {
 		t.Errorf("%v", err)
 	}
 	// What is here already must keep to a new key.
-	mustImport(t, anna, "x", "", []Row{{Columns: map[string]string{"host": "h1", "n": "1"}}, {Columns: map[string]string{"host": "h1", "n": "2"}}}, 2)
+	mustImport(t, anna, "x", "", []Row{{Columns: map[string]string{"host": "h1", "n": "1"}},
+		{Columns: map[string]string{"host": "h1", "n": "2"}}}, 2)
 	if _, err := Import(t.Context(), anna, "y", "host", []Row{{Columns: map[string]string{"host": "h2"}}}); err == nil {
 		t.Error("a column became a key though two have the same")
 	}
@@ -278,14 +283,17 @@ func TestATabletNeverHasTwoIdentities(t *testing.T) {
 		t.Errorf("b bound what a has: %v", err)
 	}
 	var twice int
-	if err := anna.QueryRow(ctx, `SELECT count(*) FROM (SELECT serial FROM zarya.binding WHERE state <> 'burned' GROUP BY pool, serial HAVING count(*) > 1) x`).Scan(&twice); err != nil || twice > 0 {
+	if err := anna.QueryRow(ctx,
+		`SELECT count(*) FROM (SELECT serial FROM zarya.binding WHERE state <> 'burned'
+			GROUP BY pool, serial HAVING count(*) > 1) x`).Scan(&twice); err != nil || twice > 0 {
 		t.Errorf("%d tablets have two: %v", twice, err)
 	}
 	// Not the functions alone: the tables themselves refuse it, to everybody.
 	super := fleettest.Open(t, s.URL(fleettest.Superuser), fleet.Login{})
 	for _, sql := range []string{
 		"UPDATE zarya.binding SET state = 'bound' WHERE number = 5",
-		"INSERT INTO zarya.lease (pool, pool_id, first, last, station, request) SELECT pool, pool_id, 100, 100, 'b', gen_random_uuid() FROM zarya.lease LIMIT 1",
+		`INSERT INTO zarya.lease (pool, pool_id, first, last, station, request)
+			SELECT pool, pool_id, 100, 100, 'b', gen_random_uuid() FROM zarya.lease LIMIT 1`,
 	} {
 		if _, err := super.Exec(ctx, sql); err == nil {
 			t.Errorf("the database let: %s", sql)

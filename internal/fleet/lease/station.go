@@ -149,7 +149,8 @@ func (s *Station) Rows(ctx context.Context, r Range) ([]Identity, error) {
 	}
 	for i, row := range rows {
 		if row.Number != r.First+int64(i) {
-			return nil, problem.New(problem.Station, "", "the fleet's database sends number %d in a range from %d to %d", row.Number, r.First, r.Last)
+			return nil, problem.New(problem.Station, "",
+				"the fleet's database sends number %d in a range from %d to %d", row.Number, r.First, r.Last)
 		}
 	}
 	return rows, nil

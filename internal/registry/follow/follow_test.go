@@ -292,7 +292,8 @@ func TestOnlyTagsCanBeFollowed(t *testing.T) {
 		}
 	}
 	broken := errors.New("no store")
-	if _, err := follow.Tags([]string{"oci://h/r:stable"}, func() (*registry.Client, error) { return nil, broken }, &follow.Follower{}); !errors.Is(err, broken) {
+	if _, err := follow.Tags([]string{"oci://h/r:stable"}, func() (*registry.Client, error) { return nil, broken },
+		&follow.Follower{}); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 	if n, err := follow.First(t.Context(), nil, func(context.Context) (int, error) { return 7, broken }); n != 7 || !errors.Is(err, broken) {
