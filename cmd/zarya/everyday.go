@@ -40,7 +40,10 @@ func newGetvar(a *app) *cobra.Command {
 }
 
 // asks prints what targets answer to a question, in lines.
-func asks[T any](a *app, kind string, typed []string, question func(context.Context, ask.Session) (T, error), lines func(T) []string) error {
+func asks[T any](
+	a *app, kind string, typed []string,
+	question func(context.Context, ask.Session) (T, error), lines func(T) []string,
+) error {
 	targets, err := a.targets(typed)
 	if err != nil {
 		return err

@@ -81,7 +81,8 @@ func (a *app) flashImages(o flashOptions) error {
 	if err := a.checkJobs(&o.jobOptions); err != nil {
 		return err
 	}
-	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, func(t string) bool { return strings.Contains(t, "*") }) {
+	several := func(t string) bool { return strings.Contains(t, "*") }
+	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, several) {
 		return problem.New(problem.Usage, "name targets with -s: only a profile or a bundle may choose", "name every target of --image in full")
 	}
 	m := a.maker()
@@ -89,7 +90,10 @@ func (a *app) flashImages(o flashOptions) error {
 		return err
 	}
 	return a.flash(o, nil, func(ctx context.Context) (*recipe.Direct, error) {
-		return m.PrepareImages(ctx, recipe.DirectRequest{Images: o.images, Erase: o.erase, Sparse: o.sparse, Slot: o.slot, Product: o.product, Allow: o.allow, Raw: o.raw})
+		return m.PrepareImages(ctx, recipe.DirectRequest{
+			Images: o.images, Erase: o.erase, Sparse: o.sparse,
+			Slot: o.slot, Product: o.product, Allow: o.allow, Raw: o.raw,
+		})
 	})
 }
 

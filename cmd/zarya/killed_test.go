@@ -57,7 +57,8 @@ func TestKilledRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := filepath.Join(set.Dir, "other.yaml")
-	if err := os.WriteFile(other, bytes.Replace(text, []byte("{file: boot.img,"), []byte("{file: boot.img, slot: all,"), 1), 0o600); err != nil {
+	text = bytes.Replace(text, []byte("{file: boot.img,"), []byte("{file: boot.img, slot: all,"), 1)
+	if err := os.WriteFile(other, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := func(profile string) []string {
@@ -206,7 +207,8 @@ func TestKilledPreparing(t *testing.T) {
 		t.Errorf("only %d of 10 were killed in the middle", killed)
 	}
 	out, err := inspect(t.Context()).Output()
-	if err != nil || !bytes.Contains(out, fmt.Appendf(nil, "sha256:%x", sha256.Sum256(packed.Bytes()))) || !bytes.Contains(out, []byte(`"size":50331648`)) {
+	sum := fmt.Appendf(nil, "sha256:%x", sha256.Sum256(packed.Bytes()))
+	if err != nil || !bytes.Contains(out, sum) || !bytes.Contains(out, []byte(`"size":50331648`)) {
 		t.Errorf("%s %v", out, err)
 	}
 	if left := parts(); len(left) > 0 {

@@ -37,5 +37,6 @@ func (a *app) writeManual(root *cobra.Command, folder string) error {
 	}
 	root.DisableAutoGenTag = true
 	date := time.Unix(seconds, 0).UTC()
-	return doc.GenManTree(root, &doc.GenManHeader{Title: "ZARYA", Section: "1", Source: "Zarya " + build.Version(), Manual: "Zarya", Date: &date}, folder)
+	header := &doc.GenManHeader{Title: "ZARYA", Section: "1", Source: "Zarya " + build.Version(), Manual: "Zarya", Date: &date}
+	return doc.GenManTree(root, header, folder)
 }

@@ -194,7 +194,10 @@ func (c *cutConn) Write(p []byte) (int, error) {
 // that was told.
 func (n *nest) provision(profile string, targets ...cable) (results []flash.JobDone, told string, took time.Duration) {
 	t := n.t
-	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, secrets: &flash.Secrets{}, ledger: "sqlite:" + filepath.Join(n.dir, "ledger.db"), quiet: true}
+	a := &app{
+		stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, quiet: true,
+		secrets: &flash.Secrets{}, ledger: "sqlite:" + filepath.Join(n.dir, "ledger.db"),
+	}
 	defer a.watchSignals()()
 	p, err := a.prepare(&jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
 	must(t, err)
@@ -255,8 +258,9 @@ func (n *nest) holds() {
 		hosts[value("hostname")]++
 		for key, want := range map[string]string{
 			"kiosk": fmt.Sprintf("C-%03d 5.1.0.100", -1), "url": fmt.Sprintf("'https://census.example/SN%04d'", i), "level": "3",
-			"big": "1048576 defaultuser 644", "kiosk-mode": "root 640", "package": "3.2.1", "agent": "enabled", "debug": "masked", "wizard": "yes", "anchor": "yes", "zone": "/usr/share/zoneinfo/Europe/Moscow",
-			"locale": "LANG=ru_RU.UTF-8", "left": "",
+			"big": "1048576 defaultuser 644", "kiosk-mode": "root 640", "package": "3.2.1",
+			"agent": "enabled", "debug": "masked", "wizard": "yes", "anchor": "yes", "left": "",
+			"zone": "/usr/share/zoneinfo/Europe/Moscow", "locale": "LANG=ru_RU.UTF-8",
 		} {
 			got := value(key)
 			if key == "kiosk" {
@@ -278,7 +282,9 @@ func (n *nest) holds() {
 // trouble is what can go wrong with a tablet.
 func (n *nest) trouble() {
 	t := n.t
-	plain := "zarya: 1\nname: small\ntablet: {models: [AGS3-L09]}\nssh: {user: defaultuser, password: aurora-login, root: devel-su, root-password: aurora-root}\nprovision:\n"
+	plain := "zarya: 1\nname: small\ntablet: {models: [AGS3-L09]}\n" +
+		"ssh: {user: defaultuser, password: aurora-login, root: devel-su, root-password: aurora-root}\n" +
+		"provision:\n"
 	one := func(what, steps string, c cable, class flash.Class, words string) {
 		t.Helper()
 		results, told, _ := n.provision(n.write(what+".yaml", plain+steps), c)
@@ -301,18 +307,22 @@ func (n *nest) trouble() {
 				defer func() { _ = c.Close() }()
 			}
 		})
-		one(what, "  - hostname: x\n", cable{name: what, dial: func() (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) }}, flash.ClassTimeout, "no system answers")
+		dial := func() (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) }
+		one(what, "  - hostname: x\n", cable{name: what, dial: dial}, flash.ClassTimeout, "no system answers")
 		_ = listener.Close()
 		open.Wait()
 	}
 	// Another tablet in mid-job: its host key is another.
-	one("swapped", "  - file: {from: big.bin, to: /home/defaultuser/swapped.bin}\n", cable{name: "t1", then: "t2", cut: 300_000}, flash.ClassDevice, "the host key is")
+	one("swapped", "  - file: {from: big.bin, to: /home/defaultuser/swapped.bin}\n",
+		cable{name: "t1", then: "t2", cut: 300_000}, flash.ClassDevice, "the host key is")
 	// A step that asks for a password gets none, and ends.
 	one("asks", "  - exec: {argv: [/usr/local/bin/asks]}\n", cable{name: "t3"}, flash.ClassDevice, "Password:")
 	// One that never ends is ended.
-	one("endless", "  - exec: {argv: [/bin/sleep, 1000], timeout: 300ms}\n", cable{name: "t3"}, flash.ClassTimeout, "did not answer within 300ms")
+	one("endless", "  - exec: {argv: [/bin/sleep, 1000], timeout: 300ms}\n",
+		cable{name: "t3"}, flash.ClassTimeout, "did not answer within 300ms")
 	// A wrong root password.
-	results, _, _ := n.provision(n.write("wrong.yaml", strings.Replace(plain, "aurora-root", "wrong-one", 1)+"  - hostname: x\n"), cable{name: "t3"})
+	wrong := n.write("wrong.yaml", strings.Replace(plain, "aurora-root", "wrong-one", 1)+"  - hostname: x\n")
+	results, _, _ := n.provision(wrong, cable{name: "t3"})
 	if r := results[0]; r.Class != flash.ClassProfile || strings.Contains(r.Error, "wrong-one") {
 		t.Errorf("a wrong root password: %+v", r)
 	}
@@ -325,7 +335,8 @@ func (n *nest) trouble() {
 		t.Errorf("room again: %+v\n%s", results[0], told)
 	}
 	// Finished: nobody gets in any more.
-	finish := n.write("finish.yaml", plain+"  - hostname: last\nfinish:\n  - lock-state: {leave: unlocked, because: a test}\n  - developer-mode: disabled\n")
+	finish := n.write("finish.yaml", plain+"  - hostname: last\n"+
+		"finish:\n  - lock-state: {leave: unlocked, because: a test}\n  - developer-mode: disabled\n")
 	results, told, _ = n.provision(finish, cable{name: "t6"})
 	if results[0].Result != flash.Pass || !strings.Contains(told, `"step":"developer-mode:disabled"`) {
 		t.Errorf("finish: %+v\n%s\n%s", results[0], told, n.tablets[6].said.String())

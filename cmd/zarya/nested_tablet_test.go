@@ -1,6 +1,6 @@
 // The tablet's side of the nested test: the first process of its namespaces. It makes a
-// root folder of its own, starts the real servers in it, and is what the package manager
-// of Aurora is to a host: asynchronous, and sometimes failing.
+// root folder of its own and starts the real servers in it. nested_bus_test.go is what it
+// answers on its buses.
 
 package main
 
@@ -19,10 +19,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/godbus/dbus/v5"
-	"github.com/godbus/dbus/v5/introspect"
 	"golang.org/x/sys/unix"
 )
 
@@ -122,7 +120,10 @@ func (t *insideTablet) mounts() error {
 		return err
 	}
 	at := func(name string) string { return filepath.Join(t.root, name) }
-	for _, dir := range []string{"bin", "dev", "proc", "sys", "tmp", "run", "etc", "var", "home/defaultuser", "root", "opt/openssh", "usr/local/bin", "usr/libexec/openssh"} {
+	for _, dir := range []string{
+		"bin", "dev", "proc", "sys", "tmp", "run", "etc", "var", "home/defaultuser", "root",
+		"opt/openssh", "usr/local/bin", "usr/libexec/openssh",
+	} {
 		if err := os.MkdirAll(at(dir), 0o755); err != nil {
 			return err
 		}
@@ -155,7 +156,8 @@ func (t *insideTablet) mounts() error {
 		}
 	}
 	for _, dev := range []string{"null", "zero", "random", "urandom"} {
-		if err := errors.Join(os.WriteFile(at("dev/"+dev), nil, 0o666), unix.Mount("/dev/"+dev, at("dev/"+dev), "", unix.MS_BIND, "")); err != nil {
+		file := at("dev/" + dev)
+		if err := errors.Join(os.WriteFile(file, nil, 0o666), unix.Mount("/dev/"+dev, file, "", unix.MS_BIND, "")); err != nil {
 			return err
 		}
 	}
@@ -187,7 +189,8 @@ now=; [ "$1" != --now ] || { now=1; shift; }
 for u; do
   f=/var/lib/units/$u
   case $verb in
-  is-enabled) s=$(cat "$f" 2>/dev/null) || { echo "Failed to get unit file state for $u" >&2; exit 1; }; echo "$s"; [ "$s" = enabled ] || exit 1 ;;
+  is-enabled) s=$(cat "$f" 2>/dev/null) || { echo "Failed to get unit file state for $u" >&2; exit 1; }
+    echo "$s"; [ "$s" = enabled ] || exit 1 ;;
   enable) [ "$(cat "$f")" != masked ] && echo enabled >"$f" || exit 1 ;;
   disable | unmask) echo disabled >"$f" || exit 1 ;;
   mask) echo masked >"$f" || exit 1
@@ -199,7 +202,8 @@ done
 exit 0`,
 	"update-ca-trust": `mkdir -p /etc/pki/ca-trust/extracted/pem
 cat /etc/pki/ca-trust/source/anchors/*.pem >/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem`,
-	"rpm":      `[ "$1 $2 $3" = "-q --qf %{VERSION}" ] || exit 2; cat "/var/lib/rpmdb/$4" 2>/dev/null || { echo "package $4 is not installed"; exit 1; }`,
+	"rpm": `[ "$1 $2 $3" = "-q --qf %{VERSION}" ] || exit 2
+cat "/var/lib/rpmdb/$4" 2>/dev/null || { echo "package $4 is not installed"; exit 1; }`,
 	"reboot":   `[ "$(id -u)" = 0 ] || exit 1; kill -USR1 1`,
 	"selftest": `[ "$1" = --quick ] && [ "$2" = "it's \$HOME" ] || { echo "wrong arguments: $*" >&2; exit 1; }`,
 	"asks":     `printf 'Password: ' >&2; read -r p || exit 9`,
@@ -226,7 +230,8 @@ func (t *insideTablet) files() error {
 	}
 	var errs []error
 	for name, text := range map[string]string{
-		"/etc/passwd":     "root:x:0:0:root:/root:/bin/sh\ndefaultuser:x:100000:100000::/home/defaultuser:/bin/sh\nsshd:x:101:101::/run/sshd:/bin/false\nmessagebus:x:102:102::/:/bin/false\n",
+		"/etc/passwd": "root:x:0:0:root:/root:/bin/sh\ndefaultuser:x:100000:100000::/home/defaultuser:/bin/sh\n" +
+			"sshd:x:101:101::/run/sshd:/bin/false\nmessagebus:x:102:102::/:/bin/false\n",
 		"/etc/group":      "root:x:0:\ndefaultuser:x:100000:\nsshd:x:101:\nmessagebus:x:102:\n",
 		"/etc/os-release": "ID=auroraos\nVERSION_ID=5.1.0.100\n",
 		"/etc/hostname":   "Sailfish\n",
@@ -239,13 +244,19 @@ func (t *insideTablet) files() error {
 		"/etc/dbus.conf": `<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy></busconfig>`,
 		"/etc/session.conf": `<busconfig><type>session</type><listen>unix:path=/run/user/100000/dbus/user_bus_socket</listen><auth>EXTERNAL</auth>
-<standard_session_servicedirs/><policy context="default"><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow eavesdrop="true"/></policy></busconfig>`,
-		"/etc/ssh/sshd_config": "ListenAddress 192.168.2.15\nUsePAM no\nPermitRootLogin no\nPasswordAuthentication yes\nPidFile /run/sshd.pid\nMaxStartups 50\n" +
-			"SetEnv PATH=/usr/local/bin:/bin:/usr/bin\nSubsystem sftp /usr/libexec/openssh/sftp-server\nHostKey /etc/ssh/ssh_host_ed25519_key\n",
-		"/var/lib/units/census-agent.service": "disabled\n", "/var/lib/units/sshd.service": "enabled\n", "/var/lib/units/sshd.socket": "disabled\n",
-		"/var/lib/units/debug-shell.service": "disabled\n",
-		"/run/cmdline":                       "root=/dev/mmcblk0p1 androidboot.serialno=" + serial + " quiet\n",
-		"/var/lib/timed/.keep":               "", "/var/lib/rpmdb/.keep": "", "/run/sshd/.keep": "", "/run/dbus/.keep": "", "/run/user/100000/dbus/.keep": "",
+<standard_session_servicedirs/>
+<policy context="default"><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow eavesdrop="true"/></policy>
+</busconfig>`,
+		"/etc/ssh/sshd_config": "ListenAddress 192.168.2.15\nUsePAM no\nPermitRootLogin no\nPasswordAuthentication yes\n" +
+			"PidFile /run/sshd.pid\nMaxStartups 50\nSetEnv PATH=/usr/local/bin:/bin:/usr/bin\n" +
+			"Subsystem sftp /usr/libexec/openssh/sftp-server\nHostKey /etc/ssh/ssh_host_ed25519_key\n",
+		"/var/lib/units/census-agent.service": "disabled\n",
+		"/var/lib/units/sshd.service":         "enabled\n",
+		"/var/lib/units/sshd.socket":          "disabled\n",
+		"/var/lib/units/debug-shell.service":  "disabled\n",
+		"/run/cmdline":                        "root=/dev/mmcblk0p1 androidboot.serialno=" + serial + " quiet\n",
+		"/var/lib/timed/.keep":                "", "/var/lib/rpmdb/.keep": "",
+		"/run/sshd/.keep": "", "/run/dbus/.keep": "", "/run/user/100000/dbus/.keep": "",
 	} {
 		errs = append(errs, put(name, text, 0o644))
 	}
@@ -262,7 +273,8 @@ func (t *insideTablet) files() error {
 		return err
 	}
 	// Every image has the same key, until it is made anew.
-	if out, err := exec.Command("/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/ssh_host_ed25519_key").CombinedOutput(); err != nil {
+	keygen := exec.Command("/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/ssh_host_ed25519_key")
+	if out, err := keygen.CombinedOutput(); err != nil {
 		return fmt.Errorf("ssh-keygen: %w: %s", err, out)
 	}
 	return filepath.Walk("/home/defaultuser", func(p string, _ os.FileInfo, err error) error {
@@ -271,7 +283,9 @@ func (t *insideTablet) files() error {
 }
 
 func (t *insideTablet) network() error {
-	for _, args := range [][]string{{"link", "set", "lo", "up"}, {"link", "set", "eth0", "up"}, {"addr", "add", "192.168.2.15/24", "dev", "eth0"}} {
+	for _, args := range [][]string{
+		{"link", "set", "lo", "up"}, {"link", "set", "eth0", "up"}, {"addr", "add", "192.168.2.15/24", "dev", "eth0"},
+	} {
 		if out, err := exec.Command("/usr/sbin/ip", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("ip %v: %w: %s", args, err, out)
 		}
@@ -279,108 +293,13 @@ func (t *insideTablet) network() error {
 	return nil
 }
 
-// apmNode is what a caller can ask for; gdbus needs it to know the types.
-const apmNode = `<node><interface name="ru.omp.APM">
-<method name="Install"><arg direction="in" type="s"/><arg direction="in" type="a{sv}"/></method>
-<method name="GetPackage"><arg direction="in" type="s"/><arg direction="out" type="a{sv}"/></method></interface>` + introspect.IntrospectDataString + `</node>`
-
-// Install answers before it has happened.
-func (t *insideTablet) Install(path string, _ map[string]dbus.Variant) *dbus.Error {
-	if t.apmFails.Load() {
-		return dbus.NewError("ru.omp.APM.Error.Busy", []any{"another package is being installed"})
-	}
-	b, err := os.ReadFile(path)
-	name, version := []byte("ru.census.app\x00"), "3.2.1"
-	if err != nil || !bytes.Contains(b, name) || !bytes.Contains(b, []byte(version+"\x00")) {
-		return dbus.NewError("ru.omp.APM.Error.InvalidPackage", []any{path})
-	}
-	go func() {
-		time.Sleep(time.Duration(100+10*t.number) * time.Millisecond) //nolint:forbidigo // that is how it is
-		_ = put("/var/lib/rpmdb/ru.census.app", version, 0o644)
-	}()
-	return nil
-}
-
-// GetPackage knows what is installed.
-func (t *insideTablet) GetPackage(name string) (map[string]dbus.Variant, *dbus.Error) {
-	b, err := os.ReadFile(filepath.Join("/var/lib/rpmdb", filepath.Base(name)))
-	if err != nil {
-		return nil, dbus.NewError("ru.omp.APM.Error.PackageNotExist", []any{name})
-	}
-	return map[string]dbus.Variant{"id": dbus.MakeVariant(name), "version": dbus.MakeVariant(string(b))}, nil
-}
-
-type features struct{}
-
-// GetDeviceModel is getDeviceModel on the bus.
-func (features) GetDeviceModel() (string, *dbus.Error) { return "AGS3-L09", nil }
-
-type modem struct {
-	Path       dbus.ObjectPath
-	Properties map[string]dbus.Variant
-}
-
-type ofono struct{}
-
-// GetModems has one modem, whose serial is the IMEI.
-func (ofono) GetModems() ([]modem, *dbus.Error) {
-	b, _ := os.ReadFile("/etc/imei")
-	return []modem{{"/ril_0", map[string]dbus.Variant{"Type": dbus.MakeVariant("hardware"), "Serial": dbus.MakeVariant(string(b))}}}, nil
-}
-
-// daemon starts a bus, which prints its address when it is there.
-func startBus(config string, uid uint32) error {
-	cmd := exec.Command("/usr/bin/dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-	if uid != 0 {
-		cmd.Env = []string{"HOME=/home/defaultuser", "XDG_RUNTIME_DIR=/run/user/100000", "PATH=/usr/local/bin:/bin:/usr/bin"}
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	_, err = bufio.NewReader(out).ReadString('\n')
-	return err
-}
-
-func (t *insideTablet) buses() error {
-	own := filepath.Walk("/run/user/100000", func(p string, _ os.FileInfo, err error) error {
-		return errors.Join(err, os.Chown(p, nestedUser, nestedUser))
-	})
-	if err := errors.Join(own, os.Chmod("/run/user/100000", 0o700)); err != nil {
-		return err
-	}
-	if err := startBus("/etc/dbus.conf", 0); err != nil {
-		return err
-	}
-	if err := startBus("/etc/session.conf", nestedUser); err != nil {
-		return err
-	}
-	c, err := dbus.Connect("unix:path=/run/dbus/system_bus_socket")
-	if err != nil {
-		return err
-	}
-	t.system = c
-	err = errors.Join(c.Export(t, "/ru/omp/APM", "ru.omp.APM"), c.Export(introspect.Introspectable(apmNode), "/ru/omp/APM", "org.freedesktop.DBus.Introspectable"),
-		c.ExportWithMap(features{}, map[string]string{"GetDeviceModel": "getDeviceModel"}, "/ru/omp/deviceinfo/Features", "ru.omp.deviceinfo.Features"),
-		c.Export(ofono{}, "/", "org.ofono.Manager"))
-	for _, name := range []string{"ru.omp.APM", "ru.omp.deviceinfo", "org.ofono"} {
-		_, rerr := c.RequestName(name, dbus.NameFlagDoNotQueue)
-		err = errors.Join(err, rerr)
-	}
-	return err
-}
-
 // boot starts the server of SSH, in a run of the system with its own name.
 func (t *insideTablet) boot() error {
 	var id [16]byte
 	_, _ = rand.Read(id[:])
 	_ = unix.Unmount("/proc/sys/kernel/random/boot_id", unix.MNT_DETACH)
-	if err := errors.Join(put("/run/boot_id", fmt.Sprintf("%x\n", id), 0o444), unix.Mount("/run/boot_id", "/proc/sys/kernel/random/boot_id", "", unix.MS_BIND, "")); err != nil {
+	if err := errors.Join(put("/run/boot_id", fmt.Sprintf("%x\n", id), 0o444),
+		unix.Mount("/run/boot_id", "/proc/sys/kernel/random/boot_id", "", unix.MS_BIND, "")); err != nil {
 		return err
 	}
 	path, libraries := "/usr/sbin/sshd", ""

@@ -100,7 +100,8 @@ provision:
   - packages: [{rpm: app.rpm, name: ru.census.app, version: "3.2.1"}]
   - dconf: {/apps/kiosk/enabled: true, /apps/kiosk/url: "https://census.example/{{ tablet.serial }}", /apps/kiosk/level: 3}
   - dbus: {destination: org.freedesktop.DBus, object: /org/freedesktop/DBus, method: org.freedesktop.DBus.GetId, changes: never}
-  - dbus: {bus: session, destination: org.freedesktop.DBus, object: /org/freedesktop/DBus, method: org.freedesktop.DBus.NameHasOwner, args: ["org.freedesktop.DBus"], is: "(true,)", changes: never}
+  - dbus: {bus: session, destination: org.freedesktop.DBus, object: /org/freedesktop/DBus, method: org.freedesktop.DBus.NameHasOwner,
+      args: ["org.freedesktop.DBus"], is: "(true,)", changes: never}
   - units: {enable: [census-agent.service], mask: [debug-shell.service]}
   - authorized-keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBpNkmVBgRYGGkDl2h3QkFbJkQ5sRyCrc7OaJmg0N1iF owner"]
   - wizard: done
@@ -129,7 +130,8 @@ func TestNestedInside(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", n.dir)
 	sh(t, "age-keygen", "-o", filepath.Join(n.dir, "age.key"))
 	must(t, os.Mkdir(filepath.Join(n.dir, "certs"), 0o755))
-	sh(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-out", filepath.Join(n.dir, "certs/root.pem"), "-subj", "/CN=root", "-days", "3650")
+	sh(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+		"-keyout", "/dev/null", "-out", filepath.Join(n.dir, "certs/root.pem"), "-subj", "/CN=root", "-days", "3650")
 	n.write("app.rpm", string(rpmFile("ru.census.app", "3.2.1")))
 	n.write("big.bin", strings.Repeat("0123456789abcdef", 64<<10))
 	rows := "inventory,hostname,eap_user,eap_password\n"
@@ -173,7 +175,8 @@ func TestNestedInside(t *testing.T) {
 	if strings.Contains(told, "canary-") || strings.Contains(told, "aurora-login") || strings.Contains(told, "aurora-root") {
 		t.Error("a secret is in the events")
 	}
-	t.Logf("measured: one tablet in %v, %d in %v; the client's own time on a CPU so far %v of %v", alone, len(all)-1, together, cpuTime(), alone+together)
+	t.Logf("measured: one tablet in %v, %d in %v; the client's own time on a CPU so far %v of %v",
+		alone, len(all)-1, together, cpuTime(), alone+together)
 
 	// Again: nothing changes. The one that failed is done now, with the same identity.
 	n.tell(5, "apm-works")

@@ -36,7 +36,9 @@ import (
 
 // TestMain makes this binary also the program: scripts and tests run it as zarya.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"zarya": main, "zarya-small-disk": smallDisk, "zarya-few-files": fewFiles, "nested-tablet": nestedTabletMain})
+	testscript.Main(leakChecked{m}, map[string]func(){
+		"zarya": main, "zarya-small-disk": smallDisk, "zarya-few-files": fewFiles, "nested-tablet": nestedTabletMain,
+	})
 }
 
 // smallDisk is zarya on a disk with little room.
@@ -90,15 +92,16 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state", "XDG_CONFIG_HOME="+env.WorkDir+"/config", "XDG_CACHE_HOME="+env.WorkDir+"/cache", "ZARYA_LOCK_DIR="+env.WorkDir+"/locks",
-				"GORACE="+os.Getenv("GORACE"))
+			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state",
+				"XDG_CONFIG_HOME="+env.WorkDir+"/config", "XDG_CACHE_HOME="+env.WorkDir+"/cache",
+				"ZARYA_LOCK_DIR="+env.WorkDir+"/locks", "GORACE="+os.Getenv("GORACE"))
 			env.Values["tb"], env.Values["servers"] = env.T(), map[string]*fleettest.Server{}
 			env.Values["registries"] = map[string]*registrytest.Registry{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec, "hold": hold, "lock": lock, "rpm": makeRPM, "registry": startRegistry,
-			"fleet": startFleet,
+			"exits": exits, "tablets": tablets, "image": makeImage, "listener": listener, "sql": sqlExec,
+			"hold": hold, "lock": lock, "rpm": makeRPM, "registry": startRegistry, "fleet": startFleet,
 		},
 	})
 }

@@ -62,7 +62,8 @@ func newStation(a *app) *cobra.Command {
 	f.StringArrayVar(&o.Supervisors, "supervisor", nil,
 		"the `BADGE` of a supervisor, or its beginning and *, repeatable: nobody else orders anything")
 	f.StringArrayVar(&o.limits, "limit", nil,
-		"what a measurement should be, `NAME=VALUE`, repeatable: flash=3m, boot=, provision=, check= (most time), wire=10MB (least a second), battery=50")
+		"what a measurement should be, `NAME=VALUE`, repeatable: flash=3m, boot=, provision=, check= (most time), "+
+			"wire=10MB (least a second), battery=50")
 	f.IntVar(&o.PoolLow, "pool-low", 0, "say so when a pool of identities has only `N` left (default: what an hour uses)")
 	f.StringVar(&o.Scanner, "scanner", "", "the barcode scanner, as /dev/input/by-path/`NAME`: it is grabbed, and nothing else types")
 	f.Float64Var(&o.Plan, "plan", 0, "tablets an hour that are planned, to be shown")
@@ -71,7 +72,8 @@ func newStation(a *app) *cobra.Command {
 	pageFlags(f, &o.Page)
 	f.StringVar(&o.lang, "lang", "", "show the station in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVar(&o.bell, "bell", false, "ring the terminal's bell when a tablet passed or failed")
-	f.StringArrayVar(&o.follow, "follow", nil, "take over what the tag `oci://HOST/REPO:TAG` names, whenever it moves, if its signer is trusted; repeatable")
+	f.StringArrayVar(&o.follow, "follow", nil,
+		"take over what the tag `oci://HOST/REPO:TAG` names, whenever it moves, if its signer is trusted; repeatable")
 	f.DurationVar(&o.every, "follow-every", 10*time.Minute, "look that often")
 	trustFlag(cmd, &o.trust)
 	a.tagFlags(cmd)
@@ -84,7 +86,8 @@ func (a *app) runStation(o stationOptions) (err error) {
 	case o.every < time.Second:
 		return problem.New(problem.Usage, "ask every second at most", "--follow-every %s is too often", o.every)
 	case len(o.profiles)+len(o.bundles)+len(o.follow) == 0:
-		return problem.New(problem.Usage, "say what tablets become: --profile PROFILE, --bundle BUNDLE or --follow oci://HOST/REPO:TAG", "nothing says what is to be done")
+		return problem.New(problem.Usage,
+			"say what tablets become: --profile PROFILE, --bundle BUNDLE or --follow oci://HOST/REPO:TAG", "nothing says what is to be done")
 	case a.ledger == "none":
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "station needs a ledger")
 	}

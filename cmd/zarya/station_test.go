@@ -51,8 +51,10 @@ func startShift(t *testing.T, ports, supply int, args ...string) *shift {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.pipe.Close() })
-	cmd, out, errs := start(t, append([]string{"virtual", "--listen", "tcp:127.0.0.1:0", "--count", strconv.Itoa(ports), "--supply", strconv.Itoa(supply),
-		"--follow", pipe, "--state", filepath.Join(s.dir, "tablets")}, args...))
+	cmd, out, errs := start(t, append([]string{
+		"virtual", "--listen", "tcp:127.0.0.1:0", "--count", strconv.Itoa(ports), "--supply", strconv.Itoa(supply),
+		"--follow", pipe, "--state", filepath.Join(s.dir, "tablets"),
+	}, args...))
 	s.tablets = cmd
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "ready" {

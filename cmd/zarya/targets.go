@@ -148,14 +148,18 @@ func (a *app) locks() ask.Locks {
 }
 
 // each asks all targets at once; one target's failure is its own.
-func each[T any](a *app, targets []target.Target, question func(context.Context, ask.Session) (T, error)) (answers []ask.Answer[T], err error) {
+func each[T any](
+	a *app, targets []target.Target, question func(context.Context, ask.Session) (T, error),
+) (answers []ask.Answer[T], err error) {
 	return asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[T], error) {
 		return ask.Each(ctx, o, targets, question), nil
 	})
 }
 
 // eachLocked is each for a verb that speaks to a bootloader while a job may do so too.
-func eachLocked[T any](a *app, targets []target.Target, question func(context.Context, ask.Session) (T, error)) (answers []ask.Answer[T], err error) {
+func eachLocked[T any](
+	a *app, targets []target.Target, question func(context.Context, ask.Session) (T, error),
+) (answers []ask.Answer[T], err error) {
 	return asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[T], error) {
 		return ask.EachLocked(ctx, o, a.locks(), targets, question)
 	})

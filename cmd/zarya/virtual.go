@@ -43,7 +43,8 @@ fail=no%20way@flash:boot, corrupt@download:2, locked. See docs/virtual.md.`,
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Count, "count", 1, "how many tablets")
-	f.StringVar(&o.Listen, "listen", "tcp:127.0.0.1:5554", "first address: `tcp:HOST:PORT`, udp:HOST:PORT, or usbredir:DIR for a virtual machine's USB ports")
+	f.StringVar(&o.Listen, "listen", "tcp:127.0.0.1:5554",
+		"first address: `tcp:HOST:PORT`, udp:HOST:PORT, or usbredir:DIR for a virtual machine's USB ports")
 	f.IntVar(&o.Ports, "ports", 0, "with usbredir: how many ports there are, the last ones empty (default: one a tablet)")
 	f.StringArrayVar(&o.Android, "android", nil, "with usbredir: the tablet `SERIAL` runs Android first, with debugging on; repeatable")
 	f.BoolVar(&o.FullSpeed, "full-speed", false, "with usbredir: fastboot at 12 Mbit/s instead of 480")
