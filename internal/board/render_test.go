@@ -184,14 +184,17 @@ func TestRender(t *testing.T) {
 	trouble := picture(16, "en")
 	trouble.Banners = []station.Notice{{Key: "drain"}, {Key: "disk-full", Urgent: true, Words: "/var"}}
 	trouble.Actions = slices.Insert(trouble.Actions, 0, station.Action{Key: "station", Words: "no space left on device"})
-	greeted := station.View{Station: "bench 3", Today: station.Figures{FirstPass: -1, LastPass: -1}, Hubs: []station.Hub{{Ports: []station.Port{
-		port("10.0.0.1:5555", station.Preflight, "AGS3-L09", "1", func(p *station.Port) {
-			p.Before = &station.Past{Time: noon, Port: "A6", Class: flash.ClassCable}
-		}),
-		port("10.0.0.2:5555", station.Detected, "", "", func(p *station.Port) { p.Elapsed = 3 * time.Second }),
-		port("10.0.0.3:5555", station.YourTurn, "AGS3-L09", "12345", func(p *station.Port) { p.Reason, p.Keys = "keys", "hold \x1b[31mvolume\x07 down" }),
-		port("10.0.0.4:5555", station.NoIdentity, "планшет-очень-длинный", "", reason("no-identity")),
-	}}}}
+	greeted := station.View{Station: "bench 3", Today: station.Figures{FirstPass: -1, LastPass: -1},
+		Hubs: []station.Hub{{Ports: []station.Port{
+			port("10.0.0.1:5555", station.Preflight, "AGS3-L09", "1", func(p *station.Port) {
+				p.Before = &station.Past{Time: noon, Port: "A6", Class: flash.ClassCable}
+			}),
+			port("10.0.0.2:5555", station.Detected, "", "", func(p *station.Port) { p.Elapsed = 3 * time.Second }),
+			port("10.0.0.3:5555", station.YourTurn, "AGS3-L09", "12345", func(p *station.Port) {
+				p.Reason, p.Keys = "keys", "hold \x1b[31mvolume\x07 down"
+			}),
+			port("10.0.0.4:5555", station.NoIdentity, "планшет-очень-длинный", "", reason("no-identity")),
+		}}}}
 	for _, c := range []struct {
 		name string
 		v    station.View
@@ -256,7 +259,8 @@ func TestRenderFits(t *testing.T) {
 func TestEveryKeyHasWords(t *testing.T) {
 	w := words.For("en")
 	reasons := []string{"battery", "away", "keys", "port-off", "unplugged", "no-identity", "numbers", "set-aside"}
-	for _, c := range []flash.Class{flash.ClassCable, flash.ClassTimeout, flash.ClassLocked, flash.ClassImage, flash.ClassBoot, flash.ClassDevice,
+	for _, c := range []flash.Class{flash.ClassCable, flash.ClassTimeout, flash.ClassLocked, flash.ClassImage,
+		flash.ClassBoot, flash.ClassDevice,
 		flash.ClassProfile, flash.ClassIdentity, flash.ClassOperator, flash.ClassStation, flash.ClassBug} {
 		reasons = append(reasons, string(c))
 	}
@@ -271,7 +275,8 @@ func TestEveryKeyHasWords(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"action.pool-low", "action.take-out", "action.next", "brief.pool-low", "brief.take-out", "brief.next",
-		"banner.disk-full", "banner.ledger-refused", "banner.database-away", "banner.database-refuses", "banner.pool-low", "banner.pool-empty", "banner.golden",
+		"banner.disk-full", "banner.ledger-refused", "banner.database-away", "banner.database-refuses",
+		"banner.pool-low", "banner.pool-empty", "banner.golden",
 		"banner.badge", "banner.said", "banner.scanner-away", "banner.new-bundle",
 		"banner.reload-failed", "banner.follow-coming", "banner.follow-refused", "banner.follow-away", "banner.drain"} {
 		if !w.Has(id) {

@@ -420,7 +420,8 @@ func TestTypingIsNoBadge(t *testing.T) {
 			go cmd()
 		}
 	}
-	if o := <-f.orders; !o.Scan || o.Do != station.OrderLot || o.Value != "99" || !strings.Contains(m.prompt(), "Lot: 99. Scan the supervisor's badge") {
+	if o := <-f.orders; !o.Scan || o.Do != station.OrderLot || o.Value != "99" ||
+		!strings.Contains(m.prompt(), "Lot: 99. Scan the supervisor's badge") {
 		t.Errorf("%+v %q", o, m.prompt())
 	}
 	m.press(key('\x1b'))

@@ -62,7 +62,8 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if s.o.Token == "" || same(strings.TrimSpace(r.PostForm.Get("token")), s.o.Token) {
-			http.SetCookie(w, &http.Cookie{Name: cookieName, Value: s.cookie(), Path: "/", HttpOnly: true, //nolint:gosec // Secure wherever there is TLS; loopback has none
+			http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever there is TLS; loopback has none
+				Name: cookieName, Value: s.cookie(), Path: "/", HttpOnly: true,
 				Secure: s.tls != nil, SameSite: http.SameSiteStrictMode, MaxAge: int((30 * 24 * time.Hour).Seconds())})
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 			return

@@ -40,7 +40,9 @@ func benchView() station.View {
 			port("A7", station.Queued, "HT00004840", func(p *station.Port) { p.Within = s(70) }),
 			port("A8", station.Empty, "", nil)}},
 			{Name: "B", Rate: 12e6, Limit: 40e6, Writing: 2, Ports: []station.Port{
-				port("B1", station.Failed, "KB00009001", func(p *station.Port) { p.Model, p.Reason, p.Class = "KOB2-W09", "locked", flash.ClassLocked }),
+				port("B1", station.Failed, "KB00009001", func(p *station.Port) {
+					p.Model, p.Reason, p.Class = "KOB2-W09", "locked", flash.ClassLocked
+				}),
 				port("B2", station.Provisioning, "HT00004844", func(p *station.Port) {
 					p.StepNo, p.Steps, p.Part, p.Left = 4, 11, .36, s(25)
 					p.Before = &station.Past{Time: time.Now(), Port: "A6", Class: flash.ClassCable}
@@ -107,8 +109,10 @@ func TestServeForBrowser(t *testing.T) {
 // traced is a trace of the bench's failed job.
 func traced(string) (list []traces.Line, _ error) {
 	for i, l := range []traces.Line{{Dir: "=", Text: "connecting"}, {Dir: ">", Text: "getvar:product"}, {Dir: "<", Text: "OKAYAGS3-L09"},
-		{Dir: "=", Text: "flash:system: begins"}, {Dir: ">", Text: "download:04000000"}, {Dir: "<", Text: "DATA04000000"}, {Dir: ">", Bytes: 64 << 20},
-		{Dir: "<", Text: "OKAY"}, {Dir: ">", Text: "flash:system"}, {Dir: "<", Text: "FAILpartition is write protected"}, {Dir: "=", Text: "flash:system: fail, 84.20s"},
+		{Dir: "=", Text: "flash:system: begins"}, {Dir: ">", Text: "download:04000000"}, {Dir: "<", Text: "DATA04000000"},
+		{Dir: ">", Bytes: 64 << 20},
+		{Dir: "<", Text: "OKAY"}, {Dir: ">", Text: "flash:system"}, {Dir: "<", Text: "FAILpartition is write protected"},
+		{Dir: "=", Text: "flash:system: fail, 84.20s"},
 		{Dir: "=", Text: "fail", Error: "flash:system: partition is write protected"}} {
 		l.TS = time.Now().Add(time.Duration(i-12) * time.Second).UTC().Format(time.RFC3339Nano)
 		list = append(list, l)

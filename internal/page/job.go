@@ -43,7 +43,8 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 	}
 	p := jobPage{head: s.head("tablets"), Job: s.row(j, true), Error: j.Error, Facts: s.jobFacts(j)}
 	if j.Class != "" {
-		p.Action = s.o.Words.Text("action."+string(j.Class), words.Args{"port": j.Tablet, "s": "…", "words": j.Error, "serial": j.Serial, "record": j.Record})
+		p.Action = s.o.Words.Text("action."+string(j.Class),
+			words.Args{"port": j.Tablet, "s": "…", "words": j.Error, "serial": j.Serial, "record": j.Record})
 	}
 	for _, st := range j.Steps {
 		p.Steps = append(p.Steps, s.stepRow(st))

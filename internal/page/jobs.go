@@ -227,7 +227,8 @@ func (s *Server) tablet(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusNotFound, s.text("page.no-tablet"), "/jobs")
 		return
 	}
-	s.render(w, http.StatusOK, "tablet", tabletPage{s.head("tablets"), serial, s.o.Words.Count("page.tries", len(list), nil), s.rows(list, mostAttempts, true)})
+	s.render(w, http.StatusOK, "tablet",
+		tabletPage{s.head("tablets"), serial, s.o.Words.Count("page.tries", len(list), nil), s.rows(list, mostAttempts, true)})
 }
 
 // ofTablet are all jobs that concern a tablet.

@@ -21,7 +21,8 @@ import (
 func day(n int) *shelf {
 	s := &shelf{}
 	for i := range n {
-		j := &ledger.JobRecord{Job: fmt.Sprint("n", i), Tablet: fmt.Sprint("A", i%12+1), Serial: fmt.Sprintf("HT%05d", i), Result: "pass", Started: ago(0), Ended: ago(0)}
+		j := &ledger.JobRecord{Job: fmt.Sprint("n", i), Tablet: fmt.Sprint("A", i%12+1), Serial: fmt.Sprintf("HT%05d", i),
+			Result: "pass", Started: ago(0), Ended: ago(0)}
 		switch i % 10 {
 		case 1:
 			j.Result, j.Class = "fail", flash.ClassLocked
@@ -59,7 +60,8 @@ func TestJobsAreFiltered(t *testing.T) {
 		"?result=interrupted&days=7": {"0 tablets", 0},
 	} {
 		res, body := get(t, base+"/jobs"+query)
-		if rows := strings.Count(body, "<tr><td>"); res.StatusCode != http.StatusOK || rows != want.rows || !strings.Contains(body, ">"+want.found+"<") {
+		if rows := strings.Count(body, "<tr><td>"); res.StatusCode != http.StatusOK || rows != want.rows ||
+			!strings.Contains(body, ">"+want.found+"<") {
 			t.Errorf("%s: %s, %d rows, want %d of %s", query, res.Status, rows, want.rows, want.found)
 		}
 		if want.rows == 0 && !strings.Contains(body, "No tablet is like that") {
@@ -154,13 +156,15 @@ func TestADispositionIsAskedForAndGiven(t *testing.T) {
 	if len(f.done()) != 0 {
 		t.Fatal("it was done without being asked")
 	}
-	if res, _ := ask(t, request(t, http.MethodPost, base+"/order", form.Encode())); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/job/j2" {
+	if res, _ := ask(t, request(t, http.MethodPost, base+"/order", form.Encode())); res.StatusCode != http.StatusSeeOther ||
+		res.Header.Get("Location") != "/job/j2" {
 		t.Errorf("the order: %s to %s", res.Status, res.Header.Get("Location"))
 	}
 	_, _ = ask(t, request(t, http.MethodPost, base+"/order", "do=golden"))
 	_, _ = ask(t, request(t, http.MethodPost, base+"/order", "do=not-golden"))
 	got := f.done()
-	if len(got) != 3 || got[0].Record != "bench3-48213" || got[0].Disposition != "scrap" || !strings.HasPrefix(got[0].By, "Ann[2Jx") || len(got[0].By) > maxName {
+	if len(got) != 3 || got[0].Record != "bench3-48213" || got[0].Disposition != "scrap" ||
+		!strings.HasPrefix(got[0].By, "Ann[2Jx") || len(got[0].By) > maxName {
 		t.Fatalf("orders %+v", got)
 	}
 	if got[1] != (station.Order{Do: station.OrderGolden}) || got[2] != (station.Order{Do: station.OrderNotGolden}) {
@@ -181,7 +185,8 @@ func TestADispositionIsAskedForAndGiven(t *testing.T) {
 func TestAPortsHistory(t *testing.T) {
 	s := &shelf{}
 	for i, result := range []string{"fail", "interrupted", "fail", "fail", "pass", "fail"} {
-		s.jobs = append(s.jobs, &ledger.JobRecord{Job: fmt.Sprint("n", i), Tablet: "A3", Result: result, Scope: flash.ScopeRun, Started: ago(time.Duration(i) * time.Hour)})
+		s.jobs = append(s.jobs, &ledger.JobRecord{Job: fmt.Sprint("n", i), Tablet: "A3", Result: result,
+			Scope: flash.ScopeRun, Started: ago(time.Duration(i) * time.Hour)})
 	}
 	base := open(t, newStage(oneView()), Options{Records: s})
 	_, body := get(t, base+"/port/A3")
@@ -208,7 +213,8 @@ func TestATraceIsShownAndTaken(t *testing.T) {
 		return nil, nil
 	}})
 	_, body := get(t, base+"/job/j2")
-	for _, want := range []string{"202 lines", "1,234 lines are left out here", "4,000,000 bytes", "flash:boot: begins", `href="/job/j2/trace"`} {
+	for _, want := range []string{"202 lines", "1,234 lines are left out here", "4,000,000 bytes",
+		"flash:boot: begins", `href="/job/j2/trace"`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in\n%s", want, body)
 		}
@@ -217,8 +223,10 @@ func TestATraceIsShownAndTaken(t *testing.T) {
 		t.Error("the page has more of the trace than its end, or something in it acts")
 	}
 	res, body := get(t, base+"/job/j2/trace")
-	if got := res.Header.Get("Content-Disposition"); got != "attachment; filename=trace-j2.jsonl" || res.Header.Get("X-Content-Type-Options") != "nosniff" ||
-		res.Header.Get("Content-Type") != "application/x-ndjson" || strings.Count(body, "\n") != len(list) || !strings.Contains(body, "getvar:first") {
+	if got := res.Header.Get("Content-Disposition"); got != "attachment; filename=trace-j2.jsonl" ||
+		res.Header.Get("X-Content-Type-Options") != "nosniff" ||
+		res.Header.Get("Content-Type") != "application/x-ndjson" || strings.Count(body, "\n") != len(list) ||
+		!strings.Contains(body, "getvar:first") {
 		t.Errorf("%s, %d lines", got, strings.Count(body, "\n"))
 	}
 	for _, path := range []string{"/job/none/trace", "/job/..%2F..%2Fetc%2Fpasswd/trace", "/job/j1/trace"} {

@@ -54,7 +54,8 @@ func newMetrics(s *Server, version string) *metrics {
 			Help: "Raw bytes that were written to tablets."}),
 		kinds: map[string]bool{},
 	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "zarya_build_info", Help: "The program; always 1."}, []string{"version", "goversion"})
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "zarya_build_info", Help: "The program; always 1."},
+		[]string{"version", "goversion"})
 	build.WithLabelValues(version, runtime.Version()).Set(1)
 	streams := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "zarya_page_streams", Help: "Boards that are open in browsers."},
 		func() float64 { return float64(len(s.streams)) })
@@ -106,16 +107,20 @@ var (
 	todayDesc  = prometheus.NewDesc("zarya_tablets_today", "Tablets that passed today.", nil, nil)
 	hourDesc   = prometheus.NewDesc("zarya_tablets_hour", "Tablets that passed within the last hour.", nil, nil)
 	waitDesc   = prometheus.NewDesc("zarya_records_waiting", "Records that the database does not have yet.", nil, nil)
-	queueDesc  = prometheus.NewDesc("zarya_queue_records", "Records that were given to a queue and are not durable there yet.", []string{"queue"}, nil)
-	lagDesc    = prometheus.NewDesc("zarya_queue_lag_seconds", "How long the oldest record of a queue has waited; 0: none waits.", []string{"queue"}, nil)
-	lastDesc   = prometheus.NewDesc("zarya_queue_last_durable_timestamp_seconds", "When a record became durable last; 0: not since the start.", []string{"queue"}, nil)
+	queueDesc  = prometheus.NewDesc("zarya_queue_records",
+		"Records that were given to a queue and are not durable there yet.", []string{"queue"}, nil)
+	lagDesc = prometheus.NewDesc("zarya_queue_lag_seconds",
+		"How long the oldest record of a queue has waited; 0: none waits.", []string{"queue"}, nil)
+	lastDesc = prometheus.NewDesc("zarya_queue_last_durable_timestamp_seconds",
+		"When a record became durable last; 0: not since the start.", []string{"queue"}, nil)
 	drainDesc  = prometheus.NewDesc("zarya_draining", "1: nothing new begins.", nil, nil)
 	bannerDesc = prometheus.NewDesc("zarya_notice", "1 while it is shown.", []string{"key"}, nil)
 )
 
 // Describe is of prometheus.Collector.
 func (c shown) Describe(d chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{portsDesc, uplinkDesc, todayDesc, hourDesc, waitDesc, queueDesc, lagDesc, lastDesc, drainDesc, bannerDesc} {
+	for _, desc := range []*prometheus.Desc{portsDesc, uplinkDesc, todayDesc, hourDesc, waitDesc,
+		queueDesc, lagDesc, lastDesc, drainDesc, bannerDesc} {
 		d <- desc
 	}
 }

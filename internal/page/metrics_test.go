@@ -46,11 +46,14 @@ func TestMetrics(t *testing.T) {
 	s, body := observed(t)
 	for _, want := range []string{
 		`zarya_jobs_total{class="",result="pass"} 1`, `zarya_jobs_total{class="cable",result="fail"} 2`,
-		`zarya_step_seconds_count{step="flash"} 2`, `zarya_step_seconds_sum{step="flash"} 3`, `zarya_step_seconds_count{step="other"} 2`, `zarya_bytes_total 3e+06`,
+		`zarya_step_seconds_count{step="flash"} 2`, `zarya_step_seconds_sum{step="flash"} 3`,
+		`zarya_step_seconds_count{step="other"} 2`, `zarya_bytes_total 3e+06`,
 		`zarya_ports{state="pass"} 1`, `zarya_ports{state="fail"} 1`, `zarya_ports{state="away"} 0`, `zarya_tablets_today 214`,
 		`zarya_uplink_bytes_per_second{hub="A"} 3.8e+07`, `version="1.2.3"} 1`,
-		`zarya_queue_records{queue="ledger"} 3`, `zarya_queue_lag_seconds{queue="ledger"} 6`, `zarya_queue_last_durable_timestamp_seconds{queue="ledger"} 1.7e+09`,
-		`zarya_queue_records{queue="outbox"} 0`, `zarya_queue_lag_seconds{queue="outbox"} 0`, `zarya_queue_last_durable_timestamp_seconds{queue="outbox"} 0`,
+		`zarya_queue_records{queue="ledger"} 3`, `zarya_queue_lag_seconds{queue="ledger"} 6`,
+		`zarya_queue_last_durable_timestamp_seconds{queue="ledger"} 1.7e+09`,
+		`zarya_queue_records{queue="outbox"} 0`, `zarya_queue_lag_seconds{queue="outbox"} 0`,
+		`zarya_queue_last_durable_timestamp_seconds{queue="outbox"} 0`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in\n%s", want, body)

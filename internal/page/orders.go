@@ -132,7 +132,8 @@ func (s *Server) supervisor(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 	if d, ok := s.decision(w, r, r.URL.Query()); ok {
 		supervised := d.Do.Supervised()
-		s.render(w, http.StatusOK, "confirm", confirmPage{s.head(""), d.fields(), s.question(d), d.back(), supervised, supervised && s.front.View().Badges})
+		s.render(w, http.StatusOK, "confirm",
+			confirmPage{s.head(""), d.fields(), s.question(d), d.back(), supervised, supervised && s.front.View().Badges})
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 func TestPagesShowAndEscape(t *testing.T) {
 	base := open(t, newStage(oneView()), Options{Records: filled()})
 	for path, wants := range map[string][]string{
-		"/":                         {"A3: set aside: bootloader is locked", "A1: take out", "flash 63%", "1:20 left", "3:12", "214", "97.2 %", `value="63"`, "<svg", "…4821", "plan 40"},
+		"/": {"A3: set aside: bootloader is locked", "A1: take out", "flash 63%", "1:20 left",
+			"3:12", "214", "97.2 %", `value="63"`, "<svg", "…4821", "plan 40"},
 		"/jobs":                     {"2 tablets", "HT4821", "/job/j2", "FAIL", "try 2", "golden"},
 		"/job/j2":                   {"flash:system", "1:24", "3.1 GB", "A3: set aside: bootloader is locked", "hostname", "bench3-48213"},
 		"/job/j0":                   {"HT4821", "STOPPED", "/job/j1", "rework"},
@@ -37,7 +38,8 @@ func TestPagesShowAndEscape(t *testing.T) {
 				t.Errorf("%s has %q", path, bad)
 			}
 		}
-		if csp := res.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; ") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "http") {
+		if csp := res.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; ") ||
+			strings.Contains(csp, "unsafe") || strings.Contains(csp, "http") {
 			t.Errorf("%s: policy %q", path, csp)
 		}
 	}
@@ -76,9 +78,11 @@ func TestAllWordsAreThere(t *testing.T) {
 		s := &Server{o: Options{Words: w}}
 		s.templates, _ = parse(w)
 		var b strings.Builder
-		for name, data := range map[string]any{"login": loginPage{}, "supervisor": supervisorPage{}, "jobs": jobsPage{Newer: "x", Older: "x", Any: true}, "tablet": tabletPage{},
+		for name, data := range map[string]any{"login": loginPage{}, "supervisor": supervisorPage{},
+			"jobs": jobsPage{Newer: "x", Older: "x", Any: true}, "tablet": tabletPage{},
 			"job": jobPage{Becomes: []choice{{"scrap", "", false}}, Past: []row{{}}, Lines: []string{"x"}}, "error": errorPage{},
-			"report": reportPage{}, "port": portPage{Clear: true, Stop: true, Job: "x", Past: []row{{}}, More: "x"}, "confirm": confirmPage{}, "fragment": s.face(oneView())} {
+			"report": reportPage{}, "port": portPage{Clear: true, Stop: true, Job: "x", Past: []row{{}}, More: "x"},
+			"confirm": confirmPage{}, "fragment": s.face(oneView())} {
 			if err := s.templates.ExecuteTemplate(&b, name, data); err != nil {
 				t.Error(err)
 			}

@@ -107,5 +107,6 @@ func (s *Server) board(w http.ResponseWriter, _ *http.Request) {
 	}
 	h := s.head("station")
 	h.Live = true
-	s.render(w, http.StatusOK, "board", boardPage{h, template.HTML(html), time.Now().Format("15:04:05")}) //nolint:gosec // made by html/template
+	s.render(w, http.StatusOK, "board",
+		boardPage{h, template.HTML(html), time.Now().Format("15:04:05")}) //nolint:gosec // made by html/template
 }

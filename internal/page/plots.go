@@ -73,7 +73,8 @@ func (s *Server) upright(title string, points []point, plan float64) *bars {
 	told := false // where not all have room for their numbers, the highest has
 	for i, p := range points {
 		x, tall := left+i*pitch, scale(float64(p.n))
-		one := bar{X: x, Y: b.Base - tall, W: pitch - gap, H: tall, NX: x + (pitch-gap)/2, NY: b.Base + 14, VX: x + (pitch-gap)/2, VY: b.Base - tall - 4}
+		one := bar{X: x, Y: b.Base - tall, W: pitch - gap, H: tall,
+			NX: x + (pitch-gap)/2, NY: b.Base + 14, VX: x + (pitch-gap)/2, VY: b.Base - tall - 4}
 		if i%every == every/2 {
 			one.Name = p.name
 		}
@@ -113,7 +114,8 @@ func (s *Server) lying(counts []station.Count, all, left int, name func(key stri
 	}
 	for i, c := range counts {
 		w, y := max(3, wide*c.N/most), 4+i*row
-		b.Bars = append(b.Bars, bar{X: left, Y: y, W: w, H: row - 8, N: s.number(c.N), Name: name(c.Key), NX: left - 8, NY: y + 13, VX: left + w + 7, VY: y + 13})
+		b.Bars = append(b.Bars, bar{X: left, Y: y, W: w, H: row - 8, N: s.number(c.N),
+			Name: name(c.Key), NX: left - 8, NY: y + 13, VX: left + w + 7, VY: y + 13})
 		b.Label += fmt.Sprintf("%s %d, ", name(c.Key), c.N)
 	}
 	b.H = 4 + len(b.Bars)*row

@@ -49,7 +49,8 @@ func (s *Server) port(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusNotFound, s.text("page.no-port"), "/")
 		return
 	}
-	p := portPage{head: s.head("station"), Port: s.card(q), Name: q.Name, Error: q.Error, Job: q.Job, Days: s.o.Words.Count("page.days", portDays, nil), Lines: s.front.Lines(q.Name)}
+	p := portPage{head: s.head("station"), Port: s.card(q), Name: q.Name, Error: q.Error, Job: q.Job,
+		Days: s.o.Words.Count("page.days", portDays, nil), Lines: s.front.Lines(q.Name)}
 	p.Live = true
 	if q.Reason != "" {
 		p.Action = s.text("action."+q.Reason, "port", q.Name, "s", int(q.Within.Seconds()), "words", cmp.Or(q.Error, q.Keys),

@@ -47,7 +47,10 @@ func TestOnlyPostsFromHereAct(t *testing.T) {
 	f := newStage(oneView())
 	base := open(t, f, Options{Records: filled()})
 	form := "do=clear&port=A3"
-	for _, path := range []string{"/", "/confirm?do=golden", "/confirm?do=disposition&disposition=scrap&job=j2", "/order?do=disposition&disposition=scrap&job=j2", "/jobs", "/port/A3", "/supervisor", "/confirm?" + form, "/order?" + form, "/confirm?do=stop", "/healthz", "/metrics"} {
+	for _, path := range []string{"/", "/confirm?do=golden",
+		"/confirm?do=disposition&disposition=scrap&job=j2", "/order?do=disposition&disposition=scrap&job=j2",
+		"/jobs", "/port/A3", "/supervisor",
+		"/confirm?" + form, "/order?" + form, "/confirm?do=stop", "/healthz", "/metrics"} {
 		_, _ = get(t, base+path)
 	}
 	for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
@@ -78,7 +81,8 @@ func TestOnlyPostsFromHereAct(t *testing.T) {
 		t.Errorf("orders %v, want %v", got, want)
 	}
 	f.refuse = errors.New("A3 is being worked on")
-	if res, body := ask(t, request(t, http.MethodPost, base+"/order", form)); res.StatusCode != http.StatusConflict || !strings.Contains(body, "A3 is being worked on") {
+	if res, body := ask(t, request(t, http.MethodPost, base+"/order", form)); res.StatusCode != http.StatusConflict ||
+		!strings.Contains(body, "A3 is being worked on") {
 		t.Errorf("refused: %s %s", res.Status, body)
 	}
 }
@@ -129,7 +133,8 @@ func TestTokenIsNeeded(t *testing.T) {
 	if res, _ := ask(t, r); res.StatusCode != http.StatusOK {
 		t.Errorf("with the token: %s", res.Status)
 	}
-	if res, _ := ask(t, request(t, http.MethodPost, base+"/login", "token=wrong")); res.StatusCode != http.StatusForbidden || len(res.Cookies()) != 0 {
+	if res, _ := ask(t, request(t, http.MethodPost, base+"/login", "token=wrong")); res.StatusCode != http.StatusForbidden ||
+		len(res.Cookies()) != 0 {
 		t.Errorf("a wrong token: %s", res.Status)
 	}
 	res, _ := ask(t, request(t, http.MethodPost, base+"/login", "token="+token))
@@ -203,7 +208,8 @@ func certificate(t *testing.T, dir string, names []string) (cert, key string, po
 	if err != nil {
 		t.Fatal(err)
 	}
-	form := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	form := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names,
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, form, form, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +222,8 @@ func certificate(t *testing.T, dir string, names []string) (cert, key string, po
 	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	pool.AppendCertsFromPEM(chain)
 	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	if err := errors.Join(os.WriteFile(cert, chain, 0o600), os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(cert, chain, 0o600),
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	return cert, key, pool

@@ -77,7 +77,8 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusServiceUnavailable, s.text("page.no-report", "words", err.Error()), "/")
 		return
 	}
-	p := reportPage{head: s.head("report"), Tiles: s.reportTiles(c.all), Why: s.failures(c.all.Failures), States: s.times(c.all.States, "page.span."),
+	p := reportPage{head: s.head("report"), Tiles: s.reportTiles(c.all),
+		Why: s.failures(c.all.Failures), States: s.times(c.all.States, "page.span."),
 		Steps: s.times(c.all.Steps[:min(mostSteps, len(c.all.Steps))], "")}
 	p.Spans = s.spans(days)
 	for _, g := range c.days {

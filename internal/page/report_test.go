@@ -28,7 +28,8 @@ func month(ctx context.Context, since time.Time, add func(stats.Record)) error {
 		}
 		for i := range 20 + day%7 {
 			r := stats.Record{Time: at, Serial: fmt.Sprint(day, "-", i), Station: "bench3", Port: "A1", Result: flash.Pass, Total: 190 * time.Second,
-				States: []stats.Lap{{Name: flash.MeasureFlash, Took: 84 * time.Second}}, Steps: []stats.Lap{{Name: "flash:system", Took: 80 * time.Second}}}
+				States: []stats.Lap{{Name: flash.MeasureFlash, Took: 84 * time.Second}},
+				Steps:  []stats.Lap{{Name: "flash:system", Took: 80 * time.Second}}}
 			if i < 2+day%3 {
 				r.Result, r.Class, r.Step, r.States, r.Total = flash.Fail, flash.ClassCable, "flash:system", nil, 0
 			}
@@ -52,7 +53,8 @@ func TestReport(t *testing.T) {
 		return month(ctx, since, add)
 	}})
 	for path, want := range map[string]struct{ rows, first string }{
-		"/report?days=1": {"1", "90.0 %"}, "/report": {"7", ""}, "/report?days=30": {"30", ""}, "/report?days=-5": {"7", ""}, "/report?days=9999999": {"7", ""},
+		"/report?days=1": {"1", "90.0 %"}, "/report": {"7", ""}, "/report?days=30": {"30", ""},
+		"/report?days=-5": {"7", ""}, "/report?days=9999999": {"7", ""},
 	} {
 		res, body := get(t, base+path)
 		if res.StatusCode != http.StatusOK {
@@ -83,7 +85,9 @@ func TestReportOfNothing(t *testing.T) {
 	if res, body := get(t, base+"/report"); res.StatusCode != http.StatusOK || !strings.Contains(body, "none yet") {
 		t.Errorf("%s:\n%s", res.Status, body)
 	}
-	base = open(t, newStage(oneView()), Options{Count: func(context.Context, time.Time, func(stats.Record)) error { return errors.New("no such file") }})
+	base = open(t, newStage(oneView()), Options{Count: func(context.Context, time.Time, func(stats.Record)) error {
+		return errors.New("no such file")
+	}})
 	if res, body := get(t, base+"/report"); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "no such file") {
 		t.Errorf("%s:\n%s", res.Status, body)
 	}

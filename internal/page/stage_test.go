@@ -74,11 +74,13 @@ func (f *stage) set(change func(*station.View)) {
 const evil = "<script>alert(1)</script>\x1b[31m\"'"
 
 func oneView() station.View {
-	return station.View{Version: 1, Station: "bench 3", Lot: "P-118", Operator: "17", Hubs: []station.Hub{{Name: "A", Rate: 38e6, Limit: 40e6, Writing: 1, Ports: []station.Port{
-		{Name: "A1", State: station.Passed, Model: "AGS3-L09", Serial: "HT4821", Elapsed: 192 * time.Second, Percent: -1, Part: -1},
-		{Name: "A2", State: station.Flashing, Model: "AGS3-L09", Serial: "HT4822", Percent: 63, Part: .63, Left: 80 * time.Second},
-		{Name: "A3", State: station.Failed, Model: evil, Serial: evil, Reason: "locked", Error: evil, Class: flash.ClassLocked, Percent: -1, Part: -1},
-	}}},
+	return station.View{Version: 1, Station: "bench 3", Lot: "P-118", Operator: "17",
+		Hubs: []station.Hub{{Name: "A", Rate: 38e6, Limit: 40e6, Writing: 1, Ports: []station.Port{
+			{Name: "A1", State: station.Passed, Model: "AGS3-L09", Serial: "HT4821", Elapsed: 192 * time.Second, Percent: -1, Part: -1},
+			{Name: "A2", State: station.Flashing, Model: "AGS3-L09", Serial: "HT4822", Percent: 63, Part: .63, Left: 80 * time.Second},
+			{Name: "A3", State: station.Failed, Model: evil, Serial: evil, Reason: "locked", Error: evil,
+				Class: flash.ClassLocked, Percent: -1, Part: -1},
+		}}},
 		Actions: []station.Action{{Key: "locked", Ports: []string{"A3"}}, {Key: "take-out", Ports: []string{"A1"}}},
 		Today: station.Figures{Done: 214, Hour: 39, Plan: 40, FirstPass: .972, LastPass: -1, Failures: []station.Count{{Key: "locked", N: 7}},
 			Hours: []station.Hour{{Hour: 8, N: 31}, {Hour: 9, N: 0}}}}
@@ -184,12 +186,14 @@ func ago(d time.Duration) string { return time.Now().Add(-d).UTC().Format(time.R
 // filled is a shelf with two jobs of now, and one of five days ago.
 func filled() *shelf {
 	return &shelf{jobs: []*ledger.JobRecord{
-		{Job: "j2", Tablet: "A3", Serial: evil, Model: evil, Result: "fail", Class: flash.ClassLocked, Error: evil, Attempt: 2, Record: "bench3-48213",
+		{Job: "j2", Tablet: "A3", Serial: evil, Model: evil, Result: "fail", Class: flash.ClassLocked, Error: evil,
+			Attempt: 2, Record: "bench3-48213",
 			Started: ago(time.Second), Ended: ago(0), Seconds: 12, Facts: map[string]string{"hostname": evil},
 			Steps: []ledger.StepRecord{{Step: "flash:system", Result: "fail", Seconds: 84, Bytes: 3_100_000_000}}},
 		{Job: "j1", Tablet: "A1", Serial: "HT4821", Result: "pass", Scope: flash.ScopeRun, Record: "bench3-48200",
 			Started: ago(2 * time.Second), Ended: ago(time.Second), Seconds: 192, Golden: true},
-		{Job: "j0", Tablet: "A3", Serial: "HT4821", Result: "interrupted", Class: flash.ClassStation, Record: "bench3-17", Disposition: ledger.Rework,
+		{Job: "j0", Tablet: "A3", Serial: "HT4821", Result: "interrupted", Class: flash.ClassStation,
+			Record: "bench3-17", Disposition: ledger.Rework,
 			Started: ago(5 * 24 * time.Hour), Ended: ago(5 * 24 * time.Hour)},
 	}}
 }
