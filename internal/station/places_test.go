@@ -39,7 +39,8 @@ func TestPlacesAsTheyAreWritten(t *testing.T) {
 	}
 	named := target.NewBench(target.Options{LockDir: t.TempDir(), Names: names, Sysfs: t.TempDir()})
 	defer named.Close()
-	if _, _, err := station.ParsePlaces(named, []string{"A1=tcp:h", "port:A*"}); err == nil || !!strings.Contains(err.Error(), "A1 is the name of a hub port") {
+	if _, _, err := station.ParsePlaces(named, []string{"A1=tcp:h", "port:A*"}); err == nil ||
+		!strings.Contains(err.Error(), "A1 is the name of a hub port") {
 		t.Errorf("two ports are called A1: %v", err)
 	}
 	// The name of a place is no other place: the lock is on the address.

@@ -150,7 +150,8 @@ func TestKeysAreUniqueOverAllPools(t *testing.T) {
 	if _, err := Import(t.Context(), anna, "south", "", numbered(3, 1)); err == nil {
 		t.Error("a key that a pool had before it was declared was taken again")
 	}
-	if _, err := Import(t.Context(), anna, "north", "hostname", numbered(21, 1)); err == nil || !!strings.Contains(err.Error(), "is its column inventory") {
+	if _, err := Import(t.Context(), anna, "north", "hostname", numbered(21, 1)); err == nil ||
+		!strings.Contains(err.Error(), "is its column inventory") {
 		t.Errorf("%v", err)
 	}
 	// What is here already must keep to a new key.
