@@ -36,9 +36,9 @@ dpkg-deb -Zgzip -b "$work/old/root" "$work/old/zarya_0.0.9_amd64.deb" >/dev/null
 base=.tools/debian-$(. /etc/os-release && echo "$VERSION_CODENAME").tar
 if [ ! -s "$base" ]; then
   echo "making a clean Debian in $base (once)"
-  mmdebstrap --quiet --variant=apt --include=libusb-1.0-0,systemd,udev,e2fsprogs,android-sdk-libsparse-utils,openssh-client,passwd "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$base.part" 2>"$work/mmdebstrap.log" ||
+  mmdebstrap --quiet --variant=apt --include=libusb-1.0-0,procps,systemd,udev,e2fsprogs,android-sdk-libsparse-utils,openssh-client,passwd "$(. /etc/os-release && echo "$VERSION_CODENAME")" "${base%.tar}.part.tar" 2>"$work/mmdebstrap.log" ||
     { tail -20 "$work/mmdebstrap.log"; fail mmdebstrap; }
-  mv "$base.part" "$base"
+  mv "${base%.tar}.part.tar" "$base"
 fi
 root=$(mktemp -d)
 tar -xf "$base" -C "$root" --exclude='./dev/*'
@@ -46,6 +46,7 @@ mount -t proc proc "$root/proc" 2>/dev/null || true
 cp "$work"/new/*_amd64.deb "$root/new.deb"
 cp "$work"/old/*.deb "$root/old.deb"
 for node in null zero urandom random tty; do cp -a "/dev/$node" "$root/dev/" 2>/dev/null || true; done
+ln -sfn /proc/self/fd "$root/dev/fd"
 mkdir -p "$root/dev/pts"
 
 cat >"$root/station.sh" <<'EOF'
@@ -54,10 +55,11 @@ set -eu
 export XDG_STATE_HOME=/var/lib XDG_CACHE_HOME=/var/cache XDG_CONFIG_HOME=/etc HOME=/var/lib/zarya
 cd /var/lib/zarya
 zarya virtual images images --size 16MiB >/dev/null
+touch virtual.log station.log
 zarya virtual --count 2 --listen tcp:127.0.0.1:26100 >virtual.log 2>&1 &
 tablets=$!
 trap 'kill $tablets 2>/dev/null || true' EXIT
-tail -n +1 -f --pid=$tablets virtual.log | grep -q -m1 ^ready || { cat virtual.log; exit 1; }
+grep -q -m1 ^ready < <(tail -n +1 -f --pid=$tablets virtual.log) || { cat virtual.log; exit 1; }
 cat >station.yaml <<END
 yes: true
 profile: [/var/lib/zarya/images/profile.yaml]
@@ -69,7 +71,7 @@ lang: ru
 END
 zarya station --plain --no-input --config station.yaml >station.log 2>&1 &
 station=$!
-[ "$(tail -n +1 -f --pid=$station station.log | grep -m2 ГОТОВ | wc -l)" -eq 2 ] || { cat station.log virtual.log; exit 1; }
+[ "$(grep -m2 ГОТОВ < <(tail -n +1 -f --pid=$station station.log) | wc -l)" -eq 2 ] || { cat station.log virtual.log; exit 1; }
 kill -TERM $station
 wait $station || [ $? -eq 143 ]
 rm -rf images
@@ -98,7 +100,7 @@ inside root sh -c 'zarya doctor >/doctor.txt 2>&1; echo $?' >"$work/doctor"
 grep -qE '^[06]$' "$work/doctor" || { cat "$root/doctor.txt"; fail "doctor"; }
 mkdir -p "$root/var/lib/zarya"
 inside root chown zarya:zarya /var/lib/zarya
-inside zarya sh /station.sh || fail "the station, as its own user"
+inside zarya bash /station.sh || fail "the station, as its own user"
 inside zarya zarya ledger list --ledger sqlite:/var/lib/zarya/ledger.db | tee "$work/before"
 [ "$(grep -c ' PASS ' "$work/before")" -eq 2 ] || fail "two tablets did not pass"
 say station "two virtual tablets passed, as the user zarya"
@@ -133,9 +135,10 @@ arm="qemu-aarch64 $work/arm64/zarya"
 $arm version | tee "$work/arm.version"
 grep -q 'linux/arm64' "$work/arm.version" && ! grep -q 'without USB' "$work/arm.version" || fail "the arm64 program"
 head -c 4096 /dev/urandom >"$work/boot.img"
+touch "$work/virtual.log"
 dist/usb-amd64_linux_amd64*/zarya virtual --count 1 --listen tcp:127.0.0.1:26200 >"$work/virtual.log" 2>&1 &
 tablets=$!
-tail -n +1 -f --pid=$tablets "$work/virtual.log" | grep -q -m1 ^ready || fail "$(cat "$work/virtual.log")"
+grep -q -m1 ^ready < <(tail -n +1 -f --pid=$tablets "$work/virtual.log") || fail "$(cat "$work/virtual.log")"
 $arm flash --yes --ledger none --image boot="$work/boot.img" -s tcp:127.0.0.1:26200 2>&1 | grep 'FLASHED' || fail "the arm64 program did not flash"
 kill $tablets
 say arm64 "flashed a virtual tablet under qemu"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Writes what the program is made of, as CycloneDX: its modules with their versions and sums.
 set -euo pipefail
-document=$1
+case "$1" in /*) document=$1 ;; *) document=$PWD/$1 ;; esac
+cd "$(dirname "$0")/.."
 go list -deps -f '{{with .Module}}{{if .Version}}{{.Path}} {{.Version}}{{end}}{{end}}' ./cmd/zarya | sort -u |
   python3 -c '
 import json, subprocess, sys
