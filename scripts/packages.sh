@@ -27,16 +27,16 @@ mkdir "$work/arm64"
 cp dist/usb-arm64_linux_arm64*/zarya "$work/arm64/zarya"
 say built "$(cd "$work/new" && ls ./*.deb ./*.rpm | tr '\n' ' ')"
 # An older package, for the upgrade: the same program under a smaller number.
-mkdir -p "$work/old/root"
-dpkg-deb -R "$work"/new/zarya_0.1.0*_amd64.deb "$work/old/root"
-sed -i 's/^Version: .*/Version: 0.0.9/' "$work/old/root/DEBIAN/control"
-dpkg-deb -Zgzip -b "$work/old/root" "$work/old/zarya_0.0.9_amd64.deb" >/dev/null
+mkdir -p "$work/old/tree"
+dpkg-deb -R "$work"/new/zarya_0.1.0*_amd64.deb "$work/old/tree"
+sed -i 's/^Version: .*/Version: 0.0.9/' "$work/old/tree/DEBIAN/control"
+dpkg-deb -Zgzip -b "$work/old/tree" "$work/old/zarya_0.0.9_amd64.deb" >/dev/null
 
 # A clean Debian with what the package depends on and recommends, made once.
 base=.tools/debian-$(. /etc/os-release && echo "$VERSION_CODENAME").tar
 if [ ! -s "$base" ]; then
   echo "making a clean Debian in $base (once)"
-  mmdebstrap --quiet --variant=apt --include=libusb-1.0-0,procps,systemd,udev,e2fsprogs,android-sdk-libsparse-utils,openssh-client,passwd "$(. /etc/os-release && echo "$VERSION_CODENAME")" "${base%.tar}.part.tar" 2>"$work/mmdebstrap.log" ||
+  mmdebstrap --quiet --variant=apt --include=libusb-1.0-0,procps,tzdata,systemd,udev,e2fsprogs,android-sdk-libsparse-utils,openssh-client,passwd "$(. /etc/os-release && echo "$VERSION_CODENAME")" "${base%.tar}.part.tar" 2>"$work/mmdebstrap.log" ||
     { tail -20 "$work/mmdebstrap.log"; fail mmdebstrap; }
   mv "${base%.tar}.part.tar" "$base"
 fi
@@ -71,7 +71,7 @@ lang: ru
 END
 zarya station --plain --no-input --config station.yaml >station.log 2>&1 &
 station=$!
-[ "$(grep -m2 ГОТОВ < <(tail -n +1 -f --pid=$station station.log) | wc -l)" -eq 2 ] || { cat station.log virtual.log; exit 1; }
+[ "$(grep -m2 -E 'ГОТОВ|БРАК|СБОЙ' < <(tail -n +1 -f --pid=$station station.log) | grep -c ГОТОВ)" -eq 2 ] || { cat station.log virtual.log; exit 1; }
 kill -TERM $station
 wait $station || [ $? -eq 143 ]
 rm -rf images

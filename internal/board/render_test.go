@@ -258,7 +258,7 @@ func TestRenderFits(t *testing.T) {
 // Every key that a station may show has words, and every state has a look.
 func TestEveryKeyHasWords(t *testing.T) {
 	w := words.For("en")
-	reasons := []string{"battery", "away", "keys", "port-off", "unplugged", "no-identity", "numbers", "set-aside"}
+	reasons := []string{"battery", "away", "keys", "port-off", "unplugged", "no-identity", "numbers", "settings", "set-aside"}
 	for _, c := range []flash.Class{flash.ClassCable, flash.ClassTimeout, flash.ClassLocked, flash.ClassImage,
 		flash.ClassBoot, flash.ClassDevice,
 		flash.ClassProfile, flash.ClassIdentity, flash.ClassOperator, flash.ClassStation, flash.ClassBug} {

@@ -271,6 +271,8 @@ func (p *port) reason() string {
 			return "battery"
 		case c == flash.ClassIdentity && p.result.Exhausted && !p.result.Twin:
 			return "numbers" // the pool's trouble, not two tablets'
+		case c == flash.ClassProfile && p.result.Step != "" && p.result.Step != string(flash.StatePreflight):
+			return "settings" // the tablet is of this order; what it shall become is wrong
 		default:
 			return string(c)
 		}

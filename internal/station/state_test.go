@@ -58,6 +58,8 @@ func TestStatesOfAPort(t *testing.T) {
 			reason: "identity"},
 		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassDevice, Error: "the battery is at 12 %"}),
 			reason: "battery"},
+		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassProfile, Step: "preflight"}), reason: "profile"},
+		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassProfile, Step: "timezone"}), reason: "settings"},
 		{want: Retry, events: append(flashing[:len(flashing):len(flashing)], failed(flash.ClassCable)), reason: "cable"},
 		{want: Unplugged, events: append(flashing[:len(flashing):len(flashing)], failed(flash.ClassCable)), gone: true, reason: "unplugged"},
 		{want: Retry, events: to(failed(flash.ClassCable)), gone: true, reason: "cable"}, // nothing was written yet

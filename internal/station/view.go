@@ -139,7 +139,7 @@ type Past struct {
 
 // Action is one thing for a person to do: the words' key ("action." and Key) and what goes
 // into the sentence. Keys are the classes of failures (cable, timeout, locked, image, boot,
-// device, profile, identity, operator, station, bug), battery, numbers, no-identity, away, keys,
+// device, profile, identity, operator, station, bug), battery, numbers, settings, no-identity, away, keys,
 // port-off, set-aside, unplugged, pool-low, take-out and next.
 type Action struct {
 	Key     string   `json:"key"`

@@ -218,15 +218,19 @@ func settleChanges(ctx context.Context, path, root string) error {
 	return run(ctx, "debugfs", "-w", "-f", commands, path)
 }
 
-// zones stages the time zones of Go's own copy of the tz database.
+// systemZones is where Debian's tzdata and others have the tz database.
+const systemZones = "/usr/share/zoneinfo"
+
+// zones stages the time zones of Europe and Asia: those of Go's own copy of the tz database,
+// or this machine's. The profile that is written beside the images sets one.
 func zones(root string) error {
 	out, err := exec.Command("go", "env", "GOROOT").Output() //nolint:noctx // answers at once
-	if err != nil {
-		return nil
+	var z *zip.ReadCloser
+	if err == nil {
+		z, err = zip.OpenReader(filepath.Join(strings.TrimSpace(string(out)), "lib", "time", "zoneinfo.zip"))
 	}
-	z, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(out)), "lib", "time", "zoneinfo.zip"))
 	if err != nil {
-		return nil
+		return machineZones(root, systemZones)
 	}
 	defer func() { _ = z.Close() }()
 	for _, f := range z.File {
@@ -246,6 +250,20 @@ func zones(root string) error {
 			err = os.WriteFile(to, text, 0o644) //nolint:gosec // as above
 		}
 		if err = errors.Join(err, r.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// machineZones stages the time zones in a folder of this machine.
+func machineZones(root, from string) error {
+	for _, part := range []string{"Europe", "Asia"} {
+		err := os.CopyFS(filepath.Join(root, "usr", "share", "zoneinfo", part), os.DirFS(filepath.Join(from, part)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there are no time zones in %s for the images: install tzdata", from)
+		}
+		if err != nil {
 			return err
 		}
 	}

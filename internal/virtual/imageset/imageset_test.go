@@ -143,3 +143,28 @@ func TestRefuses(t *testing.T) {
 		t.Error("half a block")
 	}
 }
+
+// A machine without Go has its time zones from tzdata; one that has none is told.
+func TestTimeZonesOfTheMachine(t *testing.T) {
+	from, root := t.TempDir(), t.TempDir()
+	if err := machineZones(root, from); err == nil || !strings.Contains(err.Error(), "install tzdata") {
+		t.Error(err)
+	}
+	for _, part := range []string{"Europe", "Asia"} {
+		if err := os.Mkdir(filepath.Join(from, part), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(from, "Europe", "Moscow"), []byte("TZif"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("Moscow", filepath.Join(from, "Europe", "Simferopol")); err != nil {
+		t.Fatal(err)
+	}
+	if err := machineZones(root, from); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(root, "usr/share/zoneinfo/Europe/Simferopol")); string(text) != "TZif" {
+		t.Errorf("%q %v", text, err)
+	}
+}
