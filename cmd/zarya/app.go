@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -74,7 +75,12 @@ func newRoot(a *app) *cobra.Command {
 	}
 	a.bundles.Connect, a.bundles.Say = a.connect, a.tell
 	var configFile string
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.applyConfig(cmd, configFile) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if underActions() && !slices.Contains([]string{"connect", "ssh", "report", "export", "label"}, cmd.Name()) { // those write bytes
+			a.stdout = ui.Guard(a.stdout)
+		}
+		return a.applyConfig(cmd, configFile)
+	}
 	f := root.PersistentFlags()
 	f.StringVar(&configFile, "config", "",
 		"read settings from `FILE` only (default: zarya.yaml here, config.yaml in XDG_CONFIG_HOME/zarya and /etc/zarya)")
@@ -101,6 +107,9 @@ func newRoot(a *app) *cobra.Command {
 	arrangeCompletion(a, root)
 	return root
 }
+
+// underActions reports whether a runner of GitHub Actions reads what is written.
+func underActions() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
 
 // signalCode is the exit code that a signal asks for, or 0.
 func (a *app) signalCode() int {
@@ -155,8 +164,8 @@ func (a *app) fileSinks() (sinks []ui.Sink, err error) {
 	if err := outputs.Sink(&sinks, "--junit", a.junit, ui.NewJUnit); err != nil {
 		return nil, err
 	}
-	if os.Getenv("GITHUB_ACTIONS") == "true" {
-		sinks = append(sinks, ui.NewGitHub(a.stderr))
+	if underActions() {
+		sinks = append(sinks, ui.NewGitHub(a.stderr, os.Getenv("GITHUB_STEP_SUMMARY")))
 	}
 	if a.json {
 		sinks = append(sinks, ui.NewJSON(a.stdout))

@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/ui"
 )
 
 func main() {
@@ -24,6 +25,9 @@ func main() {
 
 // run is the whole program but for the process: it returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if underActions() {
+		stderr = ui.Guard(stderr)
+	}
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, secrets: &flash.Secrets{}}
 	root := newRoot(a)
 	root.SetArgs(args)

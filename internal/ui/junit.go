@@ -1,4 +1,6 @@
-// This file writes JUnit XML for CI: one test case a tablet.
+// This file writes JUnit XML for CI: one test case a tablet. Its form is what Jenkins' schema
+// (junit-10.xsd) takes. Class names have dots where Jenkins groups by package. Jenkins shows
+// the message and the text of a failure, GitLab the text alone: so the text says it all.
 
 package ui
 
@@ -6,6 +8,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/zarya-station/zarya/flash"
@@ -59,7 +62,7 @@ func (j *junitSink) Event(e flash.Event) {
 		if j.suite.Stamp == "" {
 			j.suite.Stamp = e.Time.UTC().Format("2006-01-02T15:04:05")
 		}
-		j.names[e.Job] = j.suite.Name
+		j.names[e.Job] = "zarya." + string(b.Scope)
 		if b.Profile != "" {
 			j.names[e.Job] += "." + b.Profile
 		}
@@ -83,7 +86,7 @@ func (j *junitSink) ended(e SummaryError) {
 	j.suite.Tests++
 	j.suite.Errors++
 	j.suite.Cases = append(j.suite.Cases, junitCase{Class: j.suite.Name, Name: "before any tablet", Time: j.suite.Time,
-		Error: &junitProblem{Type: e.Class, Message: printable(e.Message), Text: printable(e.Hint)}})
+		Error: newProblem(e.Class, strings.Split(e.Message, "\n"), e.Hint)})
 }
 
 func (j *junitSink) done(e flash.Event, b flash.JobDone) {
@@ -97,7 +100,7 @@ func (j *junitSink) done(e flash.Event, b flash.JobDone) {
 		lines = append(lines, "record "+b.Record)
 	}
 	c.Out = printableLines(append(lines, b.Result.Word(b.Scope)))
-	problem := &junitProblem{Type: string(b.Class), Message: printable(reason(b)), Text: printable(b.Hint)}
+	problem := newProblem(string(b.Class), []string{reason(b)}, b.Hint, lines...)
 	j.suite.Tests++
 	switch {
 	case b.Result == flash.Pass || b.Result == flash.Compliant:
@@ -112,6 +115,15 @@ func (j *junitSink) done(e flash.Event, b flash.JobDone) {
 		c.Failure = problem
 	}
 	j.suite.Cases = append(j.suite.Cases, c)
+}
+
+// newProblem is a failure whose text has the message, what to do about it, and more.
+func newProblem(class string, message []string, hint string, more ...string) *junitProblem {
+	text := slices.Clone(message)
+	if hint != "" {
+		text = append(text, "→ "+hint)
+	}
+	return &junitProblem{Type: class, Message: printable(strings.Join(message, " ")), Text: printableLines(append(text, more...))}
 }
 
 func printableLines(lines []string) string {

@@ -158,36 +158,6 @@ func TestJSON(t *testing.T) {
 	})
 }
 
-// TestJUnit holds the report to its picture: a failure by the tablet, an error by the bench,
-// and a verb that ended before any tablet.
-func TestJUnit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var b bytes.Buffer
-		sink := NewJUnit(&b)
-		story(6, sink.Event, func(string) {})
-		where := flash.Where{Address: "ssh:10.0.0.9:22"}
-		sink.Event(flash.Event{Time: time.Now(), Job: "s", Where: where, Body: flash.JobStarted{Scope: flash.ScopeRun, Profile: "kiosk"}})
-		sink.Event(flash.Event{Time: time.Now(), Job: "s", Where: where,
-			Body: flash.JobDone{Scope: flash.ScopeRun, Result: flash.Skipped, Class: flash.ClassStation, Error: "never begun", Record: "st-1"}})
-		if err := sink.Close(); err != nil {
-			t.Fatal(err)
-		}
-		golden(t, "junit.xml", b.String())
-	})
-	var b bytes.Buffer
-	sink := NewJUnit(&b)
-	sink.Event(flash.Event{Body: Summary{Exit: 3, Error: &SummaryError{Class: "invalid", Message: "p.yaml:3: no \x1b such key",
-		Hint: "mend it"}}})
-	if err := sink.Close(); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "junit-error.xml", b.String())
-	sink = NewJUnit(broken{})
-	if err := sink.Close(); !errors.Is(err, errDisk) {
-		t.Error(err)
-	}
-}
-
 func TestSummarize(t *testing.T) {
 	got := Summarize([]flash.JobDone{{Result: flash.Pass}, {Result: flash.Pass, Retryable: true}, {Result: flash.Compliant},
 		{Result: flash.Fail}, {Result: flash.Fail, Retryable: true}, {Result: flash.Interrupted, Retryable: true}, {Result: flash.Skipped}})
