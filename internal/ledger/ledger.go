@@ -168,6 +168,9 @@ func OpenReader(ctx context.Context, path string) (*Ledger, error) {
 // Path is the file of the ledger; "" in memory.
 func (l *Ledger) Path() string { return l.path }
 
+// Station is whose entries are written.
+func (l *Ledger) Station() string { return l.station }
+
 // Form returns the number of the database's form. A reader may meet one that is older than
 // this program, and must not ask for what that has not.
 func (l *Ledger) Form() int64 { return l.form }

@@ -22,8 +22,9 @@ const maxBytes = 4 << 20
 type answer struct {
 	database string
 	fault    fleet.Fault
-	seq      int64  // where the chain ends there
-	hash     []byte // nil: nothing is there
+	seq      int64   // where the chain ends there
+	hash     []byte  // nil: nothing is there
+	young    float64 // seconds
 }
 
 // contact asks and sends, and says in the state how it went. flock.ErrHeld: another
@@ -107,9 +108,10 @@ func (f *Forwarder) send(ctx context.Context, batch []ledger.Entry) (a answer, e
 	ctx, cancel := context.WithTimeout(ctx, f.t.answer)
 	defer cancel()
 	err = f.db.QueryRow(ctx, `SELECT f.id::text, coalesce(a.fault, ''), coalesce(a.fault_seq, 0), coalesce(a.fault_note, ''),
-		a.head_seq, a.head_hash FROM zarya.fleet f, zarya.append($1, $2, $3, $4, $5, $6, $7, $8) a`,
-		seqs, stamps, kinds, bodies, prevs, hashes, last, f.o.Boot).
-		Scan(&a.database, &a.fault.Kind, &a.fault.Seq, &a.fault.Note, &a.seq, &a.hash)
+		a.head_seq, a.head_hash, zarya.young_for($8, $9)
+		FROM zarya.fleet f, zarya.append($1, $2, $3, $4, $5, $6, $7, $8) a`,
+		seqs, stamps, kinds, bodies, prevs, hashes, last, f.o.Boot, f.t.quiet.Seconds()).
+		Scan(&a.database, &a.fault.Kind, &a.fault.Seq, &a.fault.Note, &a.seq, &a.hash, &a.young)
 	if err != nil {
 		return a, fleet.Problem(err)
 	}
@@ -194,7 +196,11 @@ func (f *Forwarder) settle(a answer, fault *fleet.Fault) {
 	f.mu.Lock()
 	f.cursor.Database, f.cursor.Seq, f.cursor.Fault = a.database, a.seq, fault
 	f.mu.Unlock()
-	f.change(func(s *State) { s.Sent, s.Fault, s.Contact, s.Err = a.seq, fault, time.Now(), nil })
+	f.change(func(s *State) {
+		s.Sent, s.Fault, s.Contact, s.Err = a.seq, fault, time.Now(), nil
+		s.Young = time.Duration(a.young * float64(time.Second))
+		s.Confirmed = fault == nil && (s.Confirmed || a.young == 0)
+	})
 }
 
 // saveCursor keeps what changed.

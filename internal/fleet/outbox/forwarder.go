@@ -28,9 +28,20 @@ type Options struct {
 	// the ledger is looked at from time to time.
 	Changed func() <-chan struct{}
 	Batch   int // entries at once; 0 is 250
-	// Boot names this machine's run, from its start to its end; "" is [BootID]. Where one
-	// speaks that was followed by another, there are two machines: a cloned disk.
+	// Boot names this machine's run, from its start to its end, and the ledger's file; "" is
+	// [RunID]. Where one speaks that was followed by another, there are two machines: a cloned
+	// disk.
 	Boot string
+}
+
+// RunID is the machine's run ([BootID]) with the ledger's file in it: a copy of the file is
+// another run, also on the same machine.
+func RunID(ledger string) string {
+	boot, file := BootID(), fileID(ledger)
+	if boot == "" || file == "" {
+		return boot
+	}
+	return boot + "-" + file
 }
 
 // BootID is what the kernel calls this run of the machine; "" where it has no such name.
@@ -48,12 +59,13 @@ type timing struct {
 	gather  time.Duration // after an entry, for others that go with it
 	look    time.Duration // until the ledger is looked at without being told
 	greet   time.Duration // until the database is asked though there is nothing to send
+	quiet   time.Duration // how long a run is young: longer than greet, so that an original has spoken before its copy is believed
 	backoff time.Duration // after the first failure; it doubles
 	longest time.Duration // a backoff
 }
 
 var usual = timing{answer: 20 * time.Second, gather: 200 * time.Millisecond, look: 5 * time.Second, greet: 30 * time.Second,
-	backoff: 500 * time.Millisecond, longest: time.Minute}
+	quiet: 45 * time.Second, backoff: 500 * time.Millisecond, longest: time.Minute}
 
 // State is how a station stands with the database.
 type State struct {
@@ -64,6 +76,10 @@ type State struct {
 	Err     error     // why it did not the last time; nil: it did
 	Fault   *fleet.Fault
 	Rewound int64 // the database was restored from a backup: it had entries up to this one; 0 is not seen
+	// Confirmed says that the database knew this chain since this process began, and that no
+	// other machine speaks under the station's name.
+	Confirmed bool
+	Young     time.Duration // until then it is not known whether another machine does, though the database answered
 }
 
 // Forwarder sends one station's entries.
@@ -86,7 +102,7 @@ func New(ctx context.Context, o Options) (*Forwarder, error) {
 		o.Batch = 250
 	}
 	if o.Boot == "" {
-		o.Boot = BootID()
+		o.Boot = RunID(o.Ledger)
 	}
 	f := &Forwarder{o: o, t: usual, changed: make(chan struct{})}
 	var err error
@@ -132,29 +148,40 @@ func (f *Forwarder) change(how func(*State)) {
 	f.changed = make(chan struct{})
 }
 
-// Confirm waits until the database has answered once since the forwarder was made, or until
-// ctx ends, and says whether the ledger is the one that it knows: nil, or why that is not so
-// or not known.
+// Confirm waits until the database has answered since the forwarder was made, or until ctx
+// ends, and says whether the ledger is the one that it knows: nil, or why that is not so or
+// not known. A machine that is new to the database is young for a while: whose copy it may be
+// has spoken before it is over.
 func (f *Forwarder) Confirm(ctx context.Context) error {
 	for {
 		changed := f.Changed()
-		switch s := f.State(); {
-		case s.Fault != nil:
-			return FaultProblem(f.o.Station, *s.Fault)
-		case !s.Contact.IsZero():
-			return nil
+		if s := f.State(); s.Confirmed || s.Fault != nil {
+			return f.Confirmed()
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			err := f.State().Err
-			if err == nil {
-				err = context.Cause(ctx)
-			}
-			return problem.New(problem.Station, "it is asked again as soon as the line is up",
-				"whether this ledger is the newest one is not known: the fleet's database did not answer: %w", err)
+			return f.Confirmed()
 		}
 	}
+}
+
+// Confirmed is what Confirm says, now.
+func (f *Forwarder) Confirmed() error {
+	switch s := f.State(); {
+	case s.Fault != nil:
+		return FaultProblem(f.o.Station, *s.Fault)
+	case s.Confirmed:
+		return nil
+	case s.Young > 0:
+		return problem.New(problem.Station, "wait a minute",
+			"whether another machine works with a copy of this ledger is not known yet: this one is new to the fleet's database")
+	case s.Err != nil:
+		return problem.New(problem.Station, "it is asked again as soon as the line is up",
+			"whether this ledger is the newest one is not known: the fleet's database did not answer: %w", s.Err)
+	}
+	return problem.New(problem.Station, "it is asked again as soon as the line is up",
+		"whether this ledger is the newest one is not known: the fleet's database has not answered yet")
 }
 
 // FaultProblem is a station's fault as an error.
@@ -178,7 +205,9 @@ func (f *Forwarder) Run(ctx context.Context) {
 			wait = f.pause(failures)
 			failures++
 		default:
-			failures = 0
+			if failures = 0; f.State().Young > 0 {
+				wait = min(wait, f.State().Young)
+			}
 		}
 		f.idle(ctx, changed, wait, err == nil && f.State().Fault == nil)
 	}

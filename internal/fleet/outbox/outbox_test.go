@@ -106,6 +106,38 @@ func TestFaultsStopOneStationOnly(t *testing.T) {
 			twin.mustSync(0)
 			b.caught(fleet.Fork, 11)
 		},
+		"a copy on the same machine that did nothing yet": func(t *testing.T, b *bench) {
+			b.mustSync(0)
+			twin := b.clone()
+			twin.mustSync(0)
+			b.caught(fleet.Fork, 11)
+		},
+		"a clone is not believed while it is young": func(t *testing.T, b *bench) {
+			b.mustSync(0)
+			twin := b.clone().forwarder()
+			twin.t.quiet = time.Hour
+			if _, err := twin.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := twin.Confirmed(); err == nil || !strings.Contains(err.Error(), "another machine works with a copy") {
+				t.Errorf("%v", err)
+			}
+			b.caught(fleet.Fork, 11) // the original has spoken
+			if _, err := twin.Sync(t.Context()); err == nil || twin.Confirmed() == nil {
+				t.Errorf("the clone was believed: %v", err)
+			}
+		},
+		"a new machine is believed after a while": func(t *testing.T, b *bench) {
+			twin := b.clone().forwarder()
+			twin.t.quiet = 50 * time.Millisecond
+			running(t, twin)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // else a failure hangs
+			defer cancel()
+			if err := twin.Confirm(ctx); err != nil || until(t, twin, "confirmed", func(s State) bool { return s.Confirmed }).Young > 0 {
+				t.Errorf("%v", err)
+			}
+			b.caught(fleet.Fork, 11)
+		},
 		"set back": func(t *testing.T, b *bench) {
 			old := b.clone()
 			b.write(4)
@@ -229,7 +261,7 @@ func TestAnAnswerThatNeverComesIsNoConfirmation(t *testing.T) {
 	running(t, f)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("enough"))
-	if err := f.Confirm(ctx); err == nil || !strings.Contains(err.Error(), "did not answer") {
+	if err := f.Confirm(ctx); err == nil || !strings.Contains(err.Error(), "has not answered") {
 		t.Error(err)
 	}
 	wire.Unblock()

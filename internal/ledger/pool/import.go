@@ -129,6 +129,9 @@ func Import(l *ledger.Ledger, pool string, rows []Row, d Declaration, seal Seal)
 	body := &entryBody{Pool: pool}
 	_, err = l.Append(KindImport, body, func(tx *ledger.Tx) error {
 		added = 0
+		if err := refuseLeased(tx, pool); err != nil {
+			return err
+		}
 		if err := declare(tx, body, d); err != nil {
 			return err
 		}

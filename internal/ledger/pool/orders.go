@@ -72,9 +72,12 @@ func Choose(ctx context.Context, l *ledger.Ledger, name string, args []string) (
 func Trouble(err error) error {
 	var state *StateError
 	var begun *BegunError
+	var leased *LeasedError
 	switch {
 	case errors.As(err, &state):
 		return problem.New(problem.Identity, "zarya identity list shows the states", "%w", err)
+	case errors.As(err, &leased):
+		return problem.New(problem.Identity, "burn it, or finish its tablet: it gets the same one at every station", "%w", err)
 	case errors.As(err, &begun):
 		return problem.New(problem.Identity, "burn it, or finish its tablet: it gets the same one again", "%w", err)
 	}

@@ -20,16 +20,22 @@ const (
 	KindBind   = "identity-bind"
 	KindBurn   = "identity-burn"
 	KindReturn = "identity-return"
+
+	// Of identities that a fleet leased to this station.
+	KindLease    = "identity-lease"
+	KindAdopt    = "identity-adopt"
+	KindGiveBack = "identity-give-back"
 )
 
 // The states of an identity. A free one is given to the next tablet; an assigned one
 // belongs to its tablet, whether its job ends well or not; a bound one was read back from
-// it; a burned one is never given again.
+// it; a burned one is never given again. A returned one was leased, and is the fleet's again.
 const (
 	StateFree     = "free"
 	StateAssigned = "assigned"
 	StateBound    = "bound"
 	StateBurned   = "burned"
+	StateReturned = "returned"
 )
 
 // Seal encrypts what is secret of an identity, and opens it again.
@@ -48,6 +54,7 @@ type Identity struct {
 	Job     string            `json:"job,omitempty"`
 	TS      string            `json:"ts"` // of its last change; for people, never for a decision
 	Note    string            `json:"note,omitempty"`
+	Lease   string            `json:"lease,omitempty"` // the request under which it was leased, or adopted; "": it was imported here
 }
 
 // entryBody is an entry about an identity. Columns are not in it: the chain is exported,
@@ -61,6 +68,7 @@ type entryBody struct {
 	Count  int64    `json:"count,omitempty"`  // imported
 	First  int64    `json:"first,omitempty"`  // its number; those after it follow
 	Rows   string   `json:"rows,omitempty"`   // the digest of their proofs
+	Lease  string   `json:"lease,omitempty"`  // the request, of one that was leased; adopted, of one that came with its tablet
 	Key    string   `json:"key,omitempty"`    // the column that is unique
 	Secret []string `json:"secret,omitempty"` // the columns that are encrypted, whatever their names
 }
@@ -70,7 +78,7 @@ func List(ctx context.Context, l *ledger.Ledger, pool string) ([]Identity, error
 	if l.Form() < formOfPools {
 		return nil, nil
 	}
-	rows, err := l.Query(ctx, `SELECT pool, id, columns, state, serial, job, ts, note FROM identity
+	rows, err := l.Query(ctx, "SELECT pool, id, columns, state, serial, job, ts, note, "+leaseColumn(l)+` FROM identity
 		WHERE ? IN ('', pool) ORDER BY pool, id`, pool)
 	if err != nil {
 		return nil, err
@@ -80,7 +88,7 @@ func List(ctx context.Context, l *ledger.Ledger, pool string) ([]Identity, error
 	for rows.Next() {
 		var i Identity
 		var columns string
-		if err := rows.Scan(&i.Pool, &i.ID, &columns, &i.State, &i.Serial, &i.Job, &i.TS, &i.Note); err != nil {
+		if err := rows.Scan(&i.Pool, &i.ID, &columns, &i.State, &i.Serial, &i.Job, &i.TS, &i.Note, &i.Lease); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(columns), &i.Columns); err != nil {
@@ -91,9 +99,11 @@ func List(ctx context.Context, l *ledger.Ledger, pool string) ([]Identity, error
 	return all, rows.Err()
 }
 
-// Free is how many identities a pool has left to give.
+// Free is how many identities a pool has left to give. What was leased under another name of
+// this station is not counted.
 func Free(ctx context.Context, l *ledger.Ledger, pool string) (n int, err error) {
-	err = l.QueryRow(ctx, "SELECT COUNT(*) FROM identity WHERE pool = ? AND state = ?", pool, StateFree).Scan(&n)
+	err = l.QueryRow(ctx, "SELECT COUNT(*) FROM identity WHERE pool = ? AND state = ? AND (lease = '' OR station = ?)",
+		pool, StateFree, l.Station()).Scan(&n)
 	return n, err
 }
 
@@ -141,7 +151,8 @@ func changeState(l *ledger.Ledger, pool string, id int64, c change) error {
 	body := &entryBody{Pool: pool, ID: id, Job: c.job, Note: c.note}
 	_, err := l.Append(c.kind, body, func(tx *ledger.Tx) error {
 		now := Identity{Pool: pool, ID: id}
-		err := tx.QueryRow("SELECT state, serial, job FROM identity WHERE pool = ? AND id = ?", pool, id).Scan(&now.State, &now.Serial, &now.Job)
+		err := tx.QueryRow("SELECT state, serial, job, lease FROM identity WHERE pool = ? AND id = ?", pool, id).
+			Scan(&now.State, &now.Serial, &now.Job, &now.Lease)
 		if errors.Is(err, sql.ErrNoRows) {
 			return &StateError{pool, id, ""}
 		}
@@ -156,7 +167,7 @@ func changeState(l *ledger.Ledger, pool string, id int64, c change) error {
 				return err
 			}
 		}
-		body.Serial = now.Serial
+		body.Serial, body.Lease = now.Serial, now.Lease
 		if c.to == StateFree {
 			now.Serial = ""
 		}
@@ -168,7 +179,7 @@ func changeState(l *ledger.Ledger, pool string, id int64, c change) error {
 }
 
 // Return gives back an identity that was assigned and never written to its tablet. Where
-// its job had begun to write, it is a *BegunError.
+// its job had begun to write, it is a *BegunError; where a fleet leased it, a *LeasedError.
 func Return(l *ledger.Ledger, pool string, id int64, note string) error {
 	return changeState(l, pool, id, change{kind: KindReturn, from: []string{StateAssigned}, to: StateFree, note: note, refuse: refuseBegun})
 }
@@ -182,6 +193,9 @@ func Burn(l *ledger.Ledger, pool string, id int64, note string) error {
 // its tablet. Since is by the chain, not by the clock. Entries of another station (this one
 // may have had another name) are in no order with the assignment: they count all.
 func refuseBegun(tx *ledger.Tx, i Identity) error {
+	if i.Lease != "" {
+		return &LeasedError{i.Pool, i.ID}
+	}
 	var begun int
 	err := tx.QueryRow(`SELECT COUNT(*) FROM entry AS intent WHERE kind = 'intent'
 		AND (json_extract(body, '$.job') = ?1 OR ?2 <> '' AND json_extract(body, '$.serial') = ?2)

@@ -25,6 +25,9 @@ type Supply struct {
 	// With one that another process has it returns who that is, and no release. Nil: no
 	// other process gives identities.
 	Lock func(serial, job string) (release func(), holder string, err error)
+	// Leased is by which entries of this station identities were leased that may be given now:
+	// from one number to another. Nil: none may.
+	Leased func() (from, to int64)
 
 	ledger *ledger.Ledger
 	seal   Seal
@@ -88,17 +91,23 @@ func (s *Supply) Assign(_ context.Context, pool, serial, job string) (*flash.Ide
 	id := &flash.Identity{Pool: pool}
 	body := &entryBody{Pool: pool, Job: job, Serial: serial}
 	var columns, sealed string
+	from, to := int64(0), int64(-1)
+	if s.Leased != nil {
+		from, to = s.Leased()
+	}
 	_, err := s.ledger.Append(KindAssign, body, func(tx *ledger.Tx) error {
-		const row = "SELECT id, columns, sealed FROM identity WHERE pool = ? AND "
+		const row = "SELECT id, columns, sealed, lease FROM identity WHERE pool = ? AND "
 		err := sql.ErrNoRows
 		if serial != "" {
-			err = tx.QueryRow(row+"serial = ? AND state IN ('assigned', 'bound')", pool, serial).Scan(&id.ID, &columns, &sealed)
+			err = tx.QueryRow(row+"serial = ? AND state IN ('assigned', 'bound')", pool, serial).
+				Scan(&id.ID, &columns, &sealed, &body.Lease)
 			if err == nil {
 				return ledger.ErrNothing // it has it already
 			}
 		}
 		if errors.Is(err, sql.ErrNoRows) {
-			err = tx.QueryRow(row+"state = 'free' ORDER BY id LIMIT 1", pool).Scan(&id.ID, &columns, &sealed)
+			err = tx.QueryRow(row+"state = 'free' AND (lease = '' OR station = ? AND seq BETWEEN ? AND ?) ORDER BY id LIMIT 1",
+				pool, tx.Station, from, to).Scan(&id.ID, &columns, &sealed, &body.Lease)
 		}
 		if errors.Is(err, sql.ErrNoRows) {
 			return explainEmpty(tx, pool)

@@ -21,6 +21,7 @@ import (
 const (
 	formOfPools  = 2
 	formOfProofs = 3
+	formOfLeases = 5
 )
 
 // rowName names an identity.
@@ -48,6 +49,7 @@ type replay struct {
 	states  map[rowName][]rowState // one for each station that changed it: they are in no order with each other
 	counts  map[string]int64       // imported, by pool
 	imports []imported
+	leases  map[rowName]string   // under which request it was leased last
 	codes   map[string]triedCode // by proof
 }
 
@@ -56,7 +58,7 @@ type triedCode struct{ serial, record string }
 
 // readEntries replays the chain of each station.
 func readEntries(ctx context.Context, l *ledger.Ledger) (*replay, error) {
-	r := &replay{states: map[rowName][]rowState{}, counts: map[string]int64{}, codes: map[string]triedCode{}}
+	r := &replay{states: map[rowName][]rowState{}, counts: map[string]int64{}, leases: map[rowName]string{}, codes: map[string]triedCode{}}
 	station := map[rowName]string{} // whose chain changed it last
 	for e, err := range l.Entries(ctx) {
 		if err != nil {
@@ -65,7 +67,7 @@ func readEntries(ctx context.Context, l *ledger.Ledger) (*replay, error) {
 		var b entryBody
 		var code codeBody
 		switch e.Kind {
-		case KindImport, KindAssign, KindBind, KindBurn, KindReturn:
+		case KindImport, KindAssign, KindBind, KindBurn, KindReturn, KindLease, KindAdopt, KindGiveBack:
 			err = json.Unmarshal(e.Body, &b)
 		case KindCodeTried, KindCodeWorked:
 			err = json.Unmarshal(e.Body, &code)
@@ -79,22 +81,27 @@ func readEntries(ctx context.Context, l *ledger.Ledger) (*replay, error) {
 		case KindImport:
 			r.counts[b.Pool] += b.Count
 			r.imports = append(r.imports, imported{e.Record(), b})
+		case KindLease, KindAdopt, KindGiveBack:
+			r.leased(e, b, station)
 		case KindCodeTried:
 			r.codes[code.Proof] = triedCode{code.Serial, e.Record()}
 		case KindCodeWorked:
 			delete(r.codes, code.Proof)
 		default:
-			name := rowName{b.Pool, b.ID}
-			now := stateAfter(e, b)
-			if states := r.states[name]; len(states) > 0 && station[name] == e.Station {
-				states[len(states)-1] = now
-			} else {
-				r.states[name] = append(states, now)
-			}
-			station[name] = e.Station
+			r.change(rowName{b.Pool, b.ID}, stateAfter(e, b), e.Station, station)
 		}
 	}
 	return r, nil
+}
+
+// change is what an entry of a station makes of an identity.
+func (r *replay) change(name rowName, now rowState, by string, station map[rowName]string) {
+	if states := r.states[name]; len(states) > 0 && station[name] == by {
+		states[len(states)-1] = now
+	} else {
+		r.states[name] = append(states, now)
+	}
+	station[name] = by
 }
 
 // stateAfter returns what an entry makes of its identity.
@@ -115,7 +122,7 @@ func stateAfter(e ledger.Entry, b entryBody) rowState {
 type storedRow struct {
 	name rowName
 	rowState
-	columns, sealed, digest, salt, proof string
+	columns, sealed, digest, salt, proof, lease string
 }
 
 // Verify compares the pools and the tried codes with the entries of the chain. Rows from
@@ -146,7 +153,8 @@ func readRows(ctx context.Context, l *ledger.Ledger) ([]storedRow, error) {
 	if l.Form() < formOfProofs {
 		proof = "'', 0, '', ''"
 	}
-	rows, err := l.Query(ctx, "SELECT pool, id, state, serial, job, note, columns, sealed, digest, "+proof+" FROM identity ORDER BY pool, id")
+	rows, err := l.Query(ctx, "SELECT pool, id, state, serial, job, note, columns, sealed, digest, "+proof+", "+leaseColumn(l)+
+		" FROM identity ORDER BY pool, id")
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +165,7 @@ func readRows(ctx context.Context, l *ledger.Ledger) ([]storedRow, error) {
 		var station string
 		var seq int64
 		if err := rows.Scan(&r.name.pool, &r.name.id, &r.state, &r.serial, &r.job, &r.note, &r.columns, &r.sealed, &r.digest,
-			&station, &seq, &r.salt, &r.proof); err != nil {
+			&station, &seq, &r.salt, &r.proof, &r.lease); err != nil {
 			return nil, err
 		}
 		if seq > 0 {
@@ -225,7 +233,7 @@ func (r *replay) compareImports(rows []storedRow) (differences []ledger.Differen
 	byName := map[rowName]storedRow{}
 	for _, row := range rows {
 		byName[row.name] = row
-		if row.name.id > r.counts[row.name.pool] {
+		if row.name.id > r.counts[row.name.pool] && r.leases[row.name] == "" {
 			differ(row.name.String(), "no entry says that it was imported")
 		}
 	}
@@ -234,6 +242,15 @@ func (r *replay) compareImports(rows []storedRow) (differences []ledger.Differen
 			if _, there := byName[rowName{pool, id}]; !there {
 				differ(rowName{pool, id}.String(), "it was imported, and is not there")
 			}
+		}
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(r.leases), rowName.compare) {
+		row, there := byName[name]
+		switch {
+		case !there:
+			differ(name.String(), "it was leased, and is not there")
+		case row.lease != r.leases[name]:
+			differ(name.String(), "it was not leased under the request that the row says")
 		}
 	}
 	for _, i := range r.imports {

@@ -83,7 +83,7 @@ func TestVerify(t *testing.T) {
 			[]string{"identity 6 of p: it is assigned, entry s-2 says free", "identity 5 to 6 of p: they are not what entry s-2 imported"}},
 		{"DELETE FROM identity WHERE pool = 'q' AND id = 2", []string{"identity 2 of q: it was imported, and is not there",
 			"identity 1 to 2 of q: they are not what entry s-3 imported"}},
-		{"INSERT INTO identity SELECT 'q', 3, columns, sealed, 'other', state, serial, job, ts, note, station, seq, salt, proof FROM " +
+		{"INSERT INTO identity SELECT 'q', 3, columns, sealed, 'other', state, serial, job, ts, note, station, seq, salt, proof, lease FROM " +
 			"identity WHERE pool = 'q' AND id = 2",
 			[]string{"identity 3 of q: its columns are not those that were imported", "identity 3 of q: no entry says that it was imported"}},
 		{"DELETE FROM tried WHERE serial = 'C'", []string{"tried code of C: entry s-14 says that it was tried, and it is not there"}},

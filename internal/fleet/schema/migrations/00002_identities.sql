@@ -11,6 +11,8 @@ CREATE TABLE zarya.pool (
   name text    PRIMARY KEY CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'),
   last bigint  NOT NULL DEFAULT 0, -- its numbers are 1 to last
   next bigint  NOT NULL DEFAULT 1, -- none from here on was ever leased
+  -- Nothing is leased if a station has said since then that this database was restored.
+  settled_at timestamptz NOT NULL DEFAULT now(),
   CHECK (next BETWEEN 1 AND last + 1 AND last < 1::bigint << 40)
 ) WITH (fillfactor = 50);
 
@@ -94,32 +96,6 @@ CREATE TABLE zarya.abandoned (
   PRIMARY KEY (pool, first)
 );
 
--- Which tablet has which identity. An identity has one tablet for ever; a tablet holds one
--- identity of a pool.
-CREATE TABLE zarya.binding (
-  pool    text        NOT NULL,
-  number  bigint      NOT NULL,
-  serial  text        NOT NULL CHECK (length(serial) BETWEEN 1 AND 256),
-  state   text        NOT NULL CHECK (state IN ('assigned', 'bound', 'burned')),
-  station text        NOT NULL REFERENCES zarya.station, -- that had the tablet last
-  ts      text        NOT NULL CHECK (length(ts) <= 40),  -- by the station's clock
-  note    text        NOT NULL DEFAULT '',
-  at      timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (pool, number),
-  FOREIGN KEY (pool, number) REFERENCES zarya.identity
-);
-CREATE UNIQUE INDEX one_identity_a_tablet ON zarya.binding (pool, serial) WHERE state <> 'burned';
-
--- Identities that a station was shown because their tablets came to it.
-CREATE TABLE zarya.adoption (
-  pool    text        NOT NULL,
-  number  bigint      NOT NULL,
-  station text        NOT NULL REFERENCES zarya.station,
-  at      timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (pool, number, station),
-  FOREIGN KEY (pool, number) REFERENCES zarya.identity
-);
-
 ALTER TABLE zarya.pool ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.key_column ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.import ENABLE ROW LEVEL SECURITY;
@@ -129,12 +105,10 @@ ALTER TABLE zarya.identity_key ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.lease ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.returned ENABLE ROW LEVEL SECURITY;
 ALTER TABLE zarya.abandoned ENABLE ROW LEVEL SECURITY;
-ALTER TABLE zarya.binding ENABLE ROW LEVEL SECURITY;
-ALTER TABLE zarya.adoption ENABLE ROW LEVEL SECURITY;
-GRANT SELECT ON zarya.pool, zarya.key_column, zarya.lease, zarya.returned, zarya.abandoned, zarya.binding, zarya.adoption TO zarya_supervisor, zarya_reader;
+GRANT SELECT ON zarya.pool, zarya.key_column, zarya.lease, zarya.returned, zarya.abandoned TO zarya_supervisor, zarya_reader;
 GRANT SELECT ON zarya.import, zarya.import_key TO zarya_supervisor;
 GRANT SELECT (pool, number, columns, import) ON zarya.identity TO zarya_supervisor;
-GRANT SELECT ON zarya.pool, zarya.lease, zarya.binding TO zarya_station;
+GRANT SELECT ON zarya.pool, zarya.lease TO zarya_station;
 CREATE POLICY everything ON zarya.pool FOR SELECT TO zarya_station, zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.key_column FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.import FOR SELECT TO zarya_supervisor USING (true);
@@ -143,10 +117,7 @@ CREATE POLICY everything ON zarya.identity FOR SELECT TO zarya_supervisor USING 
 CREATE POLICY everything ON zarya.lease FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.returned FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY everything ON zarya.abandoned FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
-CREATE POLICY everything ON zarya.binding FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
-CREATE POLICY everything ON zarya.adoption FOR SELECT TO zarya_supervisor, zarya_reader USING (true);
 CREATE POLICY own ON zarya.lease FOR SELECT TO zarya_station USING (station = (SELECT zarya.current_station()));
-CREATE POLICY own ON zarya.binding FOR SELECT TO zarya_station USING (station = (SELECT zarya.current_station()));
 
 -- Begins an import: the pool is made if it is not there, locked until the transaction ends,
 -- and declares its key.
@@ -159,7 +130,8 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('zarya.import'));
   INSERT INTO zarya.pool (name) VALUES (into_pool) ON CONFLICT DO NOTHING;
   SELECT * INTO STRICT p FROM zarya.pool WHERE name = into_pool FOR UPDATE;
-  INSERT INTO zarya.import (id, pool, first, last, secret, escrow) VALUES (import_id, into_pool, p.last + 1, p.last, has_secrets, sealed_key);
+  INSERT INTO zarya.import (id, pool, first, last, secret, escrow)
+  VALUES (import_id, into_pool, p.last + 1, p.last, has_secrets, sealed_key);
   IF key = '' THEN RETURN; END IF;
   SELECT k.name INTO was FROM zarya.key_column k WHERE k.pool = into_pool;
   IF was <> key THEN
@@ -167,8 +139,45 @@ BEGIN
   END IF;
   INSERT INTO zarya.key_column (name, pool) VALUES (key, into_pool) ON CONFLICT (name) DO NOTHING;
   IF FOUND THEN -- what is here already must keep to it
+    PERFORM zarya.refuse_twins(key);
     INSERT INTO zarya.identity_key (key, value, pool, number)
     SELECT key, i.columns::jsonb ->> key, i.pool, i.number FROM zarya.identity i WHERE coalesce(i.columns::jsonb ->> key, '') <> '';
+  END IF;
+END $$;
+-- +goose StatementEnd
+
+-- Refuse two identities with one key, and say which: the detail is JSON.
+-- +goose StatementBegin
+CREATE FUNCTION zarya.refuse_twins(of_key text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE t record;
+BEGIN
+  SELECT * INTO t FROM (
+    SELECT i.pool, i.number, i.columns::jsonb ->> of_key AS value,
+      lag(i.pool) OVER w AS other_pool, lag(i.number) OVER w AS other
+    FROM zarya.identity i WHERE coalesce(i.columns::jsonb ->> of_key, '') <> ''
+    WINDOW w AS (PARTITION BY i.columns::jsonb ->> of_key ORDER BY i.pool, i.number)) x WHERE x.other IS NOT NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'number % of % and number % of % have the same %', t.other, t.other_pool, t.number, t.pool, of_key
+      USING ERRCODE = '23505', CONSTRAINT = 'identity_key_pkey',
+      DETAIL = jsonb_build_object('key', of_key, 'value', t.value, 'pool', t.other_pool, 'number', t.other,
+        'too_pool', t.pool, 'too', t.number);
+  END IF;
+END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION zarya.refuse_taken(into_pool text, after_number bigint, plain text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE t record;
+BEGIN
+  SELECT h.key, h.value, h.pool, h.number, i.columns INTO t
+  FROM zarya.identity i CROSS JOIN zarya.key_column k
+  JOIN zarya.identity_key h ON h.key = k.name AND h.value = i.columns::jsonb ->> k.name
+  WHERE i.pool = into_pool AND i.number > after_number ORDER BY i.number LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '% is number % of %', t.key, t.number, t.pool USING ERRCODE = '23505', CONSTRAINT = 'identity_key_pkey',
+      DETAIL = jsonb_build_object('key', t.key, 'value', t.value, 'pool', t.pool, 'number', t.number,
+        'row', array_position(plain, t.columns));
   END IF;
 END $$;
 -- +goose StatementEnd
@@ -189,8 +198,10 @@ BEGIN
   SELECT m.pool, p.last + row_number() OVER (ORDER BY r.line), r.columns, r.sealed, sha256(convert_to(r.columns, 'UTF8')), import_id
   FROM (SELECT u.*, row_number() OVER (PARTITION BY u.columns ORDER BY u.line) AS again
         FROM unnest(plain, secrets) WITH ORDINALITY AS u (columns, sealed, line)) r
-  WHERE r.again = 1 AND NOT EXISTS (SELECT FROM zarya.identity i WHERE i.pool = m.pool AND i.digest = sha256(convert_to(r.columns, 'UTF8')));
+  WHERE r.again = 1
+    AND NOT EXISTS (SELECT FROM zarya.identity i WHERE i.pool = m.pool AND i.digest = sha256(convert_to(r.columns, 'UTF8')));
   GET DIAGNOSTICS added = ROW_COUNT;
+  PERFORM zarya.refuse_taken(m.pool, p.last, plain);
   INSERT INTO zarya.identity_key (key, value, pool, number)
   SELECT k.name, i.columns::jsonb ->> k.name, i.pool, i.number
   FROM zarya.identity i CROSS JOIN zarya.key_column k
@@ -210,42 +221,54 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 -- +goose StatementEnd
 
--- Leases up to so many numbers of a pool to the calling station. The station shows first
--- that its chain is the one that is known here: ends is its last entry, digest the hash of
--- its entry shown, which must be the last that is here. verdict is leased, show (ask again
--- with the entry head), fault, set-back, fork, burned, no-pool, empty or no-key.
+-- Whether the calling station's chain is the one that is known here: ends is its last entry,
+-- digest the hash of its entry shown, which must be the last that is here. verdict is known,
+-- show (ask again with the entry head), fault, set-back or fork. The head is locked until the
+-- transaction ends.
+-- +goose StatementBegin
+CREATE FUNCTION zarya.check_chain(ends bigint, shown bigint, digest bytea, run text, OUT verdict text, OUT head bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE me text := zarya.current_station(); a record;
+BEGIN
+  -- Nothing is appended: it finds another machine of this name, and locks the head.
+  SELECT * INTO a FROM zarya.append('{}', '{}', '{}', '{}', '{}', '{}', ends, run);
+  head := a.head_seq;
+  verdict := 'known';
+  IF zarya.current_station() IS NULL THEN -- it was burned while this waited for the lock
+    RAISE EXCEPTION 'station % was revoked', me USING ERRCODE = 'insufficient_privilege';
+  ELSIF a.fault <> '' THEN
+    verdict := 'fault';
+  ELSIF ends < head THEN
+    verdict := 'set-back';
+    PERFORM zarya.report_fault('set-back', ends + 1, 'it asked for identities with a ledger that ends before what it sent');
+  ELSIF shown IS DISTINCT FROM head THEN
+    verdict := 'show';
+  ELSIF digest IS DISTINCT FROM a.head_hash THEN
+    verdict := 'fork';
+    PERFORM zarya.report_fault('fork', head, 'it asked for identities with another entry in its ledger');
+  END IF;
+END $$;
+-- +goose StatementEnd
+
+-- Leases up to so many numbers of a pool to the calling station, whose chain is checked first.
+-- verdict is leased, or what zarya.check_chain says, or burned, no-pool, empty, no-key, or
+-- restored: this database was restored from a backup, and nobody has settled since what it may
+-- have leased.
 -- +goose StatementBegin
 CREATE FUNCTION zarya.lease(of_pool text, req uuid, want bigint, ends bigint, shown bigint, digest bytea, run text,
   OUT verdict text, OUT head bigint, OUT first bigint, OUT last bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   me text := zarya.current_station();
-  a record; l zarya.lease; p zarya.pool; r zarya.returned;
+  l zarya.lease; p zarya.pool; r zarya.returned;
 BEGIN
   IF me IS NULL THEN
     RAISE EXCEPTION 'this login is no station of the fleet' USING ERRCODE = 'insufficient_privilege';
   ELSIF want NOT BETWEEN 1 AND 10000 THEN
     RAISE EXCEPTION 'from 1 to 10000 identities at once' USING ERRCODE = 'program_limit_exceeded';
   END IF;
-  -- Nothing is appended: it finds another machine of this name, and locks the head.
-  SELECT * INTO a FROM zarya.append('{}', '{}', '{}', '{}', '{}', '{}', ends, run);
-  head := a.head_seq;
-  IF zarya.current_station() IS NULL THEN -- it was burned while this waited for the lock
-    RAISE EXCEPTION 'station % was revoked', me USING ERRCODE = 'insufficient_privilege';
-  END IF;
-  IF a.fault <> '' THEN verdict := 'fault'; RETURN; END IF;
-  IF ends < head THEN
-    verdict := 'set-back';
-    PERFORM zarya.report_fault('set-back', ends + 1, 'it asked for identities with a ledger that ends before what it sent');
-    RETURN;
-  ELSIF shown IS DISTINCT FROM head THEN
-    verdict := 'show'; RETURN;
-  ELSIF digest IS DISTINCT FROM a.head_hash THEN
-    verdict := 'fork';
-    PERFORM zarya.report_fault('fork', head, 'it asked for identities with another entry in its ledger');
-    RETURN;
-  END IF;
-
+  SELECT c.verdict, c.head INTO verdict, head FROM zarya.check_chain(ends, shown, digest, run) c;
+  IF verdict <> 'known' THEN RETURN; END IF;
   SELECT * INTO l FROM zarya.lease x WHERE x.station = me AND x.request = req;
   IF FOUND THEN -- the answer was lost
     IF l.pool <> of_pool THEN
@@ -257,6 +280,7 @@ BEGIN
   END IF;
   SELECT * INTO p FROM zarya.pool x WHERE x.name = of_pool FOR UPDATE;
   IF NOT FOUND THEN verdict := 'no-pool'; RETURN; END IF;
+  IF EXISTS (SELECT FROM zarya.head h WHERE h.rewound_at > p.settled_at) THEN verdict := 'restored'; RETURN; END IF;
   SELECT * INTO r FROM zarya.returned x WHERE x.pool = of_pool ORDER BY x.first LIMIT 1;
   IF FOUND THEN
     first := r.first; last := least(r.last, r.first + want - 1);
@@ -292,12 +316,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 -- +goose StatementEnd
 
--- Takes the end of a range back, from a number on, and returns where the range ends now.
--- What was bound is not taken back, nor anything before it.
+-- Takes the end of a station's range back, from a number on, and returns where the range ends
+-- now. What was bound is not taken back, nor anything before it.
 -- +goose StatementBegin
-CREATE FUNCTION zarya.return_range(req uuid, from_number bigint) RETURNS bigint
+CREATE FUNCTION zarya.take_back(me text, req uuid, from_number bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE me text := zarya.current_station(); l zarya.lease; used bigint;
+DECLARE l zarya.lease; used bigint;
 BEGIN
   SELECT * INTO l FROM zarya.lease x WHERE x.station = me AND x.request = req FOR UPDATE;
   IF NOT FOUND THEN
@@ -311,13 +335,20 @@ BEGIN
   END IF;
   SELECT max(b.number) INTO used FROM zarya.binding b WHERE b.pool = l.pool AND b.number BETWEEN from_number AND l.last;
   IF used IS NOT NULL THEN
-    RAISE EXCEPTION 'number % has a tablet', used USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'give back what comes after it';
+    RAISE EXCEPTION 'number % has a tablet', used USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'give back what comes after it';
   END IF;
   PERFORM FROM zarya.pool x WHERE x.name = l.pool FOR UPDATE;
   UPDATE zarya.lease x SET last = from_number - 1 WHERE x.station = me AND x.request = req;
   INSERT INTO zarya.returned (pool, first, last) VALUES (l.pool, from_number, l.last);
   RETURN from_number - 1;
 END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION zarya.return_range(req uuid, from_number bigint) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT zarya.take_back(zarya.current_station(), req, from_number)
+$$;
 -- +goose StatementEnd
 
 -- Writes off what a station had: it is revoked, and no number of its leases is given again.
@@ -356,77 +387,33 @@ BEGIN
     RETURNING last - first + 1 AS size
   )
   SELECT coalesce(sum(size), 0) INTO n FROM kept;
-  UPDATE zarya.pool x SET next = p.last + 1 WHERE x.name = of_pool;
+  UPDATE zarya.pool x SET next = p.last + 1, settled_at = clock_timestamp() WHERE x.name = of_pool;
   RETURN n;
 END $$;
 -- +goose StatementEnd
 
--- Records that a tablet has an identity that the calling station has. A tablet that has
--- another one of the pool keeps one of them: that which was read back from it (bound), else
--- the later one by the stations' clocks, else that which is here. The other is burned.
--- verdict is held or burned, of this number; other is the number that is burned or held.
+-- Lets a pool be leased again after this database was restored: all stations have told since
+-- what they had.
 -- +goose StatementBegin
-CREATE FUNCTION zarya.bind(of_pool text, what bigint, tablet text, how text, stamp text, OUT verdict text, OUT other bigint)
+CREATE FUNCTION zarya.settle(of_pool text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE me text := zarya.current_station(); mine zarya.binding; o zarya.binding;
 BEGIN
-  IF how NOT IN ('assigned', 'bound') THEN
-    RAISE EXCEPTION 'an identity is assigned or bound' USING ERRCODE = 'invalid_parameter_value';
+  UPDATE zarya.pool x SET settled_at = clock_timestamp() WHERE x.name = of_pool;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no pool %', of_pool USING ERRCODE = 'no_data_found';
   END IF;
-  -- FOR SHARE: nobody takes the range back meanwhile.
-  PERFORM FROM zarya.lease l WHERE l.station = me AND l.pool = of_pool AND what BETWEEN l.first AND l.last AND l.burned_at IS NULL FOR SHARE;
-  IF NOT FOUND AND NOT EXISTS (SELECT FROM zarya.adoption d WHERE d.pool = of_pool AND d.number = what AND d.station = me) THEN
-    RAISE EXCEPTION 'number % of % is not this station''s', what, of_pool USING ERRCODE = 'insufficient_privilege';
-  END IF;
-  PERFORM pg_advisory_xact_lock(hashtextextended(of_pool || ' ' || tablet, 17));
-  SELECT * INTO mine FROM zarya.binding b WHERE b.pool = of_pool AND b.number = what FOR UPDATE;
-  IF mine.serial <> tablet THEN
-    RAISE EXCEPTION 'number % of % has another tablet', what, of_pool USING ERRCODE = 'unique_violation';
-  ELSIF mine.state = 'burned' THEN
-    verdict := 'burned'; RETURN;
-  END IF;
-  SELECT * INTO o FROM zarya.binding b WHERE b.pool = of_pool AND b.serial = tablet AND b.state <> 'burned' AND b.number <> what FOR UPDATE;
-  other := o.number;
-  verdict := CASE WHEN o.number IS NULL THEN 'held'
-    WHEN how <> o.state THEN CASE how WHEN 'bound' THEN 'held' ELSE 'burned' END
-    WHEN stamp COLLATE "C" > o.ts COLLATE "C" THEN 'held' ELSE 'burned' END;
-  IF verdict = 'held' AND o.number IS NOT NULL THEN
-    UPDATE zarya.binding b SET state = 'burned', note = 'the tablet has number ' || what WHERE b.pool = of_pool AND b.number = o.number;
-  END IF;
-  INSERT INTO zarya.binding AS b (pool, number, serial, state, station, ts, note)
-  VALUES (of_pool, what, tablet, CASE verdict WHEN 'held' THEN how ELSE 'burned' END, me, stamp,
-    CASE verdict WHEN 'held' THEN '' ELSE 'the tablet has number ' || o.number END)
-  ON CONFLICT (pool, number) DO UPDATE SET station = excluded.station, ts = excluded.ts, note = excluded.note,
-    state = CASE WHEN b.state = 'bound' AND excluded.state = 'assigned' THEN 'bound' ELSE excluded.state END;
 END $$;
 -- +goose StatementEnd
 
--- The identity that a tablet has, for a station that the tablet came to. That it was asked
--- stays.
--- +goose StatementBegin
-CREATE FUNCTION zarya.adopt(of_pool text, tablet text) RETURNS TABLE (number bigint, columns text, sealed text, import uuid, import_key text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE me text := zarya.current_station(); found_number bigint;
-BEGIN
-  IF me IS NULL OR (SELECT s.fault <> '' FROM zarya.station s WHERE s.name = me) THEN
-    RAISE EXCEPTION 'this login is no station of the fleet, or its chain has a fault' USING ERRCODE = 'insufficient_privilege';
-  END IF;
-  SELECT b.number INTO found_number FROM zarya.binding b WHERE b.pool = of_pool AND b.serial = tablet AND b.state <> 'burned';
-  IF found_number IS NULL THEN RETURN; END IF;
-  INSERT INTO zarya.adoption (pool, number, station) VALUES (of_pool, found_number, me) ON CONFLICT DO NOTHING;
-  RETURN QUERY SELECT i.number, i.columns, i.sealed, i.import, coalesce(k.sealed, '') FROM zarya.identity i
-    LEFT JOIN zarya.import_key k ON k.import = i.import AND k.station = me WHERE i.pool = of_pool AND i.number = found_number;
-END $$;
--- +goose StatementEnd
-
-REVOKE ALL ON FUNCTION zarya.begin_import, zarya.import_rows, zarya.grant_import, zarya.lease, zarya.leased_rows, zarya.return_range,
-  zarya.burn_station, zarya.abandon, zarya.bind, zarya.adopt FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION zarya.begin_import, zarya.import_rows, zarya.grant_import, zarya.burn_station, zarya.abandon TO zarya_supervisor;
-GRANT EXECUTE ON FUNCTION zarya.lease, zarya.leased_rows, zarya.return_range, zarya.bind, zarya.adopt TO zarya_station;
+REVOKE ALL ON FUNCTION zarya.begin_import, zarya.import_rows, zarya.refuse_twins, zarya.refuse_taken, zarya.grant_import,
+  zarya.check_chain, zarya.lease, zarya.leased_rows, zarya.take_back, zarya.return_range, zarya.burn_station, zarya.abandon,
+  zarya.settle FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION zarya.begin_import, zarya.import_rows, zarya.grant_import, zarya.burn_station, zarya.abandon,
+  zarya.settle TO zarya_supervisor;
+GRANT EXECUTE ON FUNCTION zarya.check_chain, zarya.lease, zarya.leased_rows, zarya.return_range TO zarya_station;
 
 -- +goose Down
-DROP FUNCTION zarya.adopt, zarya.bind, zarya.abandon, zarya.burn_station, zarya.return_range, zarya.leased_rows, zarya.lease, zarya.grant_import,
-  zarya.import_rows, zarya.begin_import;
-DROP TABLE zarya.adoption, zarya.binding, zarya.abandoned, zarya.returned, zarya.lease, zarya.identity_key, zarya.identity, zarya.import_key, zarya.import,
+DROP FUNCTION zarya.settle, zarya.abandon, zarya.burn_station, zarya.return_range, zarya.take_back, zarya.leased_rows, zarya.lease,
+  zarya.check_chain, zarya.grant_import, zarya.import_rows, zarya.refuse_taken, zarya.refuse_twins, zarya.begin_import;
+DROP TABLE zarya.abandoned, zarya.returned, zarya.lease, zarya.identity_key, zarya.identity, zarya.import_key, zarya.import,
   zarya.key_column, zarya.pool;
