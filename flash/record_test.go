@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/admission"
@@ -43,7 +44,11 @@ func TestFailedRecordStopsTheJob(t *testing.T) {
 	} {
 		t.Run(from, func(t *testing.T) {
 			ran := 0
-			step := func() error { ran++; return nil }
+			step := func() error {
+				ran++
+				time.Sleep(time.Second) // of the bubble: the other job has been submitted by then
+				return nil
+			}
 			var results []flash.JobDone
 			notDurable := false
 			inBubble(t, func(_ *testing.T, b *bubble) {

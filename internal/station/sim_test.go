@@ -376,11 +376,10 @@ func (d *day) check() []error {
 
 func simImages(t *testing.T) map[string]*image.Image {
 	t.Helper()
-	rnd := rand.NewChaCha8(sha256.Sum256([]byte("station")))
 	images := map[string]*image.Image{}
 	for name, size := range map[string]int{"boot": 20 << 10, "system": 200 << 10} {
 		b := make([]byte, size)
-		_, _ = rnd.Read(b)
+		_, _ = rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(b) // the same at every call
 		path := filepath.Join(t.TempDir(), name+".img")
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
