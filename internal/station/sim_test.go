@@ -142,19 +142,31 @@ func (b *bench) tell(c station.Change) {
 	}
 }
 
+// announcedNet tells when a tablet listens for the first time.
+type announcedNet struct {
+	*memnet.Net
+	listens chan struct{}
+	once    sync.Once
+}
+
+func (n *announcedNet) Listen(name string) (net.Listener, error) {
+	l, err := n.Net.Listen(name)
+	n.once.Do(func() { close(n.listens) })
+	return l, err
+}
+
 // plug puts a tablet into a port.
 func (b *bench) plug(t *testing.T, name string, tab *tablet) {
 	ctx, stop := context.WithCancel(context.Background())
 	tab.stop, tab.served = stop, make(chan struct{})
-	listening := make(chan struct{})
+	listens := make(chan struct{})
 	go func() {
 		defer close(tab.served)
-		close(listening)
-		if err := tab.device.Serve(ctx, &b.net, name); err != nil {
+		if err := tab.device.Serve(ctx, &announcedNet{Net: &b.net, listens: listens}, name); err != nil {
 			t.Errorf("%s in %s: %v", tab.serial, name, err)
 		}
 	}()
-	<-listening
+	<-listens
 	b.mu.Lock()
 	b.in[name] = tab
 	if b.was[name] == nil {
