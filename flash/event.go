@@ -57,37 +57,37 @@ type Body interface{ EventType() string }
 
 // Device is a change in what is plugged in.
 type Device struct {
-	Change  string `redact:"never"` // present, arrived, left, changed
-	Mode    usb.Mode
-	Model   string
-	Speed   string
-	Lock    string // locked, unlocked; left out when not reported
-	Problem string
-	Hint    string
+	Change  string   `redact:"never"` // present, arrived, left, changed
+	Mode    usb.Mode // fastboot, fastbootd, booted, android, …
+	Model   string   // as AGS3-L09
+	Speed   string   // of the USB connection
+	Lock    string   // locked, unlocked; left out when not reported
+	Problem string   // why it cannot be used
+	Hint    string   // what to do about that
 }
 
 // JobStarted opens a job. Exactly one JobDone closes it.
 type JobStarted struct {
-	Scope   Scope
-	Model   string
-	Profile string      `redact:"never"`
-	Bundle  string      `redact:"never"`
-	Steps   []string    `redact:"never"`
-	Images  []ImageInfo `redact:"never"`
+	Scope   Scope       // how much of the way: flash, provision, run
+	Model   string      // if it is known already
+	Profile string      `redact:"never"` // its name
+	Bundle  string      `redact:"never"` // its name and version
+	Steps   []string    `redact:"never"` // in their order
+	Images  []ImageInfo `redact:"never"` // what is written where
 }
 
 // Planned says what is done, where that depends on what the tablet is.
 type Planned struct {
-	Profile string      `redact:"never"`
-	Bundle  string      `redact:"never"`
-	Steps   []string    `redact:"never"`
-	Images  []ImageInfo `redact:"never"`
+	Profile string      `redact:"never"` // the one for this model
+	Bundle  string      `redact:"never"` // its name and version
+	Steps   []string    `redact:"never"` // in their order
+	Images  []ImageInfo `redact:"never"` // what is written where
 }
 
 // StateChanged says that a job is in another state. JobStarted stands for
 // StateConnecting, and JobDone for StateDone.
 type StateChanged struct {
-	State State
+	State State // the new one
 }
 
 // StepStarted says that a step began.
@@ -98,63 +98,63 @@ type StepStarted struct {
 
 // StepDone says how a step ended.
 type StepDone struct {
-	Step    string `redact:"never"`
-	Bytes   int64
-	Seconds float64
-	Result  StepResult
+	Step    string     `redact:"never"` // such as flash:userdata
+	Bytes   int64      // raw bytes it moved
+	Seconds float64    // how long it took
+	Result  StepResult // how it ended
 }
 
 // Progress says how far a step is: at most four a second for one job.
 type Progress struct {
-	Step      string `redact:"never"`
+	Step      string `redact:"never"` // such as flash:userdata
 	Done      int64  // raw bytes, as they stand on the partition
 	Total     int64  // raw bytes
-	WireDone  int64
-	WireTotal int64
+	WireDone  int64  // bytes that went over the wire
+	WireTotal int64  // bytes that will
 }
 
 // Waiting says that a job cannot go on by itself.
 type Waiting struct {
-	For     string `redact:"never"` // operator, identity, device, admission
-	Hint    string
+	For     string  `redact:"never"` // operator, identity, device, admission
+	Hint    string  // what to do, or which command has had no answer for how long
 	Seconds float64 // how long it is waited for at most; 0 is not known
 	Silent  float64 // seconds for which a device that is there has not answered; 0: it is not that
 }
 
 // Retry says that a step is begun again from its start.
 type Retry struct {
-	Step    string `redact:"never"`
-	Message string
-	Class   Class
+	Step    string `redact:"never"` // the step that failed
+	Message string // why
+	Class   Class  // where the cause is
 }
 
 // Warning is something a person should know that stops nothing.
 type Warning struct {
-	Message string
-	Class   Class
-	Hint    string
+	Message string // what is so
+	Class   Class  // where the cause is
+	Hint    string // what to do
 }
 
 // Log is what a device said (INFO and TEXT lines, cleaned) or what a step notes.
 type Log struct {
-	Message string
-	Class   Class
+	Message string // the words, cleaned
+	Class   Class  // where the cause is
 }
 
 // JobDone is the one result of a job.
 type JobDone struct {
-	Scope     Scope
-	Model     string
-	Result    JobResult
-	Verified  string `redact:"never"` // sent, fetched, booted
-	Class     Class
-	Step      string `redact:"never"`
-	Error     string
-	Hint      string
-	Retryable bool
-	Bytes     int64 // raw bytes written
-	Seconds   float64
-	Retries   int
+	Scope     Scope             // as in job-started
+	Model     string            // as AGS3-L09
+	Result    JobResult         // how it ended
+	Verified  string            `redact:"never"` // how far it was verified: sent, fetched, booted
+	Class     Class             // where to look for the cause
+	Step      string            `redact:"never"` // where it failed
+	Error     string            // what failed, with the tablet's own words
+	Hint      string            // what to do next
+	Retryable bool              // another try may pass
+	Bytes     int64             // raw bytes written
+	Seconds   float64           // from job-started on
+	Retries   int               // steps that were begun again
 	Record    string            `redact:"never"` // the ledger's id of this result
 	Inventory string            // the identity's inventory number
 	Lock      string            // locked, unlocked: what the bootloader told last; "": not told
@@ -221,10 +221,10 @@ type StepResult string
 
 // The step results.
 const (
-	StepOK      StepResult = "ok"
-	StepChanged StepResult = "changed"
-	StepAlready StepResult = "already"
-	StepFail    StepResult = "fail"
+	StepOK      StepResult = "ok"      // it was done
+	StepChanged StepResult = "changed" // a setting was made
+	StepAlready StepResult = "already" // the setting was so already
+	StepFail    StepResult = "fail"    // it failed
 	StepSkipped StepResult = "skipped" // its condition does not hold
 	StepDiffers StepResult = "differs" // compared only: there is something for it to do
 )
@@ -234,11 +234,11 @@ type JobResult string
 
 // The job results.
 const (
-	Pass        JobResult = "pass"
-	Compliant   JobResult = "compliant"
-	Fail        JobResult = "fail"
-	Interrupted JobResult = "interrupted"
-	Skipped     JobResult = "skipped"
+	Pass        JobResult = "pass"        // everything asked for was done and verified
+	Compliant   JobResult = "compliant"   // it was as asked already; nothing was written
+	Fail        JobResult = "fail"        // it failed; class, step and error say why
+	Interrupted JobResult = "interrupted" // it was stopped in the middle
+	Skipped     JobResult = "skipped"     // it was never begun
 )
 
 // Word is what the board says for a job of the given scope that ended with r:

@@ -104,10 +104,10 @@ var ErrForeign = errors.New("not one of ours")
 // ImageInfo is the record of one image that a job will write. Its JSON is the same in the
 // ledger, in plans and in events.
 type ImageInfo struct {
-	Partition string `json:"partition"`
-	File      string `json:"file"`
-	Digest    string `json:"digest"` // ALGORITHM:HEX over the file's bytes
-	Size      int64  `json:"size"`   // bytes on the partition, expanded
+	Partition string `json:"partition"` // where it is written to
+	File      string `json:"file"`      // as it was named
+	Digest    string `json:"digest"`    // ALGORITHM:HEX over the file's bytes
+	Size      int64  `json:"size"`      // bytes on the partition, expanded
 }
 
 // Plan is what is done to one kind of tablet.

@@ -11,8 +11,8 @@ import (
 // Measurement is one value that was measured of a job. Its JSON is the same in the ledger
 // and in events.
 type Measurement struct {
-	Name  string `json:"name"` // one of the names below
-	Value int64  `json:"value"`
+	Name  string `json:"name"`           // one of the names below
+	Value int64  `json:"value"`          // in its unit
 	Unit  string `json:"unit"`           // %, B/s, ms
 	Low   int64  `json:"low,omitempty"`  // the least that is allowed; 0 is no limit
 	High  int64  `json:"high,omitempty"` // the most that is allowed; 0 is no limit

@@ -219,3 +219,19 @@ func meaningOf(command, fail string) Meaning {
 	}
 	return MeansUnknown
 }
+
+// FailText is a row of the table, for its page: a bootloader that answers a command with words
+// that have Text in them.
+type FailText struct {
+	At      string // the beginning of the command; "" is any
+	Text    string
+	Meaning Meaning
+}
+
+// FailTexts are all words of bootloaders that are understood.
+func FailTexts() (all []FailText) {
+	for _, row := range failTexts {
+		all = append(all, FailText{row.at, row.text, row.means})
+	}
+	return all
+}

@@ -19,17 +19,6 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
-// Keys are the keys that a file of settings may have, and the environment as
-// ZARYA_KEY. A key that is also a flag of the verb stands for the flag. What makes
-// writing possible (--yes, --allow-partition, targets) is not among them.
-var Keys = []string{
-	"age-key", "bell", "bundle-store", "cache", "cache-size", "concurrency", "fleet-database", "fleet-station", "follow-every",
-	"lang", "ledger", "listen", "lock-dir", "lock-wait", "lot", "no-color", "no-input", "operator", "page-cert", "page-key",
-	"page-token-file", "plain-http", "plan", "pool-low", "quiet", "receipts",
-	"registry-auth", "registry-mirror", "scanner", "signing-key", "station", "trust", "verbose",
-	"wait-for-device", "witness",
-}
-
 // Settings are those of files; the environment is asked first.
 type Settings map[string]string
 
@@ -128,10 +117,6 @@ func flat(lines map[string]yaml.Node) (map[string]settingValue, error) {
 	}
 	return values, nil
 }
-
-// Lists are the settings of a station's own file that have several values. With "yes"
-// they make writing possible, so only a file that --config names may have them.
-var Lists = []string{"profile", "bundle", "follow", "target", "golden", "supervisor", "limit"}
 
 // listSeparator stands between the values of a list. No value has it.
 const listSeparator = "\n"

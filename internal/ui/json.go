@@ -42,17 +42,17 @@ func (s *jsonSink) Close() error { return s.err }
 
 // eventHead has the keys that all events have.
 type eventHead struct {
-	V        int    `json:"v"`
-	Seq      int64  `json:"seq"`
-	TS       string `json:"ts"` // RFC 3339, UTC
-	Type     string `json:"type"`
-	Run      string `json:"run,omitempty"`
-	Job      string `json:"job,omitempty"`
-	Port     string `json:"port,omitempty"`
-	PortName string `json:"port_name,omitempty"`
-	Address  string `json:"address,omitempty"`
-	Serial   string `json:"serial,omitempty"`
-	Attempt  int    `json:"attempt,omitempty"`
+	V        int    `json:"v"`                   // 1; it changes only when a key changes its meaning
+	Seq      int64  `json:"seq"`                 // 1, 2, 3 … without gaps
+	TS       string `json:"ts"`                  // when, RFC 3339 in UTC
+	Type     string `json:"type"`                // one of the types below
+	Run      string `json:"run,omitempty"`       // one invocation of zarya
+	Job      string `json:"job,omitempty"`       // one attempt at one tablet
+	Port     string `json:"port,omitempty"`      // the USB port, such as 1-2.3
+	PortName string `json:"port_name,omitempty"` // the station's name of the port, such as A3
+	Address  string `json:"address,omitempty"`   // of a network target: tcp:HOST:PORT
+	Serial   string `json:"serial,omitempty"`    // as the tablet reports it
+	Attempt  int    `json:"attempt,omitempty"`   // 1 for the first try of a job
 }
 
 // EncodeEvent returns an event as one flat JSON object: the common keys first, then those

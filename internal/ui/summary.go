@@ -6,26 +6,26 @@ import "github.com/zarya-station/zarya/flash"
 
 // Summary is the last event of a run; a killed run has none.
 type Summary struct {
-	Passed      int     `json:"passed"`
-	Compliant   int     `json:"compliant"`
-	Failed      int     `json:"failed"`
-	Interrupted int     `json:"interrupted"`
-	Skipped     int     `json:"skipped"`
-	Seconds     float64 `json:"seconds"`
-	Retryable   int     `json:"retryable"`
-	Exit        int     `json:"exit"`
+	Passed      int     `json:"passed"`      // jobs with the result pass
+	Compliant   int     `json:"compliant"`   // jobs with the result compliant
+	Failed      int     `json:"failed"`      // jobs with the result fail
+	Interrupted int     `json:"interrupted"` // jobs with the result interrupted
+	Skipped     int     `json:"skipped"`     // jobs with the result skipped
+	Seconds     float64 `json:"seconds"`     // how long the run took
+	Retryable   int     `json:"retryable"`   // jobs that another try may pass
+	Exit        int     `json:"exit"`        // the exit code
 	// Error is why the verb ended before any job did; nil after jobs.
 	Error *SummaryError `json:"error,omitempty"`
 }
 
 // SummaryError is an error that ended a verb, for programs.
 type SummaryError struct {
-	Class   string `json:"class"` // usage, invalid, no-device, in-use, station, identity, ledger, internal
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	File    string `json:"file,omitempty"` // where the first of several errors is
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
+	Class   string `json:"class"`            // usage, invalid, no-device, in-use, station, identity, ledger, internal
+	Message string `json:"message"`          // what is wrong
+	Hint    string `json:"hint,omitempty"`   // what to do
+	File    string `json:"file,omitempty"`   // where the first of several errors is
+	Line    int    `json:"line,omitempty"`   // in that file
+	Column  int    `json:"column,omitempty"` // in that line
 }
 
 // EventType is the value of "type".
