@@ -30,6 +30,7 @@ needed=(
   "/usr/libexec/dconf-service dconf-service"
   "/usr/lib/openssh/sftp-server openssh-sftp-server"
   "python3 python3"
+  "pytest-3 python3-pytest"
   "pkg-config pkg-config"
   "chromium chromium"
   "node nodejs"

@@ -58,6 +58,13 @@ func (s *System) runSettings(ch output, argv []string, uid int) (status int, kno
 		}
 		say(ch, "%x  %s\n", sha256.Sum256(b), argv[1])
 		return 0, true
+	case name == "cat" && len(argv) == 2:
+		b, err := s.root.ReadFile(argv[1])
+		if err != nil {
+			return fail("cat: %s: %v", argv[1], err)
+		}
+		_, err = ch.Write(b)
+		return done(err)
 	case name == "ssh-keygen" && len(argv) == 2 && argv[1] == "-A":
 		_, err := s.hostSigner()
 		return done(err)

@@ -36,6 +36,8 @@ func TestPrograms(t *testing.T) {
 		{"id -un", "sh: id: command not found\n!127"},
 		{"sha256sum /tmp/bad.rpm", fmt.Sprintf("%x  /tmp/bad.rpm\n", sha256.Sum256([]byte("no package at all")))},
 		{"sha256sum /none", "sha256sum: /none: file does not exist\n!1"},
+		{"cat /tmp/bad.rpm", "no package at all"},
+		{"cat /none", "cat: /none: file does not exist\n!1"},
 		{"devel-su", "sh: devel-su: command not found\n!127"},
 		{"''", "sh: : command not found\n!127"},
 
