@@ -5,6 +5,7 @@ package lease
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"github.com/zarya-station/zarya/internal/canon"
 	"github.com/zarya-station/zarya/internal/fleet"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
 // Row is one identity to import.
@@ -73,13 +75,13 @@ func Import(ctx context.Context, db *fleet.DB, pool, key string, rows []Row, sup
 	err = db.Tx(ctx, func(tx pgx.Tx) error {
 		added = 0
 		if _, err := tx.Exec(ctx, "SELECT zarya.begin_import($1, $2, $3, $4, $5)", pool, id, key, secret, escrow); err != nil {
-			return importProblem(err)
+			return importProblem(err, 0)
 		}
 		for at := 0; at < len(rows); at += chunk {
 			var n int64
 			end := min(at+chunk, len(rows))
 			if err := tx.QueryRow(ctx, "SELECT zarya.import_rows($1, $2, $3)", id, plain[at:end], sealed[at:end]).Scan(&n); err != nil {
-				return importProblem(err)
+				return importProblem(err, at)
 			}
 			added += n
 		}
@@ -99,14 +101,44 @@ func Import(ctx context.Context, db *fleet.DB, pool, key string, rows []Row, sup
 	return added, giveKey(ctx, db, id, own)
 }
 
-// importProblem says what can be done about rows that the database refuses.
-func importProblem(err error) error {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "23505" && pg.ConstraintName == "identity_key_pkey" {
-		return problem.New(problem.Invalid, "take the line out, or give it another value",
-			"two identities would have one key: %w", fleet.Problem(err))
+// KeyError says that two identities would have one key.
+type KeyError struct {
+	Key, Value string
+	Row        int    // which of those that were to be imported, from 0; -1: both are there already
+	Pool       string // where the key is
+	Number     int64
+	Too        int64 // with Row -1, the other one that has it
+	TooPool    string
+}
+
+func (e *KeyError) Error() string {
+	if e.Row < 0 {
+		return fmt.Sprintf("%s cannot be a key: %q is number %d of the pool %s, and number %d of %s",
+			e.Key, e.Value, e.Number, e.Pool, e.Too, e.TooPool)
 	}
-	return err
+	return fmt.Sprintf("row %d: %s %q is number %d of the pool %s", e.Row+1, e.Key, e.Value, e.Number, e.Pool)
+}
+
+// importProblem says which row the database refuses; at is the number of the first that it got.
+func importProblem(err error, at int) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "23505" || pg.ConstraintName != "identity_key_pkey" {
+		return err
+	}
+	var d struct {
+		Key, Value, Pool string
+		Number, Row, Too int64
+		TooPool          string `json:"too_pool"`
+	}
+	if json.Unmarshal([]byte(pg.Detail), &d) != nil {
+		return err
+	}
+	k := &KeyError{untrusted.Line(d.Key, 40), untrusted.Line(d.Value, 100), -1, untrusted.Line(d.Pool, 100), d.Number,
+		d.Too, untrusted.Line(d.TooPool, 100)}
+	if d.Row > 0 {
+		k.Row = at + int(d.Row) - 1
+	}
+	return k
 }
 
 // giveKey seals an import's key for the stations.
@@ -205,6 +237,13 @@ func openKey(sealed string, by age.Identity) (*age.X25519Identity, error) {
 		return nil, err
 	}
 	return age.ParseX25519Identity(string(text))
+}
+
+// Settle lets a pool be leased again after the database was restored from a backup: every
+// station that had something of it has told so.
+func Settle(ctx context.Context, db *fleet.DB, pool string) error {
+	_, err := db.Exec(ctx, "SELECT zarya.settle($1)", pool)
+	return fleet.Problem(err)
 }
 
 // Abandon takes what a pool has not leased out of use, and returns how much that was. It is

@@ -141,14 +141,25 @@ func TestKeysAreUniqueOverAllPools(t *testing.T) {
 	mustImport(t, anna, "old", "", numbered(1, 5), 5) // has declared nothing
 	mustImport(t, anna, "north", "inventory", numbered(11, 5), 5)
 	// A row of a refused import would be one whose number is missing in its pool.
-	for pool, rows := range map[string][]Row{"south": numbered(15, 3), "north": {
-		{Columns: map[string]string{"inventory": "C-000011", "x": "1"}}}, "old": numbered(9, 4)} {
-		if n, err := Import(t.Context(), anna, pool, "", rows); err == nil || !strings.Contains(err.Error(), "one key") {
-			t.Errorf("%s: %d %v", pool, n, err)
+	for pool, c := range map[string]struct {
+		rows []Row
+		want KeyError
+	}{
+		"south": {numbered(15, 3), KeyError{"inventory", "C-000015", 0, "north", 5, 0, ""}},
+		"north": {[]Row{{Columns: map[string]string{"inventory": "C-000011", "x": "1"}}}, KeyError{"inventory", "C-000011", 0, "north", 1, 0, ""}},
+		"old":   {numbered(9, 4), KeyError{"inventory", "C-000011", 2, "north", 1, 0, ""}},
+		"west":  {numbered(3, 1), KeyError{"inventory", "C-000003", 0, "old", 3, 0, ""}}, // it had it before it was declared
+		"east":  {numbered(70, chunk+1), KeyError{}},
+		"long":  {append(numbered(3000, chunk+4), numbered(12, 1)...), KeyError{"inventory", "C-000012", chunk + 4, "north", 2, 0, ""}},
+	} {
+		n, err := Import(t.Context(), anna, pool, "", c.rows)
+		var taken *KeyError
+		if c.want.Key == "" && err == nil && n == int64(len(c.rows)) {
+			continue
 		}
-	}
-	if _, err := Import(t.Context(), anna, "south", "", numbered(3, 1)); err == nil {
-		t.Error("a key that a pool had before it was declared was taken again")
+		if !errors.As(err, &taken) || *taken != c.want {
+			t.Errorf("%s: %d, %v; want %v", pool, n, err, &c.want)
+		}
 	}
 	if _, err := Import(t.Context(), anna, "north", "hostname", numbered(21, 1)); err == nil ||
 		!strings.Contains(err.Error(), "is its column inventory") {
@@ -157,8 +168,10 @@ func TestKeysAreUniqueOverAllPools(t *testing.T) {
 	// What is here already must keep to a new key.
 	mustImport(t, anna, "x", "", []Row{{Columns: map[string]string{"host": "h1", "n": "1"}},
 		{Columns: map[string]string{"host": "h1", "n": "2"}}}, 2)
-	if _, err := Import(t.Context(), anna, "y", "host", []Row{{Columns: map[string]string{"host": "h2"}}}); err == nil {
-		t.Error("a column became a key though two have the same")
+	var twice *KeyError
+	if _, err := Import(t.Context(), anna, "y", "host", []Row{{Columns: map[string]string{"host": "h2"}}}); !errors.As(err, &twice) ||
+		*twice != (KeyError{"host", "h1", -1, "x", 1, 2, "x"}) {
+		t.Errorf("a column became a key though two have the same: %v", err)
 	}
 	mustImport(t, anna, "north", "", append(numbered(11, 5), numbered(31, 2)...), 2)
 	mustLease(t, enrolled(t, s, "a"), "north", 100, 1, 7)

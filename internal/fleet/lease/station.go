@@ -35,6 +35,9 @@ type Station struct {
 	Chain Chain
 	Boot  string       // of the machine, as the outbox says it
 	Key   age.Identity // the station's
+	// Known is where the chain ends in the database, as far as that is known: it saves a
+	// question. Nil: nothing is known.
+	Known func() int64
 }
 
 // Range is a range of numbers, First to Last; it is empty if Last is before First.
@@ -76,43 +79,99 @@ func NewRequest() string {
 // not so many. The same request gets the same range again. A station whose chain is not the
 // one that the database knows gets nothing. An empty pool is an *[EmptyError].
 func (s *Station) Lease(ctx context.Context, pool, request string, n int) (Range, error) {
+	var first, last *int64
+	verdict, err := s.show(ctx, func(ends, shown int64, hash []byte) (verdict string, head int64, err error) {
+		err = s.DB.QueryRow(ctx, "SELECT verdict, head, first, last FROM zarya.lease($1, $2, $3, $4, $5, $6, $7)",
+			pool, request, int64(n), ends, shown, hash, s.Boot).Scan(&verdict, &head, &first, &last)
+		return verdict, head, err
+	})
+	switch {
+	case err != nil:
+		return Range{}, err
+	case verdict != "leased":
+		return Range{}, refusal(verdict, pool)
+	case first == nil || last == nil || *first < 1 || *last < *first-1 || *last-*first >= maxRange:
+		return Range{}, problem.New(problem.Station, "", "the fleet's database leased no range")
+	}
+	return Range{pool, request, *first, *last}, nil
+}
+
+// Check asks whether the station's chain is the one that the database knows, now.
+func (s *Station) Check(ctx context.Context) error {
+	verdict, err := s.show(ctx, func(ends, shown int64, hash []byte) (verdict string, head int64, err error) {
+		err = s.DB.QueryRow(ctx, "SELECT verdict, head FROM zarya.check_chain($1, $2, $3, $4)", ends, shown, hash, s.Boot).Scan(&verdict, &head)
+		return verdict, head, err
+	})
+	if err != nil || verdict == "known" {
+		return err
+	}
+	return refusal(verdict, "")
+}
+
+// show asks with the entry of a number until it is the one that the database wants to see.
+func (s *Station) show(ctx context.Context, ask func(ends, shown int64, hash []byte) (verdict string, head int64, err error)) (string, error) {
 	var shown int64
+	if s.Known != nil {
+		shown = s.Known()
+	}
 	for range 10 { // the outbox may move the head meanwhile
-		verdict, head, r, err := s.ask(ctx, pool, request, n, shown)
-		if err != nil || verdict == "leased" {
-			return r, err
+		hash, err := s.Chain.Hash(ctx, shown)
+		if err != nil {
+			return "", err
+		}
+		ends, err := s.Chain.Last(ctx)
+		if err != nil {
+			return "", err
+		}
+		verdict, head, err := ask(ends, shown, hash)
+		if err != nil {
+			return "", fleet.Problem(err)
 		}
 		if verdict != "show" {
-			return Range{}, refusal(verdict, pool)
+			return verdict, nil
 		}
 		shown = head
 	}
-	return Range{}, problem.New(problem.Station, "try again", "the fleet's database got entries each time that identities were asked for")
+	return "", problem.New(problem.Station, "try again", "the fleet's database got entries each time that it was asked")
 }
 
-// ask asks once, and shows the entry of a number.
-func (s *Station) ask(ctx context.Context, pool, request string, n int, shown int64) (verdict string, head int64, r Range, err error) {
-	hash, err := s.Chain.Hash(ctx, shown)
+// Leases are the ranges of a pool that the station has, but for those that were written off.
+func (s *Station) Leases(ctx context.Context, pool string) ([]Range, error) {
+	rows, err := s.DB.Query(ctx, `SELECT pool, replace(request::text, '-', ''), first, last FROM zarya.lease
+		WHERE pool = $1 AND burned_at IS NULL AND last >= first ORDER BY first`, pool)
 	if err != nil {
-		return "", 0, r, err
+		return nil, fleet.Problem(err)
 	}
-	ends, err := s.Chain.Last(ctx)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Range])
+	return list, fleet.Problem(err)
+}
+
+// Clash is what the database found in the station's entries that does not go together.
+type Clash struct {
+	ID           int64
+	What         string // second, taken, foreign
+	Pool         string
+	Number       int64
+	Serial       string
+	Other        int64 // the number that the tablet keeps; 0: none
+	Record, Note string
+	At           time.Time
+}
+
+// Clashes are those of the station after one, the oldest first.
+func (s *Station) Clashes(ctx context.Context, after int64) ([]Clash, error) {
+	rows, err := s.DB.Query(ctx, `SELECT id, what, pool, number, serial, coalesce(other, 0), record, note, at FROM zarya.clash
+		WHERE id > $1 ORDER BY id LIMIT 1000`, after)
 	if err != nil {
-		return "", 0, r, err
+		return nil, fleet.Problem(err)
 	}
-	var first, last *int64
-	err = s.DB.QueryRow(ctx, "SELECT verdict, head, first, last FROM zarya.lease($1, $2, $3, $4, $5, $6, $7)",
-		pool, request, int64(n), ends, shown, hash, s.Boot).Scan(&verdict, &head, &first, &last)
-	if err != nil {
-		return "", 0, r, fleet.Problem(err)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Clash])
+	for i := range list {
+		c := &list[i]
+		c.Pool, c.Serial = untrusted.Line(c.Pool, 100), untrusted.Line(c.Serial, 256)
+		c.Record, c.Note = untrusted.Line(c.Record, 100), untrusted.Line(c.Note, 300)
 	}
-	if verdict != "leased" {
-		return verdict, head, r, nil
-	}
-	if first == nil || last == nil || *first < 1 || *last < *first-1 || *last-*first >= maxRange {
-		return "", 0, r, problem.New(problem.Station, "", "the fleet's database leased no range")
-	}
-	return verdict, head, Range{pool, request, *first, *last}, nil
+	return list, fleet.Problem(err)
 }
 
 // maxRange is how long a range is at most.
@@ -128,6 +187,9 @@ func refusal(verdict, pool string) error {
 	case "no-key":
 		return problem.New(problem.Identity, "a supervisor grants the pool to the station",
 			"this station cannot open the secrets of the pool %s", pool)
+	case "restored":
+		return problem.New(problem.Identity, "a supervisor says what becomes of the rest: zarya identity settle or abandon",
+			"the fleet's database was restored from a backup: it may have leased what the pool %s has left", pool)
 	case "fault", fleet.Fork, fleet.SetBack:
 		what := "its chain has a fault"
 		if verdict != "fault" {
@@ -166,6 +228,18 @@ func (s *Station) Held(ctx context.Context, pool, serial string) (*Identity, err
 	return &rows[0], nil
 }
 
+// SealedError says that the secrets of an identity cannot be opened.
+type SealedError struct {
+	Number int64
+	Err    error
+}
+
+func (e *SealedError) Error() string {
+	return fmt.Sprintf("the secrets of number %d cannot be opened: %v", e.Number, e.Err)
+}
+
+func (e *SealedError) Unwrap() error { return e.Err }
+
 // read reads rows and opens them.
 func (s *Station) read(ctx context.Context, query string, args ...any) ([]Identity, error) {
 	keys := map[string]*age.X25519Identity{} // by import
@@ -181,14 +255,17 @@ func (s *Station) read(ctx context.Context, query string, args ...any) ([]Identi
 		if err := json.Unmarshal([]byte(columns), &i.Columns); err != nil || sealed == "" {
 			return i, err
 		}
+		if s.Key == nil {
+			return i, &SealedError{i.Number, errors.New("this station has no key")}
+		}
 		if keys[id] == nil {
 			if keys[id], err = openKey(key, s.Key); err != nil {
-				return i, fmt.Errorf("the secrets of %d cannot be opened: %w", i.Number, err)
+				return i, &SealedError{i.Number, err}
 			}
 		}
 		plain, err := unseal(sealed, keys[id])
 		if err != nil {
-			return i, fmt.Errorf("the secrets of %d cannot be opened: %w", i.Number, err)
+			return i, &SealedError{i.Number, err}
 		}
 		return i, json.Unmarshal(plain, &i.Secrets)
 	})

@@ -6,6 +6,7 @@ package outbox
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"time"
@@ -195,6 +196,10 @@ func (f *Forwarder) sentTo(database string) int64 {
 func (f *Forwarder) settle(a answer, fault *fleet.Fault) {
 	f.mu.Lock()
 	f.cursor.Database, f.cursor.Seq, f.cursor.Fault = a.database, a.seq, fault
+	f.cursor.Hash = hex.EncodeToString(a.hash)
+	if f.cursor.Run = ""; fault == nil && (f.state.Confirmed || a.young == 0) {
+		f.cursor.Run = f.o.Boot
+	}
 	f.mu.Unlock()
 	f.change(func(s *State) {
 		s.Sent, s.Fault, s.Contact, s.Err = a.seq, fault, time.Now(), nil

@@ -3,15 +3,19 @@
 package outbox
 
 import (
+	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/google/renameio/v2/maybe"
 
 	"github.com/zarya-station/zarya/internal/fleet"
+	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
@@ -22,6 +26,8 @@ type cursor struct {
 	Station  string       `json:"station"`
 	Database string       `json:"database"` // its id: another one has had nothing
 	Seq      int64        `json:"seq"`
+	Hash     string       `json:"hash,omitempty"` // of that entry, hexadecimal
+	Run      string       `json:"run,omitempty"`  // that was confirmed last: of the machine and of the ledger's file
 	Fault    *fleet.Fault `json:"fault,omitempty"`
 }
 
@@ -50,6 +56,17 @@ func loadCursor(ledger, station string) (cursor, error) {
 		return none, nil
 	}
 	return c, nil
+}
+
+// isConfirmed says whether the database has confirmed this very run of the machine and this
+// file before, and the chain still has what the database had then. It is so after a restart
+// of the process alone; after one of the machine the database must be asked again.
+func (c cursor) isConfirmed(ctx context.Context, l *ledger.Ledger, run string) bool {
+	if !strings.Contains(run, fileMark) || c.Run != run || c.Fault != nil || c.Seq < 1 {
+		return false
+	}
+	at, err := l.After(ctx, c.Station, c.Seq-1, 1)
+	return err == nil && len(at) > 0 && at[0].Seq == c.Seq && hex.EncodeToString(at[0].Hash[:]) == c.Hash
 }
 
 // save writes the cursor.

@@ -41,8 +41,11 @@ func RunID(ledger string) string {
 	if boot == "" || file == "" {
 		return boot
 	}
-	return boot + "-" + file
+	return boot + fileMark + file
 }
+
+// fileMark is in the name of a run that says which file it is about.
+const fileMark = "-file-"
 
 // BootID is what the kernel calls this run of the machine; "" where it has no such name.
 func BootID() string {
@@ -76,8 +79,8 @@ type State struct {
 	Err     error     // why it did not the last time; nil: it did
 	Fault   *fleet.Fault
 	Rewound int64 // the database was restored from a backup: it had entries up to this one; 0 is not seen
-	// Confirmed says that the database knew this chain since this process began, and that no
-	// other machine speaks under the station's name.
+	// Confirmed says that the database knew this chain since this machine began, and that no
+	// other one speaks under the station's name.
 	Confirmed bool
 	Young     time.Duration // until then it is not known whether another machine does, though the database answered
 }
@@ -113,6 +116,7 @@ func New(ctx context.Context, o Options) (*Forwarder, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	f.state.Fault = f.cursor.Fault
+	f.state.Confirmed = f.cursor.isConfirmed(ctx, f.ledger, o.Boot)
 	f.count(ctx)
 	return f, nil
 }
@@ -148,9 +152,9 @@ func (f *Forwarder) change(how func(*State)) {
 	f.changed = make(chan struct{})
 }
 
-// Confirm waits until the database has answered since the forwarder was made, or until ctx
-// ends, and says whether the ledger is the one that it knows: nil, or why that is not so or
-// not known. A machine that is new to the database is young for a while: whose copy it may be
+// Confirm waits until the database has answered since this machine began, or until ctx ends,
+// and says whether the ledger is the one that it knows: nil, or why that is not so or not
+// known. A machine that is new to the database is young for a while: whose copy it may be
 // has spoken before it is over.
 func (f *Forwarder) Confirm(ctx context.Context) error {
 	for {

@@ -250,6 +250,30 @@ func TestALineThatIsCutAndSwallows(t *testing.T) {
 	}
 }
 
+func TestARestartIsConfirmedWithoutALine(t *testing.T) {
+	s := fleettest.Start(t)
+	b := newBench(t, s, "a")
+	b.write(3)
+	b.mustSync(3)
+	confirmed := func(b bench, want bool) {
+		t.Helper()
+		b.url = "postgres:///zarya?host=/nowhere"
+		f := b.forwarder()
+		if _, err := f.Sync(t.Context()); err == nil || (f.Confirmed() == nil) != want {
+			t.Errorf("confirmed: %v, want %v", f.Confirmed(), want)
+		}
+	}
+	confirmed(*b, true)
+	b.write(2)
+	confirmed(*b, true)
+	rebooted := *b
+	rebooted.boot = "another" + fileMark + "1"
+	confirmed(rebooted, false)
+	confirmed(*b.clone(), false)
+	b.alter("DELETE FROM entry WHERE seq > 2") // an older copy, in the file's place
+	confirmed(*b, false)
+}
+
 func TestAnAnswerThatNeverComesIsNoConfirmation(t *testing.T) {
 	s := fleettest.Start(t)
 	wire := fleettest.NewWire(t, s)

@@ -210,3 +210,16 @@ func (r *replay) leased(e ledger.Entry, b entryBody, station map[rowName]string)
 func (n rowName) compare(other rowName) int {
 	return cmp.Or(cmp.Compare(n.pool, other.pool), cmp.Compare(n.id, other.id))
 }
+
+// IsOwn says whether a pool was imported at this station, and is no fleet's.
+func IsOwn(ctx context.Context, l *ledger.Ledger, pool string) (is bool, err error) {
+	err = l.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM identity WHERE pool = ? AND lease = '')", pool).Scan(&is)
+	return is, err
+}
+
+// Holder is the number of the identity that a tablet has here; 0 is none.
+func Holder(ctx context.Context, l *ledger.Ledger, pool, serial string) (id int64, err error) {
+	err = l.QueryRow(ctx, "SELECT COALESCE(MAX(id), 0) FROM identity WHERE pool = ? AND serial = ? AND state IN ('assigned', 'bound')",
+		pool, serial).Scan(&id)
+	return id, err
+}
