@@ -189,13 +189,18 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 		return err
 	}
 	if record != nil {
+		defer records.Close(record, &err)
 		if a.codes.Ledger = record; !a.unrecorded {
 			o.Recorder = record
 		}
 		if from != nil && from.Profile().Identity != nil {
-			o.Identities = from.HideIdentities(a.supply(record), a.secrets)
+			supply, end, err := a.supplyFor(record, from.Profile().Identity.Pool)
+			if err != nil {
+				return err
+			}
+			defer end()
+			o.Identities = from.HideIdentities(supply, a.secrets)
 		}
-		defer records.Close(record, &err)
 	}
 	if err := a.startEvidence(record, false); err != nil {
 		return err

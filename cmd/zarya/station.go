@@ -196,6 +196,13 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	o.Name, o.Program, o.Run = name, build.Version(), newID()
 	o.Places, o.Watchers, o.Lock = places, watchers, station.Lock(a.bench(), lockOwner())
 	o.Ledger, o.Supply, o.Secrets, o.Set = record, a.supply(record), a.secrets, set
+	if o.Outbox != nil {
+		if o.Stock, err = a.stock(record, o.Outbox, set.Pools()); err != nil {
+			return err
+		}
+		defer o.Stock.Close()
+		o.Supply = o.Stock
+	}
 	o.Reload = func(ctx context.Context) (*recipe.Set, error) { return a.stationSet(ctx, o) }
 	o.Trace, o.Sinks, o.Log, o.Words, o.Warn = trace, sinks, a.events, screen.Words, a.warn
 	o.Unseen = a.json || a.quiet

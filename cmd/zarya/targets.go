@@ -16,6 +16,8 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/build"
+	"github.com/zarya-station/zarya/internal/fleet/outbox"
+	"github.com/zarya-station/zarya/internal/fleet/stock"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -140,6 +142,39 @@ func (a *app) supply(record *ledger.Ledger) *pool.Supply {
 		return a.bench().LockSerial(serial, lockOwner()+", job "+job)
 	}
 	return s
+}
+
+// stockOf are the options of a station's stock; see package stock.
+func (a *app) stockOf(record *ledger.Ledger) (p stock.Place, o stock.Options, err error) {
+	o = stock.Options{Ledger: record, Supply: a.supply(record), Seal: a.stationKey(), Warn: a.warn}
+	o.Ahead, o.Alone, err = a.config.FleetStock()
+	return stock.Place{URL: a.config.Fleet(), AgeKey: a.config.AgeKey()}, o, err
+}
+
+// stock is the supply of a station of a fleet.
+func (a *app) stock(record *ledger.Ledger, f *outbox.Forwarder, pools []string) (*stock.Stock, error) {
+	p, o, err := a.stockOf(record)
+	if err != nil {
+		return nil, err
+	}
+	o.Outbox = f
+	return stock.Open(a.ctx, p, o, pools...)
+}
+
+// supplyFor is the supply of one run, until end.
+func (a *app) supplyFor(record *ledger.Ledger, pool string) (supply flash.Identities, end func(), err error) {
+	if a.config.Fleet() == "" || a.unrecorded {
+		return a.supply(record), func() {}, nil
+	}
+	p, o, err := a.stockOf(record)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, end, err := stock.Beside(a.ctx, p, o, pool)
+	if s == nil {
+		return o.Supply, end, err
+	}
+	return s, end, err
 }
 
 // locks take targets in this process's name.

@@ -22,6 +22,7 @@ import (
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/fleet/outbox"
+	"github.com/zarya-station/zarya/internal/fleet/stock"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -55,6 +56,7 @@ type Options struct {
 	Ledger *ledger.Ledger
 	Outbox *outbox.Forwarder // sends the ledger to the fleet's database; nil: the station is in no fleet
 	Supply flash.Identities
+	Stock  *stock.Stock       // the supply, if it is filled from a fleet; nil: it is not
 	Set    *recipe.Set        // the daemon closes it
 	Follow []*follow.Follower // of tags; started, and what Reload reads
 	// Reload prepares the profiles and bundles again.
@@ -183,6 +185,9 @@ func (d *Daemon) reload(ctx context.Context) (station.Work, error) {
 		return nil, err
 	}
 	d.shelf.Put(fresh)
+	if d.o.Stock != nil {
+		d.o.Stock.Want(fresh.Pools()...)
+	}
 	return fresh, nil
 }
 

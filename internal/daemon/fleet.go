@@ -56,6 +56,9 @@ func (d *Daemon) startOutbox(ctx context.Context) (stop func()) {
 	var all sync.WaitGroup
 	all.Go(func() { f.Run(running) })
 	all.Go(func() { warnOf(running, f, d.o.Name, d.o.Warn) })
+	if d.o.Stock != nil {
+		all.Go(func() { d.o.Stock.Run(running) })
+	}
 	return func() {
 		cancel()
 		all.Wait()

@@ -106,7 +106,7 @@ func (f Files) saveLogin(station string, as Login) error {
 
 // Recipient is the public half of the age key in a file, which is made if it is not there.
 func Recipient(file string) (string, error) {
-	text, err := readPrivate(file)
+	own, err := Identity(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		made, err := age.GenerateX25519Identity()
 		if err != nil {
@@ -121,16 +121,25 @@ func Recipient(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return own.Recipient().String(), nil
+}
+
+// Identity is the age key in a file; fs.ErrNotExist if there is none.
+func Identity(file string) (*age.X25519Identity, error) {
+	text, err := readPrivate(file)
+	if err != nil {
+		return nil, err
+	}
 	list, err := age.ParseIdentities(bytes.NewReader(text))
 	if err != nil {
-		return "", problem.New(problem.Station, "", "%s: %w", file, err)
+		return nil, problem.New(problem.Station, "", "%s: %w", file, err)
 	}
 	for _, i := range list {
 		if x, ok := i.(*age.X25519Identity); ok {
-			return x.Recipient().String(), nil
+			return x, nil
 		}
 	}
-	return "", problem.New(problem.Station, "name another file with age-key", "%s has no key that can be sealed for", file)
+	return nil, problem.New(problem.Station, "name another file with age-key", "%s has no key that can be sealed for", file)
 }
 
 // Key is what a station signs with.

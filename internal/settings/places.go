@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/zarya-station/zarya/internal/bytesize"
@@ -104,6 +105,26 @@ func (s Settings) Evidence() (receipts, witness string) {
 func (s Settings) Fleet() string {
 	url, _ := s.Lookup("fleet-database")
 	return url
+}
+
+// FleetStock is how many identities of a pool this station leases ahead (0: as usual), and
+// whether it gives them after a start without the fleet's database.
+func (s Settings) FleetStock() (ahead int, alone bool, err error) {
+	switch text, source := s.Lookup("fleet-alone"); text {
+	case "", "false":
+	case "true":
+		alone = true
+	default:
+		return 0, false, problem.New(problem.Usage, "true or false", "%s: %q", source, text)
+	}
+	text, source := s.Lookup("fleet-ahead")
+	if text == "" {
+		return 0, alone, nil
+	}
+	if ahead, err = strconv.Atoi(text); err != nil || ahead < 1 || ahead > 10000 {
+		return 0, false, problem.New(problem.Usage, "from 1 to 10000", "%s: %q is no number of identities", source, text)
+	}
+	return ahead, alone, nil
 }
 
 // CachePlace reads the settings cache (a folder, or none) and cache-size. By default the

@@ -146,11 +146,12 @@ func TestKeysAreUniqueOverAllPools(t *testing.T) {
 		want KeyError
 	}{
 		"south": {numbered(15, 3), KeyError{"inventory", "C-000015", 0, "north", 5, 0, ""}},
-		"north": {[]Row{{Columns: map[string]string{"inventory": "C-000011", "x": "1"}}}, KeyError{"inventory", "C-000011", 0, "north", 1, 0, ""}},
-		"old":   {numbered(9, 4), KeyError{"inventory", "C-000011", 2, "north", 1, 0, ""}},
-		"west":  {numbered(3, 1), KeyError{"inventory", "C-000003", 0, "old", 3, 0, ""}}, // it had it before it was declared
-		"east":  {numbered(70, chunk+1), KeyError{}},
-		"long":  {append(numbered(3000, chunk+4), numbered(12, 1)...), KeyError{"inventory", "C-000012", chunk + 4, "north", 2, 0, ""}},
+		"north": {[]Row{{Columns: map[string]string{"inventory": "C-000011", "x": "1"}}},
+			KeyError{"inventory", "C-000011", 0, "north", 1, 0, ""}},
+		"old":  {numbered(9, 4), KeyError{"inventory", "C-000011", 2, "north", 1, 0, ""}},
+		"west": {numbered(3, 1), KeyError{"inventory", "C-000003", 0, "old", 3, 0, ""}}, // it had it before it was declared
+		"east": {numbered(70, chunk+1), KeyError{}},
+		"long": {append(numbered(3000, chunk+4), numbered(12, 1)...), KeyError{"inventory", "C-000012", chunk + 4, "north", 2, 0, ""}},
 	} {
 		n, err := Import(t.Context(), anna, pool, "", c.rows)
 		var taken *KeyError

@@ -68,8 +68,8 @@ type Count struct {
 
 // Counts counts the identities of a pool and of a station; "" is all.
 func Counts(ctx context.Context, db *fleet.DB, pool, station string) ([]Count, error) {
-	rows, err := db.Query(ctx, "SELECT x.pool, x.station, x.state, count(*) FROM (SELECT i.pool, coalesce(b.station, l.station, '') AS station, "+
-		stateOf+" AS state"+fromIdentities+") x GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", pool, station)
+	rows, err := db.Query(ctx, "SELECT x.pool, x.station, x.state, count(*) FROM (SELECT i.pool, "+
+		"coalesce(b.station, l.station, '') AS station, "+stateOf+" AS state"+fromIdentities+") x GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", pool, station)
 	if err != nil {
 		return nil, fleet.Problem(err)
 	}
@@ -92,8 +92,8 @@ type Found struct {
 
 // Trouble are the newest clashes of a pool and of a station, the oldest first; "" is all.
 func Trouble(ctx context.Context, db *fleet.DB, pool, station string) ([]Found, error) {
-	rows, err := db.Query(ctx, `SELECT * FROM (SELECT what, station, pool, number, serial, coalesce(other, 0), record, note, at FROM zarya.clash
-		WHERE $1 IN ('', pool) AND $2 IN ('', station) ORDER BY id DESC LIMIT 100) newest ORDER BY at, record`, pool, station)
+	rows, err := db.Query(ctx, `SELECT * FROM (SELECT what, station, pool, number, serial, coalesce(other, 0), record, note, at
+		FROM zarya.clash WHERE $1 IN ('', pool) AND $2 IN ('', station) ORDER BY id DESC LIMIT 100) newest ORDER BY at, record`, pool, station)
 	if err != nil {
 		return nil, fleet.Problem(err)
 	}

@@ -108,8 +108,11 @@ func (s *Station) Check(ctx context.Context) error {
 	return refusal(verdict, "")
 }
 
+// question asks the database, and shows the station's entry of a number.
+type question func(ends, shown int64, hash []byte) (verdict string, head int64, err error)
+
 // show asks with the entry of a number until it is the one that the database wants to see.
-func (s *Station) show(ctx context.Context, ask func(ends, shown int64, hash []byte) (verdict string, head int64, err error)) (string, error) {
+func (s *Station) show(ctx context.Context, ask question) (verdict string, err error) {
 	var shown int64
 	if s.Known != nil {
 		shown = s.Known()

@@ -136,7 +136,8 @@ func (m *machine) start(pools ...string) *working {
 	fail(err)
 	connect, err := outbox.Connector(m.url, m.path(), m.name)
 	fail(err)
-	w.outbox, err = outbox.New(ctx, outbox.Options{Ledger: m.path(), Station: m.name, Connect: connect, Changed: w.ledger.Changed, Boot: m.boot})
+	w.outbox, err = outbox.New(ctx, outbox.Options{Ledger: m.path(), Station: m.name, Connect: connect,
+		Changed: w.ledger.Changed, Boot: m.boot})
 	fail(err)
 	w.Stock, err = New(ctx, Options{Ledger: w.ledger, Supply: pool.NewSupply(w.ledger, seal{m.key}), Seal: seal{m.key}, Key: m.key,
 		Outbox: w.outbox, Connect: connect, Ahead: m.ahead, Alone: m.alone, Warn: w.warn}, pools...)
@@ -173,13 +174,17 @@ func (w *working) warn(format string, args ...any) {
 // give waits until the tablet has an identity, and ends its job.
 func (w *working) give(name, serial string) *flash.Identity {
 	w.m.t.Helper()
-	w.o.Patience = enough
-	defer func() { w.o.Patience = 0 }()
-	id, err := w.Assign(w.m.t.Context(), name, serial, "job-"+serial)
-	if err != nil {
-		w.m.t.Fatalf("%s at %s: %v", serial, w.m.name, err)
-	}
-	w.Release("job-" + serial)
+	defer w.Release("job-" + serial)
+	var id *flash.Identity
+	w.until(serial+" has an identity", func() (is bool) {
+		var err error
+		id, err = w.Assign(w.m.t.Context(), name, serial, "job-"+serial)
+		var none *flash.PoolError
+		if err != nil && (!errors.As(err, &none) || !none.Empty) {
+			w.m.t.Fatalf("%s at %s: %v", serial, w.m.name, err)
+		}
+		return err == nil
+	})
 	return id
 }
 

@@ -78,6 +78,7 @@ func (s *Stock) Refill(ctx context.Context) (err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.err = err
+		s.rounds++
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}()

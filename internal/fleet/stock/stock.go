@@ -36,8 +36,8 @@ type Options struct {
 	// Alone says that identities are given after a start of the machine though the database
 	// cannot be asked whether it was set back.
 	Alone bool
-	// Patience is how long a tablet waits for an identity that may come; 0: not at all, the job
-	// itself waits.
+	// Patience is how long a tablet waits while the database is asked for more; 0: not at all,
+	// the job itself waits.
 	Patience time.Duration
 	Warn     func(format string, args ...any)
 }
@@ -68,6 +68,7 @@ type Stock struct {
 	wanted  map[string]bool // guarded by mu: the pools that are refilled
 	empty   map[string]bool // guarded by mu: the fleet has nothing of them
 	err     error           // guarded by mu: why nothing was leased the last time
+	rounds  int             // guarded by mu: how often the pools were looked at
 	clashed int64           // guarded by mu: the last clash that was put right
 	changed chan struct{}   // guarded by mu: closed when something was leased, or could not be
 }
@@ -133,8 +134,12 @@ func (s *Stock) Assign(ctx context.Context, name, serial, job string) (*flash.Id
 	s.Want(name)
 	patience, cancel := context.WithTimeout(ctx, s.o.Patience)
 	defer cancel()
+	s.mu.Lock()
+	begun := s.rounds
+	s.mu.Unlock()
 	for {
 		changed, told := s.soon(), s.o.Outbox.Changed()
+		hopeless := s.isHopeless(name, begun)
 		id, err := s.assign(ctx, name, serial, job)
 		var none *flash.PoolError
 		if !errors.As(err, &none) || !none.Empty {
@@ -144,6 +149,9 @@ func (s *Stock) Assign(ctx context.Context, name, serial, job string) (*flash.Id
 			return id, err
 		}
 		s.hurry()
+		if hopeless {
+			return nil, err
+		}
 		select {
 		case <-changed:
 		case <-told:
@@ -151,6 +159,15 @@ func (s *Stock) Assign(ctx context.Context, name, serial, job string) (*flash.Id
 			return nil, err
 		}
 	}
+}
+
+// isHopeless says that nothing will come soon: nobody answers, or what answers has nothing. rounds
+// is how often the pools had been looked at when the tablet came.
+func (s *Stock) isHopeless(name string, rounds int) bool {
+	f := s.o.Outbox.State()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return f.Err != nil || f.Fault != nil || s.rounds > rounds && s.empty[name]
 }
 
 // soon is closed when something was leased, or could not be.

@@ -367,7 +367,10 @@ func TestTheDatabaseWasRestored(t *testing.T) {
 	equal(t, anna.states("p"), was...)
 	bt = b.start()
 	bt.Want("p")
-	bt.until("refused", func() bool { err := bt.Pool("p").Err; return err != nil && strings.Contains(err.Error(), "was restored from a backup") })
+	bt.until("refused", func() bool {
+		err := bt.Pool("p").Err
+		return err != nil && strings.Contains(err.Error(), "was restored from a backup")
+	})
 	if err := lease.Settle(t.Context(), anna.DB, "p"); err != nil {
 		t.Fatal(err)
 	}
