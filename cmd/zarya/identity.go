@@ -22,15 +22,19 @@ import (
 )
 
 func newIdentity(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "identity", Short: "Pools of identities: import, list, return, burn", Args: cobra.NoArgs}
-	cmd.AddCommand(newIdentityImport(a), newIdentityList(a),
+	cmd := &cobra.Command{Use: "identity", Short: "Pools of identities: import, list, status, return, burn", Args: cobra.NoArgs}
+	cmd.AddCommand(newIdentityImport(a), newIdentityList(a), newIdentityStatus(a),
+		newIdentityOfFleet(a, "grant", "Let all stations of the fleet open the secrets of a pool", a.grantPool),
+		newIdentityOfFleet(a, "settle", "Lease a pool again after the fleet's database was restored: all stations have reported", a.settlePool),
+		newIdentityOfFleet(a, "abandon", "Take what a pool has left out of use, after the fleet's database was restored", a.abandonPool),
 		newIdentityMove(a, "return", "Give identities back that were assigned and never came to a tablet", pool.Return),
 		newIdentityMove(a, "burn", "Take identities out of use for ever", pool.Burn))
 	return cmd
 }
 
 func newIdentityImport(a *app) *cobra.Command {
-	var name string
+	var name, database string
+	var recipients []string
 	var declared pool.Declaration
 	cmd := &cobra.Command{
 		Use:   "import --pool POOL FILE.csv",
@@ -44,6 +48,9 @@ func newIdentityImport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if u := a.supervised(database); u != "" {
+				return a.importFleet(u, name, args[0], table, declared, recipients)
+			}
 			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
 				return a.importIdentities(ctx, l, name, args[0], table, declared)
 			})
@@ -52,6 +59,9 @@ func newIdentityImport(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&name, "pool", "", "the `POOL`; it is made if it is not there")
 	cmd.Flags().StringVar(&declared.Key, "key", "", "the `COLUMN` in which every identity has its own value")
 	cmd.Flags().StringArrayVar(&declared.Secret, "secret", nil, "encrypt this `COLUMN` too; repeatable")
+	cmd.Flags().StringArrayVar(&recipients, "recipient", nil,
+		"with a fleet: the age `KEY` of another supervisor who may let stations open what is secret; repeatable")
+	databaseFlag(cmd, &database)
 	_ = cmd.MarkFlagRequired("pool")
 	return cmd
 }
@@ -63,6 +73,10 @@ func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file
 	if err != nil {
 		return err
 	}
+	return a.sayImported(name, file, table, rows, int64(added))
+}
+
+func (a *app) sayImported(name, file string, table *sheet.Sheet, rows int, added int64) error {
 	if says := table.Says(); says != "" && !a.quiet {
 		fmt.Fprintf(a.stderr, "%s: %s\n", file, says)
 	}
@@ -74,12 +88,15 @@ func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file
 }
 
 func newIdentityList(a *app) *cobra.Command {
-	var name, state string
+	var name, state, database, station string
 	cmd := &cobra.Command{
-		Use:   "list [--pool POOL] [--state STATE]",
+		Use:   "list [--pool POOL] [--state STATE] [--station STATION]",
 		Short: "List identities, their states and their tablets; secrets are not shown",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if u := a.supervised(database); u != "" {
+				return a.listFleet(u, name, station, state)
+			}
 			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
 				rows, err := pool.List(ctx, l, name)
 				if err != nil {
@@ -97,17 +114,33 @@ func newIdentityList(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "pool", "", "only this `POOL`")
-	cmd.Flags().StringVar(&state, "state", "", "only this `STATE`: free, assigned, bound, burned")
+	cmd.Flags().StringVar(&state, "state", "", "only this `STATE`: free, assigned, bound, burned, returned; of a fleet also leased, "+
+		"written-off, abandoned")
+	cmd.Flags().StringVar(&station, "station", "", "of a fleet: only what this `STATION` has")
+	databaseFlag(cmd, &database)
 	return cmd
 }
 
 // newIdentityMove is a verb that changes the state of identities.
 func newIdentityMove(a *app, verb, short string, do func(l *ledger.Ledger, pool string, id int64, why string) error) *cobra.Command {
-	var name, why string
+	var name, why, whole, database string
+	var unused bool
 	cmd := &cobra.Command{
 		Use: verb + " --pool POOL {ID | COLUMN=VALUE}…", Short: short,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case whole != "":
+				return a.writeOff(database, whole, args)
+			case database != "":
+				return problem.New(problem.Usage, "leave --database out at the station that has it; --station STATION writes off all of one",
+					"a single identity is burned at its station")
+			case name == "":
+				return problem.New(problem.Usage, "zarya identity list shows them", "--pool is missing")
+			case unused:
+				return a.giveBack(name, args)
+			case len(args) == 0:
+				return problem.New(problem.Usage, "write a number, or inventory=C-000123", "no identity is named")
+			}
 			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
 				chosen, err := pool.Choose(ctx, l, name, args)
 				if err != nil {
@@ -132,7 +165,12 @@ func newIdentityMove(a *app, verb, short string, do func(l *ledger.Ledger, pool 
 	}
 	cmd.Flags().StringVar(&name, "pool", "", "the `POOL`")
 	cmd.Flags().StringVar(&why, "because", "", "the `REASON`, for the record")
-	_ = cmd.MarkFlagRequired("pool")
+	if verb == "return" {
+		cmd.Flags().BoolVar(&unused, "unused", false, "give the unused end of what was leased from the fleet back to it")
+		return cmd
+	}
+	cmd.Flags().StringVar(&whole, "station", "", "of a fleet: write off all that this `STATION` has, which was stolen or is lost, and revoke it")
+	databaseFlag(cmd, &database)
 	return cmd
 }
 

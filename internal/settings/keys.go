@@ -16,7 +16,7 @@ var All = []Setting{
 	{"cache-size", "how much disk the prepared images may take"},
 	{"concurrency", "how many tablets to work on at once"},
 	{"fleet-ahead", "how many identities of a pool this station leases ahead at most; default: 200; in a file also fleet: {ahead: N}"},
-	{"fleet-alone", "true: give leased identities after a start of the machine while the database cannot be asked; in a file also fleet: {alone: true}"},
+	{"fleet-alone", "true: give leased identities after a boot while the database cannot be asked; in a file also fleet: {alone: true}"},
 	{"fleet-database", "the database that stations share; in a file also fleet: {database: URL}"},
 	{"fleet-station", "this station's name in that database; in a file also fleet: {station: NAME}"},
 	{"follow-every", "how often a station checks the tags that it follows; default: 10m"},

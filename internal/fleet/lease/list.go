@@ -69,12 +69,29 @@ type Count struct {
 // Counts counts the identities of a pool and of a station; "" is all.
 func Counts(ctx context.Context, db *fleet.DB, pool, station string) ([]Count, error) {
 	rows, err := db.Query(ctx, "SELECT x.pool, x.station, x.state, count(*) FROM (SELECT i.pool, "+
-		"coalesce(b.station, l.station, '') AS station, "+stateOf+" AS state"+fromIdentities+") x GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", pool, station)
+		"coalesce(b.station, l.station, '') AS station, "+stateOf+" AS state"+fromIdentities+
+		") x GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", pool, station)
 	if err != nil {
 		return nil, fleet.Problem(err)
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Count])
 	return list, fleet.Problem(err)
+}
+
+// Sum adds up what is counted of one state in one place.
+func Sum(counts []Count) []Count {
+	all := []Count{}
+	at := map[Count]int{}
+	for _, c := range counts {
+		n := c.Count
+		c.Count = 0
+		if _, is := at[c]; !is {
+			at[c] = len(all)
+			all = append(all, c)
+		}
+		all[at[c]].Count += n
+	}
+	return all
 }
 
 // Found is a clash, for a supervisor.

@@ -188,7 +188,7 @@ func refusal(verdict, pool string) error {
 	case "no-pool":
 		return &EmptyError{Pool: pool, Missing: true}
 	case "no-key":
-		return problem.New(problem.Identity, "a supervisor grants the pool to the station",
+		return problem.New(problem.Identity, "a supervisor runs zarya identity grant --pool "+pool,
 			"this station cannot open the secrets of the pool %s", pool)
 	case "restored":
 		return problem.New(problem.Identity, "a supervisor says what becomes of the rest: zarya identity settle or abandon",

@@ -167,7 +167,8 @@ func (s *Stock) isHopeless(name string, rounds int) bool {
 	f := s.o.Outbox.State()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return f.Err != nil || f.Fault != nil || s.rounds > rounds && s.empty[name]
+	kind, _ := problem.KindOf(s.err)
+	return f.Err != nil || f.Fault != nil || s.rounds > rounds && (s.empty[name] || kind == problem.Identity)
 }
 
 // soon is closed when something was leased, or could not be.
