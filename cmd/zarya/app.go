@@ -30,6 +30,7 @@ import (
 	"github.com/zarya-station/zarya/internal/signals"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -40,7 +41,7 @@ type app struct {
 
 	json, quiet, verbose, noColor, noInput, yes bool
 	events, trace, ledger, junit                string
-	lockDir                                     string
+	lockDir, lang                               string
 	lockWait                                    time.Duration // for another process to let a tablet go
 	wait                                        time.Duration // for a target to appear
 
@@ -50,6 +51,7 @@ type app struct {
 	bundles   named.Bundles // by any name
 	plainHTTP bool          // with any registry
 
+	words     *words.Words // the language of the person who reads; see main.go
 	config    settings.Settings
 	benchOnce sync.Once
 	places    *target.Bench // see bench
@@ -90,6 +92,7 @@ func newRoot(a *app) *cobra.Command {
 	f.StringVar(&a.ledger, "ledger", "", "record jobs in `URL`: sqlite:PATH, or none (default: zarya/ledger.db in XDG_STATE_HOME)")
 	f.StringVar(&a.lockDir, "lock-dir", "", "keep the locks of tablets in `DIR` (default: "+usb.LockDir+")")
 	f.DurationVar(&a.lockWait, "lock-wait", 0, "wait this long for another process to let a tablet go")
+	f.StringVar(&a.lang, "lang", "", "speak `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "print what the tablets say")
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also: NO_COLOR)")
@@ -131,8 +134,11 @@ func (a *app) watchSignals() (stop func()) {
 }
 
 func (a *app) warn(format string, args ...any) {
-	fmt.Fprintf(a.stderr, "zarya: warning: "+format+"\n", args...)
+	fmt.Fprintf(a.stderr, "zarya: %s\n", a.words.Sayf("warning: %s", a.words.Sayf(format, args...)))
 }
+
+// say tells a person something, on a line.
+func (a *app) say(format string, args ...any) { fmt.Fprintln(a.stderr, a.words.Sayf(format, args...)) }
 
 // newID is a short random name for a run.
 func newID() string {
@@ -184,7 +190,7 @@ func (a *app) sinks() (ui.Sink, error) {
 		return ui.Tee(sinks...), nil
 	}
 	options := func(w io.Writer) ui.Options {
-		return ui.Options{Color: a.color(w), Quiet: a.quiet, Verbose: a.verbose}
+		return ui.Options{Color: a.color(w), Quiet: a.quiet, Verbose: a.verbose, Words: a.words}
 	}
 	if tty := terminal(a.stderr); tty != nil && !a.quiet && !a.verbose && os.Getenv("TERM") != "dumb" {
 		board := options(a.stderr)

@@ -94,7 +94,7 @@ func newBundleImport(a *app) *cobra.Command {
 			}
 			if !a.quiet {
 				for _, left := range im.Left {
-					fmt.Fprintf(a.stderr, "left out: %s\n", left)
+					a.say("left out: %s", left)
 				}
 			}
 			return a.makeBundle(args[0], o, im.Sources)

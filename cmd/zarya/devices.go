@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -57,7 +56,7 @@ func (a *app) askDevices(typed []string) error {
 	if a.json {
 		return printAnswers(a, "devices", answers, nil)
 	}
-	show.Devices(a.stdout, answers)
+	show.Devices(a.stdout, a.words, answers)
 	return conclude(a, answers)
 }
 
@@ -71,9 +70,9 @@ func (a *app) listUSB() error {
 	if a.json {
 		return a.document("devices", show.OfBus(a.bench(), bus, names, android))
 	}
-	ui.DrawTree(a.stdout, bus, names, target.About(android))
+	ui.DrawTree(a.stdout, a.words, bus, names, target.About(android))
 	if len(bus.Tablets()) == 0 {
-		fmt.Fprintln(a.stderr, "no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
+		a.say("no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
 	}
 	return nil
 }
@@ -83,7 +82,7 @@ func (a *app) watchUSB() error {
 	if err := a.bench().Listen(); err != nil {
 		a.warn("%v; the ports are looked at every second", err)
 	}
-	watching := show.Watching{Bench: a.bench(), Out: a.stdout}
+	watching := show.Watching{Bench: a.bench(), Out: a.stdout, Words: a.words}
 	if a.json {
 		events := flash.NewEvents(newID(), ui.NewJSON(a.stdout).Event)
 		defer events.Close()

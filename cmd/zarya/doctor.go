@@ -4,8 +4,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/author"
@@ -71,15 +69,15 @@ func (a *app) doctor(o doctorOptions) error {
 			return err
 		}
 	} else {
-		show.Findings(a.stdout, findings)
+		show.Findings(a.stdout, a.words, findings)
 	}
 	bad := 0
 	for _, f := range findings {
 		if o.fix && f.Fix != "" && a.agreed(f.Fix) {
 			if err := f.Mend(); err != nil {
-				fmt.Fprintf(a.stderr, "zarya: %s: %v\n", f.Fix, err)
+				a.say("zarya: %s: %v", f.Fix, err)
 			} else {
-				fmt.Fprintf(a.stderr, "done: %s\n", f.Fix)
+				a.say("done: %s", f.Fix)
 				continue
 			}
 		}

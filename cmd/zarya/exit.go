@@ -72,9 +72,9 @@ func (a *app) report(err error) int {
 	if openfiles.Exhausted(err) && p.Kind != problem.Station { // whatever was being opened
 		p = &problem.Error{Kind: problem.Station, Hint: flash.HintOutOfFiles, Err: err}
 	}
-	fmt.Fprintf(a.stderr, "zarya: %v\n", err)
+	fmt.Fprintf(a.stderr, "zarya: %s\n", a.words.Say(err.Error()))
 	if p.Hint != "" {
-		fmt.Fprintf(a.stderr, "  → %s\n", p.Hint)
+		fmt.Fprintf(a.stderr, "  → %s\n", a.words.Say(p.Hint))
 	}
 	return exitCodes[p.Kind]
 }

@@ -27,7 +27,7 @@ func newExplain(a *app) *cobra.Command {
 			if a.json {
 				return a.document("explanations", []explain.Explanation{e})
 			}
-			show.Explanation(a.stdout, e)
+			show.Explanation(a.stdout, a.words, e)
 			return nil
 		},
 	}

@@ -143,7 +143,7 @@ func (a *app) confirmWipe(targets []target.Target, what string) error {
 		return err
 	}
 	for i, t := range targets {
-		fmt.Fprintf(a.stderr, "  %s: %s\n", t, ask.About(a.ctx, t, answers[i]))
+		fmt.Fprintf(a.stderr, "  %s: %s\n", t, a.words.Say(ask.About(a.ctx, t, answers[i])))
 	}
 	question := "Wipe " + plural(len(targets))
 	if what != "" {
@@ -165,7 +165,8 @@ func (a *app) askable(hint, format string, args ...any) error {
 
 // agreed asks a question on the terminal, unless --yes has answered it. ^C is a no.
 func (a *app) agreed(question string) bool {
-	return a.yes || prompt.Prompt{In: a.stdin, Out: a.stderr, Stop: a.signals.Drain()}.Agreed(question)
+	p := prompt.Prompt{In: a.stdin, Out: a.stderr, Stop: a.signals.Drain(), Choice: a.words.Say("[y/N]")}
+	return a.yes || p.Agreed(a.words.Say(question))
 }
 
 // engineOptions are those that flags say.
@@ -234,7 +235,7 @@ func (a *app) showPlan(targets []target.Target, work *recipe.Direct) error {
 		return a.document("plan", items)
 	}
 	items[0].Text(a.stdout)
-	fmt.Fprintf(a.stdout, "on %d tablets; nothing was written\n", len(items))
+	fmt.Fprintln(a.stdout, a.words.Sayf("on %d tablets; nothing was written", len(items)))
 	return nil
 }
 

@@ -106,7 +106,7 @@ func (a *app) verifyAgainst(database, signers string) error {
 				return problem.New(problem.Invalid, "zarya ledger sync sends it", "the fleet's database has nothing of this ledger")
 			}
 			if !a.quiet {
-				fmt.Fprintf(a.stderr, "compared with %d entries and %d signed heads of the fleet's database\n", compared, len(kept))
+				a.say("compared with %d entries and %d signed heads of the fleet's database", compared, len(kept))
 			}
 			return a.verifyLedger(ctx, l, kept, outbox.Witness{}.String())
 		})
@@ -161,7 +161,7 @@ func newFleetEnrol(a *app) *cobra.Command {
 					return a.document("tokens", []map[string]any{{"station": token.Station, "token": token.String(), "until": until.UTC()}})
 				}
 				fmt.Fprintln(a.stdout, token)
-				fmt.Fprintf(a.stderr, "good until %s; on the station: zarya fleet join URL --token TOKEN\n",
+				a.say("good until %s; on the station: zarya fleet join URL --token TOKEN",
 					until.Local().Format("2006-01-02 15:04"))
 				return nil
 			})
@@ -228,7 +228,7 @@ func (a *app) joinFleet(database string, token fleet.Token) error {
 		return a.document("joined", []map[string]string{{"station": token.Station, "database": database}})
 	}
 	fmt.Fprintf(a.stdout, "fleet: {database: %q, station: %q}\n", database, token.Station)
-	fmt.Fprintln(a.stderr, "this machine is a station of the fleet: put the line above into its settings (docs/settings.md)")
+	a.say("this machine is a station of the fleet: put the line above into its settings (docs/settings.md)")
 	return nil
 }
 
@@ -256,7 +256,7 @@ func newFleetResume(a *app) *cobra.Command {
 			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
 				was, err := db.Resume(ctx, args[0])
 				if err == nil && was == "" && !a.quiet {
-					fmt.Fprintf(a.stderr, "%s had no fault\n", args[0])
+					a.say("%s had no fault", args[0])
 				}
 				return err
 			})

@@ -148,6 +148,6 @@ func flagNames(flags *pflag.FlagSet) string {
 // greet is zarya without a verb: what is plugged in, and what to do next.
 func (a *app) greet() error {
 	bus, names, err := a.bench().Plugged()
-	show.Greeting(a.stdout, bus, names, err)
+	show.Greeting(a.stdout, a.words, bus, names, err)
 	return nil
 }

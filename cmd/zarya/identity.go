@@ -78,7 +78,7 @@ func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file
 
 func (a *app) sayImported(name, file string, table *sheet.Sheet, rows int, added int64) error {
 	if says := table.Says(); says != "" && !a.quiet {
-		fmt.Fprintf(a.stderr, "%s: %s\n", file, says)
+		a.say("%s: %s", file, says)
 	}
 	if a.json {
 		return a.document("identity-import", []any{map[string]any{"pool": name, "rows": rows, "added": added}})
@@ -156,7 +156,7 @@ func newIdentityMove(a *app, verb, short string, do func(l *ledger.Ledger, pool 
 						return pool.Trouble(err)
 					}
 					if !a.quiet {
-						fmt.Fprintf(a.stderr, "%s %d: %s\n", r.Pool, r.ID, map[string]string{"return": "free", "burn": "burned"}[verb])
+						a.say("%s %d: %s", r.Pool, r.ID, map[string]string{"return": "free", "burn": "burned"}[verb])
 					}
 				}
 				return nil

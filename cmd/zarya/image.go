@@ -3,8 +3,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash/image"
@@ -84,7 +82,7 @@ func (a *app) showCache(cache *image.Cache, entries []image.Entry, state string)
 		it.Text(a.stdout)
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.stderr, "%s: %d images %s, %s of at most %s\n",
+		a.say("%s: %d images %s, %s of at most %s",
 			cache.Dir(), len(items), state, bytesize.Text(disk), bytesize.Text(cache.Limit()))
 	}
 	return nil

@@ -54,7 +54,7 @@ func (a *app) ledgerBegun() (bool, error) {
 // nothingRecorded says that nothing was recorded yet.
 func (a *app) nothingRecorded() error {
 	path, err := a.ledgerPath()
-	fmt.Fprintf(a.stderr, "nothing was recorded yet at %s\n", path)
+	a.say("nothing was recorded yet at %s", path)
 	return err
 }
 
@@ -245,7 +245,7 @@ func (a *app) verifyLedger(ctx context.Context, l *ledger.Ledger, kept []ledger.
 		a.warn("%s %q is on two tablets: records %s and %s", c.Fact, c.Value, c.Records[0], c.Records[1])
 	}
 	if len(kept) == 0 && from == "" && !a.json {
-		fmt.Fprintln(a.stderr,
+		a.say(
 			"internally consistent only: no head that was kept elsewhere was compared (--head FILE, --database URL)")
 	}
 	return a.printHeads(v.Heads)
@@ -270,7 +270,7 @@ func (a *app) acceptHead() error {
 	}
 	lost, err := records.Accept(a.ctx, path, station)
 	for _, h := range lost {
-		fmt.Fprintf(a.stderr, "accepted: %s-%d is lost, and the ledger says so\n", h.Station, h.Seq)
+		a.say("accepted: %s-%d is lost, and the ledger says so", h.Station, h.Seq)
 	}
 	return err
 }
@@ -306,10 +306,10 @@ func newLedgerRestore(a *app) *cobra.Command {
 			}
 			done, err := records.Restore(a.ctx, path, station, args[0])
 			if done.Kept != "" {
-				fmt.Fprintf(a.stderr, "what was there is kept: %s\n", done.Kept)
+				a.say("what was there is kept: %s", done.Kept)
 			}
 			for _, h := range done.Lost {
-				fmt.Fprintf(a.stderr, "the backup ends before %s-%d; that is recorded\n", h.Station, h.Seq)
+				a.say("the backup ends before %s-%d; that is recorded", h.Station, h.Seq)
 			}
 			return err
 		},
@@ -342,7 +342,7 @@ func newLedgerDispose(a *app) *cobra.Command {
 				return err
 			}
 			if !a.quiet {
-				fmt.Fprintf(a.stderr, "recorded: %s, %s\n", args[0], args[1])
+				a.say("recorded: %s, %s", args[0], args[1])
 			}
 			return nil
 		},

@@ -15,7 +15,9 @@ import (
 	"runtime/debug"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 func main() {
@@ -28,7 +30,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if underActions() {
 		stderr = ui.Guard(stderr)
 	}
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, secrets: &flash.Secrets{}}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, secrets: &flash.Secrets{},
+		words: words.For(words.Language(settings.Language(args), os.Getenv))}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)

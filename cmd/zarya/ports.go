@@ -63,7 +63,7 @@ func (a *app) namePort(args []string) error {
 func (a *app) importPorts(file string) error {
 	n, err := ports.Import(a.bench(), file)
 	if err == nil && !a.quiet {
-		fmt.Fprintf(a.stderr, "%s: %d ports have their names\n", file, n)
+		a.say("%s: %d ports have their names", file, n)
 	}
 	return err
 }
@@ -81,8 +81,8 @@ func (a *app) learnPorts(args []string) error {
 		a.warn("%v; the ports are looked at every second", err)
 	}
 	return ports.Learn(a.ctx, a.bench(), wanted, ports.Teacher{
-		Ask:     func(name string) { fmt.Fprintf(a.stderr, "plug something into the port that is to be %s\n", name) },
-		Already: func(name string) { fmt.Fprintf(a.stderr, "that port is %s already\n", name) },
+		Ask:     func(name string) { a.say("plug something into the port that is to be %s", name) },
+		Already: func(name string) { a.say("that port is %s already", name) },
 		Learnt:  func(name string, p usb.Port) { fmt.Fprintf(a.stdout, "%s usb:%s %s\n", name, p.Short(), p.Path()) },
 	})
 }

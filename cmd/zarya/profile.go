@@ -5,7 +5,6 @@ package main
 import (
 	_ "embed"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -121,7 +120,7 @@ func (a *app) newProfileFile(path string, models, targets []string) error {
 		return err
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.stderr, "wrote %s: %s; then zarya profile validate %s\n", path, how, path)
+		a.say("wrote %s: %s; then zarya profile validate %s", path, how, path)
 	}
 	return nil
 }

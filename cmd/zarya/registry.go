@@ -34,7 +34,7 @@ func (a *app) connect() (*registry.Client, error) {
 // tell says how something goes that takes long.
 func (a *app) tell(format string, args ...any) {
 	if !a.quiet && !a.json {
-		fmt.Fprintf(a.stderr, "  "+format+"\n", args...)
+		fmt.Fprintln(a.stderr, " ", a.words.Sayf(format, args...))
 	}
 }
 

@@ -16,20 +16,19 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/report"
 	"github.com/zarya-station/zarya/internal/stats"
-	"github.com/zarya-station/zarya/internal/words"
 )
 
 const excelHelp = "with --format csv: as the Russian Excel reads it (UTF-8 with a mark, semicolons, decimal commas, serials as text)"
 
 func newReport(a *app) *cobra.Command {
 	var q report.Question
-	var format, lang string
+	var format string
 	var ru bool
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Count what came of jobs: yields, failures, times, tablets an hour",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return a.printReport(q, format, lang, ru) },
+		RunE:  func(*cobra.Command, []string) error { return a.printReport(q, format, ru) },
 	}
 	names := make([]string, len(stats.Groupings))
 	for i, by := range stats.Groupings {
@@ -40,7 +39,6 @@ func newReport(a *app) *cobra.Command {
 	f.StringVar(&q.Until, "until", "", "only jobs that ended before `TIME`")
 	f.StringVar(&q.By, "by", "", "group by `WHAT`: "+strings.Join(names, ", "))
 	f.StringVar(&format, "format", "text", strings.Join(reportForms, ", "))
-	f.StringVar(&lang, "lang", "", "with --format html: write in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVar(&ru, "excel-ru", false, excelHelp)
 	cmd.AddCommand(newReportProtocol(a))
 	return cmd
@@ -50,7 +48,7 @@ func newReport(a *app) *cobra.Command {
 var reportForms = []string{"text", "json", "csv", "xlsx", "html", "openhtf", "wsjf"}
 
 // printReport reads the ledger once and prints what was counted, or the jobs themselves.
-func (a *app) printReport(q report.Question, format, lang string, ru bool) error {
+func (a *app) printReport(q report.Question, format string, ru bool) error {
 	if a.json {
 		format = "json"
 	}
@@ -90,7 +88,7 @@ func (a *app) printReport(q report.Question, format, lang string, ru bool) error
 	case "xlsx":
 		return r.XLSX(a.stdout)
 	case "html":
-		return r.HTML(a.stdout, words.For(words.Language(lang, os.Getenv)), build.Version(), time.Now())
+		return r.HTML(a.stdout, a.words, build.Version(), time.Now())
 	case "text":
 		return r.Text(a.stdout)
 	}
@@ -98,13 +96,12 @@ func (a *app) printReport(q report.Question, format, lang string, ru bool) error
 }
 
 func newReportProtocol(a *app) *cobra.Command {
-	var template, lang string
+	var template string
 	cmd := &cobra.Command{
 		Use:   "protocol LOT",
 		Short: "Write a lot's protocol of acceptance, as a page to print and sign",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			w := words.For(words.Language(lang, os.Getenv))
 			text := ""
 			if template != "" {
 				b, err := os.ReadFile(template) //nolint:gosec // the file that the user names
@@ -114,15 +111,14 @@ func newReportProtocol(a *app) *cobra.Command {
 				text = string(b)
 			}
 			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
-				p, err := report.NewProtocol(ctx, l, args[0], w)
+				p, err := report.NewProtocol(ctx, l, args[0], a.words)
 				if err != nil {
 					return err
 				}
-				return p.HTML(a.stdout, text, w)
+				return p.HTML(a.stdout, text, a.words)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&template, "template", "", "the page's template, in `FILE`, in place of the built-in one")
-	cmd.Flags().StringVar(&lang, "lang", "", "write in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	return cmd
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -76,7 +75,7 @@ func (a *app) retry(run string) error {
 	}
 	if len(targets) == 0 {
 		if !a.quiet {
-			fmt.Fprintf(a.stderr, "run %s: no tablet failed for a reason of the bench; nothing to do again\n", note.Run)
+			a.say("run %s: no tablet failed for a reason of the bench; nothing to do again", note.Run)
 		}
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/settings"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // applyConfig gives a verb's flags that were not typed the values of the settings.
@@ -31,6 +32,9 @@ func (a *app) applyConfig(cmd *cobra.Command, named string) (err error) {
 				return err
 			}
 		}
+	}
+	if a.lang != "" && words.Language(a.lang, os.Getenv) != a.lang {
+		return problem.New(problem.Usage, "en or ru", "--lang %s: there are no words in this language", a.lang)
 	}
 	return nil
 }

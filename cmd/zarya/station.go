@@ -32,7 +32,6 @@ type stationOptions struct {
 	trust                             string
 	follow                            []string
 	every                             time.Duration // between two looks at what is followed
-	lang                              string
 	plain, bell                       bool
 }
 
@@ -70,7 +69,6 @@ func newStation(a *app) *cobra.Command {
 	f.IntVar(&o.Concurrency, "concurrency", 0, "tablets at once (0: all)")
 	f.BoolVar(&o.plain, "plain", false, "write a line for each change instead of the board")
 	pageFlags(f, &o.Page)
-	f.StringVar(&o.lang, "lang", "", "show the station in `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVar(&o.bell, "bell", false, "ring the terminal's bell when a tablet passed or failed")
 	f.StringArrayVar(&o.follow, "follow", nil,
 		"take over what the tag `oci://HOST/REPO:TAG` names, whenever it moves, if its signer is trusted; repeatable")
@@ -168,10 +166,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		return err
 	}
 	stderr := a.stderr
-	screen, err := a.screen(o)
-	if err != nil {
-		return err
-	}
+	screen := a.screen(o)
 	defer func() {
 		screen.Close()
 		a.stderr = stderr

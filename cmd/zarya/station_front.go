@@ -11,20 +11,14 @@ import (
 
 	"github.com/zarya-station/zarya/internal/board"
 	"github.com/zarya-station/zarya/internal/daemon"
-	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/words"
 )
 
 // screen chooses what is shown, and where. While a board is up, whatever else is said
 // waits until its terminal is free, so this comes before anything that could say something.
-func (a *app) screen(o stationOptions) (*board.Screen, error) {
-	lang := words.Language(o.lang, os.Getenv)
-	if o.lang != "" && lang != o.lang {
-		return nil, problem.New(problem.Usage, "en or ru", "--lang %s: there are no words in this language", o.lang)
-	}
-	sc := &board.Screen{Words: words.For(lang)}
+func (a *app) screen(o stationOptions) *board.Screen {
+	sc := &board.Screen{Words: a.words}
 	if a.json || a.quiet {
-		return sc, nil
+		return sc
 	}
 	sc.Lines = a.stderr
 	in, out := terminal(a.stdin), terminal(a.stderr)
@@ -32,7 +26,7 @@ func (a *app) screen(o stationOptions) (*board.Screen, error) {
 		out = terminal(a.stdout)
 	}
 	if o.plain || os.Getenv("TERM") == "dumb" || in == nil || out == nil {
-		return sc, nil
+		return sc
 	}
 	env := os.Environ()
 	if a.noColor {
@@ -40,7 +34,7 @@ func (a *app) screen(o stationOptions) (*board.Screen, error) {
 	}
 	sc.Terminal, sc.Held = &board.Terminal{In: in, Out: out, Env: env, Bell: o.bell}, &board.Held{}
 	a.stderr = sc.Held
-	return sc, nil
+	return sc
 }
 
 // runShown runs the station, and shows it until it ends.

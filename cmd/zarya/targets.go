@@ -223,7 +223,8 @@ func conclude[T any](a *app, answers []ask.Answer[T]) error {
 	for _, r := range answers {
 		results = append(results, r.Result)
 		if r.Error != "" && !a.json {
-			fmt.Fprintf(a.stderr, "zarya: %s: %s\n  → %s\n", r.Target, strings.TrimPrefix(r.Error, r.Target+": "), r.Hint)
+			fmt.Fprintf(a.stderr, "zarya: %s: %s\n  → %s\n", r.Target,
+				a.words.Say(strings.TrimPrefix(r.Error, r.Target+": ")), a.words.Say(r.Hint))
 		}
 	}
 	if code := exitOf(results); code != exitOK {

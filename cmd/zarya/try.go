@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -56,13 +55,13 @@ func (a *app) try(o tryOptions) (err error) {
 	}
 	defer func() {
 		if o.keep {
-			fmt.Fprintf(a.stderr, "kept: %s: images, profile.yaml, ledger.db\n", dir)
+			a.say("kept: %s: images, profile.yaml, ledger.db", dir)
 		} else if rerr := os.RemoveAll(dir); rerr != nil && err == nil {
 			err = problem.New(problem.Station, "remove it by hand", "%w", rerr)
 		}
 	}()
 	if !a.quiet && !a.json {
-		fmt.Fprintf(a.stderr, "making images of %s and starting %d virtual tablets in %s\n", bytesize.Text(size), o.count, dir)
+		a.say("making images of %s and starting %d virtual tablets in %s", bytesize.Text(size), o.count, dir)
 	}
 	set, err := imageset.Build(a.ctx, filepath.Join(dir, "images"), imageset.Options{Size: size})
 	if err != nil {

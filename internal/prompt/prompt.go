@@ -3,8 +3,10 @@ package prompt
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -13,16 +15,18 @@ type Prompt struct {
 	In   io.Reader
 	Out  io.Writer
 	Stop <-chan struct{} // when it is closed, the answer is no
+
+	Choice string // the answers that there are, such as [y/N]
 }
 
-// Agreed asks a question, to which only y and yes are a yes.
+// Agreed asks a question, to which only y, yes, д and да are a yes.
 func (p Prompt) Agreed(question string) bool {
 	select {
 	case <-p.Stop: // at the question before
 		return false
 	default:
 	}
-	fmt.Fprintf(p.Out, "%s? [y/N] ", question)
+	fmt.Fprintf(p.Out, "%s? %s ", question, cmp.Or(p.Choice, "[y/N]"))
 	said := make(chan string, 1)
 	go func() { // a terminal gives one line at a time: nothing of the next is read
 		line, _ := bufio.NewReader(io.LimitReader(p.In, 64)).ReadString('\n')
@@ -30,7 +34,7 @@ func (p Prompt) Agreed(question string) bool {
 	}()
 	select {
 	case line := <-said:
-		return line == "y" || line == "yes"
+		return slices.Contains([]string{"y", "yes", "д", "да"}, line)
 	case <-p.Stop:
 		fmt.Fprintln(p.Out)
 		return false

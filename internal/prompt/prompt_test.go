@@ -7,7 +7,8 @@ import (
 )
 
 func TestOnlyYesIsAYes(t *testing.T) {
-	for said, want := range map[string]bool{"y\n": true, " YES \n": true, "yes": true, "": false, "n\n": false, "yesterday\n": false} {
+	for said, want := range map[string]bool{"y\n": true, " YES \n": true, "yes": true,
+		"Да\n": true, "д\n": true, "": false, "n\n": false, "yesterday\n": false} {
 		var out strings.Builder
 		if got := (Prompt{In: strings.NewReader(said), Out: &out}).Agreed("Wipe it"); got != want || out.String() != "Wipe it? [y/N] " {
 			t.Errorf("%q: %v after %q", said, got, out.String())

@@ -11,6 +11,7 @@ import (
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -48,13 +49,13 @@ func OfBus(b *target.Bench, bus *usb.Bus, names usb.Names, android map[usb.Port]
 }
 
 // Devices writes what targets said as a table.
-func Devices(w io.Writer, answers []ask.Answer[ask.Device]) {
+func Devices(w io.Writer, ws *words.Words, answers []ask.Answer[ask.Device]) {
 	row := func(target, mode, model, serial, lock string) {
 		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-26s %-10s %-10s %-18s %s", target, mode, model, serial, lock), " "))
 	}
-	row("TARGET", "MODE", "MODEL", "SERIAL", "LOCK")
+	row(ws.Say("TARGET"), ws.Say("MODE"), ws.Say("MODEL"), ws.Say("SERIAL"), ws.Say("LOCK"))
 	for _, r := range answers {
-		d := ask.Device{Mode: "-", Model: r.Error}
+		d := ask.Device{Mode: "-", Model: ws.Say(r.Error)}
 		if r.Value != nil {
 			d = *r.Value
 		}
@@ -63,12 +64,12 @@ func Devices(w io.Writer, answers []ask.Answer[ask.Device]) {
 }
 
 // Change writes one change of what is plugged in, at a time.
-func Change(w io.Writer, at time.Time, c target.Change) {
+func Change(w io.Writer, ws *words.Words, at time.Time, c target.Change) {
 	d, where := c.Device, c.Target.Where()
-	fmt.Fprintf(w, "%s %-8s usb:%-12s %-8s %-10s %-10s %-18s %s\n", at.Format(time.TimeOnly), c.What, where.Port,
+	fmt.Fprintf(w, "%s %-8s usb:%-12s %-8s %-10s %-10s %-18s %s\n", at.Format(time.TimeOnly), ws.Say(string(c.What)), where.Port,
 		ui.Dash(where.PortName), d.Mode, ui.Dash(d.Model()), ui.Dash(d.Serial), d.Speed)
 	if hint := Hint(c); hint != "" {
-		fmt.Fprintf(w, "  → %s\n", hint)
+		fmt.Fprintf(w, "  → %s\n", ws.Say(hint))
 	}
 }
 

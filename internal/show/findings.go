@@ -14,29 +14,30 @@ import (
 	"github.com/zarya-station/zarya/internal/doctor"
 	"github.com/zarya-station/zarya/internal/explain"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Findings writes what was found, each with its remedy.
-func Findings(w io.Writer, findings []doctor.Finding) {
+func Findings(w io.Writer, ws *words.Words, findings []doctor.Finding) {
 	for _, f := range findings {
-		fmt.Fprintf(w, "%-8s %-12s %s\n", f.Level, f.About, f.Says)
+		fmt.Fprintf(w, "%-8s %-12s %s\n", ws.Say(string(f.Level)), ws.Say(f.About), ws.Say(f.Says))
 		if f.Remedy != "" {
-			fmt.Fprintf(w, "  → %s\n", f.Remedy)
+			fmt.Fprintf(w, "  → %s\n", ws.Say(f.Remedy))
 		}
 	}
 }
 
 // Explanation writes what something means, and what to do next.
-func Explanation(w io.Writer, e explain.Explanation) {
-	fmt.Fprintf(w, "%s\n\n%s\n", e.Subject, e.Happened)
+func Explanation(w io.Writer, ws *words.Words, e explain.Explanation) {
+	fmt.Fprintf(w, "%s\n\n%s\n", ws.Say(e.Subject), ws.Say(e.Happened))
 	if e.Tablet != "" {
-		fmt.Fprintf(w, "\nOn the tablet now: %s\n", e.Tablet)
+		fmt.Fprintf(w, "\n%s\n", ws.Sayf("On the tablet now: %s", e.Tablet))
 	}
 	if len(e.Next) > 0 {
-		fmt.Fprintln(w, "\nNext:")
+		fmt.Fprintf(w, "\n%s\n", ws.Say("Next:"))
 	}
 	for _, n := range e.Next {
-		fmt.Fprintf(w, "  → %s\n", n)
+		fmt.Fprintf(w, "  → %s\n", ws.Say(n))
 	}
 }
 

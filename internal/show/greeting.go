@@ -9,28 +9,29 @@ import (
 
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
 	"github.com/zarya-station/zarya/usb"
 )
 
 // Greeting writes what is plugged in, and what to do next. err is why nothing is known of
 // USB.
-func Greeting(w io.Writer, bus *usb.Bus, names usb.Names, err error) {
+func Greeting(w io.Writer, ws *words.Words, bus *usb.Bus, names usb.Names, err error) {
 	plugged := ""
 	switch {
 	case err != nil:
-		fmt.Fprintln(w, "This machine has no USB that zarya can see; tablets on a network and virtual ones work.")
+		fmt.Fprintln(w, ws.Say("This machine has no USB that zarya can see; tablets on a network and virtual ones work."))
 	case len(bus.Tablets()) == 0:
-		fmt.Fprintln(w, "No tablet is plugged in.")
+		fmt.Fprintln(w, ws.Say("No tablet is plugged in."))
 	default:
-		ui.DrawTree(w, bus, names, target.About(nil))
+		ui.DrawTree(w, ws, bus, names, target.About(nil))
 		fmt.Fprintln(w)
 		plugged = "usb:" + bus.Tablets()[0].Port.Short()
 	}
-	fmt.Fprint(w, nextSteps(plugged))
+	fmt.Fprint(w, nextSteps(ws, plugged))
 }
 
 // nextSteps says what a person can do now; target is a tablet that is plugged in.
-func nextSteps(target string) string {
+func nextSteps(ws *words.Words, target string) string {
 	steps := [][2]string{
 		{"zarya doctor", "what this machine still needs"},
 		{"zarya try", "what zarya does, with tablets made of software"},
@@ -44,9 +45,9 @@ func nextSteps(target string) string {
 		}
 	}
 	var b strings.Builder
-	b.WriteString("\nNext:\n")
+	fmt.Fprintf(&b, "\n%s\n", ws.Say("Next:"))
 	for _, s := range append(steps, [2]string{"zarya --help", "all verbs"}) {
-		fmt.Fprintf(&b, "  %-44s %s\n", s[0], s[1])
+		fmt.Fprintf(&b, "  %-44s %s\n", s[0], ws.Say(s[1]))
 	}
 	return b.String()
 }

@@ -121,9 +121,9 @@ func TestPlans(t *testing.T) {
 
 func TestFindingsAndOtherAnswers(t *testing.T) {
 	var out strings.Builder
-	Findings(&out, []doctor.Finding{{Level: doctor.Error, About: "rules", Says: "no rule", Remedy: "sudo zarya doctor --fix"},
+	Findings(&out, nil, []doctor.Finding{{Level: doctor.Error, About: "rules", Says: "no rule", Remedy: "sudo zarya doctor --fix"},
 		{Level: doctor.OK, About: "clock", Says: "right"}})
-	Explanation(&out, explain.Explanation{Subject: "class cable", Happened: "It broke.", Tablet: "Half.", Next: []string{"Change it."}})
+	Explanation(&out, nil, explain.Explanation{Subject: "class cable", Happened: "It broke.", Tablet: "Half.", Next: []string{"Change it."}})
 	err := Identities(&out, []pool.Identity{{Pool: "census", ID: 7, State: "free", Columns: map[string]string{"b": "2", "a": "1"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -148,22 +148,22 @@ func TestWhatIsPluggedIn(t *testing.T) {
 		t.Errorf("%+v", items)
 	}
 	var out strings.Builder
-	Greeting(&out, bus, names, nil)
+	Greeting(&out, nil, bus, names, nil)
 	holds(t, out.String(), "Next:", "  zarya run --profile census.yaml -s usb:1-1   do it")
 	out.Reset()
-	Greeting(&out, &usb.Bus{}, nil, nil)
-	Greeting(&out, nil, nil, errors.New("no USB"))
+	Greeting(&out, nil, &usb.Bus{}, nil, nil)
+	Greeting(&out, nil, nil, nil, errors.New("no USB"))
 	holds(t, out.String(), "No tablet is plugged in.", "  zarya doctor                                 what this machine still needs")
 	if !strings.Contains(out.String(), "This machine has no USB") {
 		t.Error(out.String())
 	}
-	Devices(&out, []ask.Answer[ask.Device]{
+	Devices(&out, nil, []ask.Answer[ask.Device]{
 		{Target: "tcp:h:1", Value: &ask.Device{Mode: usb.Fastboot, Model: "AGS3-L09", Serial: "VT0001", Lock: "unlocked"}},
 		{Target: "tcp:h:2", Error: "nobody answers"},
 	})
 	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.Local)
-	Change(&out, at, target.Change{Target: b.At(port, usb.Names{port.Path(): "A2"}), Device: bus.Tablets()[1], What: usb.Arrived})
-	Change(&out, at, target.Change{Target: b.At(port, nil), Device: bus.Tablets()[1], What: usb.Left})
+	Change(&out, nil, at, target.Change{Target: b.At(port, usb.Names{port.Path(): "A2"}), Device: bus.Tablets()[1], What: usb.Arrived})
+	Change(&out, nil, at, target.Change{Target: b.At(port, nil), Device: bus.Tablets()[1], What: usb.Left})
 	holds(t, out.String(), "tcp:h:1                    fastboot   AGS3-L09   VT0001             unlocked",
 		"tcp:h:2                    -          nobody answers -                  -")
 	if !strings.Contains(out.String(), "12:00:00 arrived  usb:1-2          A2       adb") || strings.Count(out.String(), "  → ") != 1 {

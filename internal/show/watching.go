@@ -12,6 +12,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Watching is how changes are shown: as events, as the tree that is drawn again, or as lines.
@@ -19,7 +20,8 @@ type Watching struct {
 	Bench  *target.Bench
 	Out    io.Writer
 	Events *flash.Events // nil: no events
-	Redraw bool          // Out is a terminal that can be drawn on
+	Words  *words.Words
+	Redraw bool // Out is a terminal that can be drawn on
 }
 
 // Report shows changes.
@@ -40,7 +42,7 @@ func (w Watching) Report(ctx context.Context) func([]target.Change) error {
 	}
 	return func(changes []target.Change) error {
 		for _, c := range changes {
-			Change(w.Out, time.Now(), c)
+			Change(w.Out, w.Words, time.Now(), c)
 		}
 		return nil
 	}
@@ -53,7 +55,7 @@ func (w Watching) redraw(ctx context.Context) error {
 		return err
 	}
 	var b strings.Builder
-	ui.DrawTree(&b, bus, names, target.About(w.Bench.AskAndroid(ctx, bus)))
-	_, err = fmt.Fprintf(w.Out, "\x1b[H\x1b[2J%s\n%s; ^C ends\n", b.String(), time.Now().Format(time.TimeOnly))
+	ui.DrawTree(&b, w.Words, bus, names, target.About(w.Bench.AskAndroid(ctx, bus)))
+	_, err = fmt.Fprintf(w.Out, "\x1b[H\x1b[2J%s\n%s\n", b.String(), w.Words.Sayf("%s; ^C ends", time.Now().Format(time.TimeOnly)))
 	return err
 }

@@ -243,18 +243,20 @@ func (b *board) lines(width, height int) []string {
 	}
 	// The terminal's last column stays empty where there is one to spare.
 	bar := max(10, min(width-(port+modelWidth+stepWidth+3), 72))
-	lines := []string{b.o.paint(dim, fit(fit("PORT", port)+" "+fit("MODEL", modelWidth)+" "+"STEP", min(width, minWidth)))}
+	ws := b.o.Words
+	head := fit(ws.Say("PORT"), port) + " " + fit(ws.Say("MODEL"), modelWidth) + " " + ws.Say("STEP")
+	lines := []string{b.o.paint(dim, fit(head, min(width, minWidth)))}
 	for _, r := range shown {
-		text, c := r.text(time.Now())
+		text, c := r.text(b.o, time.Now())
 		lines = append(lines, fit(label[r], port)+" "+fit(printable(r.model), modelWidth)+" "+fit(r.stepText(), stepWidth)+" "+
 			b.o.paint(c, strings.TrimRight(fit(text, bar), " ")))
 	}
 	if hidden > 0 {
-		lines = append(lines, fmt.Sprintf("… and %d more", hidden))
+		lines = append(lines, ws.Sayf("… and %d more", hidden))
 	}
 	sum := b.sum()
 	if b.note != "" {
-		sum += "; " + printable(b.note)
+		sum += "; " + ws.Say(printable(b.note))
 	}
 	return append(lines, strings.TrimRight(fit(sum, width-1), " "))
 }
@@ -308,33 +310,33 @@ const frozenAfter = 10 * time.Second
 
 // text is what stands where the bar is; the result replaces the bar, and of a failure
 // what to do about it.
-func (r *row) text(now time.Time) (string, colour) {
-	silent := now.Sub(r.heard)
+func (r *row) text(o Options, now time.Time) (string, colour) {
+	silent, ws := now.Sub(r.heard), o.Words
 	switch {
 	case r.ended != nil:
 		d := *r.ended
-		word := d.Result.Word(d.Scope)
+		word := o.word(d)
 		if d.Result == flash.Pass || d.Result == flash.Compliant {
-			text := fmt.Sprintf("%s %s in %s", word, bytesize.Text(d.Bytes), secondsText(d.Seconds))
+			text := ws.Sayf("%s in %s", word+" "+ws.Say(bytesize.Text(d.Bytes)), secondsText(d.Seconds))
 			if rate := rateText(d.Bytes, d.Seconds); rate != "" && d.Scope == flash.ScopeFlash {
-				text += ", " + rate
+				text += ", " + ws.Say(rate)
 			}
 			return text, resultColour(d.Result)
 		}
-		return fmt.Sprintf("%s %s: %s", word, d.Class, cmp.Or(printable(d.Hint), strings.TrimPrefix(printable(d.Error), d.Step+": "))),
-			resultColour(d.Result)
+		why := cmp.Or(printable(d.Hint), strings.TrimPrefix(printable(d.Error), d.Step+": "))
+		return fmt.Sprintf("%s %s: %s", word, o.class(d.Class), ws.Say(why)), resultColour(d.Result)
 	case r.waiting.For == "device" && !r.until.IsZero():
-		return fmt.Sprintf("%s: %s", printable(r.waiting.Hint), secondsLeft(r.until.Sub(now))), yellow
+		return fmt.Sprintf("%s: %s", ws.Say(printable(r.waiting.Hint)), ws.Say(secondsLeft(r.until.Sub(now)))), yellow
 	case r.waiting.For == "operator":
-		return cmp.Or(printable(r.waiting.Hint), "your turn"), yellow
+		return cmp.Or(ws.Say(printable(r.waiting.Hint)), ws.Text("state.operator", nil)), yellow
 	case r.waiting.For != "":
-		return "waiting for " + printable(r.waiting.For), dim
+		return strings.TrimSpace(ws.Sayf("waiting for %s %s", ws.Text("wait."+printable(r.waiting.For), nil), "")), dim
 	case r.bar != nil && silent > frozenAfter:
-		return "no answer for " + secondsLeft(silent), yellow
+		return ws.Sayf("no answer for %s", secondsLeft(silent)), yellow
 	case r.bar != nil:
-		return strings.TrimSpace(r.line.String() + " " + r.wire.text(now)), plain
+		return strings.TrimSpace(r.line.String() + " " + ws.Say(r.wire.text(now))), plain
 	}
-	return secondsText(max(0, now.Sub(r.since).Seconds())), dim
+	return ws.Say(secondsText(max(0, now.Sub(r.since).Seconds()))), dim
 }
 
 // secondsLeft counts whole seconds.
@@ -348,18 +350,18 @@ func (b *board) sum() string {
 	for _, r := range b.rows {
 		switch {
 		case r.ended != nil:
-			words[r.ended.Result.Word(r.ended.Scope)]++
+			words[b.o.word(*r.ended)]++
 		case r.step == "":
-			words["waiting"]++
+			words[b.o.Words.Text("result.waiting", nil)]++
 		default:
-			words["working"]++
+			words[b.o.Words.Text("result.working", nil)]++
 		}
 	}
-	text := fmt.Sprintf("%s, %s", count(len(b.rows)), secondsText(time.Since(b.begun).Seconds()))
+	text := b.o.count(len(b.rows)) + ", " + b.o.Words.Say(secondsText(time.Since(b.begun).Seconds()))
 	if rate := b.rate(time.Now()); rate > 0 {
-		text += ", " + bytesize.Text(int64(rate)) + "/s"
+		text += ", " + b.o.Words.Say(bytesize.Text(int64(rate))+"/s")
 	}
-	return text + ": " + tally(words)
+	return text + ": " + b.o.tally(words)
 }
 
 // rate is what all tablets together take from the wire, in bytes a second.

@@ -152,7 +152,7 @@ func (g *githubSink) table() string {
 	})
 	for i, r := range g.rows {
 		if b.Len()+len(r.text) > maxSummary {
-			fmt.Fprintf(&b, "<tr><td colspan=\"7\">and %s more</td></tr>\n", count(len(g.rows)-i))
+			fmt.Fprintf(&b, "<tr><td colspan=\"7\">and %s more</td></tr>\n", Options{}.count(len(g.rows)-i))
 			break
 		}
 		b.WriteString(r.text)

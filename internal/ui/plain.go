@@ -39,7 +39,7 @@ func (p *plainSink) Event(e flash.Event) {
 	switch b := e.Body.(type) {
 	case flash.StepStarted:
 		if b.Bytes > 0 {
-			p.line(e, plain, "%s: %s …", b.Step, bytesize.Text(b.Bytes))
+			p.line(e, plain, "%s: %s …", b.Step, p.o.Words.Say(bytesize.Text(b.Bytes)))
 		} else {
 			p.line(e, plain, "%s …", b.Step)
 		}
@@ -47,24 +47,25 @@ func (p *plainSink) Event(e flash.Event) {
 		if b.Result == flash.StepFail {
 			return // the result tells it, with the reason
 		}
-		text := fmt.Sprintf("%s: %s in %s %s", b.Step, b.Result, secondsText(b.Seconds), rateText(b.Bytes, b.Seconds))
-		p.line(e, plain, "%s", strings.Join(strings.Fields(text), " "))
+		result := p.o.Words.Say(string(b.Result))
+		text := p.o.Words.Sayf("%s: %s in %s %s", b.Step, result, secondsText(b.Seconds), rateText(b.Bytes, b.Seconds))
+		p.line(e, plain, "%s", strings.TrimRight(text, " "))
 	case flash.Waiting:
-		p.line(e, plain, "waiting for %s %s", b.For, b.Hint)
+		p.line(e, plain, "%s", p.o.Words.Sayf("waiting for %s %s", p.o.Words.Text("wait."+b.For, nil), b.Hint))
 	case flash.Retry:
-		p.line(e, yellow, "again: %s (%s)", b.Step, b.Message)
+		p.line(e, yellow, "%s", p.o.Words.Sayf("again: %s (%s)", b.Step, b.Message))
 	case flash.Warning:
-		p.line(e, yellow, "warning: %s", b.Message)
+		p.line(e, yellow, "%s", p.o.Words.Sayf("warning: %s", b.Message))
 	case flash.Log:
 		if p.o.Verbose {
 			p.line(e, dim, "| %s", b.Message)
 		}
 	case flash.JobDone:
-		text := b.Result.Word(b.Scope)
+		text := p.o.word(b)
 		if b.Result == flash.Pass || b.Result == flash.Compliant {
-			text += " in " + secondsText(b.Seconds)
+			text = p.o.Words.Sayf("%s in %s", text, secondsText(b.Seconds))
 		} else {
-			text += " " + string(b.Class) + ": " + reason(b)
+			text += " " + p.o.class(b.Class) + ": " + p.o.reason(b)
 		}
 		p.line(e, resultColour(b.Result), "%s", text)
 	}

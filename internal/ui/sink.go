@@ -11,6 +11,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/untrusted"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Sink takes events, one at a time and in order, from one goroutine. Close ends
@@ -23,9 +24,10 @@ type Sink interface {
 // Options of the outputs for people.
 type Options struct {
 	Color   bool
-	Quiet   bool // only results and errors
-	Verbose bool // what the tablets say, too
-	Vanish  bool // the board goes away at the end: a table follows on the same terminal
+	Quiet   bool         // only results and errors
+	Verbose bool         // what the tablets say, too
+	Words   *words.Words // nil is English
+	Vanish  bool         // the board goes away at the end: a table follows on the same terminal
 }
 
 // Tee gives each event to all sinks.
@@ -109,25 +111,49 @@ func rateText(n int64, seconds float64) string {
 }
 
 // count is "1 tablet", "2 tablets".
-func count(n int) string {
+func (o Options) count(n int) string {
 	if n == 1 {
-		return "1 tablet"
+		return o.Words.Say("1 tablet")
 	}
-	return fmt.Sprintf("%d tablets", n)
+	return o.Words.Sayf("%d tablets", n)
 }
 
-// tally is results by word, in the order of their importance.
-func tally(words map[string]int) string {
+// tallied are the ids of the words that are counted, in the order of their importance.
+var tallied = []string{"pass", "flashed", "provisioned", "compliant", "fail", "bench", "interrupted", "skipped", "working", "waiting"}
+
+// tally is results by word.
+func (o Options) tally(words map[string]int) string {
 	var parts []string
-	for _, w := range []string{"PASS", "FLASHED", "PROVISIONED", "COMPLIANT", "FAIL", "INTERRUPTED", "SKIPPED", "working", "waiting"} {
-		if words[w] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", words[w], w))
+	for _, id := range tallied {
+		word := o.Words.Text("result."+id, nil)
+		if words[word] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", words[word], word))
+			delete(words, word) // two may have one word
 		}
 	}
 	return strings.Join(parts, ", ")
 }
 
+// word is the word for a result. A failure of the bench may have one of its own.
+func (o Options) word(d flash.JobDone) string {
+	id := strings.ToLower(d.Result.Word(d.Scope))
+	if d.Result == flash.Fail && d.Class.Bench() {
+		id = "bench"
+	}
+	return o.Words.Text("result."+id, nil)
+}
+
+// class is the word for a class: its name, or what a person calls it.
+func (o Options) class(c flash.Class) string {
+	if c == "" || o.Words.Lang() == "en" {
+		return string(c)
+	}
+	return o.Words.Text("row."+string(c), nil)
+}
+
 // reason is why a job did not pass, in one line.
+func (o Options) reason(b flash.JobDone) string { return o.Words.Say(reason(b)) }
+
 func reason(b flash.JobDone) string {
 	text := printable(b.Error)
 	if b.Step != "" && b.Step != "connect" && b.Step != "preflight" && !strings.HasPrefix(text, b.Step) {

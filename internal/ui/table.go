@@ -11,6 +11,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 type tableSink struct {
@@ -40,16 +41,16 @@ func (t *touched) step(s flash.StepDone) {
 }
 
 // text is what stands under WRITTEN.
-func (t *touched) text(bytes int64) string {
+func (t *touched) text(ws *words.Words, bytes int64) string {
 	var parts []string
 	if bytes > 0 {
-		parts = append(parts, bytesize.Text(bytes))
+		parts = append(parts, ws.Say(bytesize.Text(bytes)))
 	}
 	if t != nil && len(t.erased) > 0 {
-		parts = append(parts, "erased "+strings.Join(t.erased, ", "))
+		parts = append(parts, ws.Sayf("erased %s", strings.Join(t.erased, ", ")))
 	}
 	if t != nil && len(t.unknown) > 0 {
-		parts = append(parts, "unknown: "+strings.Join(t.unknown, ", "))
+		parts = append(parts, ws.Sayf("unknown: %s", strings.Join(t.unknown, ", ")))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -90,11 +91,11 @@ func (t *tableSink) Close() error {
 	t.failures(&b)
 	if !t.o.Quiet {
 		for _, w := range t.warnings {
-			who := count(len(t.warned[w]))
+			who := t.o.count(len(t.warned[w]))
 			if len(t.warned[w]) == 1 {
 				who = t.warned[w][0]
 			}
-			fmt.Fprintf(&b, "%s %s (%s)\n", t.o.paint(yellow, "warning:"), printable(w), printable(who))
+			fmt.Fprintf(&b, "%s %s (%s)\n", t.o.paint(yellow, t.o.Words.Say("warning:")), t.o.Words.Say(printable(w)), printable(who))
 		}
 	}
 	t.sum(&b)
@@ -129,7 +130,7 @@ func (t *tableSink) failures(b *strings.Builder) {
 		if done.Result == flash.Pass || done.Result == flash.Compliant {
 			continue
 		}
-		c := cause{strings.ReplaceAll(reason(done), e.Label(), "it"), printable(done.Hint)}
+		c := cause{t.o.Words.Say(strings.ReplaceAll(reason(done), e.Label(), "it")), t.o.Words.Say(printable(done.Hint))}
 		if tablets[c] == nil {
 			order, colours[c] = append(order, c), resultColour(done.Result)
 		}
@@ -148,23 +149,27 @@ func (t *tableSink) failures(b *strings.Builder) {
 // finds a socket where he looks for it.
 func (t *tableSink) table(b *strings.Builder) {
 	rows := [][]string{{"TABLET", "MODEL", "SERIAL", "RESULT", "TIME", "WRITTEN", "RATE"}}
+	for i, title := range rows[0] {
+		rows[0][i] = t.o.Words.Say(title)
+	}
 	results := []flash.JobResult{""}
 	sortRows(t.rows)
 	for _, e := range t.rows {
 		done := e.Body.(flash.JobDone)
-		word := done.Result.Word(done.Scope)
+		word := t.o.word(done)
 		if done.Class != "" {
-			word += " " + string(done.Class)
+			word += " " + t.o.class(done.Class)
 		}
 		if done.Retries > 0 {
-			word += fmt.Sprintf(", try %d", done.Retries+1)
+			word += ", " + t.o.Words.Sayf("try %d", done.Retries+1)
 		}
-		written := t.touched[e.Job].text(done.Bytes)
+		written := t.touched[e.Job].text(t.o.Words, done.Bytes)
 		rate := ""
 		if done.Scope == flash.ScopeFlash { // elsewhere most of the time is not spent writing
-			rate = rateText(done.Bytes, done.Seconds)
+			rate = t.o.Words.Say(rateText(done.Bytes, done.Seconds))
 		}
-		rows = append(rows, []string{e.Label(), dash(done.Model), dash(e.Serial), word, secondsText(done.Seconds), dash(written), dash(rate)})
+		rows = append(rows, []string{e.Label(), dash(done.Model), dash(e.Serial), word, t.o.Words.Say(secondsText(done.Seconds)),
+			dash(written), dash(rate)})
 		results = append(results, done.Result)
 	}
 	width := widths(rows)
@@ -197,15 +202,15 @@ func (t *tableSink) sum(b *strings.Builder) {
 	words := map[string]int{}
 	for _, e := range t.rows {
 		done := e.Body.(flash.JobDone)
-		words[done.Result.Word(done.Scope)]++
+		words[t.o.word(done)]++
 	}
-	text := count(len(t.rows))
+	text := t.o.count(len(t.rows))
 	if t.summary != nil {
-		text += " in " + secondsText(t.summary.Seconds)
+		text = t.o.Words.Sayf("%s in %s", text, secondsText(t.summary.Seconds))
 	}
-	text += ": " + tally(words)
+	text += ": " + t.o.tally(words)
 	if t.summary != nil && t.summary.Retryable > 0 {
-		text += fmt.Sprintf("; worth another try: %d", t.summary.Retryable)
+		text += "; " + t.o.Words.Sayf("worth another try: %d", t.summary.Retryable)
 	}
 	b.WriteString(text + "\n")
 }

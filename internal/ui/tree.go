@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zarya-station/zarya/internal/words"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -32,8 +33,8 @@ type branch struct {
 type About func(usb.Device) (model, hint string)
 
 // DrawTree shows hub by hub, port by port, what is plugged in.
-func DrawTree(w io.Writer, bus *usb.Bus, names usb.Names, about About) {
-	t := tree{names: names, about: about, at: map[usb.Port]usb.Device{}}
+func DrawTree(w io.Writer, ws *words.Words, bus *usb.Bus, names usb.Names, about About) {
+	t := tree{words: ws, names: names, about: about, at: map[usb.Port]usb.Device{}}
 	for _, d := range bus.Devices {
 		// The USB 3 half of a hub is in the same port: the faster one tells more.
 		if other, ok := t.at[d.Port]; !ok || !d.Hub || other.Speed < d.Speed {
@@ -44,19 +45,20 @@ func DrawTree(w io.Writer, bus *usb.Bus, names usb.Names, about About) {
 		if t.redundant(bus, r) {
 			continue
 		}
-		t.rows = append(t.rows, branch{port: fmt.Sprintf("%s, bus %d, %d Mbit/s", r.Controller, r.Bus, int(r.Speed))})
+		t.rows = append(t.rows, branch{port: ws.Sayf("%s, bus %d, %d Mbit/s", r.Controller, r.Bus, int(r.Speed))})
 		t.ports(usb.Port{Controller: r.Controller, Bus: r.Bus}, r.HubPorts, "  ")
 	}
 	if len(t.rows) == 0 {
 		return
 	}
-	width := len("TARGET")
+	width := textWidth(ws.Say("TARGET"))
 	for _, r := range t.rows {
 		if r.kind != "" {
-			width = max(width, len(r.port))
+			width = max(width, textWidth(r.port))
 		}
 	}
-	fmt.Fprintf(w, "%-*s  %-8s %-10s %-10s %-18s %s\n", width, "TARGET", "NAME", "MODE", "MODEL", "SERIAL", "SPEED")
+	fmt.Fprintf(w, "%-*s  %-8s %-10s %-10s %-18s %s\n", width, ws.Say("TARGET"), ws.Say("NAME"), ws.Say("MODE"), ws.Say("MODEL"),
+		ws.Say("SERIAL"), ws.Say("SPEED"))
 	for _, r := range t.rows {
 		if r.kind == "" {
 			fmt.Fprintln(w, r.port)
@@ -65,12 +67,13 @@ func DrawTree(w io.Writer, bus *usb.Bus, names usb.Names, about About) {
 		line := fmt.Sprintf("%-*s  %-8s %-10s %-10s %-18s %s", width, r.port, Dash(r.name), r.kind, r.model, r.serial, r.speed)
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 		if r.hint != "" {
-			fmt.Fprintf(w, "%*s→ %s\n", len(r.port)-len(strings.TrimLeft(r.port, " "))+2, "", r.hint)
+			fmt.Fprintf(w, "%*s→ %s\n", len(r.port)-len(strings.TrimLeft(r.port, " "))+2, "", ws.Say(r.hint))
 		}
 	}
 }
 
 type tree struct {
+	words *words.Words
 	names usb.Names
 	about About
 	at    map[usb.Port]usb.Device
@@ -95,9 +98,9 @@ func (t *tree) ports(hub usb.Port, count int, indent string) {
 		}
 		text := indent + "usb:" + hub.Child(empty).Short()
 		if last > empty {
-			text += fmt.Sprintf(" to %d", last)
+			text += " " + t.words.Sayf("to %d", last)
 		}
-		t.rows = append(t.rows, branch{port: text, kind: "empty"})
+		t.rows = append(t.rows, branch{port: text, kind: t.words.Say("empty")})
 		empty = 0
 	}
 	for n := 1; n <= count; n++ {
@@ -114,11 +117,11 @@ func (t *tree) ports(hub usb.Port, count int, indent string) {
 		r := branch{port: indent + "usb:" + p.Short(), name: name}
 		switch {
 		case !plugged:
-			r.kind = "empty"
+			r.kind = t.words.Say("empty")
 		case d.Hub:
-			r.kind, r.model, r.speed = "hub", fmt.Sprintf("%d ports", d.HubPorts), d.Speed.String()
+			r.kind, r.model, r.speed = t.words.Say("hub"), t.words.Sayf("%d ports", d.HubPorts), d.Speed.String()
 		case d.Mode == "":
-			r.kind, r.model, r.speed = "other", strings.TrimSpace(d.Manufacturer+" "+d.Name), d.Speed.String()
+			r.kind, r.model, r.speed = t.words.Say("other"), strings.TrimSpace(d.Manufacturer+" "+d.Name), d.Speed.String()
 		default:
 			r.kind, r.serial, r.speed = string(d.Mode), Dash(d.Serial), d.Speed.String()
 			r.model, r.hint = t.about(d)

@@ -28,7 +28,7 @@ func TestTree(t *testing.T) {
 	}
 	names := usb.Names{first + "-usb-0:2.1": "A1", first + "-usb-0:2.2": "A2"}
 	var b strings.Builder
-	DrawTree(&b, bus, names, func(d usb.Device) (model, hint string) {
+	DrawTree(&b, nil, bus, names, func(d usb.Device) (model, hint string) {
 		switch d.Mode {
 		case usb.ADB:
 			return "AGS3-L09", "Android 10.1, battery 55 %; flash and run send it to its bootloader"
@@ -66,7 +66,7 @@ pci-0000:05:00.0, bus 3, 480 Mbit/s
 		t.Error(d)
 	}
 	b.Reset()
-	DrawTree(&b, &usb.Bus{}, nil, nil)
+	DrawTree(&b, nil, &usb.Bus{}, nil, nil)
 	if b.Len() > 0 {
 		t.Errorf("no USB: %q", b.String())
 	}

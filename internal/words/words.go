@@ -1,9 +1,10 @@
-// Package words is everything that the station says to a person, in English and Russian:
-// one catalogue for the board, the page and the plain lines.
+// Package words is everything that is said to a person, in English and Russian.
 //
-// What is said has an id, such as "state.pass" or "action.cable", and may have
-// placeholders, such as {port}. Keys, classes, codes and JSON are not words and are never
-// translated. The package knows nothing else of Zarya.
+// What the station's screens are made of has an id, such as "state.pass" or "action.cable",
+// and may have placeholders, such as {port}: en.yaml, ru.yaml. Sentences that arise below,
+// such as errors and hints, are found by their English: ru/, and [Words.Say]. Keys, classes,
+// codes and JSON are not words and are never translated. The package knows nothing else of
+// Zarya. Words that are nil are English ones.
 package words
 
 import (
@@ -75,7 +76,12 @@ func Language(flag string, getenv func(string) string) string {
 }
 
 // Lang is which language these words are of.
-func (w *Words) Lang() string { return w.lang }
+func (w *Words) Lang() string {
+	if w == nil {
+		return Languages[0]
+	}
+	return w.lang
+}
 
 // Has reports whether there is something to say with an id.
 func (w *Words) Has(id string) bool {
@@ -110,6 +116,9 @@ func (w *Words) Count(id string, n int, args Args) string {
 }
 
 func (w *Words) find(id string, n any) (string, error) {
+	if w == nil {
+		w = english()
+	}
 	return w.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, PluralCount: n, TemplateParser: template.IdentityParser{}})
 }
 

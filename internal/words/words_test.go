@@ -171,7 +171,7 @@ func TestFilledOnce(t *testing.T) {
 // them test that each key has words.
 var families = []string{"report.by.", "state.", "row.", "hint.", "action.", "brief.", "banner.", "page.step.", "fate.", "board.ask.",
 	"board.done.",
-	"page.ask.", "page.span."}
+	"page.ask.", "page.span.", "result.", "wait."}
 
 var asked = regexp.MustCompile(`\b(?:Text|Count|text|count)[ (]\(?"([a-z0-9.-]+\.[a-z0-9.-]*[a-z0-9])"`)
 
