@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 FUZZTIME ?= 3s
 SCHEDULES ?= 1000
 
-.PHONY: help demo test check bench soak setup build lint unit race scripts pages rig simulate fuzz nocgo packages snapshot release-check clean
+.PHONY: help demo test check bench soak setup build lint unit race scripts pages site rig simulate fuzz nocgo packages snapshot release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ build: ## build bin/zarya
 demo: setup build ## sixteen virtual tablets: flashed, booted, provisioned, recorded
 	@scripts/demo.sh
 
-test: setup lint nocgo race scripts pages rig simulate fuzz ## every test
+test: setup lint nocgo race scripts pages site rig simulate fuzz ## every test
 	@echo "all tests passed"
 
 check: setup build lint unit ## the fast loop: build, vet, lint, unit tests
@@ -59,6 +59,9 @@ simulate: ## SCHEDULES fault schedules of sixteen tablets, and days without a re
 
 pages: setup ## the station's page in a real browser
 	@scripts/pages.sh
+
+site: setup ## the documentation as a static site with a search, and the station's sheets as PDF, in bin/site
+	@scripts/site.sh
 
 rig: setup build ## tablets on a real USB bus, in a virtual machine
 	@scripts/rig.sh

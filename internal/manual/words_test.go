@@ -3,6 +3,7 @@
 package manual
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,23 +22,29 @@ var states = []struct{ sign, id, colourEN, colourRU, en, ru string }{
 	{"…", "state.detected", "plain", "обычный", "A tablet is there; it is being asked who it is.", "Планшет подключён, узнаём, какой он."},
 	{"…", "state.preflight", "plain", "обычный", "It is checked before anything is written.", "Проверяем перед записью."},
 	{"▶", "state.flashing.percent", "blue", "синий", "The system is being written. Do not unplug.", "Пишем систему. Не вынимайте."},
-	{"↻", "state.booting", "blue", "синий", "It starts. The screen may go dark. Do not unplug.", "Загружается. Экран может погаснуть. Не вынимайте."},
+	{"↻", "state.booting", "blue", "синий",
+		"It starts. The screen may go dark. Do not unplug.", "Загружается. Экран может погаснуть. Не вынимайте."},
 	{"▶", "state.provisioning.step", "blue", "синий", "It gets its settings. Do not unplug.", "Настраиваем. Не вынимайте."},
 	{"▶", "state.checking", "blue", "синий", "Everything is read back and compared. Do not unplug.", "Сверяем записанное. Не вынимайте."},
 	{"‖", "state.queue", "grey", "серый", "It waits for its turn on this hub. Leave it in.", "Ждёт очереди на этом хабе. Оставьте."},
-	{"?", "state.silent.for", "yellow", "жёлтый", "It has not answered for a while. Wait; the board says when to act.", "Давно не отвечает. Ждите: табло скажет, когда действовать."},
-	{"!", "state.away.left", "yellow", "жёлтый", "It is gone, and may come back. Plug it back in.", "Пропал, но может вернуться. Подключите обратно."},
+	{"?", "state.silent.for", "yellow", "жёлтый",
+		"It has not answered for a while. Wait; the board says when to act.", "Давно не отвечает. Ждите: табло скажет, когда действовать."},
+	{"!", "state.away.left", "yellow", "жёлтый",
+		"It is gone, and may come back. Plug it back in.", "Пропал, но может вернуться. Подключите обратно."},
 	{"!", "state.operator", "yellow", "жёлтый", "The bottom line says which keys to press on it.", "Внизу сказано, какие кнопки нажать."},
-	{"‖", "state.no-identity", "yellow", "жёлтый", "Written, but no number is left for it. Leave it in.", "Записан, но номера для него нет. Оставьте."},
+	{"‖", "state.no-identity", "yellow", "жёлтый",
+		"Written, but no number is left for it. Leave it in.", "Записан, но номера для него нет. Оставьте."},
 	{"✔", "state.pass", "green", "зелёный", "Done. Take it out.", "Готов. Вынимайте."},
 	{"✔", "state.flashed", "green", "зелёный", "Written, without settings. Take it out.", "Записан, без настройки. Вынимайте."},
-	{"✘", "state.fail", "red", "красный", "This tablet has a fault. Do what the line says.", "Дело в планшете. Делайте, что сказано в строке."},
+	{"✘", "state.fail", "red", "красный",
+		"This tablet has a fault. Do what the line says.", "Дело в планшете. Делайте, что сказано в строке."},
 	{"✘", "state.retry", "yellow", "жёлтый", "The cable or the station is the cause. Try again as the line says.",
 		"Дело в кабеле или в стенде. Повторите, как сказано в строке."},
 	{"✘", "state.interrupted", "red", "красный", "It was stopped. Plug it in again.", "Прерван. Подключите снова."},
 	{"✘", "state.unplugged", "red", "красный", "It was taken out too early. Plug it in again.", "Вынут раньше времени. Подключите снова."},
 	{"⊘", "state.off", "magenta", "лиловый", "Do not use this port.", "Этим портом не пользуйтесь."},
-	{"–", "state.foreign", "grey", "серый", "Not a tablet of this order. Nothing was written.", "Планшет не из этого заказа. Ничего не записано."},
+	{"–", "state.foreign", "grey", "серый",
+		"Not a tablet of this order. Nothing was written.", "Планшет не из этого заказа. Ничего не записано."},
 }
 
 func boardWords(t *testing.T, lang string) string {
@@ -55,7 +62,7 @@ func boardWords(t *testing.T, lang string) string {
 		if lang == "ru" {
 			colour, meaning = s.colourRU, s.ru
 		}
-		rows = append(rows, row(s.sign, "**"+strings.ReplaceAll(w.Text(s.id, sample), "{time}", w.Seconds(22*time.Second))+"**", colour, meaning))
+		rows = append(rows, row(s.sign, "**"+strings.ReplaceAll(w.Text(s.id, sample), "{time}", w.Seconds(22*time.Second))+"**", fmt.Sprintf(`<span class="c %s">%s</span>`, s.colourEN, colour), meaning))
 	}
 	return table(head, rows...)
 }

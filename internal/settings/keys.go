@@ -61,8 +61,11 @@ var Own = []Setting{
 	{"limit", "what measurements should be, a list of NAME=VALUE"},
 }
 
-// Keys are the keys of [All], and Lists those of [Own] that have several values.
-var Keys, Lists = keys(All), keys(Own[1:])
+// Keys are the keys of [All].
+var Keys = keys(All)
+
+// Lists are the keys of [Own] that have several values: all but yes.
+var Lists = keys(Own[1:])
 
 func keys(of []Setting) (all []string) {
 	for _, s := range of {
