@@ -62,7 +62,8 @@ func boardWords(t *testing.T, lang string) string {
 		if lang == "ru" {
 			colour, meaning = s.colourRU, s.ru
 		}
-		rows = append(rows, row(s.sign, "**"+strings.ReplaceAll(w.Text(s.id, sample), "{time}", w.Seconds(22*time.Second))+"**", fmt.Sprintf(`<span class="c %s">%s</span>`, s.colourEN, colour), meaning))
+		says := strings.ReplaceAll(w.Text(s.id, sample), "{time}", w.Seconds(22*time.Second))
+		rows = append(rows, row(s.sign, "**"+says+"**", fmt.Sprintf(`<span class="c %s">%s</span>`, s.colourEN, colour), meaning))
 	}
 	return table(head, rows...)
 }
