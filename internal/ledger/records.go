@@ -5,9 +5,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
-	"iter"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
@@ -83,65 +80,6 @@ func (l *Ledger) Jobs(ctx context.Context) ([]*JobRecord, error) {
 		}
 	}
 	return g.list(l), nil
-}
-
-// longestJob is how long before its end a job may have begun, for Ended.
-const longestJob = 24 * time.Hour
-
-// Ended returns the jobs of all stations that ended at or after since and before until, by
-// the times of their last entries, each station's in the order of their ends; a zero time is
-// no limit. It keeps only the jobs under way in memory, and knows no dispositions, which come
-// later. While it is read, nothing else can be asked of the same Ledger.
-func (l *Ledger) Ended(ctx context.Context, since, until time.Time) iter.Seq2[*JobRecord, error] {
-	return func(yield func(*JobRecord, error) bool) {
-		from, after, to := "", "", "9999"
-		if !since.IsZero() {
-			from, after = since.UTC().Format(timeForm), since.Add(-longestJob).UTC().Format(timeForm)
-		}
-		if !until.IsZero() {
-			to = until.UTC().Format(timeForm)
-		}
-		rows, err := l.db.QueryContext(ctx, `SELECT station, seq, ts, kind, body FROM entry
-			WHERE kind IN (?, ?, ?, ?) AND ts >= ? AND ts < ? ORDER BY station, seq`, KindIntent, KindStep, KindResult, KindInterrupted, after, to)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer func() { _ = rows.Close() }()
-		station, open := "", map[string]*JobRecord{} // by job
-		for rows.Next() {
-			var e Entry
-			var text string
-			var b body
-			if err := rows.Scan(&e.Station, &e.Seq, &e.TS, &e.Kind, &text); err != nil {
-				yield(nil, err)
-				return
-			}
-			if err := json.Unmarshal([]byte(text), &b); err != nil {
-				yield(nil, fmt.Errorf("entry %s: %w", e.Record(), err))
-				return
-			}
-			if e.Station != station {
-				station = e.Station
-				clear(open)
-			}
-			j := open[b.Job]
-			if j == nil {
-				j = &JobRecord{Station: e.Station, Job: b.Job, open: true}
-				open[b.Job] = j
-			}
-			if j.apply(e, b); j.open {
-				continue
-			}
-			delete(open, b.Job)
-			if e.TS >= from && !yield(j, nil) {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(nil, err)
-		}
-	}
 }
 
 // Bundles returns the versions of a bundle that passed on a tablet, in no order.

@@ -17,21 +17,27 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
-	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/sheet"
+	"github.com/zarya-station/zarya/internal/stats"
 )
 
 // Export writes each job that ended within the question's span as a line that form makes of it.
-func (r *Report) Export(ctx context.Context, out io.Writer, l *ledger.Ledger, form func(*ledger.JobRecord) (any, error)) error {
+func (r *Report) Export(ctx context.Context, out io.Writer, l Source, form func(*ledger.JobRecord) (any, error)) error {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	for j, err := range l.Ended(ctx, r.Since, r.Until) {
 		var v any
+		var record stats.Record
+		if err == nil && r.only != nil {
+			if record, err = stats.FromJob(j); err == nil && !r.wants(record) {
+				continue
+			}
+		}
 		if err == nil {
 			v, err = form(j)
 		}
 		if err != nil {
-			return problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
+			return readProblem(err)
 		}
 		if err := e.Encode(v); err != nil {
 			return sheet.WriteProblem(err)

@@ -40,19 +40,23 @@ type ProtocolTablet struct {
 
 // NewProtocol collects the tablets of a lot. The last job of each counts; interrupted ones,
 // golden units, and tablets that nothing here was for are none of it.
-func NewProtocol(ctx context.Context, l *ledger.Ledger, lot string, w *words.Words) (*Protocol, error) {
-	jobs, err := l.Jobs(ctx)
+func NewProtocol(ctx context.Context, l Source, lot string, w *words.Words) (*Protocol, error) {
+	disposed, err := l.Dispositions(ctx)
 	if err != nil {
-		return nil, problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
+		return nil, readProblem(err)
 	}
 	last := map[string]*ledger.JobRecord{}
-	for _, j := range jobs {
+	for j, err := range l.Ended(ctx, time.Time{}, time.Time{}) {
+		if err != nil {
+			return nil, readProblem(err)
+		}
 		counts := j.Result == string(flash.Fail) || passed(j)
 		if j.Lot != lot || j.Golden || j.Foreign || !counts {
 			continue
 		}
 		key := cmp.Or(j.Serial, "record "+j.Record)
 		if old := last[key]; old == nil || old.Ended <= j.Ended {
+			j.Disposition = disposed[j.Record]
 			last[key] = j
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zarya-station/zarya/internal/ledger"
@@ -22,17 +23,44 @@ type Report struct {
 	Since, Until time.Time // zero: no limit
 	All          stats.Group
 	Groups       []stats.Group // nil: it is not grouped
+
+	only map[stats.By][]string
+}
+
+// Source is where jobs are read: a station's ledger, or the fleet's database.
+type Source interface {
+	stats.Source
+	Dispositions(ctx context.Context) (map[string]ledger.Disposition, error)
 }
 
 // Question is what a person asks: TIMEs as [ParseMoment] reads them, and one of
-// [stats.Groupings]; all may be "".
-type Question struct{ Since, Until, By string }
+// [stats.Groupings]; all may be "". Only are WHAT=VALUE, where WHAT is a grouping: the jobs that
+// have one of the values of each WHAT are meant.
+type Question struct {
+	Since, Until, By string
+	Only             []string
+}
 
 // Ask reads a question, as it is asked now. The answer is a report in which nothing is counted yet.
 func (q Question) Ask(now time.Time) (r *Report, err error) {
 	r = &Report{By: stats.By(q.By)}
 	if r.By != stats.ByAll && !slices.Contains(stats.Groupings, r.By) {
 		return nil, problem.New(problem.Usage, "zarya report --help lists what there is", "--by: nothing is grouped by %q", q.By)
+	}
+	for _, text := range q.Only {
+		what, value, ok := strings.Cut(text, "=")
+		if by := stats.By(what); ok && slices.Contains(stats.Groupings, by) {
+			if value == "-" { // as reports show what is not told
+				value = ""
+			}
+			if r.only == nil {
+				r.only = map[stats.By][]string{}
+			}
+			r.only[by] = append(r.only[by], value)
+			continue
+		}
+		return nil, problem.New(problem.Usage, "write lot=PALLET-17, or day, station, port, operator, model, bundle or class",
+			"--only: nothing is chosen by %q", text)
 	}
 	if r.Since, err = ParseMoment(q.Since, now, false); err != nil {
 		return nil, fmt.Errorf("--since: %w", err)
@@ -46,12 +74,36 @@ func (q Question) Ask(now time.Time) (r *Report, err error) {
 	return r, nil
 }
 
-// Count reads the records of a ledger.
-func (r *Report) Count(ctx context.Context, l *ledger.Ledger) error {
+// Stations are those whose jobs are meant; none are all.
+func (r *Report) Stations() []string { return r.only[stats.ByStation] }
+
+// wants reports whether a job is one of those that are meant.
+func (r *Report) wants(record stats.Record) bool {
+	for by, values := range r.only {
+		if !slices.Contains(values, by.Key(record, time.Local)) {
+			return false
+		}
+	}
+	return true
+}
+
+// readProblem is a source that cannot be read; the fleet's database says itself what is wrong.
+func readProblem(err error) error {
+	if _, told := problem.KindOf(err); told {
+		return err
+	}
+	return problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
+}
+
+// Count reads the records of a source.
+func (r *Report) Count(ctx context.Context, l Source) error {
 	all, grouped := stats.New(stats.ByAll, time.Local), stats.New(r.By, time.Local)
 	for record, err := range stats.FromLedger(ctx, l, r.Since, r.Until) {
 		if err != nil {
-			return problem.New(problem.Invalid, "zarya ledger verify says more", "ledger: %w", err)
+			return readProblem(err)
+		}
+		if !r.wants(record) {
+			continue
 		}
 		if all.Add(record); r.By != stats.ByAll {
 			grouped.Add(record)

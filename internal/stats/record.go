@@ -55,9 +55,15 @@ func (r Record) Counts() bool {
 // Good reports whether the tablet passed.
 func (r Record) Good() bool { return r.Result == flash.Pass || r.Result == flash.Compliant }
 
+// Source is where jobs are read: a station's ledger, or the fleet's database.
+type Source interface {
+	// Ended are the jobs that ended at or after since and before until; a zero time is no limit.
+	Ended(ctx context.Context, since, until time.Time) iter.Seq2[*ledger.JobRecord, error]
+}
+
 // FromLedger reads the jobs that ended at or after since and before until; a zero time is no
 // limit. While it is read, nothing else can be asked of the same ledger.
-func FromLedger(ctx context.Context, l *ledger.Ledger, since, until time.Time) iter.Seq2[Record, error] {
+func FromLedger(ctx context.Context, l Source, since, until time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for j, err := range l.Ended(ctx, since, until) {
 			var r Record

@@ -32,11 +32,11 @@ const (
 // Groupings are all of them but ByAll.
 var Groupings = []By{ByDay, ByStation, ByPort, ByOperator, ByLot, ByModel, ByBundle, ByClass}
 
-// key is the group of a record.
-func (by By) key(r Record, day string) string {
+// Key is the group of a record; days are those of a location.
+func (by By) Key(r Record, location *time.Location) string {
 	switch by {
 	case ByDay:
-		return day
+		return r.Time.In(location).Format(time.DateOnly)
 	case ByStation:
 		return r.Station
 	case ByPort:
@@ -114,7 +114,7 @@ type failure struct{ class, step string }
 // Add counts a record.
 func (r *Report) Add(rec Record) {
 	day := rec.Time.In(r.location).Format(time.DateOnly)
-	key := r.by.key(rec, day)
+	key := r.by.Key(rec, r.location)
 	g := r.groups[key]
 	if !rec.Counts() {
 		if rec.Result != flash.Interrupted || rec.Golden || rec.Foreign {
