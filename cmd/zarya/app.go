@@ -21,7 +21,6 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/internal/evidence"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/outputs"
 	"github.com/zarya-station/zarya/internal/registry/named"
@@ -56,11 +55,11 @@ type app struct {
 	benchOnce sync.Once
 	places    *target.Bench // see bench
 
-	secrets    *flash.Secrets    // that no output shows
-	unrecorded bool              // nothing is done, so nothing is recorded
-	summarized bool              // the outputs of jobs have, or will have, their summary
-	evidence   *evidence.Service // of the jobs to come
-	codes      pool.Codes        // of the jobs under way; its ledger is set when that is open
+	secrets    *flash.Secrets // that no output shows
+	unrecorded bool           // nothing is done, so nothing is recorded
+	summarized bool           // the outputs of jobs have, or will have, their summary
+	beside     []ui.Sink      // what makes receipts and labels of the jobs to come
+	codes      pool.Codes     // of the jobs under way; its ledger is set when that is open
 
 	signals *signals.Signals
 	ctx     context.Context // ends at the first signal: for what is not worth finishing
@@ -100,7 +99,8 @@ func newRoot(a *app) *cobra.Command {
 	f.BoolVarP(&a.yes, "yes", "y", false, `answer "wipe these tablets?" with yes, and what else a verb asks before it does it`)
 	root.AddCommand(newRun(a), newStation(a), newRetry(a), newTry(a), newExplain(a), newFlash(a), newProvision(a), newPlan(a),
 		newProfile(a), newGetvar(a), newReboot(a), newBoot(a), newOEM(a), newDevices(a), newPorts(a), newSSH(a), newConnect(a),
-		newDoctor(a), newLedger(a), newFleet(a), newReport(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a), newVersion(a))
+		newDoctor(a), newLedger(a), newFleet(a), newReport(a), newLabel(a), newIdentity(a), newImage(a), newBundle(a), newVirtual(a),
+		newVersion(a))
 	for _, verb := range moreVerbs {
 		root.AddCommand(verb(a))
 	}
@@ -161,9 +161,7 @@ func (a *app) color(w io.Writer) bool {
 
 // fileSinks are the outputs beside the terminal: --events, --junit, and stdout with --json.
 func (a *app) fileSinks() (sinks []ui.Sink, err error) {
-	if a.evidence != nil { // once
-		sinks, a.evidence = append(sinks, a.evidence), nil
-	}
+	sinks, a.beside = a.beside, nil // once
 	if err := outputs.Sink(&sinks, "--events", a.events, ui.NewJSON); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ var argCompleters = map[string]completer{
 	"ssh": targetWords, "connect": targetWords,
 	"profile show": profileWords, "profile validate": profileWords,
 	"bundle verify": bundleWords, "bundle inspect": bundleWords, "bundle sign": bundleWords,
-	"ledger show": recordWords, "ledger dispose": recordWords,
+	"ledger show": recordWords, "ledger dispose": recordWords, "label": recordWords,
 	"explain": {func(a *app, typed string) []string { return append(explain.Classes(), recordWords.words(a, typed)...) }, recordWords.how},
 }
 

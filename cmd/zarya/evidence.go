@@ -29,7 +29,7 @@ func (a *app) signingKey() (key *evidence.Key, station string, err error) {
 	return key, station, err
 }
 
-// startEvidence makes the evidence that the settings ask for while jobs run. a.fileSinks has it
+// startEvidence makes the evidence and the labels that the settings ask for while jobs run. a.fileSinks has it
 // among the outputs. allDay says that it is a station, whose heads go to the fleet's database too.
 func (a *app) startEvidence(record *ledger.Ledger, allDay bool) error {
 	receipts, witness := a.config.Evidence()
@@ -37,14 +37,14 @@ func (a *app) startEvidence(record *ledger.Ledger, allDay bool) error {
 	if allDay { // a single run would wait for it when it ends
 		database = a.config.Fleet()
 	}
-	if record == nil || receipts == "" && witness == "" && database == "" {
-		return nil
+	if err := a.startLabels(record); err != nil || record == nil || receipts == "" && witness == "" && database == "" {
+		return err
 	}
 	key, station, err := a.signingKey()
 	if err != nil {
 		return err
 	}
-	o := evidence.Options{Key: key, Chain: record, Every: headEvery, Receipts: receipts, Warn: a.warn}
+	o := evidence.Options{Key: key, Chain: record, Every: headEvery, Receipts: receipts, Record: beside(record), Warn: a.warn}
 	if witness != "" {
 		o.Witnesses = []evidence.Witness{evidence.FileOf(witness, station)}
 	}
@@ -55,15 +55,19 @@ func (a *app) startEvidence(record *ledger.Ledger, allDay bool) error {
 		}
 		o.Witnesses = append(o.Witnesses, outbox.Witness{Connect: connect})
 	}
-	o.Record = func(ctx context.Context, name string) (j *ledger.JobRecord, at ledger.Head, ok bool, err error) {
+	a.beside = append(a.beside, evidence.Start(a.signals.Context(), o))
+	return nil
+}
+
+// beside reads jobs back while the ledger is written.
+func beside(record *ledger.Ledger) func(context.Context, string) (*ledger.JobRecord, ledger.Head, bool, error) {
+	return func(ctx context.Context, name string) (j *ledger.JobRecord, at ledger.Head, ok bool, err error) {
 		err = records.Beside(ctx, record, func(l *ledger.Ledger) (err error) {
 			j, at, ok, err = l.Record(ctx, name)
 			return err
 		})
 		return j, at, ok, err
 	}
-	a.evidence = evidence.Start(a.signals.Context(), o)
-	return nil
 }
 
 func newLedgerKey(a *app) *cobra.Command {

@@ -28,7 +28,7 @@ var verbGroups = []struct {
 	{"work", "Flash and provision", []string{"run", "station", "flash", "provision", "plan", "retry"}},
 	{"look", "Look at tablets, talk to them", []string{"devices", "getvar", "reboot", "boot", "oem", "ssh", "connect"}},
 	{"made", "Profiles, bundles and images", []string{"profile", "bundle", "image"}},
-	{"records", "Records", []string{"ledger", "report", "explain", "identity", "fleet"}},
+	{"records", "Records", []string{"ledger", "report", "label", "explain", "identity", "fleet"}},
 	{"machine", "This machine", []string{"doctor", "ports", "try", "virtual", "version", "completion", "help"}},
 }
 

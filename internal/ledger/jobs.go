@@ -17,6 +17,7 @@ const (
 	KindInterrupted = "interrupted" // of a job whose process was killed
 	KindDisposition = "disposition" // what becomes of a failed tablet
 	KindOrder       = "order"       // what else a supervisor decided
+	KindLabel       = "label"       // that is printed of a job
 )
 
 // body is what an entry says. Durations are milliseconds: only integers are recorded.
