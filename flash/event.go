@@ -161,6 +161,8 @@ type JobDone struct {
 	Facts     map[string]string // that were read from the tablet and checked
 	Unique    []string          // the facts that no other tablet may have
 
+	Answer *Answer // of the hook that was asked before the first write: say, reason; nil: none was asked
+
 	Measurements []Measurement `redact:"never"` // that were taken on the way, by name
 
 	NotDurable  bool   // the record failed, of this job or of another under way: it stopped for that

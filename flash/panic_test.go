@@ -15,11 +15,11 @@ import (
 // panickingHooks panic at one moment.
 type panickingHooks struct{ at flash.Moment }
 
-func (h panickingHooks) Call(_ context.Context, m flash.Moment, _ *flash.Session, _ *flash.JobDone) error {
+func (h panickingHooks) Call(_ context.Context, m flash.Moment, _ *flash.Session, _ *flash.JobDone) (*flash.Answer, error) {
 	if m == h.at {
 		panic("a hook at " + string(m))
 	}
-	return nil
+	return nil, nil
 }
 
 // panickingRecorder counts results, and panics after the first one if it is told to.

@@ -70,6 +70,9 @@ func (s *Session) result(start time.Time, err error) JobDone {
 		done.SetFailure(s.account.step, err)
 		done.NotDurable = s.account.notDurable || isNotDurable(err)
 		done.Exhausted, done.Twin = s.account.exhausted, s.account.twin
+		if s.account.answer != nil && s.account.answer.Say == SaySkip && !s.account.begun {
+			done.Result, done.Retryable = Skipped, false
+		}
 		if stopped(err) {
 			done.Result = Interrupted
 			switch {
@@ -98,6 +101,7 @@ func (s *Session) result(start time.Time, err error) JobDone {
 
 // addFacts adds what was read from the tablet and is recorded.
 func (s *Session) addFacts(done *JobDone) {
+	done.Answer = s.account.answer
 	done.Facts = maps.Clone(s.tablet.found)
 	for fact := range s.tablet.unique {
 		done.Unique = append(done.Unique, fact)

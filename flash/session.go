@@ -81,6 +81,7 @@ type account struct {
 	compliant bool // nothing had to be done
 
 	notDurable bool       // it could not be recorded
+	answer     *Answer    // of the hook that was asked; nil: none was
 	exhausted  bool       // the pool had no identity
 	twin       bool       // that of the tablet's serial is another's, under way
 	lacking    *PoolError // why the job has no identity yet, which it waits for; nil: it does not

@@ -115,7 +115,7 @@ func (s *Session) work(ctx context.Context) error {
 	if err := s.phase("identity", func() error { return s.assign(ctx) }); err != nil {
 		return err
 	}
-	if err := s.phase("hook", func() error { return s.runBeforeHook(ctx) }); err != nil {
+	if err := s.phase("hook", func() error { return s.askBefore(ctx) }); err != nil {
 		return err
 	}
 	s.account.begun = true
@@ -139,16 +139,6 @@ func (s *Session) work(ctx context.Context) error {
 	}
 	s.account.step = ""
 	return nil
-}
-
-// runBeforeHook calls the station's program, which may refuse.
-func (s *Session) runBeforeHook(ctx context.Context) error {
-	err := s.hook(ctx, HookBefore, nil)
-	if err != nil && ctx.Err() == nil {
-		err = &Failure{Class: ClassStation, Err: err, Message: "hook before: " + err.Error() + "; nothing was written",
-			Hint: "the station's own program refuses: look at what it says"}
-	}
-	return err
 }
 
 // phase runs one of the engine's own steps; it is named if it fails.

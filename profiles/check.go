@@ -180,5 +180,8 @@ func (p *Profile) checkHooks() {
 		if program := h.Argv[0]; len(program.names()) > 0 || !filepath.IsAbs(program.String()) {
 			p.tree.at(pointer+"/argv/0", "a hook's program is named by its absolute path, without templates")
 		}
+		if h.Ask && name != "before" {
+			p.tree.at(pointer+"/ask", "only the hook before can be asked whether a job is run")
+		}
 	}
 }

@@ -317,4 +317,5 @@ type LockState struct {
 type Hook struct {
 	Argv    []Text   `json:"argv"`
 	Timeout Duration `json:"timeout,omitempty"`
+	Ask     bool     `json:"ask,string,omitempty"` // before only: what it prints says whether the job is run
 }

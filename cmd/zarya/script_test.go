@@ -87,6 +87,10 @@ func (m leakChecked) Run() int {
 }
 
 func TestScripts(t *testing.T) {
+	docs, err := filepath.Abs("../../docs")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -94,7 +98,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Vars = append(env.Vars, "NO_COLOR=1", "XDG_STATE_HOME="+env.WorkDir+"/state",
 				"XDG_CONFIG_HOME="+env.WorkDir+"/config", "XDG_CACHE_HOME="+env.WorkDir+"/cache",
-				"ZARYA_LOCK_DIR="+env.WorkDir+"/locks", "GORACE="+os.Getenv("GORACE"))
+				"ZARYA_LOCK_DIR="+env.WorkDir+"/locks", "DOCS="+docs, "GORACE="+os.Getenv("GORACE"))
 			env.Values["tb"], env.Values["servers"] = env.T(), map[string]*fleettest.Server{}
 			env.Values["registries"] = map[string]*registrytest.Registry{}
 			return nil

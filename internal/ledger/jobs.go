@@ -57,6 +57,7 @@ type body struct {
 	Attempt      int64               `json:"attempt,omitempty"` // of this tablet at this station; 0 is not known
 	Foreign      bool                `json:"foreign,omitempty"` // nothing here is for this tablet
 	Measurements []flash.Measurement `json:"measurements,omitempty"`
+	Answer       *flash.Answer       `json:"answer,omitempty"` // of the hook that was asked whether it is run
 }
 
 // where is where the tablet was.
@@ -116,7 +117,7 @@ func (l *Ledger) Result(job flash.Job, where flash.Where, d flash.JobDone) (stri
 	b.from(job.Source)
 	b.under(job.Circumstances)
 	b.Lock = d.Lock
-	b.Foreign, b.Measurements = d.Foreign, d.Measurements
+	b.Foreign, b.Measurements, b.Answer = d.Foreign, d.Measurements, d.Answer
 	seq, err := l.Append(KindResult, &b, func(tx *Tx) error {
 		if err := claimUnique(tx, b); err != nil {
 			return err

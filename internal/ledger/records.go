@@ -46,6 +46,7 @@ type JobRecord struct {
 	Golden       bool                `json:"golden,omitempty"`  // no statistic counts it
 	Foreign      bool                `json:"foreign,omitempty"` // nothing here was for this tablet
 	Measurements []flash.Measurement `json:"measurements,omitempty"`
+	Answer       *flash.Answer       `json:"answer,omitempty"` // of the hook that was asked whether it is run
 	Disposition  Disposition         `json:"disposition,omitempty"`
 	DisposedBy   string              `json:"disposed_by,omitempty"`
 
@@ -119,7 +120,7 @@ func (j *JobRecord) apply(e Entry, b body) {
 			j.Scope, j.Profile, j.Bundle, j.Model, j.Serial = b.Scope, b.Profile, b.Bundle, b.Model, b.Serial
 			j.Inventory, j.Facts, j.Lock, j.Source = b.Inventory, b.Facts, b.Lock, b.Source
 			j.Tablet = b.where().Label()
-			j.OtherSerial, j.Foreign, j.Measurements = b.OtherSerial, b.Foreign, b.Measurements
+			j.OtherSerial, j.Foreign, j.Measurements, j.Answer = b.OtherSerial, b.Foreign, b.Measurements, b.Answer
 			j.under(b)
 		}
 	}

@@ -205,7 +205,7 @@ func kind(e ast.Expr) string {
 			return "number"
 		case "State", "Scope", "Class", "JobResult", "StepResult":
 			return "string"
-		case "SummaryError", "ImageInfo", "Measurement":
+		case "SummaryError", "ImageInfo", "Measurement", "Answer":
 			return "object"
 		}
 	case *ast.SelectorExpr:

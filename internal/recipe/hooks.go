@@ -5,6 +5,7 @@ package recipe
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -71,10 +72,10 @@ func (m *Maker) stationHooks(p *profiles.Profile, signed bool) (flash.Hooks, err
 const maxSaid = 400
 
 // Call runs the program of a moment: no shell, no secrets, a time limit.
-func (h *hooks) Call(ctx context.Context, m flash.Moment, s *flash.Session, done *flash.JobDone) error {
+func (h *hooks) Call(ctx context.Context, m flash.Moment, s *flash.Session, done *flash.JobDone) (*flash.Answer, error) {
 	hook, ok := h.by[string(m)]
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	argv := make([]string, len(hook.Argv))
 	for i, t := range hook.Argv {
@@ -86,29 +87,45 @@ func (h *hooks) Call(ctx context.Context, m flash.Moment, s *flash.Session, done
 			return v, err
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		argv[i] = v
 	}
 	limited, cancel := context.WithTimeout(ctx, time.Duration(hook.Timeout))
 	defer cancel()
 	cmd := exec.CommandContext(limited, argv[0], argv[1:]...) //nolint:gosec // that is what a hook is
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &said, &said, hookEnv(m, s, done)
+	told, err := json.Marshal(tell(m, s, done))
+	if err != nil {
+		return nil, err
+	}
+	var said, answer bounded
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = bytes.NewReader(told), &said, &said, hookEnv(m, s, done)
+	if hook.Ask {
+		cmd.Stdout = &answer
+	}
 	cmd.WaitDelay = time.Second
-	err := cmd.Run()
+	err = cmd.Run()
+	if errors.Is(err, syscall.EPIPE) { // it did its work, and did not want to be told
+		err = nil
+	}
 	words := strings.TrimSpace(said.String()[:min(said.Len(), maxSaid)])
 	switch {
 	case limited.Err() != nil && ctx.Err() == nil:
-		return fmt.Errorf("%s did not end within %s", argv[0], time.Duration(hook.Timeout))
+		return nil, fmt.Errorf("%s did not end within %s", argv[0], time.Duration(hook.Timeout))
 	case err != nil && words != "":
-		return fmt.Errorf("%s: %w: %s", argv[0], err, words)
+		return nil, fmt.Errorf("%s: %w: %s", argv[0], err, words)
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOEXEC):
-		return fmt.Errorf("%s: %w%s", argv[0], err, fromWindows(argv[0]))
+		return nil, fmt.Errorf("%s: %w%s", argv[0], err, fromWindows(argv[0]))
 	case err != nil:
-		return fmt.Errorf("%s: %w", argv[0], err)
+		return nil, fmt.Errorf("%s: %w", argv[0], err)
+	case hook.Ask:
+		a, err := parseAnswer(answer.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("%s does not say whether the job is run: %w", argv[0], err)
+		}
+		return a, nil
 	}
-	return nil
+	return nil, nil
 }
 
 // fromWindows says what an editor of Windows did to the first line of a script, for which

@@ -216,7 +216,8 @@ func TestHookIsCalledWithoutAShell(t *testing.T) {
 	call := func(arg string, timeout string) error {
 		k.write("config/hooks.yaml", "failed: {argv: ["+script+", \"{{ port.name }}\", "+arg+"], timeout: "+timeout+"}\n")
 		j := k.prepare(request).Job("x", place{})
-		return j.Hooks.Call(t.Context(), flash.HookFailed, &flash.Session{}, &flash.JobDone{Class: flash.ClassCable})
+		_, err := j.Hooks.Call(t.Context(), flash.HookFailed, &flash.Session{}, &flash.JobDone{Class: flash.ClassCable})
+		return err
 	}
 	if err := call("$HOME", "30s"); err != nil {
 		t.Fatal(err)
@@ -231,7 +232,7 @@ func TestHookIsCalledWithoutAShell(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	j := k.prepare(request).Job("x", place{})
-	if err := j.Hooks.Call(t.Context(), flash.HookBefore, &flash.Session{}, nil); err != nil {
+	if _, err := j.Hooks.Call(t.Context(), flash.HookBefore, &flash.Session{}, nil); err != nil {
 		t.Errorf("a moment without a hook: %v", err)
 	}
 }

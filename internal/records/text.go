@@ -129,6 +129,9 @@ func text(out io.Writer, j *ledger.JobRecord) {
 	for _, m := range j.Measurements {
 		row("measured", measurement(m))
 	}
+	if j.Answer != nil {
+		row("hook said", strings.TrimSuffix(string(j.Answer.Say)+": "+j.Answer.Reason, ": "))
+	}
 	row("result", Word(j))
 	row("verified", j.Verified)
 	if j.Error != "" {

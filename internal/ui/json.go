@@ -203,6 +203,8 @@ type jobDoneForm struct {
 	Facts     map[string]string `json:"facts,omitempty"`
 	Unique    []string          `json:"-"` // for the ledger
 
+	Answer *flash.Answer `json:"answer,omitempty"`
+
 	Measurements []flash.Measurement `json:"measurements,omitempty"`
 
 	NotDurable  bool   `json:"-"` // it is the exit code's
