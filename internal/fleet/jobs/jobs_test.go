@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"flag"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -204,9 +205,11 @@ func TestWhatIsNotWantedIsNotRead(t *testing.T) {
 	}
 }
 
+var each = flag.Int("each", 6000, "jobs of each of 60 stations, for BenchmarkReport")
+
 // BenchmarkReport counts 360,000 jobs of 60 stations in the database.
 func BenchmarkReport(b *testing.B) {
-	const stations, each = 60, 6000
+	const stations = 60
 	s := fleettest.Start(b)
 	c, err := pgx.Connect(b.Context(), s.URL(fleettest.Superuser))
 	if err != nil {
@@ -219,7 +222,7 @@ func BenchmarkReport(b *testing.B) {
 		name := "line-" + string(rune('a'+i%26)) + string(rune('a'+i/26))
 		s.Enrol(b, name, "")
 		var rows [][]any
-		for e := range fleettest.Jobs(name, uint64(i), each) {
+		for e := range fleettest.Jobs(name, uint64(i), *each) {
 			rows = append(rows, []any{e.Station, e.Seq, e.TS, e.Kind, string(e.Body), e.Prev[:], e.Hash[:],
 				time.Date(2026, time.Month(10+e.Seq%2), 1, 0, 0, 0, 0, time.UTC)})
 		}
@@ -230,6 +233,11 @@ func BenchmarkReport(b *testing.B) {
 		}
 	}
 	s.Exec("ANALYZE zarya.entry")
+	var size int64
+	err = c.QueryRow(b.Context(), "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('zarya.entry')").Scan(&size)
+	if err != nil {
+		b.Fatal(err)
+	}
 	db := fleettest.Open(b, s.URL(fleettest.Reader), fleet.Login{})
 	runtime.GC()
 	for b.Loop() {
@@ -242,6 +250,7 @@ func BenchmarkReport(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(entries), "entries")
+		b.ReportMetric(float64(size)/float64(entries), "B/entry")
 		b.ReportMetric(float64(entries)/time.Since(begun).Seconds(), "entries/s")
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
