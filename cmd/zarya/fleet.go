@@ -27,7 +27,8 @@ func newFleet(a *app) *cobra.Command {
 		Short: "Let stations into a fleet with one database, and see how they stand",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newFleetInit(a), newFleetEnrol(a), newFleetJoin(a), newFleetRevoke(a), newFleetResume(a), newFleetStatus(a))
+	cmd.AddCommand(newFleetInit(a), newFleetEnrol(a), newFleetJoin(a), newFleetRevoke(a), newFleetResume(a),
+		newFleetRestored(a), newFleetStatus(a))
 	return cmd
 }
 
@@ -257,6 +258,26 @@ func newFleetResume(a *app) *cobra.Command {
 				was, err := db.Resume(ctx, args[0])
 				if err == nil && was == "" && !a.quiet {
 					a.say("%s had no fault", args[0])
+				}
+				return err
+			})
+		},
+	}
+	databaseFlag(cmd, &database)
+	return cmd
+}
+
+func newFleetRestored(a *app) *cobra.Command {
+	var database string
+	cmd := &cobra.Command{
+		Use:   "restored",
+		Short: "Lease no identities for now: the database was restored from a backup",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+				pools, err := db.Restored(ctx)
+				if err == nil {
+					fmt.Fprintf(a.stdout, "nothing is leased from %d pools until zarya identity settle or abandon\n", pools)
 				}
 				return err
 			})

@@ -200,6 +200,9 @@ func Problem(err error) error {
 		return problem.New(problem.Station, untrusted.Line(pg.Hint, 200), "the fleet's database: %w", clean)
 	case errors.As(err, &pg) && pg.Code == "42501":
 		return problem.New(problem.Station, "use a login that may do it, see docs/fleet.md", "the fleet's database: %w", clean)
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return problem.New(problem.Station, "sslrootcert=FILE in the URL names its authority; the certificate is for the host of the URL",
+			"the fleet's database does not prove who it is: %w", clean)
 	case errors.As(err, &connect):
 		return problem.New(problem.Station, "look whether the server runs and the line is up",
 			"the fleet's database cannot be reached: %w", clean)

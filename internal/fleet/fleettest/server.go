@@ -38,6 +38,7 @@ type Server struct {
 	t    testing.TB
 	as   *syscall.Credential
 	proc *process
+	port string // of TCP; "": only its socket
 }
 
 // Start starts a server whose database is migrated to the newest form.
@@ -84,8 +85,15 @@ func (s *Server) Restart() {
 	}
 	ready := func(line string) bool { return strings.Contains(line, "ready to accept connections") }
 	postgres := program(s.t, "postgres")
-	p, ok := run(s.t, s.as, s.Dir, ready, postgres, "-D", filepath.Join(s.Dir, "data"), "-k", s.Dir, "-h", "",
-		"-c", "fsync=off", "-c", "max_connections=100", "-c", "log_statement=none", "-c", "shared_buffers=64MB")
+	args := []string{"-D", filepath.Join(s.Dir, "data"), "-k", s.Dir,
+		"-c", "fsync=off", "-c", "max_connections=100", "-c", "log_statement=none", "-c", "shared_buffers=64MB"}
+	if s.port == "" {
+		args = append(args, "-h", "")
+	} else { // of other machines too
+		args = append(args, "-h", "*", "-p", s.port, "-c", "ssl=on", "-c", "ssl_cert_file="+filepath.Join(s.Dir, "tls.crt"),
+			"-c", "ssl_key_file="+filepath.Join(s.Dir, "tls.key"))
+	}
+	p, ok := run(s.t, s.as, s.Dir, ready, postgres, args...)
 	if !ok {
 		s.t.Fatalf("PostgreSQL does not start: %s", p.said())
 	}
