@@ -87,6 +87,9 @@ func Compare(ctx context.Context, db *fleet.DB, l *ledger.Ledger, station string
 		if err != nil || len(heads) == 0 {
 			return n, fleet.Problem(err)
 		}
+		if n == 0 { // old months were taken out of it
+			last = heads[0].Seq - 1
+		}
 		for i, h := range heads {
 			if want := last + 1 + int64(i); h.Seq != want {
 				return n, fmt.Errorf("the fleet's database has no entry %s, and some after it", ledger.RecordName(station, want))
