@@ -87,6 +87,7 @@ soak: setup build ## the full counts: an hour of schedules and fuzzing, the tran
 	@ZARYA_UPTIME_JOBS=10000 $(GO) test -count=1 -timeout 30m -run '^TestMonth$$' ./internal/station
 	@ZARYA_SIM_DAYS=1000 $(GO) test -count=1 -timeout 60m -run '^TestDays$$' ./internal/station
 	@ZARYA_STATION_TABLETS=950 $(GO) test -count=1 -timeout 30m -run '^TestStationIsKilled' ./cmd/zarya
+	@ZARYA_FLEET_DAY=20x100 $(GO) test -count=1 -timeout 60m -run '^TestADayOfAFleet$$' ./cmd/zarya
 	@scripts/rig.sh scripts/rig-suite.sh
 
 packages: setup $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## build the packages and use them in a clean Debian

@@ -169,7 +169,7 @@ func newIdentityMove(a *app, verb, short string, do func(l *ledger.Ledger, pool 
 		cmd.Flags().BoolVar(&unused, "unused", false, "give the unused end of what was leased from the fleet back to it")
 		return cmd
 	}
-	cmd.Flags().StringVar(&whole, "station", "", "of a fleet: write off all that this `STATION` has, which was stolen or is lost, and revoke it")
+	cmd.Flags().StringVar(&whole, "station", "", "of a fleet: write off all that this `STATION` has, which is lost, and revoke it")
 	databaseFlag(cmd, &database)
 	return cmd
 }

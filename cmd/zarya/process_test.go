@@ -71,7 +71,13 @@ func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
 // start runs zarya.
 func start(t *testing.T, args []string) (cmd *exec.Cmd, stdout io.ReadCloser, stderr *bytes.Buffer) {
 	t.Helper()
-	exe, err := exec.LookPath("zarya") // testscript.Main put this binary there
+	return startAs(t, "zarya", args)
+}
+
+// startAs runs one of the programs that TestMain makes of this binary.
+func startAs(t *testing.T, name string, args []string) (cmd *exec.Cmd, stdout io.ReadCloser, stderr *bytes.Buffer) {
+	t.Helper()
+	exe, err := exec.LookPath(name) // testscript.Main put this binary there
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +97,13 @@ func start(t *testing.T, args []string) (cmd *exec.Cmd, stdout io.ReadCloser, st
 // the program has ended.
 func program(t *testing.T, args []string, see func(p *os.Process, e map[string]any)) (code int, stderr string) {
 	t.Helper()
-	cmd, out, errs := start(t, args)
+	return programAs(t, "zarya", args, see)
+}
+
+// programAs is program under another of this binary's names.
+func programAs(t *testing.T, name string, args []string, see func(p *os.Process, e map[string]any)) (code int, stderr string) {
+	t.Helper()
+	cmd, out, errs := startAs(t, name, args)
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {

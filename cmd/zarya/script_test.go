@@ -37,7 +37,8 @@ import (
 // TestMain makes this binary also the program: scripts and tests run it as zarya.
 func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){
-		"zarya": main, "zarya-small-disk": smallDisk, "zarya-few-files": fewFiles, "nested-tablet": nestedTabletMain,
+		"zarya": main, "zarya-small-disk": smallDisk, "zarya-few-files": fewFiles,
+		"zarya-slow-clock": slowClock, "nested-tablet": nestedTabletMain,
 	})
 }
 

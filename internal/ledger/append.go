@@ -15,6 +15,9 @@ import (
 // timeForm is how entries have times.
 const timeForm = "2006-01-02T15:04:05.000000Z"
 
+// Now is the clock of entries. A test may have one that is wrong.
+var Now = time.Now
+
 // ErrNothing takes an entry back: what it was to record is so already.
 var ErrNothing = errors.New("nothing to record")
 
@@ -76,7 +79,7 @@ func (l *Ledger) submit(a *addition) (int64, error) {
 		}
 	}
 	a.came, a.wake = time.Now(), make(chan struct{})
-	a.ts = a.came.UTC().Format(timeForm)
+	a.ts = Now().UTC().Format(timeForm)
 	l.mu.Lock()
 	if l.lag.Pending++; l.lag.Pending == 1 {
 		l.lag.Oldest = a.came

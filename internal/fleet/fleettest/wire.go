@@ -14,6 +14,7 @@ import (
 // Wire is a line to a server, with an address of its own.
 type Wire struct {
 	server *Server
+	to     string // the folder of the socket at the other end
 	dir    string
 	listen net.Listener
 
@@ -27,7 +28,18 @@ type Wire struct {
 // NewWire makes a line to s.
 func NewWire(t testing.TB, s *Server) *Wire {
 	t.Helper()
-	w := &Wire{server: s, dir: folder(t, nil), conns: map[net.Conn]bool{}, open: make(chan struct{})}
+	return newWire(t, s, s.Dir)
+}
+
+// NewWire makes a line to b.
+func (b *Bouncer) NewWire(t testing.TB) *Wire {
+	t.Helper()
+	return newWire(t, b.server, b.dir)
+}
+
+func newWire(t testing.TB, s *Server, to string) *Wire {
+	t.Helper()
+	w := &Wire{server: s, to: to, dir: folder(t, nil), conns: map[net.Conn]bool{}, open: make(chan struct{})}
 	close(w.open)
 	var err error
 	if w.listen, err = net.Listen("unix", filepath.Join(w.dir, ".s.PGSQL.5432")); err != nil {
@@ -88,7 +100,7 @@ func (w *Wire) serve() {
 		if err != nil {
 			return
 		}
-		s, err := net.Dial("unix", filepath.Join(w.server.Dir, ".s.PGSQL.5432"))
+		s, err := net.Dial("unix", filepath.Join(w.to, ".s.PGSQL.5432"))
 		if err != nil {
 			_ = c.Close()
 			continue

@@ -45,7 +45,8 @@ func ImportTable(ctx context.Context, db *fleet.DB, name, file string, table *sh
 		declared.Key = key
 	default:
 		if key != "" {
-			return 0, 0, problem.New(problem.Usage, "choose another --key, or leave it out", "--key: the key of the pool %s is its column %s", name, key)
+			return 0, 0, problem.New(problem.Usage, "choose another --key, or leave it out",
+				"--key: the key of the pool %s is its column %s", name, key)
 		}
 	}
 	was, err := sealedColumns(ctx, db, name, table.Columns)

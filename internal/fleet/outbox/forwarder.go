@@ -213,7 +213,7 @@ func (f *Forwarder) Run(ctx context.Context) {
 				wait = min(wait, f.State().Young)
 			}
 		}
-		f.idle(ctx, changed, wait, err == nil && f.State().Fault == nil)
+		f.idle(ctx, changed, wait, err == nil && f.State().Fault == nil && f.State().Young == 0)
 	}
 }
 
@@ -271,11 +271,14 @@ func (f *Forwarder) Sync(ctx context.Context) (sent int64, err error) {
 	before := f.State().Sent
 	for {
 		err = f.contact(ctx)
-		if !errors.Is(err, flock.ErrHeld) {
+		wait := f.t.gather
+		if young := f.State().Young; err == nil && f.State().Fault == nil && young > 0 {
+			wait = young
+		} else if !errors.Is(err, flock.ErrHeld) {
 			break
 		}
 		select {
-		case <-time.After(f.t.gather):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return 0, context.Cause(ctx)
 		}

@@ -116,8 +116,11 @@ func TestFaultsStopOneStationOnly(t *testing.T) {
 			b.mustSync(0)
 			twin := b.clone().forwarder()
 			twin.t.quiet = time.Hour
-			if _, err := twin.Sync(t.Context()); err != nil {
-				t.Fatal(err)
+			copied := *b
+			copied.path = twin.o.Ledger
+			copied.write(3)
+			if err := twin.contact(t.Context()); err != nil || twin.State().Waiting != 3 {
+				t.Fatalf("%+v %v", twin.State(), err)
 			}
 			if err := twin.Confirmed(); err == nil || !strings.Contains(err.Error(), "another machine works with a copy") {
 				t.Errorf("%v", err)

@@ -100,8 +100,11 @@ func (s *Stock) Refill(ctx context.Context) (err error) {
 
 // refill leases of one pool.
 func (s *Stock) refill(ctx context.Context, name string) error {
+	s.mu.Lock()
+	checked := s.checked[name]
+	s.mu.Unlock()
 	free, err := pool.Free(ctx, s.o.Ledger, name)
-	if err != nil || free > s.o.Ahead/2 {
+	if err != nil || checked && free > s.o.Ahead/2 {
 		return err
 	}
 	st, err := s.station(ctx)
@@ -109,6 +112,12 @@ func (s *Stock) refill(ctx context.Context, name string) error {
 		return err
 	}
 	if err := s.takeMissing(ctx, st, name); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.checked[name] = true
+	s.mu.Unlock()
+	if free, err = pool.Free(ctx, s.o.Ledger, name); err != nil || free > s.o.Ahead/2 {
 		return err
 	}
 	for {

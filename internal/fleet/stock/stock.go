@@ -67,6 +67,7 @@ type Stock struct {
 	away    time.Time       // guarded by mu: until then the database is not asked for a tablet, since it did not answer
 	wanted  map[string]bool // guarded by mu: the pools that are refilled
 	empty   map[string]bool // guarded by mu: the fleet has nothing of them
+	checked map[string]bool // guarded by mu: it was looked for what was leased and not taken in, since the program began
 	err     error           // guarded by mu: why nothing was leased the last time
 	rounds  int             // guarded by mu: how often the pools were looked at
 	clashed int64           // guarded by mu: the last clash that was put right
@@ -78,8 +79,8 @@ func New(ctx context.Context, o Options, pools ...string) (*Stock, error) {
 	if o.Ahead == 0 {
 		o.Ahead = Usual
 	}
-	s := &Stock{Supply: o.Supply, o: o, t: usual, wake: make(chan struct{}, 1), wanted: map[string]bool{}, empty: map[string]bool{},
-		changed: make(chan struct{}), line: make(chan *fleet.DB, 1)}
+	s := &Stock{Supply: o.Supply, o: o, t: usual, wake: make(chan struct{}, 1), wanted: map[string]bool{},
+		empty: map[string]bool{}, checked: map[string]bool{}, changed: make(chan struct{}), line: make(chan *fleet.DB, 1)}
 	s.line <- nil
 	err := o.Ledger.QueryRow(ctx, "SELECT COALESCE(MAX(seq), 0) FROM entry WHERE station = ? AND kind = ?",
 		o.Ledger.Station(), ledger.KindRollback).Scan(&s.after)

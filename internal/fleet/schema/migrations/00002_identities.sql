@@ -238,11 +238,11 @@ BEGIN
     RAISE EXCEPTION 'station % was revoked', me USING ERRCODE = 'insufficient_privilege';
   ELSIF a.fault <> '' THEN
     verdict := 'fault';
-  ELSIF ends < head THEN
-    verdict := 'set-back';
-    PERFORM zarya.report_fault('set-back', ends + 1, 'it asked for identities with a ledger that ends before what it sent');
   ELSIF shown IS DISTINCT FROM head THEN
     verdict := 'show';
+  ELSIF ends < head THEN -- it looked for the head, so it is not that the head has just moved on
+    verdict := 'set-back';
+    PERFORM zarya.report_fault('set-back', ends + 1, 'it asked for identities with a ledger that ends before what it sent');
   ELSIF digest IS DISTINCT FROM a.head_hash THEN
     verdict := 'fork';
     PERFORM zarya.report_fault('fork', head, 'it asked for identities with another entry in its ledger');
