@@ -66,7 +66,7 @@ func (p painter) facts(port station.Port, action string, width int) (lines []str
 		p.paint(l.hue, l.inverse, l.sign+" "+StateWord(p.w, port)))
 	add(p.w.Text("job.hint", nil), action, warning)
 	add(p.w.Text("job.keys", nil), clean(port.Keys), plain)
-	add(p.w.Text("job.error", nil), clean(port.Error), l.hue)
+	add(p.w.Text("job.error", nil), p.w.Say(clean(port.Error)), l.hue)
 	add(p.w.Text("job.model", nil), clean(port.Model), plain)
 	add(p.w.Text("job.serial", nil), clean(port.Serial), plain)
 	if port.Attempt > 0 {

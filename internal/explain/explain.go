@@ -6,6 +6,7 @@
 package explain
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,7 +172,7 @@ func Job(j *ledger.JobRecord) Explanation {
 		class := classes[j.Class]
 		e.Happened, e.Next = class.Happened, class.Next
 		if j.Error != "" {
-			e.Happened += " It said, at " + orDash(j.Step) + ": " + j.Error
+			e.Happened = e.Happened + " It said, at " + orDash(j.Step) + ": " + j.Error
 		}
 	default:
 		e.Happened = "The job has no result yet."
@@ -209,9 +210,9 @@ func left(j *ledger.JobRecord) string {
 	for _, p := range []struct {
 		what  string
 		names []string
-	}{{"Written whole: ", written}, {"Erased: ", erased}, {"Unknown, to be written again: ", unknown}} {
+	}{{"Written whole: %s.", written}, {"Erased: %s.", erased}, {"Unknown, to be written again: %s.", unknown}} {
 		if len(p.names) > 0 {
-			parts = append(parts, p.what+strings.Join(p.names, ", ")+".")
+			parts = append(parts, fmt.Sprintf(p.what, strings.Join(p.names, ", ")))
 		}
 	}
 	if len(parts) == 0 {

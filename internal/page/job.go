@@ -41,7 +41,7 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusNotFound, s.text("page.no-job"), "/jobs")
 		return
 	}
-	p := jobPage{head: s.head("tablets"), Job: s.row(j, true), Error: j.Error, Facts: s.jobFacts(j)}
+	p := jobPage{head: s.head("tablets"), Job: s.row(j, true), Error: s.o.Words.Say(j.Error), Facts: s.jobFacts(j)}
 	if j.Class != "" {
 		p.Action = s.o.Words.Text("action."+string(j.Class),
 			words.Args{"port": j.Tablet, "s": "…", "words": j.Error, "serial": j.Serial, "record": j.Record})

@@ -49,7 +49,7 @@ func (s *Server) port(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusNotFound, s.text("page.no-port"), "/")
 		return
 	}
-	p := portPage{head: s.head("station"), Port: s.card(q), Name: q.Name, Error: q.Error, Job: q.Job,
+	p := portPage{head: s.head("station"), Port: s.card(q), Name: q.Name, Error: s.o.Words.Say(q.Error), Job: q.Job,
 		Days: s.o.Words.Count("page.days", portDays, nil), Lines: s.front.Lines(q.Name)}
 	p.Live = true
 	if q.Reason != "" {
@@ -64,7 +64,7 @@ func (s *Server) port(w http.ResponseWriter, r *http.Request) {
 		pair{s.text("job.profile"), q.Profile}, pair{s.text("job.bundle"), q.Bundle}, pair{s.text("job.step"), q.Step},
 		pair{s.text("job.record"), q.Record})
 	if b := q.Before; b != nil {
-		p.Facts = append(p.Facts, pair{s.text("page.earlier"), strings.Join([]string{b.Time.Local().Format("15:04"), b.Port, b.Error}, " · ")})
+		p.Facts = append(p.Facts, pair{s.text("page.earlier"), strings.Join([]string{b.Time.Local().Format("15:04"), b.Port, s.o.Words.Say(b.Error)}, " · ")})
 	}
 	p.SetBack = q.State == station.SetAside
 	p.Stop = q.State.Working()

@@ -147,7 +147,7 @@ func parseFormat(text string) format {
 // telling reports whether a format has so much text of its own that what fits it was made
 // with it.
 func (f format) telling() bool {
-	return len(notLetters.ReplaceAllString(strings.Join(f.literals, ""), "")) >= 8
+	return len(notLetters.ReplaceAllString(strings.Join(f.literals, ""), "")) >= 6
 }
 
 var notLetters = regexp.MustCompile(`[^a-zA-Z]`)
@@ -212,11 +212,20 @@ func (w *Words) sayPart(text string) string {
 		}
 		from += i + 2
 	}
+	if sentences := sentenceEnd.ReplaceAllString(text, ".\n$1"); sentences != text { // several, one behind another
+		all := strings.Split(sentences, "\n")
+		for i, s := range all {
+			all[i] = w.sayPart(s)
+		}
+		return strings.Join(all, " ")
+	}
 	if head, tail, ok := strings.Cut(text, ": "); ok {
 		return head + ": " + w.sayPart(tail)
 	}
 	return text
 }
+
+var sentenceEnd = regexp.MustCompile(`\. ([A-Z])`)
 
 // sayWhole says a text that is one entry of the catalogue, a measure, or an entry made a
 // sentence.

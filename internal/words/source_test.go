@@ -22,12 +22,12 @@ type source struct {
 
 // whole are the packages whose sentences are all for a person. In the others those are that
 // stand where hints and errors are made.
-var whole = []string{}
+var whole = []string{"internal/doctor", "internal/explain"}
 
 // erring are the packages whose errors a technician sees, hinting those of which he sees the
 // hints only.
 var (
-	erring  = []string{}
+	erring  = []string{"flash"}
 	hinting = []string{"internal/ui", "internal/show"}
 )
 
@@ -94,6 +94,9 @@ func (r reader) visit(n ast.Node) bool {
 			r.call(n)
 		case *ast.CompositeLit:
 			for _, e := range n.Elts {
+				if r.errs && len(alternatives(e)) == 1 && strings.Count(alternatives(e)[0], " ") >= 4 { // a row of a table
+					r.speak(e)
+				}
 				if kv, ok := e.(*ast.KeyValueExpr); ok {
 					r.named(kv.Key, kv.Value)
 				}
@@ -191,6 +194,10 @@ func (r reader) call(c *ast.CallExpr) {
 	}
 }
 
+// commandLine is a remedy that is only to be typed: it is the same in every language.
+var commandLine = regexp.MustCompile(`^(zarya (retry|doctor|identity (import|list) --pool .*)|adb start-server|` +
+	`(sudo |sysctl |systemctl |timedatectl )[^,]*)$`)
+
 // letters is what a sentence has at least.
 var letters = regexp.MustCompile(`[a-zA-Z]{2}.* |[a-zA-Z]{4}`)
 
@@ -198,6 +205,9 @@ var letters = regexp.MustCompile(`[a-zA-Z]{2}.* |[a-zA-Z]{4}`)
 func (r reader) speak(e ast.Expr) {
 	for _, text := range alternatives(e) {
 		if letters.MatchString(formatVerb.ReplaceAllString(text, "")) && strings.Contains(text, " ") {
+			if commandLine.MatchString(text) {
+				continue
+			}
 			r.spoken[text] = r.files.Position(e.Pos()).String()
 		}
 	}
@@ -236,7 +246,7 @@ func alternatives(e ast.Expr) []string {
 		case "Or":
 			var all []string
 			for _, a := range e.Args {
-				all = append(all, alternatives(a)...)
+				all = append(all, orVerb(alternatives(a))...)
 			}
 			return all
 		}

@@ -10,6 +10,7 @@ package words
 import (
 	"embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -96,7 +97,18 @@ func (w *Words) Text(id string, args Args) string {
 	if err != nil {
 		return id
 	}
-	return fill(s, args)
+	return fill(s, w.said(args))
+}
+
+// said are the arguments with {words}, which somebody below said in English, in this language.
+func (w *Words) said(args Args) Args {
+	text, ok := args["words"]
+	if !ok || w.Lang() == Languages[0] {
+		return args
+	}
+	args = maps.Clone(args)
+	args["words"] = w.Say(fmt.Sprint(text))
+	return args
 }
 
 // Count is what is said of n things; {n} is n.
