@@ -64,7 +64,8 @@ func (s *Server) port(w http.ResponseWriter, r *http.Request) {
 		pair{s.text("job.profile"), q.Profile}, pair{s.text("job.bundle"), q.Bundle}, pair{s.text("job.step"), q.Step},
 		pair{s.text("job.record"), q.Record})
 	if b := q.Before; b != nil {
-		p.Facts = append(p.Facts, pair{s.text("page.earlier"), strings.Join([]string{b.Time.Local().Format("15:04"), b.Port, s.o.Words.Say(b.Error)}, " · ")})
+		said := []string{b.Time.Local().Format("15:04"), b.Port, s.o.Words.Say(b.Error)}
+		p.Facts = append(p.Facts, pair{s.text("page.earlier"), strings.Join(said, " · ")})
 	}
 	p.SetBack = q.State == station.SetAside
 	p.Stop = q.State.Working()

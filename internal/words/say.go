@@ -212,13 +212,6 @@ func (w *Words) sayPart(text string) string {
 		}
 		from += i + 2
 	}
-	if sentences := sentenceEnd.ReplaceAllString(text, ".\n$1"); sentences != text { // several, one behind another
-		all := strings.Split(sentences, "\n")
-		for i, s := range all {
-			all[i] = w.sayPart(s)
-		}
-		return strings.Join(all, " ")
-	}
 	if head, tail, ok := strings.Cut(text, ": "); ok {
 		return head + ": " + w.sayPart(tail)
 	}
@@ -237,6 +230,9 @@ func (w *Words) sayWhole(text string) (string, bool) {
 	if said, ok := w.measure(text); ok {
 		return said, true
 	}
+	if said, ok := w.saySeveral(text); ok {
+		return said, true
+	}
 	for _, entry := range all.patterns {
 		if args, ok := entry.english.match(text); ok {
 			return w.filled(entry, args), true
@@ -249,6 +245,22 @@ func (w *Words) sayWhole(text string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// saySeveral says sentences that stand one behind another.
+func (w *Words) saySeveral(text string) (string, bool) {
+	list := strings.Split(sentenceEnd.ReplaceAllString(text, ".\n$1"), "\n")
+	if len(list) == 1 {
+		return "", false
+	}
+	for i, one := range list {
+		said, ok := w.sayWhole(one)
+		if !ok {
+			return "", false
+		}
+		list[i] = said
+	}
+	return strings.Join(list, " "), true
 }
 
 // filled is an entry with its arguments, which are said too, but for what is quoted.
