@@ -6,13 +6,15 @@ comma := ,
 GO ?= go
 GOLANGCI_VERSION := v2.15.0
 GORELEASER_VERSION := v2.15.0
+# The packager in that goreleaser.
+NFPM_VERSION := v2.45.2
 TOOLS := $(CURDIR)/.tools
 # Debian keeps mkfs.ext4 and debugfs where users do not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 FUZZTIME ?= 3s
 SCHEDULES ?= 1000
 
-.PHONY: help demo test check bench soak setup build lint unit race scripts pages site rig simulate fuzz nocgo packages snapshot release-check clean
+.PHONY: help demo test check bench soak setup build lint unit race scripts pages site rig simulate fuzz nocgo package packages snapshot release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +28,7 @@ build: ## build bin/zarya
 demo: setup build ## sixteen virtual tablets: flashed, booted, provisioned, recorded
 	@scripts/demo.sh
 
-test: setup lint nocgo race scripts pages site rig simulate fuzz ## every test
+test: setup lint nocgo race scripts pages site package rig simulate fuzz ## every test
 	@echo "all tests passed"
 
 check: setup build lint unit ## the fast loop: build, vet, lint, unit tests
@@ -92,7 +94,11 @@ soak: setup build ## the full counts: an hour of schedules and fuzzing, the tran
 
 packages: setup $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## build the packages and use them in a clean Debian
 	@scripts/setup.sh packages
-	@scripts/packages.sh $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
+	@scripts/packages.sh all $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
+
+package: setup $(TOOLS)/nfpm-$(NFPM_VERSION) ## build this machine's .deb and use it in a clean Debian
+	@scripts/setup.sh deb
+	@scripts/packages.sh deb $(TOOLS)/nfpm-$(NFPM_VERSION)
 
 snapshot: setup $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## build all that a release has, into dist/, and publish nothing
 	@scripts/setup.sh packages
@@ -106,6 +112,12 @@ $(TOOLS)/goreleaser-$(GORELEASER_VERSION):
 	@mkdir -p $(TOOLS)
 	@GOBIN=$(TOOLS) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
 	@mv $(TOOLS)/goreleaser $@
+
+$(TOOLS)/nfpm-$(NFPM_VERSION):
+	@echo "building nfpm $(NFPM_VERSION) into .tools/ (once; a minute)"
+	@mkdir -p $(TOOLS)
+	@GOBIN=$(TOOLS) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	@mv $(TOOLS)/nfpm $@
 
 clean: ## remove what was built
 	@rm -rf bin dist

@@ -2,6 +2,8 @@
 # Makes what packages have beside the program: manual pages and completions, in dist-files.
 # The same commit makes the same bytes.
 set -euo pipefail
+umask 022
+git ls-files -z | xargs -0 chmod u=rwX,go=rX # whatever the mask was when they were checked out
 out=dist-files
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH CGO_ENABLED=0

@@ -38,13 +38,14 @@ needed=(
   "curl curl"
 )
 
-# With "packages": what builds them for both architectures, and what tries them.
+# With "deb": what tries a package. With "packages": what builds them for both architectures, and what tries them.
+case "${1:-}" in deb | packages) needed+=("mmdebstrap mmdebstrap") ;; esac
 if [ "${1:-}" = packages ]; then
   needed+=(
     "aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu"
+    "/usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross"
     "/usr/lib/aarch64-linux-gnu/pkgconfig/libusb-1.0.pc libusb-1.0-0-dev:arm64"
     "qemu-aarch64 qemu-user"
-    "mmdebstrap mmdebstrap"
     "rpm rpm"
   )
 fi
