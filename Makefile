@@ -102,7 +102,7 @@ package: setup $(TOOLS)/nfpm-$(NFPM_VERSION) ## build this machine's .deb and us
 
 snapshot: setup $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## build all that a release has, into dist/, and publish nothing
 	@scripts/setup.sh packages
-	@$(TOOLS)/goreleaser-$(GORELEASER_VERSION) release --snapshot --clean --skip=publish$(if $(ZARYA_RELEASE_KEY),,$(comma)sign)
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(TOOLS)/goreleaser-$(GORELEASER_VERSION) release --snapshot --clean --skip=publish$(if $(ZARYA_RELEASE_KEY),,$(comma)sign)
 
 release-check: $(TOOLS)/goreleaser-$(GORELEASER_VERSION) ## .goreleaser.yaml is valid
 	@$< check

@@ -23,7 +23,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 release() { # FOLDER OUT: the packages of the tree in FOLDER
-  (cd "$1" && ZARYA_VERSION=0.1.0 ZARYA_ONLY_PACKAGES=1 "$tool" release --snapshot --clean --skip=publish,sign) >"$work/goreleaser.log" 2>&1 ||
+  (cd "$1" && SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) ZARYA_VERSION=0.1.0 ZARYA_ONLY_PACKAGES=1 "$tool" release --snapshot --clean --skip=publish,sign) >"$work/goreleaser.log" 2>&1 ||
     { tail -30 "$work/goreleaser.log"; fail "goreleaser"; }
   mkdir -p "$2"
   cp "$1"/dist/*.deb "$1"/dist/*.rpm "$1"/dist/SHA256SUMS "$1"/dist/*.cdx.json "$2"
