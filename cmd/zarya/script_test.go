@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 
 // smallDisk is zarya on a disk with little room.
 func smallDisk() {
-	limit := unix.Rlimit{Cur: 100 << 10, Max: 100 << 10}
+	limit := unix.Rlimit{Cur: 140 << 10, Max: 140 << 10} // a new ledger fits, and little more
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
