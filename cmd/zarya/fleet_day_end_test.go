@@ -141,13 +141,15 @@ func (d *day) addsUp(lines []*line, tablets int) {
 	}
 	var finals int
 	if err := d.office.QueryRow(t.Context(), `SELECT count(*) FROM (
-		SELECT DISTINCT ON (b ->> 'serial') b ->> 'result' AS result, b ->> 'serial' AS serial FROM (SELECT ts, station, seq, body::jsonb AS b FROM zarya.entry WHERE kind = 'result') r
+		SELECT DISTINCT ON (b ->> 'serial') b ->> 'result' AS result, b ->> 'serial' AS serial
+		FROM (SELECT seq, body::jsonb AS b FROM zarya.entry WHERE kind = 'result') r
 		WHERE b ->> 'serial' <> '' AND b ->> 'result' = 'pass' ORDER BY b ->> 'serial', seq DESC) last`).Scan(&finals); err != nil {
 		t.Fatal(err)
 	}
 	var open int
 	if err := d.office.QueryRow(t.Context(), `SELECT count(*) FROM (
-		SELECT station, body::jsonb ->> 'job' AS job FROM zarya.entry WHERE kind = 'intent' EXCEPT SELECT station, body::jsonb ->> 'job' FROM zarya.entry WHERE kind IN ('result', 'interrupted')) o`).Scan(&open); err != nil {
+		SELECT station, body::jsonb ->> 'job' AS job FROM zarya.entry WHERE kind = 'intent'
+		EXCEPT SELECT station, body::jsonb ->> 'job' FROM zarya.entry WHERE kind IN ('result', 'interrupted')) o`).Scan(&open); err != nil {
 		t.Fatal(err)
 	}
 	if len(held) != tablets || finals != tablets || open > 0 {

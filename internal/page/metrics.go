@@ -105,6 +105,8 @@ var (
 	portsDesc  = prometheus.NewDesc("zarya_ports", "Ports by the state that they show.", []string{"state"}, nil)
 	uplinkDesc = prometheus.NewDesc("zarya_uplink_bytes_per_second", "What goes over a hub's uplink now.", []string{"hub"}, nil)
 	todayDesc  = prometheus.NewDesc("zarya_tablets_today", "Tablets that passed today.", nil, nil)
+	leftDesc   = prometheus.NewDesc("zarya_identities_left", "Identities of a pool that the station has left.", []string{"pool"}, nil)
+	lastsDesc  = prometheus.NewDesc("zarya_identities_lasting_seconds", "How long they last at the last hour's pace.", []string{"pool"}, nil)
 	hourDesc   = prometheus.NewDesc("zarya_tablets_hour", "Tablets that passed within the last hour.", nil, nil)
 	waitDesc   = prometheus.NewDesc("zarya_records_waiting", "Records that the database does not have yet.", nil, nil)
 	queueDesc  = prometheus.NewDesc("zarya_queue_records",
@@ -119,7 +121,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (c shown) Describe(d chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{portsDesc, uplinkDesc, todayDesc, hourDesc, waitDesc,
+	for _, desc := range []*prometheus.Desc{portsDesc, uplinkDesc, todayDesc, hourDesc, leftDesc, lastsDesc, waitDesc,
 		queueDesc, lagDesc, lastDesc, drainDesc, bannerDesc} {
 		d <- desc
 	}
@@ -179,4 +181,10 @@ func (c shown) Collect(ch chan<- prometheus.Metric) {
 	gauge(drainDesc, drain)
 	gauge(todayDesc, float64(v.Today.Done))
 	gauge(hourDesc, v.Today.Hour)
+	for _, p := range v.Pools {
+		gauge(leftDesc, float64(p.Free), p.Pool)
+		if p.Lasts > 0 {
+			gauge(lastsDesc, p.Lasts.Seconds(), p.Pool)
+		}
+	}
 }

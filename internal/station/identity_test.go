@@ -142,6 +142,9 @@ func TestAnEmptyPoolIsWaitedFor(t *testing.T) {
 			s.settle()
 		}
 		time.Sleep(6 * time.Second) // of the bubble
+		if p := s.View().Pools; len(p) == 0 || p[0].Free < 1 || p[0].Lasts <= 0 {
+			t.Errorf("%+v", p)
+		}
 		if b, shown := s.banner("pool-low"); !shown || b.Count != 1 {
 			t.Errorf("%+v", s.View().Banners)
 		}

@@ -43,6 +43,13 @@ func (s *Station) View() View {
 		f := s.o.Fleet()
 		v.Fleet = &f
 	}
+	for _, p := range s.pools {
+		left := Supply{Pool: p.Name, Free: p.Free}
+		if v.Today.Hour > 0 {
+			left.Lasts = time.Duration(float64(p.Free) / v.Today.Hour * float64(time.Hour))
+		}
+		v.Pools = append(v.Pools, left)
+	}
 	v.Banners = append(s.banners(now, v.Today.Hour), v.Fleet.banners()...)
 	v.Actions = s.actions(v)
 	return v

@@ -117,7 +117,8 @@ type Station struct {
 	room       error // why nothing new may begin
 	reload     error // of the last one
 	fresh      string
-	pool       *Pool  // the one that has the fewest left; nil: there is none
+	pool       *Pool // the one that has the fewest left; nil: there is none
+	pools      []Pool
 	said       string // to whoever scans
 	saidAt     time.Time
 	awaited    chan<- string // of the order that waits for a badge; nil: none does
@@ -293,7 +294,7 @@ func (s *Station) countPools(ctx context.Context) {
 		}
 		if err == nil { // else what was counted last is shown: whether it can be read is another matter
 			s.mu.Lock()
-			s.pool = least
+			s.pool, s.pools = least, pools
 			s.touch()
 			s.mu.Unlock()
 		}

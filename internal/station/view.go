@@ -65,11 +65,19 @@ type View struct {
 	Actions  []Action  `json:"actions"`        // the most urgent first; never empty
 	Banners  []Notice  `json:"banners,omitempty"`
 	Fleet    *Fleet    `json:"fleet,omitempty"` // nil: the station is in none
+	Pools    []Supply  `json:"pools,omitempty"`
 	Today    Figures   `json:"today"`
 	Draining bool      `json:"draining,omitempty"` // no new jobs; running ones end
 	Golden   bool      `json:"golden,omitempty"`   // the next unit is a golden or test unit
 	Proof    Proof     `json:"proof,omitempty"`    // what is asked of whoever orders at the bench
 	Badges   bool      `json:"badges,omitempty"`   // orders from elsewhere need a supervisor's badge too, in Order.By
+}
+
+// Supply is what a pool of identities has left here.
+type Supply struct {
+	Pool  string        `json:"pool"`
+	Free  int           `json:"free"`
+	Lasts time.Duration `json:"lasts_ns,omitempty"` // at the pace of the last hour; 0 is not known
 }
 
 // Fleet is how the station stands with the database that it shares with others.
