@@ -67,6 +67,8 @@ func (s *Stock) pause(ctx context.Context, wait time.Duration) {
 // Refill looks at the pools once, and leases where few are left. An *lease.EmptyError says
 // that the fleet has no more.
 func (s *Stock) Refill(ctx context.Context) (err error) {
+	s.refilling.Lock()
+	defer s.refilling.Unlock()
 	s.mu.Lock()
 	pools := slices.Sorted(maps.Keys(s.wanted))
 	s.mu.Unlock()

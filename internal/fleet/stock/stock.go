@@ -63,6 +63,8 @@ type Stock struct {
 	wake chan struct{}
 	line chan *fleet.DB // has the connection while nobody uses the line; nil: there is none
 
+	refilling sync.Mutex // two refills at once would lease twice
+
 	mu      sync.Mutex
 	away    time.Time       // guarded by mu: until then the database is not asked for a tablet, since it did not answer
 	wanted  map[string]bool // guarded by mu: the pools that are refilled
