@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
@@ -20,14 +19,10 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
-	"github.com/zarya-station/zarya/flash/image"
-	"github.com/zarya-station/zarya/internal/ledger/pool"
+	"github.com/zarya-station/zarya/internal/machine"
 	"github.com/zarya-station/zarya/internal/outputs"
-	"github.com/zarya-station/zarya/internal/registry/named"
-	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/signals"
-	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/internal/words"
 	"github.com/zarya-station/zarya/usb"
@@ -39,30 +34,26 @@ type app struct {
 	stdout, stderr io.Writer
 
 	json, quiet, verbose, noColor, noInput, yes bool
-	events, trace, ledger, junit                string
-	lockDir, lang                               string
-	lockWait                                    time.Duration // for another process to let a tablet go
+	events, trace, junit, lang                  string
 	wait                                        time.Duration // for a target to appear
 
-	cacheOnce sync.Once
-	cache     *image.Cache // of prepared images; see settings.go
+	machine.Machine // that it runs on
 
-	bundles   named.Bundles // by any name
-	plainHTTP bool          // with any registry
+	words *words.Words // the language of the person who reads; see main.go
 
-	words     *words.Words // the language of the person who reads; see main.go
-	config    settings.Settings
-	benchOnce sync.Once
-	places    *target.Bench // see bench
-
-	secrets    *flash.Secrets // that no output shows
-	unrecorded bool           // nothing is done, so nothing is recorded
-	summarized bool           // the outputs of jobs have, or will have, their summary
-	beside     []ui.Sink      // what makes receipts and labels of the jobs to come
-	codes      pool.Codes     // of the jobs under way; its ledger is set when that is open
+	unrecorded bool      // nothing is done, so nothing is recorded
+	summarized bool      // the outputs of jobs have, or will have, their summary
+	beside     []ui.Sink // what makes receipts and labels of the jobs to come
 
 	signals *signals.Signals
 	ctx     context.Context // ends at the first signal: for what is not worth finishing
+}
+
+// newApp is an invocation with these streams, in the language that was named.
+func newApp(stdin io.Reader, stdout, stderr io.Writer, language string) *app {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, words: words.For(words.Language(language, os.Getenv))}
+	a.Secrets, a.Warn, a.Say = &flash.Secrets{}, a.warn, a.tell
+	return a
 }
 
 // moreVerbs are those that a build tag adds.
@@ -74,7 +65,6 @@ func newRoot(a *app) *cobra.Command {
 		Short:         "Flash Aurora OS onto tablets, many at once",
 		SilenceErrors: true, SilenceUsage: true,
 	}
-	a.bundles.Connect, a.bundles.Say = a.connect, a.tell
 	var configFile string
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if underActions() && !slices.Contains([]string{"connect", "ssh", "report", "export", "label"}, cmd.Name()) { // those write bytes
@@ -88,9 +78,9 @@ func newRoot(a *app) *cobra.Command {
 	f.BoolVar(&a.json, "json", false, "write JSON to stdout: one event a line, or one document")
 	f.StringVar(&a.events, "events", "", "write JSON events to `FILE` or fd:N beside the human output")
 	f.StringVar(&a.trace, "trace", "", "write every fastboot packet to `FILE`, payloads as digests")
-	f.StringVar(&a.ledger, "ledger", "", "record jobs in `URL`: sqlite:PATH, or none (default: zarya/ledger.db in XDG_STATE_HOME)")
-	f.StringVar(&a.lockDir, "lock-dir", "", "keep the locks of tablets in `DIR` (default: "+usb.LockDir+")")
-	f.DurationVar(&a.lockWait, "lock-wait", 0, "wait this long for another process to let a tablet go")
+	f.StringVar(&a.Ledger, "ledger", "", "record jobs in `URL`: sqlite:PATH, or none (default: zarya/ledger.db in XDG_STATE_HOME)")
+	f.StringVar(&a.LockDir, "lock-dir", "", "keep the locks of tablets in `DIR` (default: "+usb.LockDir+")")
+	f.DurationVar(&a.LockWait, "lock-wait", 0, "wait this long for another process to let a tablet go")
 	f.StringVar(&a.lang, "lang", "", "speak `LANG`, en or ru (default: LC_ALL, LC_MESSAGES or LANG)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "print what the tablets say")
@@ -139,6 +129,13 @@ func (a *app) warn(format string, args ...any) {
 
 // say tells a person something, on a line.
 func (a *app) say(format string, args ...any) { fmt.Fprintln(a.stderr, a.words.Sayf(format, args...)) }
+
+// tell says how something goes that takes long.
+func (a *app) tell(format string, args ...any) {
+	if !a.quiet && !a.json {
+		fmt.Fprintln(a.stderr, " ", a.words.Sayf(format, args...))
+	}
+}
 
 // newID is a short random name for a run.
 func newID() string {
@@ -202,7 +199,7 @@ func (a *app) sinks() (ui.Sink, error) {
 
 // tracer opens --trace; close it after use.
 func (a *app) tracer() (t *fastboot.Tracer, end func() error, err error) {
-	return outputs.Trace(a.trace, a.secrets.Clean)
+	return outputs.Trace(a.trace, a.Secrets.Clean)
 }
 
 // document prints the one JSON document of a verb that runs no jobs.

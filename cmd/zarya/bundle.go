@@ -47,7 +47,7 @@ func bundleFlags(cmd *cobra.Command, o *author.BundleRequest) {
 
 // makeBundle builds a bundle, signs it, and shows it.
 func (a *app) makeBundle(path string, o author.BundleRequest, sources []bundle.Source) error {
-	b, err := author.MakeBundle(a.ctx, a.maker(), path, o, sources)
+	b, err := author.MakeBundle(a.ctx, a.Maker(), path, o, sources)
 	if err != nil {
 		return err
 	}
@@ -150,12 +150,12 @@ func newBundleVerify(a *app) *cobra.Command {
 		Short: "Check a bundle: its manifest, every block of its images, its signature",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, who, err := a.maker().Judge(a.ctx, args[0], trust)
+			b, who, err := a.Maker().Judge(a.ctx, args[0], trust)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
-			if err := b.Verify(a.ctx, a.imageCache()); err != nil {
+			if err := b.Verify(a.ctx, a.ImageCache()); err != nil {
 				return problem.New(problem.Invalid, "copy or download the bundle again", "%w", err)
 			}
 			if a.json {
@@ -182,7 +182,7 @@ func newBundleInspect(a *app) *cobra.Command {
 		Short: "Show what is in a bundle, without checking its blocks",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := a.bundles.Look(a.ctx, args[0])
+			b, err := a.Bundles().Look(a.ctx, args[0])
 			if err != nil {
 				return err
 			}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
 
@@ -23,8 +22,8 @@ type completer struct {
 }
 
 var (
-	targetWords  = completer{func(a *app, _ string) []string { return complete.Targets(a.bench()) }, cobra.ShellCompDirectiveNoSpace}
-	profileWords = completer{func(a *app, typed string) []string { return complete.Profiles(a.maker(), typed) }, 0}
+	targetWords  = completer{func(a *app, _ string) []string { return complete.Targets(a.Bench()) }, cobra.ShellCompDirectiveNoSpace}
+	profileWords = completer{func(a *app, typed string) []string { return complete.Profiles(a.Maker(), typed) }, 0}
 	bundleWords  = completer{func(_ *app, typed string) []string { return complete.Files(typed, ".bundle", ".zip") }, 0}
 	recordWords  = completer{func(a *app, _ string) []string { return complete.Records(a.recordedJobs()) }, cobra.ShellCompDirectiveKeepOrder}
 )
@@ -32,8 +31,8 @@ var (
 // flagCompleters are by the names of flags, whichever verb has them.
 var flagCompleters = map[string]completer{
 	"target": targetWords, "profile": profileWords, "bundle": bundleWords,
-	"port":   {func(a *app, _ string) []string { return complete.Ports(a.bench()) }, 0},
-	"serial": {func(a *app, _ string) []string { return complete.Serials(a.bench(), a.recordedJobs()) }, 0},
+	"port":   {func(a *app, _ string) []string { return complete.Ports(a.Bench()) }, 0},
+	"serial": {func(a *app, _ string) []string { return complete.Serials(a.Bench(), a.recordedJobs()) }, 0},
 	"pool":   {func(a *app, _ string) []string { return complete.Pools(a.identities()) }, 0},
 }
 
@@ -79,7 +78,7 @@ func (a *app) completing(c completer) cobra.CompletionFunc {
 
 // recordedJobs returns the newest jobs of the ledger; none if it cannot be read.
 func (a *app) recordedJobs() (jobs []*ledger.JobRecord) {
-	a.peekLedger(func(ctx context.Context, l *ledger.Ledger) (err error) {
+	a.Peek(a.ctx, func(ctx context.Context, l *ledger.Ledger) (err error) {
 		jobs, err = l.Jobs(ctx)
 		return err
 	})
@@ -88,20 +87,9 @@ func (a *app) recordedJobs() (jobs []*ledger.JobRecord) {
 
 // identities are those of all pools; none if the ledger cannot be read.
 func (a *app) identities() (rows []pool.Identity) {
-	a.peekLedger(func(ctx context.Context, l *ledger.Ledger) (err error) {
+	a.Peek(a.ctx, func(ctx context.Context, l *ledger.Ledger) (err error) {
 		rows, err = pool.List(ctx, l, "")
 		return err
 	})
 	return rows
-}
-
-// peekLedger reads the ledger if it is there and can be read.
-func (a *app) peekLedger(do func(context.Context, *ledger.Ledger) error) {
-	path, err := a.ledgerPath()
-	if err != nil || path == "" {
-		return
-	}
-	if _, err := os.Stat(path); err == nil {
-		_ = a.withReader(do) // it completes what it can
-	}
 }

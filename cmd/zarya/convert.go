@@ -40,7 +40,7 @@ func (a *app) convert(files []string, out string, to image.Format, raw bool) err
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
 		return problem.New(problem.Usage, "name another file", "%s is there already", out)
 	}
-	im, err := image.OpenPieces(a.ctx, files, image.Options{Cache: a.imageCache(), Raw: raw})
+	im, err := image.OpenPieces(a.ctx, files, image.Options{Cache: a.ImageCache(), Raw: raw})
 	if err != nil {
 		return problem.New(problem.Invalid, "check the file; nothing was written", "%w", err)
 	}

@@ -62,13 +62,13 @@ func (a *app) askDevices(typed []string) error {
 
 // listUSB shows everything that is plugged in.
 func (a *app) listUSB() error {
-	bus, names, err := a.bench().Plugged()
+	bus, names, err := a.Bench().Plugged()
 	if err != nil {
 		return err
 	}
-	android := a.bench().AskAndroid(a.ctx, bus)
+	android := a.Bench().AskAndroid(a.ctx, bus)
 	if a.json {
-		return a.document("devices", show.OfBus(a.bench(), bus, names, android))
+		return a.document("devices", show.OfBus(a.Bench(), bus, names, android))
 	}
 	ui.DrawTree(a.stdout, a.words, bus, names, target.About(android))
 	if len(bus.Tablets()) == 0 {
@@ -79,10 +79,10 @@ func (a *app) listUSB() error {
 
 // watchUSB shows every change.
 func (a *app) watchUSB() error {
-	if err := a.bench().Listen(); err != nil {
+	if err := a.Bench().Listen(); err != nil {
 		a.warn("%v; the ports are looked at every second", err)
 	}
-	watching := show.Watching{Bench: a.bench(), Out: a.stdout, Words: a.words}
+	watching := show.Watching{Bench: a.Bench(), Out: a.stdout, Words: a.words}
 	if a.json {
 		events := flash.NewEvents(newID(), ui.NewJSON(a.stdout).Event)
 		defer events.Close()
@@ -90,5 +90,5 @@ func (a *app) watchUSB() error {
 	} else {
 		watching.Redraw = terminal(a.stdout) != nil && os.Getenv("TERM") != "dumb"
 	}
-	return a.bench().Watch(a.ctx, target.Tablets, watching.Report(a.ctx))
+	return a.Bench().Watch(a.ctx, target.Tablets, watching.Report(a.ctx))
 }

@@ -47,7 +47,7 @@ func (a *app) doctor(o doctorOptions) error {
 		return problem.New(problem.Usage, "", "--tablets %d: from 1 to 1000", o.tablets)
 	}
 	if o.profile != "" {
-		if size, err = author.Size(a.maker(), o.profile); err != nil {
+		if size, err = author.Size(a.Maker(), o.profile); err != nil {
 			return err
 		}
 	}
@@ -56,11 +56,11 @@ func (a *app) doctor(o doctorOptions) error {
 			return err
 		}
 	}
-	path, err := a.ledgerPath()
+	path, err := a.LedgerPath()
 	if err != nil {
 		return err
 	}
-	findings, err := doctor.Examine(a.ctx, a.bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path, Scanner: o.scanner})
+	findings, err := doctor.Examine(a.ctx, a.Bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path, Scanner: o.scanner})
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func newReboot(a *app) *cobra.Command {
 				return err
 			}
 			answers, err := asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[string], error) {
-				return ask.Reboot(ctx, o, a.locks(), targets, mode)
+				return ask.Reboot(ctx, o, a.Locks(), targets, mode)
 			})
 			if err != nil {
 				return err

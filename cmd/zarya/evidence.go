@@ -1,5 +1,4 @@
-// This file is what a station proves to others: zarya ledger key and receipt, and the heads
-// and receipts that are made while jobs run.
+// This file is what a station proves to others: zarya ledger key and receipt.
 
 package main
 
@@ -10,64 +9,22 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/evidence"
-	"github.com/zarya-station/zarya/internal/fleet/outbox"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/records"
 )
 
-// headEvery is how many entries lie between two heads that witnesses keep: a dozen tablets'.
-const headEvery = 250
-
-// signingKey opens the station's key, and makes it the first time.
-func (a *app) signingKey() (key *evidence.Key, station string, err error) {
-	path, station, err := a.ownLedger()
-	if err != nil {
-		return nil, "", err
-	}
-	key, err = evidence.OpenKey(a.config.SigningKey(path), station)
-	return key, station, err
-}
-
-// startEvidence makes the evidence and the labels that the settings ask for while jobs run. a.fileSinks has it
-// among the outputs. allDay says that it is a station, whose heads go to the fleet's database too.
+// startEvidence makes the evidence and the labels that the settings ask for while jobs run.
+// a.fileSinks has it among the outputs.
 func (a *app) startEvidence(record *ledger.Ledger, allDay bool) error {
-	receipts, witness := a.config.Evidence()
-	database := ""
-	if allDay { // a single run would wait for it when it ends
-		database = a.config.Fleet()
-	}
-	if err := a.startLabels(record); err != nil || record == nil || receipts == "" && witness == "" && database == "" {
+	if err := a.startLabels(record); err != nil {
 		return err
 	}
-	key, station, err := a.signingKey()
-	if err != nil {
-		return err
+	made, err := a.Evidence(a.signals.Context(), record, allDay)
+	if made != nil {
+		a.beside = append(a.beside, made)
 	}
-	o := evidence.Options{Key: key, Chain: record, Every: headEvery, Receipts: receipts, Record: beside(record), Warn: a.warn}
-	if witness != "" {
-		o.Witnesses = []evidence.Witness{evidence.FileOf(witness, station)}
-	}
-	if database != "" {
-		connect, err := outbox.Connector(database, record.Path(), station)
-		if err != nil {
-			return err
-		}
-		o.Witnesses = append(o.Witnesses, outbox.Witness{Connect: connect})
-	}
-	a.beside = append(a.beside, evidence.Start(a.signals.Context(), o))
-	return nil
-}
-
-// beside reads jobs back while the ledger is written.
-func beside(record *ledger.Ledger) func(context.Context, string) (*ledger.JobRecord, ledger.Head, bool, error) {
-	return func(ctx context.Context, name string) (j *ledger.JobRecord, at ledger.Head, ok bool, err error) {
-		err = records.Beside(ctx, record, func(l *ledger.Ledger) (err error) {
-			j, at, ok, err = l.Record(ctx, name)
-			return err
-		})
-		return j, at, ok, err
-	}
+	return err
 }
 
 func newLedgerKey(a *app) *cobra.Command {
@@ -76,7 +33,7 @@ func newLedgerKey(a *app) *cobra.Command {
 		Short: "Print the key that this station signs with, for those who check it",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			key, station, err := a.signingKey()
+			key, station, err := a.SigningKey()
 			if err != nil {
 				return err
 			}
@@ -98,11 +55,11 @@ func newLedgerReceipt(a *app) *cobra.Command {
 			if len(names) == 0 {
 				return problem.New(problem.Usage, "zarya ledger list shows what there is", "name a record, a job or a tablet's serial")
 			}
-			key, _, err := a.signingKey()
+			key, _, err := a.SigningKey()
 			if err != nil {
 				return err
 			}
-			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
 				paths, err := records.Receipts(ctx, l, key, names, out)
 				for _, path := range paths {
 					fmt.Fprintln(a.stdout, path)

@@ -135,7 +135,7 @@ func (a *app) summarizeFailure(cmd *cobra.Command, args []string, err error, cod
 	}
 	out := ui.Tee(sinks...)
 	events := flash.NewEvents(newID(), out.Event)
-	events.Hide(a.secrets)
+	events.Hide(a.Secrets)
 	events.Emit(flash.Event{Body: ui.Summary{Exit: code, Error: summaryError(err)}})
 	events.Close()
 	if err := out.Close(); err != nil {

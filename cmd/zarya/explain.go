@@ -3,14 +3,12 @@
 package main
 
 import (
-	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/explain"
 	"github.com/zarya-station/zarya/internal/ledger"
-	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/show"
 )
 
@@ -20,7 +18,7 @@ func newExplain(a *app) *cobra.Command {
 		Short: "Say what a result means, what is on the tablet now, and what to do next",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			e, err := explain.Find(strings.Join(args, " "), a.recorded)
+			e, err := explain.Find(strings.Join(args, " "), func() ([]*ledger.JobRecord, error) { return a.Jobs(a.ctx) })
 			if err != nil {
 				return err
 			}
@@ -31,17 +29,4 @@ func newExplain(a *app) *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// recorded are the jobs of the ledger, if there is one.
-func (a *app) recorded() (jobs []*ledger.JobRecord, err error) {
-	path, err := a.ledgerPath()
-	if err != nil || path == "" || !records.Begun(path) {
-		return nil, err
-	}
-	err = a.readLedger(func(ctx context.Context, l *ledger.Ledger) (err error) {
-		jobs, err = l.Jobs(ctx)
-		return err
-	})
-	return jobs, err
 }

@@ -85,7 +85,7 @@ func (a *app) flashImages(o flashOptions) error {
 	if named := typedTargets(o.targets); len(named) == 0 || slices.ContainsFunc(named, several) {
 		return problem.New(problem.Usage, "name targets with -s: only a profile or a bundle may choose", "name every target of --image in full")
 	}
-	m := a.maker()
+	m := a.Maker()
 	if err := m.RefuseUnsigned(o.trust); err != nil {
 		return err
 	}
@@ -185,22 +185,22 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 		return err
 	}
 	defer release()
-	record, err := a.openLedger()
+	record, err := a.OpenLedger(a.ctx)
 	if err != nil {
 		return err
 	}
 	if record != nil {
 		defer records.Close(record, &err)
-		if a.codes.Ledger = record; !a.unrecorded {
+		if a.Record(record); !a.unrecorded {
 			o.Recorder = record
 		}
 		if from != nil && from.Profile().Identity != nil {
-			supply, end, err := a.supplyFor(record, from.Profile().Identity.Pool)
+			supply, end, err := a.SupplyFor(a.ctx, record, a.unrecorded, from.Profile().Identity.Pool)
 			if err != nil {
 				return err
 			}
 			defer end()
-			o.Identities = from.HideIdentities(supply, a.secrets)
+			o.Identities = from.HideIdentities(supply, a.Secrets)
 		}
 	}
 	if err := a.startEvidence(record, false); err != nil {
@@ -214,7 +214,7 @@ func (a *app) runJobs(run string, jobs []flash.Job, o flash.EngineOptions, from 
 	if err != nil {
 		return err
 	}
-	o.Trace, o.Secrets = trace, a.secrets
+	o.Trace, o.Secrets = trace, a.Secrets
 	sum, err := batch.Batch{Run: run, Jobs: jobs, Engine: o, Sink: sink, Drain: a.signals.Drain(), Exit: a.exitCode}.Do(a.signals.Context())
 	if err := errors.Join(err, endTrace()); err != nil && sum.Exit == exitOK {
 		return problem.New(problem.Station, "the tablets are as the events say; only the output is incomplete", "output: %w", err)
@@ -242,10 +242,10 @@ func (a *app) showPlan(targets []target.Target, work *recipe.Direct) error {
 // flashBundle is zarya flash --bundle. A profile in the bundle says how.
 func (a *app) flashBundle(o flashOptions) error {
 	var err error
-	if o.bundle, err = a.bundles.Pin(a.ctx, o.bundle); err != nil {
+	if o.bundle, err = a.Bundles().Pin(a.ctx, o.bundle); err != nil {
 		return err
 	}
-	b, err := a.bundles.Look(a.ctx, o.bundle)
+	b, err := a.Bundles().Look(a.ctx, o.bundle)
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (a *app) flashBundle(o flashOptions) error {
 	if err := a.checkJobs(&o.jobOptions); err != nil {
 		return err
 	}
-	m := a.maker()
+	m := a.Maker()
 	b, signer, err := m.OpenBundle(a.ctx, o.bundle, o.trust)
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -16,8 +15,8 @@ import (
 	"github.com/zarya-station/zarya/internal/fleet"
 	"github.com/zarya-station/zarya/internal/fleet/outbox"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/machine"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/show"
 )
 
@@ -38,73 +37,13 @@ func databaseFlag(cmd *cobra.Command, u *string) {
 		"~/.pgpass or PGPASSWORD (default: the setting fleet: {database})")
 }
 
-// fleetURL is the database that is meant, and whose login is used: that of the URL, or of
-// the station that has joined.
-func (a *app) fleetURL(typed string) (string, error) {
-	if typed != "" {
-		return typed, nil
-	}
-	if u := a.config.Fleet(); u != "" {
-		return u, nil
-	}
-	return "", problem.New(problem.Usage, "name it with --database URL, or set fleet: {database: URL}", "no fleet's database is named")
-}
-
-// withFleet opens the database as a person and calls do.
-func (a *app) withFleet(typed string, do func(context.Context, *fleet.DB) error) error {
-	u, err := a.fleetURL(typed)
-	if err != nil {
-		return err
-	}
-	ctx := a.ctx
-	db, err := fleet.Open(ctx, u, a.fleetLogin(u))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return do(ctx, db)
-}
-
-// fleetLogin is who connects where the URL does not say it: the station, if this machine is one.
-func (a *app) fleetLogin(u string) fleet.Login {
-	path, err := a.ledgerPath()
-	if named, perr := url.Parse(u); err != nil || perr != nil || named.User != nil || path == "" {
-		return fleet.Login{}
-	}
-	_, as, err := outbox.Files(path).Login()
-	if err != nil {
-		return fleet.Login{} // the database says that it needs one
-	}
-	return as
-}
-
 // verifyAgainst checks the ledger, and compares it with what a database has of it.
 func (a *app) verifyAgainst(database, signers string) error {
-	return a.withFleet(database, func(_ context.Context, db *fleet.DB) error {
-		return a.withReader(func(ctx context.Context, l *ledger.Ledger) error {
-			ends, err := l.Ends(ctx)
+	return a.Fleet(a.ctx, database, func(_ context.Context, db *fleet.DB) error {
+		return a.ReadUnchecked(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
+			kept, compared, err := machine.KeptByFleet(ctx, db, l, signers)
 			if err != nil {
 				return err
-			}
-			var kept []ledger.Head
-			var keys []string
-			compared := 0
-			for _, end := range ends {
-				heads, key, err := outbox.Kept(ctx, db, end.Station)
-				if err != nil {
-					return err
-				}
-				n, err := outbox.Compare(ctx, db, l, end.Station)
-				if err != nil {
-					return records.Rolled(err)
-				}
-				kept, keys, compared = append(kept, heads...), append(keys, key), compared+n
-			}
-			if err := records.CheckKept(kept, signers, keys); err != nil {
-				return err
-			}
-			if compared == 0 {
-				return problem.New(problem.Invalid, "zarya ledger sync sends it", "the fleet's database has nothing of this ledger")
 			}
 			if !a.quiet {
 				a.say("compared with %d entries and %d signed heads of the fleet's database", compared, len(kept))
@@ -121,7 +60,7 @@ func newFleetInit(a *app) *cobra.Command {
 		Short: "Make an empty database one of a fleet, or bring it to this version's form",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			u, err := a.fleetURL(database)
+			u, err := a.FleetURL(database)
 			if err != nil {
 				return err
 			}
@@ -153,7 +92,7 @@ func newFleetEnrol(a *app) *cobra.Command {
 			if hours < 1 || hours > 24*31 {
 				return problem.New(problem.Usage, "1 to 744", "--hours: %d", hours)
 			}
-			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+			return a.Fleet(a.ctx, database, func(ctx context.Context, db *fleet.DB) error {
 				token, until, err := db.Enrol(ctx, args[0], hours, again)
 				if err != nil {
 					return err
@@ -199,30 +138,9 @@ func newFleetJoin(a *app) *cobra.Command {
 	return cmd
 }
 
-// joinFleet makes this machine the station that a token is for, with the keys that it has.
+// joinFleet makes this machine the station that a token is for.
 func (a *app) joinFleet(database string, token fleet.Token) error {
-	u, err := url.Parse(database)
-	if err != nil || u.User != nil {
-		return problem.New(problem.Usage, "write it without a name and a password: the station gets its own",
-			"the URL of the fleet's database")
-	}
-	path, err := a.ledgerPath()
-	if err != nil {
-		return err
-	}
-	if path == "" {
-		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "a station of a fleet has a ledger")
-	}
-	key, _, err := a.signingKey()
-	if err != nil {
-		return err
-	}
-	recipient, err := fleet.Recipient(a.config.AgeKey())
-	if err != nil {
-		return err
-	}
-	ctx := a.ctx
-	if err := fleet.Join(ctx, database, token, outbox.Files(path), key, recipient); err != nil {
+	if err := a.Join(a.ctx, database, token); err != nil {
 		return err
 	}
 	if a.json {
@@ -240,7 +158,7 @@ func newFleetRevoke(a *app) *cobra.Command {
 		Short: "Take a station out, at once and for good; its records stay",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error { return db.Revoke(ctx, args[0]) })
+			return a.Fleet(a.ctx, database, func(ctx context.Context, db *fleet.DB) error { return db.Revoke(ctx, args[0]) })
 		},
 	}
 	databaseFlag(cmd, &database)
@@ -254,7 +172,7 @@ func newFleetResume(a *app) *cobra.Command {
 		Short: "Take records of a station again, after somebody has looked at its fault",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+			return a.Fleet(a.ctx, database, func(ctx context.Context, db *fleet.DB) error {
 				was, err := db.Resume(ctx, args[0])
 				if err == nil && was == "" && !a.quiet {
 					a.say("%s had no fault", args[0])
@@ -274,7 +192,7 @@ func newFleetRestored(a *app) *cobra.Command {
 		Short: "Lease no identities for now: the database was restored from a backup",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+			return a.Fleet(a.ctx, database, func(ctx context.Context, db *fleet.DB) error {
 				pools, err := db.Restored(ctx)
 				if err == nil {
 					fmt.Fprintf(a.stdout, "nothing is leased from %d pools until zarya identity settle or abandon\n", pools)
@@ -294,7 +212,7 @@ func newFleetStatus(a *app) *cobra.Command {
 		Short: "Show the stations: their last record, what waits, and what is wrong",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+			return a.Fleet(a.ctx, database, func(ctx context.Context, db *fleet.DB) error {
 				list, err := db.Stations(ctx)
 				if err != nil {
 					return err
@@ -310,58 +228,31 @@ func newFleetStatus(a *app) *cobra.Command {
 	return cmd
 }
 
-// outbox is the forwarder of the ledger, or nil if this station is in no fleet.
-func (a *app) outbox(ctx context.Context, record *ledger.Ledger) (*outbox.Forwarder, error) {
-	path, err := a.ledgerPath()
-	u := a.config.Fleet()
-	if err != nil || path == "" || u == "" {
-		return nil, err
-	}
-	name, err := a.config.Station()
-	if err != nil {
-		return nil, err
-	}
-	var changed func() <-chan struct{}
-	if record != nil {
-		changed = record.Changed
-	}
-	return outbox.Open(ctx, u, path, name, changed)
-}
-
 func newLedgerSync(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "sync",
 		Short: "Send what waits to the fleet's database now",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if a.config.Fleet() == "" {
+			if a.Settings.Fleet() == "" {
 				return problem.New(problem.Usage, "set fleet: {database: URL, station: NAME}, as zarya fleet join printed it",
 					"this station is in no fleet")
 			}
-			begun, err := a.ledgerBegun()
+			begun, err := a.Begun()
 			if err != nil {
 				return err
 			}
 			if !begun {
 				return a.nothingRecorded()
 			}
-			ctx := a.ctx
-			f, err := a.outbox(ctx, nil)
-			if err != nil {
-				return err
-			}
-			if f == nil {
-				return problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger to send")
-			}
-			defer func() { _ = f.Close() }()
-			sent, err := f.Sync(ctx)
+			sent, state, err := a.Sync(a.ctx)
 			if err != nil {
 				return err
 			}
 			if a.json {
-				return a.document("sync", []map[string]int64{{"sent": sent, "last": f.State().Sent, "waiting": f.State().Waiting}})
+				return a.document("sync", []map[string]int64{{"sent": sent, "last": state.Sent, "waiting": state.Waiting}})
 			}
-			fmt.Fprintf(a.stdout, "%d entries sent; the database has %d\n", sent, f.State().Sent)
+			fmt.Fprintf(a.stdout, "%d entries sent; the database has %d\n", sent, state.Sent)
 			return nil
 		},
 	}

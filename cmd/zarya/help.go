@@ -147,7 +147,7 @@ func flagNames(flags *pflag.FlagSet) string {
 
 // greet is zarya without a verb: what is plugged in, and what to do next.
 func (a *app) greet() error {
-	bus, names, err := a.bench().Plugged()
+	bus, names, err := a.Bench().Plugged()
 	show.Greeting(a.stdout, a.words, bus, names, err)
 	return nil
 }

@@ -6,13 +6,11 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-
-	"github.com/zarya-station/zarya/flash"
 )
 
 // Every text in help/ is of a verb, and the verb has it.
 func TestHelpTextsAreOfVerbs(t *testing.T) {
-	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, secrets: &flash.Secrets{}}
+	a := newApp(strings.NewReader(""), io.Discard, io.Discard, "")
 	verbs := map[string]*cobra.Command{}
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {

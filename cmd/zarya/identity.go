@@ -15,7 +15,6 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/profiles"
@@ -51,7 +50,7 @@ func newIdentityImport(a *app) *cobra.Command {
 			if u := a.supervised(database); u != "" {
 				return a.importFleet(u, name, args[0], table, declared, recipients)
 			}
-			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Write(a.signals.Context(), func(ctx context.Context, l *ledger.Ledger) error {
 				return a.importIdentities(ctx, l, name, args[0], table, declared)
 			})
 		},
@@ -69,7 +68,7 @@ func newIdentityImport(a *app) *cobra.Command {
 // importIdentities imports a table into a pool, with what the pool declares.
 func (a *app) importIdentities(ctx context.Context, l *ledger.Ledger, name, file string,
 	table *sheet.Sheet, declared pool.Declaration) error {
-	rows, added, err := pool.ImportTable(ctx, l, name, file, table, declared, profiles.SecretColumn, a.stationKey())
+	rows, added, err := pool.ImportTable(ctx, l, name, file, table, declared, profiles.SecretColumn, a.Key())
 	if err != nil {
 		return err
 	}
@@ -97,7 +96,7 @@ func newIdentityList(a *app) *cobra.Command {
 			if u := a.supervised(database); u != "" {
 				return a.listFleet(u, name, station, state)
 			}
-			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
 				rows, err := pool.List(ctx, l, name)
 				if err != nil {
 					return err
@@ -141,7 +140,7 @@ func newIdentityMove(a *app, verb, short string, do func(l *ledger.Ledger, pool 
 			case len(args) == 0:
 				return problem.New(problem.Usage, "write a number, or inventory=C-000123", "no identity is named")
 			}
-			return a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Write(a.signals.Context(), func(ctx context.Context, l *ledger.Ledger) error {
 				chosen, err := pool.Choose(ctx, l, name, args)
 				if err != nil {
 					return err
@@ -195,21 +194,4 @@ func (a *app) confirmBurn(chosen []pool.Identity) error {
 		return problem.New(problem.Usage, "", "nothing was burned")
 	}
 	return nil
-}
-
-// writeLedger opens the ledger for writing and calls do.
-func (a *app) writeLedger(do func(context.Context, *ledger.Ledger) error) (err error) {
-	l, err := a.openLedger()
-	if err != nil {
-		return err
-	}
-	if l == nil {
-		return problem.New(problem.Usage, "leave --ledger none out", "identities are in the ledger")
-	}
-	defer records.Close(l, &err)
-	err = do(a.signals.Context(), l)
-	if _, ok := problem.KindOf(err); err != nil && !ok {
-		err = records.Trouble(l.Path(), err)
-	}
-	return err
 }

@@ -26,14 +26,14 @@ import (
 // supervised is the database that is meant by identity verbs; "" is the pools of this machine's
 // ledger. A machine that is a station means its own, unless it is told otherwise.
 func (a *app) supervised(typed string) string {
-	u := a.config.Fleet()
+	u := a.Settings.Fleet()
 	if typed != "" || u == "" {
 		return typed
 	}
 	if named, err := url.Parse(u); err == nil && named.User != nil {
 		return u
 	}
-	path, err := a.ledgerPath()
+	path, err := a.LedgerPath()
 	if err != nil || path == "" {
 		return u
 	}
@@ -44,7 +44,7 @@ func (a *app) supervised(typed string) string {
 }
 
 func (a *app) importFleet(u, name, file string, table *sheet.Sheet, declared pool.Declaration, recipients []string) error {
-	own, err := fleet.Recipient(a.config.AgeKey())
+	own, err := fleet.Recipient(a.Settings.AgeKey())
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (a *app) importFleet(u, name, file string, table *sheet.Sheet, declared poo
 	if err != nil {
 		return err
 	}
-	return a.withFleet(u, func(ctx context.Context, db *fleet.DB) error {
+	return a.Fleet(a.ctx, u, func(ctx context.Context, db *fleet.DB) error {
 		rows, added, err := lease.ImportTable(ctx, db, name, file, table, declared, profiles.SecretColumn, supervisors...)
 		if err != nil {
 			return err
@@ -62,7 +62,7 @@ func (a *app) importFleet(u, name, file string, table *sheet.Sheet, declared poo
 }
 
 func (a *app) listFleet(u, name, station, state string) error {
-	return a.withFleet(u, func(ctx context.Context, db *fleet.DB) error {
+	return a.Fleet(a.ctx, u, func(ctx context.Context, db *fleet.DB) error {
 		list := []lease.Listed{}
 		err := lease.List(ctx, db, name, station, func(i lease.Listed) error {
 			if state == "" || state == i.State {
@@ -88,7 +88,7 @@ func newIdentityStatus(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if u := a.supervised(database); u != "" {
-				return a.withFleet(u, func(ctx context.Context, db *fleet.DB) error {
+				return a.Fleet(a.ctx, u, func(ctx context.Context, db *fleet.DB) error {
 					counts, err := lease.Counts(ctx, db, name, station)
 					if err != nil {
 						return err
@@ -100,7 +100,7 @@ func newIdentityStatus(a *app) *cobra.Command {
 					return a.sayCounts(counts, trouble)
 				})
 			}
-			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
 				rows, err := pool.List(ctx, l, name)
 				if err != nil {
 					return err
@@ -133,7 +133,7 @@ func newIdentityOfFleet(a *app, verb, short string, do func(ctx context.Context,
 	cmd := &cobra.Command{
 		Use: verb + " --pool POOL", Short: short, Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error { return do(ctx, db, name) })
+			return a.Fleet(a.ctx, database, func(ctx context.Context, db *fleet.DB) error { return do(ctx, db, name) })
 		},
 	}
 	cmd.Flags().StringVar(&name, "pool", "", "the `POOL`")
@@ -143,7 +143,7 @@ func newIdentityOfFleet(a *app, verb, short string, do func(ctx context.Context,
 }
 
 func (a *app) grantPool(ctx context.Context, db *fleet.DB, name string) error {
-	key, err := fleet.Identity(a.config.AgeKey())
+	key, err := fleet.Identity(a.Settings.AgeKey())
 	if err != nil {
 		return problem.New(problem.Station, "name it with ZARYA_AGE_KEY", "the key with which the pool was imported: %w", err)
 	}
@@ -173,7 +173,7 @@ func (a *app) writeOff(database, station string, args []string) error {
 	if err := a.confirmed("Revoke the station " + station + ", and burn for ever what it has"); err != nil {
 		return err
 	}
-	return a.withFleet(database, func(ctx context.Context, db *fleet.DB) error {
+	return a.Fleet(a.ctx, database, func(ctx context.Context, db *fleet.DB) error {
 		lost, err := lease.Burn(ctx, db, station)
 		if err == nil {
 			fmt.Fprintf(a.stdout, "%s: revoked; %d identities that no tablet is known to have are burned\n", station, lost)
@@ -188,7 +188,7 @@ func (a *app) giveBack(name string, args []string) error {
 		return problem.New(problem.Usage, "leave them out", "--unused gives back the end of each lease, and names no identities")
 	}
 	var all int64
-	if err := a.writeLedger(func(ctx context.Context, l *ledger.Ledger) error {
+	if err := a.Write(a.signals.Context(), func(ctx context.Context, l *ledger.Ledger) error {
 		list, err := pool.Leases(ctx, l, name)
 		for _, i := range list {
 			n, gerr := pool.GiveBack(l, name, i.Lease)

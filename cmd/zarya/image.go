@@ -45,7 +45,7 @@ func newImageCache(a *app) *cobra.Command {
 		Short: "Show or empty the cache of prepared images",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cache := a.imageCache()
+			cache := a.ImageCache()
 			if cache == nil {
 				return problem.New(problem.Station, "name a folder with ZARYA_CACHE", "there is no image cache")
 			}

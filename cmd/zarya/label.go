@@ -10,6 +10,7 @@ import (
 
 	"github.com/zarya-station/zarya/internal/label"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/machine"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/records"
 )
@@ -25,7 +26,7 @@ func newLabel(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			printer, _ := a.config.Lookup("label")
+			printer, _ := a.Settings.Lookup("label")
 			to = cmp.Or(to, printer, "-")
 			format = cmp.Or(format, label.FormatOf(to))
 			if to == "-" && format != "zpl" && terminal(a.stdout) != nil {
@@ -53,7 +54,7 @@ func newLabel(a *app) *cobra.Command {
 
 // issueLabel records a copy of a label and makes it.
 func (a *app) issueLabel(name, format string, s label.Size, to, by string) (made []byte, err error) {
-	path, station, err := a.ownLedger()
+	path, station, err := a.OwnLedger()
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +76,11 @@ func (a *app) issueLabel(name, format string, s label.Size, to, by string) (made
 // startLabels prints labels while jobs run, if the settings name a printer. a.fileSinks has it
 // among the outputs.
 func (a *app) startLabels(record *ledger.Ledger) error {
-	o, err := label.FromSettings(a.config.Lookup)
+	o, err := label.FromSettings(a.Settings.Lookup)
 	if o.Printer == "" || record == nil || err != nil {
 		return err
 	}
-	o.Record, o.Note, o.Warn = beside(record), record.Label, a.warn
+	o.Record, o.Note, o.Warn = machine.Beside(record), record.Label, a.warn
 	a.beside = append(a.beside, label.Start(a.signals.Context(), o))
 	return nil
 }

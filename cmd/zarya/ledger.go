@@ -14,68 +14,13 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/records"
-	"github.com/zarya-station/zarya/internal/settings"
 )
-
-// ledgerPath is the file that --ledger names, or "" for none.
-func (a *app) ledgerPath() (string, error) { return settings.LedgerPath(a.ledger) }
-
-// openLedger opens the ledger for writing; nil with --ledger none.
-func (a *app) openLedger() (*ledger.Ledger, error) {
-	path, err := a.ledgerPath()
-	if path == "" {
-		return nil, err
-	}
-	path, station, err := a.ownLedger()
-	if err != nil {
-		return nil, err
-	}
-	return records.Open(a.ctx, path, station)
-}
-
-// ownLedger is the file of this station's ledger, and the station's name.
-func (a *app) ownLedger() (path, station string, err error) {
-	if path, err = a.ledgerPath(); err == nil && path == "" {
-		err = problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger with --ledger none")
-	}
-	if err == nil {
-		station, err = a.config.Station()
-	}
-	return path, station, err
-}
-
-// ledgerBegun reports whether there is a ledger to read; where there can be none, reading
-// says so.
-func (a *app) ledgerBegun() (bool, error) {
-	path, err := a.ledgerPath()
-	return records.Begun(path), err
-}
 
 // nothingRecorded says that nothing was recorded yet.
 func (a *app) nothingRecorded() error {
-	path, err := a.ledgerPath()
+	path, err := a.LedgerPath()
 	a.say("nothing was recorded yet at %s", path)
 	return err
-}
-
-// readLedger opens the ledger for reading and calls do. It warns if entries were lost: what
-// is there can be read all the same.
-func (a *app) readLedger(do func(context.Context, *ledger.Ledger) error) error {
-	return a.withReader(func(ctx context.Context, l *ledger.Ledger) error {
-		if err := l.CheckHead(ctx); err != nil {
-			a.warn("%v (zarya ledger verify)", err)
-		}
-		return do(ctx, l)
-	})
-}
-
-// withReader opens the ledger for reading and calls do.
-func (a *app) withReader(do func(context.Context, *ledger.Ledger) error) error {
-	path, err := a.ledgerPath()
-	if err != nil {
-		return err
-	}
-	return records.Read(a.ctx, path, do)
 }
 
 func newLedger(a *app) *cobra.Command {
@@ -107,7 +52,7 @@ func newLedgerList(a *app) *cobra.Command {
 			if err := s.Check(); err != nil {
 				return err
 			}
-			begun, err := a.ledgerBegun()
+			begun, err := a.Begun()
 			switch {
 			case err != nil:
 				return err
@@ -116,7 +61,7 @@ func newLedgerList(a *app) *cobra.Command {
 			case !begun:
 				return a.nothingRecorded()
 			}
-			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
 				jobs, err := s.Jobs(ctx, l)
 				if err != nil {
 					return err
@@ -138,7 +83,7 @@ func newLedgerShow(a *app) *cobra.Command {
 		Short: "Show everything that is recorded of a job, or of a tablet's jobs",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
 				jobs, err := records.Named(ctx, l, args[0])
 				if err != nil {
 					return err
@@ -180,7 +125,7 @@ func newLedgerExport(a *app) *cobra.Command {
 			default:
 				return problem.New(problem.Usage, "known are csv, jsonl", "--format: no format %q", format)
 			}
-			return a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
 				if format == "jsonl" {
 					return records.Chain(ctx, a.stdout, l)
 				}
@@ -221,7 +166,7 @@ func newLedgerVerify(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withReader(func(ctx context.Context, l *ledger.Ledger) error { return a.verifyLedger(ctx, l, kept, head) })
+			return a.ReadUnchecked(a.ctx, func(ctx context.Context, l *ledger.Ledger) error { return a.verifyLedger(ctx, l, kept, head) })
 		},
 	}
 	cmd.Flags().StringVar(&head, "head", "", "compare with the heads in `FILE`, as verify --json prints them")
@@ -264,7 +209,7 @@ func (a *app) printHeads(heads []ledger.Head) error {
 
 // acceptHead records what a ledger has lost.
 func (a *app) acceptHead() error {
-	path, station, err := a.ownLedger()
+	path, station, err := a.OwnLedger()
 	if err != nil {
 		return err
 	}
@@ -281,7 +226,7 @@ func newLedgerBackup(a *app) *cobra.Command {
 		Short: "Copy the ledger into a new file while a station writes it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			path, err := a.ledgerPath()
+			path, err := a.LedgerPath()
 			if err != nil {
 				return err
 			}
@@ -300,7 +245,7 @@ func newLedgerRestore(a *app) *cobra.Command {
 		Short: "Put a backup in the place of the ledger, and record what is lost",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			path, station, err := a.ownLedger()
+			path, station, err := a.OwnLedger()
 			if err != nil {
 				return err
 			}
@@ -326,7 +271,7 @@ func newLedgerDispose(a *app) *cobra.Command {
 			if err := records.CheckDisposition(args[1]); err != nil {
 				return err
 			}
-			path, station, err := a.ownLedger()
+			path, station, err := a.OwnLedger()
 			if err != nil {
 				return err
 			}

@@ -14,10 +14,8 @@ import (
 	"os"
 	"runtime/debug"
 
-	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/ui"
-	"github.com/zarya-station/zarya/internal/words"
 )
 
 func main() {
@@ -30,8 +28,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if underActions() {
 		stderr = ui.Guard(stderr)
 	}
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, secrets: &flash.Secrets{},
-		words: words.For(words.Language(settings.Language(args), os.Getenv))}
+	a := newApp(stdin, stdout, stderr, settings.Language(args))
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -41,10 +38,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd, err := root.ExecuteC()
 	code := a.report(err)
 	a.summarizeFailure(cmd, args, err, code)
-	a.cache.Close()
-	if a.places != nil {
-		a.places.Close()
-	}
+	a.Close()
 	return code
 }
 

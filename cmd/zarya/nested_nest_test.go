@@ -194,10 +194,8 @@ func (c *cutConn) Write(p []byte) (int, error) {
 // that was told.
 func (n *nest) provision(profile string, targets ...cable) (results []flash.JobDone, told string, took time.Duration) {
 	t := n.t
-	a := &app{
-		stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, quiet: true,
-		secrets: &flash.Secrets{}, ledger: "sqlite:" + filepath.Join(n.dir, "ledger.db"),
-	}
+	a := newApp(strings.NewReader(""), io.Discard, io.Discard, "")
+	a.quiet, a.Ledger = true, "sqlite:"+filepath.Join(n.dir, "ledger.db")
 	defer a.watchSignals()()
 	p, err := a.prepare(&jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
 	must(t, err)
@@ -219,10 +217,10 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 		}
 		fmt.Fprintf(&lines, "%s\n", b)
 	})
-	events.Hide(a.secrets)
-	o := flash.EngineOptions{Events: events, Recorder: l, Secrets: a.secrets}
+	events.Hide(a.Secrets)
+	o := flash.EngineOptions{Events: events, Recorder: l, Secrets: a.Secrets}
 	if p.Profile().Identity != nil {
-		o.Identities = p.HideIdentities(pool.NewSupply(l, a.stationKey()), a.secrets)
+		o.Identities = p.HideIdentities(pool.NewSupply(l, a.Key()), a.Secrets)
 	}
 	var jobs []flash.Job
 	for i, t := range list {

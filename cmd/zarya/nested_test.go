@@ -18,13 +18,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zarya-station/zarya/profiles"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
+	"github.com/zarya-station/zarya/internal/machine"
+	"github.com/zarya-station/zarya/profiles"
 )
 
 // nestedTablets is how many there are: sixteen, or what ZARYA_TEST_NESTED_COUNT says, at
@@ -145,7 +145,7 @@ func TestNestedInside(t *testing.T) {
 	must(t, err)
 	l, err := ledger.Open(t.Context(), filepath.Join(n.dir, "ledger.db"), "nest")
 	must(t, err)
-	_, err = pool.Import(l, "census", list, pool.Declaration{Key: "inventory"}, (&app{}).stationKey())
+	_, err = pool.Import(l, "census", list, pool.Declaration{Key: "inventory"}, (&machine.Machine{}).Key())
 	must(t, errors.Join(err, l.Close()))
 	profile := n.write("nested.yaml", nestedProfile)
 	all := make([]cable, nestedTablets())

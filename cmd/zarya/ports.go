@@ -37,7 +37,7 @@ func newPorts(a *app) *cobra.Command {
 }
 
 func (a *app) listPorts() error {
-	items, err := ports.List(a.bench())
+	items, err := ports.List(a.Bench())
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (a *app) listPorts() error {
 }
 
 func (a *app) namePort(args []string) error {
-	path, err := a.bench().PortPath(args[0])
+	path, err := a.Bench().PortPath(args[0])
 	if err != nil {
 		return err
 	}
@@ -57,11 +57,11 @@ func (a *app) namePort(args []string) error {
 	if len(args) == 2 {
 		name = args[1]
 	}
-	return a.bench().NamePort(path, name)
+	return a.Bench().NamePort(path, name)
 }
 
 func (a *app) importPorts(file string) error {
-	n, err := ports.Import(a.bench(), file)
+	n, err := ports.Import(a.Bench(), file)
 	if err == nil && !a.quiet {
 		a.say("%s: %d ports have their names", file, n)
 	}
@@ -77,10 +77,10 @@ func (a *app) learnPorts(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.bench().Listen(); err != nil {
+	if err := a.Bench().Listen(); err != nil {
 		a.warn("%v; the ports are looked at every second", err)
 	}
-	return ports.Learn(a.ctx, a.bench(), wanted, ports.Teacher{
+	return ports.Learn(a.ctx, a.Bench(), wanted, ports.Teacher{
 		Ask:     func(name string) { a.say("plug something into the port that is to be %s", name) },
 		Already: func(name string) { a.say("that port is %s already", name) },
 		Learnt:  func(name string, p usb.Port) { fmt.Fprintf(a.stdout, "%s usb:%s %s\n", name, p.Short(), p.Path()) },

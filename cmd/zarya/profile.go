@@ -62,7 +62,7 @@ func (a *app) validateProfiles(names []string, demandSecrets bool) error {
 	var items []show.Validation
 	valid := true
 	for _, name := range names {
-		it := show.OfValidation(name, a.maker().Validate(a.ctx, name, demandSecrets))
+		it := show.OfValidation(name, a.Maker().Validate(a.ctx, name, demandSecrets))
 		items, valid = append(items, it), valid && it.Valid
 	}
 	if err := printItems(a, "profiles", items); err != nil || valid {
@@ -72,7 +72,7 @@ func (a *app) validateProfiles(names []string, demandSecrets bool) error {
 }
 
 func (a *app) showProfile(name string) error {
-	p, err := a.maker().LoadProfile(name)
+	p, err := a.Maker().LoadProfile(name)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (a *app) showProfile(name string) error {
 }
 
 func (a *app) listProfiles() error {
-	listed, err := a.maker().ListProfiles()
+	listed, err := a.Maker().ListProfiles()
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -16,37 +15,15 @@ import (
 	"github.com/zarya-station/zarya/internal/show"
 )
 
-// connect makes the client of all registries, with this machine's settings.
-func (a *app) connect() (*registry.Client, error) {
-	dir, err := a.config.BundleStore()
-	if err != nil {
-		return nil, err
-	}
-	store, err := registry.OpenStore(dir)
-	if err != nil {
-		return nil, err
-	}
-	mirror, _ := a.config.Lookup("registry-mirror")
-	auth, _ := a.config.Lookup("registry-auth")
-	return &registry.Client{Store: store, Mirror: mirror, Auth: auth, PlainHTTP: a.plainHTTP, Say: a.tell}, nil
-}
-
-// tell says how something goes that takes long.
-func (a *app) tell(format string, args ...any) {
-	if !a.quiet && !a.json {
-		fmt.Fprintln(a.stderr, " ", a.words.Sayf(format, args...))
-	}
-}
-
 // plainFlag is for verbs that may speak to a registry.
 func (a *app) plainFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&a.plainHTTP, "plain-http", false, "speak to registries without TLS, also those on other machines")
+	cmd.Flags().BoolVar(&a.PlainHTTP, "plain-http", false, "speak to registries without TLS, also those on other machines")
 }
 
 // tagFlags are for verbs that work with what --bundle names.
 func (a *app) tagFlags(cmd *cobra.Command) {
 	a.plainFlag(cmd)
-	cmd.Flags().BoolVar(&a.bundles.AllowTag, "allow-tag", false, "take what the tag in --bundle oci://…:TAG names now, whatever that is")
+	cmd.Flags().BoolVar(&a.AllowTag, "allow-tag", false, "take what the tag in --bundle oci://…:TAG names now, whatever that is")
 }
 
 // keepBundles is how many bundles of a name stay in the store, if nobody says otherwise.
@@ -66,12 +43,12 @@ func newBundlePush(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := a.bundles.Client()
+			c, err := a.Bundles().Client()
 			if err != nil {
 				return err
 			}
 			defer c.Close()
-			if err := b.Verify(a.ctx, a.imageCache()); err != nil {
+			if err := b.Verify(a.ctx, a.ImageCache()); err != nil {
 				return problem.New(problem.Invalid, "build or copy it again; nothing was sent", "%w", err)
 			}
 			p, err := c.Push(a.ctx, b, to)
@@ -106,14 +83,14 @@ func newBundlePull(a *app) *cobra.Command {
 					return err
 				}
 			}
-			c, err := a.bundles.Client()
+			c, err := a.Bundles().Client()
 			if err != nil {
 				return err
 			}
 			defer c.Close()
 			var signed string
 			p, err := c.Pull(a.ctx, from, func(ctx context.Context, b *bundle.Bundle) error {
-				who, err := a.maker().Trusted(ctx, b, trust)
+				who, err := a.Maker().Trusted(ctx, b, trust)
 				signed = show.Signature(b, who)
 				return err
 			})
@@ -145,7 +122,7 @@ func newBundlePrune(a *app) *cobra.Command {
 			if keep < 0 {
 				return problem.New(problem.Usage, "0 keeps what is in use alone", "--keep cannot be negative")
 			}
-			c, err := a.bundles.Client()
+			c, err := a.Bundles().Client()
 			if err != nil {
 				return err
 			}

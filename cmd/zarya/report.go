@@ -67,12 +67,12 @@ func (s *reportSource) flags(cmd *cobra.Command) {
 // none are all. begun is false if there is no ledger yet.
 func (a *app) readSource(from reportSource, stations []string, do func(context.Context, report.Source) error) (begun bool, err error) {
 	if from.database != "" || from.fleet {
-		return true, a.withFleet(from.database, func(ctx context.Context, db *fleet.DB) error {
+		return true, a.Fleet(a.ctx, from.database, func(ctx context.Context, db *fleet.DB) error {
 			return do(ctx, jobs.Reader{DB: db, Stations: stations})
 		})
 	}
-	if begun, err = a.ledgerBegun(); begun && err == nil {
-		err = a.readLedger(func(ctx context.Context, l *ledger.Ledger) error { return do(ctx, l) })
+	if begun, err = a.Begun(); begun && err == nil {
+		err = a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error { return do(ctx, l) })
 	}
 	return begun, err
 }

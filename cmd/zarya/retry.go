@@ -18,7 +18,7 @@ import (
 
 // noteRun keeps how a run was started. That it cannot be kept stops nothing.
 func (a *app) noteRun(run string, o jobOptions, scope flash.Scope, targets []target.Target) {
-	path, err := a.ledgerPath()
+	path, err := a.LedgerPath()
 	if err != nil || path == "" {
 		return
 	}
@@ -53,7 +53,7 @@ func newRetry(a *app) *cobra.Command {
 }
 
 func (a *app) retry(run string) error {
-	path, err := a.ledgerPath()
+	path, err := a.LedgerPath()
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (a *app) retry(run string) error {
 		return err
 	}
 	var targets []string
-	err = a.readLedger(func(ctx context.Context, l *ledger.Ledger) error {
+	err = a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
 		jobs, err := l.Jobs(ctx)
 		targets = note.Again(jobs)
 		return err
@@ -83,7 +83,7 @@ func (a *app) retry(run string) error {
 		return problem.New(problem.Station, "go where the profile is, and type the command", "the folder of that run: %w", err)
 	}
 	was := note.Options
-	a.ledger = was.Ledger
+	a.Ledger = was.Ledger
 	o := jobOptions{targets: targets, profile: was.Profile, bundle: was.Bundle, allow: was.Allow, concurrency: was.Concurrency,
 		trust: was.Trust, under: flash.Circumstances{Operator: was.Operator, Lot: was.Lot, Golden: was.Golden}}
 	return a.runProfile(o, note.Scope)

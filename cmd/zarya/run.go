@@ -9,6 +9,7 @@ import (
 	"github.com/zarya-station/zarya/internal/batch"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/settings"
 )
 
 // jobOptions are the flags of all verbs that run a profile's jobs.
@@ -72,7 +73,7 @@ func newProvision(a *app) *cobra.Command {
 
 // runProfile is the work of run, provision, and flash --profile.
 func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
-	if a.ledger == "none" && scope != flash.ScopeFlash && !o.dryRun {
+	if a.Ledger == settings.NoLedger && scope != flash.ScopeFlash && !o.dryRun {
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "%s needs a ledger", scope)
 	}
 	if err := a.checkJobs(&o); err != nil {
@@ -113,8 +114,8 @@ func (a *app) runProfile(o jobOptions, scope flash.Scope) error {
 // prepare makes the recipe that the flags ask for. A bundle that they name by a tag is named
 // by its digest from then on.
 func (a *app) prepare(o *jobOptions, scope flash.Scope) (r *recipe.Recipe, err error) {
-	if o.bundle, err = a.bundles.Pin(a.ctx, o.bundle); err != nil {
+	if o.bundle, err = a.Bundles().Pin(a.ctx, o.bundle); err != nil {
 		return nil, err
 	}
-	return a.maker().Prepare(a.ctx, recipe.Request{Profile: o.profile, Bundle: o.bundle, Trust: o.trust, Allow: o.allow, Scope: scope})
+	return a.Maker().Prepare(a.ctx, recipe.Request{Profile: o.profile, Bundle: o.bundle, Trust: o.trust, Allow: o.allow, Scope: scope})
 }

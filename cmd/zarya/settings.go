@@ -4,16 +4,12 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
-	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/words"
 )
@@ -23,11 +19,11 @@ func (a *app) applyConfig(cmd *cobra.Command, named string) (err error) {
 	if named == "" {
 		named = os.Getenv("ZARYA_CONFIG")
 	}
-	if a.config, err = settings.Load(named, cmd.Name() == "station"); err != nil {
+	if a.Settings, err = settings.Load(named, cmd.Name() == "station"); err != nil {
 		return err
 	}
 	for _, key := range settings.Keys {
-		if value, source := a.config.Lookup(key); value != "" {
+		if value, source := a.Settings.Lookup(key); value != "" {
 			if err := setUntyped(cmd, key, source, value); err != nil {
 				return err
 			}
@@ -42,7 +38,7 @@ func (a *app) applyConfig(cmd *cobra.Command, named string) (err error) {
 // applyStationConfig gives the station's flags that were not typed the values of its own file.
 func (a *app) applyStationConfig(cmd *cobra.Command) error {
 	for _, key := range append([]string{"yes"}, settings.Lists...) {
-		if err := setUntyped(cmd, key, "the setting "+key, a.config.Values(key)...); err != nil {
+		if err := setUntyped(cmd, key, "the setting "+key, a.Settings.Values(key)...); err != nil {
 			return err
 		}
 	}
@@ -63,43 +59,7 @@ func setUntyped(cmd *cobra.Command, name, source string, values ...string) error
 	return nil
 }
 
-// stationKey is the key with which this station's secrets are encrypted.
-func (a *app) stationKey() *recipe.Key { return &recipe.Key{File: a.config.AgeKey()} }
-
-// maker makes recipes with this machine's settings.
-func (a *app) maker() *recipe.Maker {
-	m := &recipe.Maker{Config: settings.Folder(), Trust: recipe.StationTrust, Key: a.stationKey(), Secrets: a.secrets,
-		Cache: a.imageCache, Floor: a.bundleFloor, Warn: a.warn, Open: a.bundles.Use}
-	if a.ledger != "none" {
-		m.Codes = &a.codes
-	}
-	return m
-}
-
-// bundleFloor is the newest version of a bundle with which a tablet passed here.
-func (a *app) bundleFloor(ctx context.Context, name string) (string, error) {
-	path, err := a.ledgerPath()
-	if err != nil {
-		return "", err
-	}
-	return records.Newest(ctx, path, name)
-}
-
 // openImages opens images until the first signal.
 func (a *app) openImages(uses ...recipe.ImageUse) (recipe.Images, error) {
-	return a.maker().OpenImages(a.ctx, uses)
-}
-
-// imageCache is the cache of prepared images, nil if there is none.
-func (a *app) imageCache() *image.Cache {
-	a.cacheOnce.Do(func() {
-		dir, limit, err := a.config.CachePlace()
-		if err == nil && dir != "" {
-			a.cache, err = image.OpenCache(dir, limit)
-		}
-		if err != nil && !a.quiet {
-			fmt.Fprintf(a.stderr, "zarya: no images are kept prepared: %v\n", err)
-		}
-	})
-	return a.cache
+	return a.Maker().OpenImages(a.ctx, uses)
 }

@@ -17,10 +17,12 @@ import (
 	"github.com/zarya-station/zarya/internal/build"
 	"github.com/zarya-station/zarya/internal/daemon"
 	"github.com/zarya-station/zarya/internal/ledger"
+	"github.com/zarya-station/zarya/internal/machine"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/records"
 	"github.com/zarya-station/zarya/internal/registry/follow"
+	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/station"
 )
 
@@ -86,7 +88,7 @@ func (a *app) runStation(o stationOptions) (err error) {
 	case len(o.profiles)+len(o.bundles)+len(o.follow) == 0:
 		return problem.New(problem.Usage,
 			"say what tablets become: --profile PROFILE, --bundle BUNDLE or --follow oci://HOST/REPO:TAG", "nothing says what is to be done")
-	case a.ledger == "none":
+	case a.Ledger == settings.NoLedger:
 		return problem.New(problem.Usage, "name one with --ledger sqlite:PATH, or leave it out", "station needs a ledger")
 	}
 	if err := o.Check(); err != nil {
@@ -95,12 +97,12 @@ func (a *app) runStation(o stationOptions) (err error) {
 	if o.Limits, err = station.ParseLimits(o.limits); err != nil {
 		return err
 	}
-	places, watcher, err := station.ParsePlaces(a.bench(), typedTargets(o.targets))
+	places, watcher, err := station.ParsePlaces(a.Bench(), typedTargets(o.targets))
 	if err != nil {
 		return err
 	}
-	o.Follow, err = follow.Tags(o.follow, a.bundles.Client, &follow.Follower{Every: o.every, Keep: keepBundles,
-		Gate: func(ctx context.Context, b *bundle.Bundle) (string, error) { return a.maker().Trusted(ctx, b, o.trust) }})
+	o.Follow, err = follow.Tags(o.follow, a.Bundles().Client, &follow.Follower{Every: o.every, Keep: keepBundles,
+		Gate: func(ctx context.Context, b *bundle.Bundle) (string, error) { return a.Maker().Trusted(ctx, b, o.trust) }})
 	if err != nil {
 		return err
 	}
@@ -112,7 +114,7 @@ func (a *app) runStation(o stationOptions) (err error) {
 		set.Close()
 		return err
 	}
-	record, err := a.openLedger()
+	record, err := a.OpenLedger(a.ctx)
 	if err != nil {
 		set.Close()
 		return err
@@ -126,7 +128,7 @@ func (a *app) stationSet(ctx context.Context, o stationOptions) (*recipe.Set, er
 	bundles := make([]string, len(o.bundles))
 	for i, name := range o.bundles {
 		var err error
-		if bundles[i], err = a.bundles.Pin(ctx, name); err != nil {
+		if bundles[i], err = a.Bundles().Pin(ctx, name); err != nil {
 			return nil, err
 		}
 	}
@@ -134,7 +136,7 @@ func (a *app) stationSet(ctx context.Context, o stationOptions) (*recipe.Set, er
 		bundles = append(bundles, f.Tag.At(f.Now()).String())
 	}
 	common := recipe.Request{Trust: o.trust, Allow: o.allow, Scope: flash.ScopeRun}
-	return a.maker().PrepareSet(ctx, common, o.profiles, bundles)
+	return a.Maker().PrepareSet(ctx, common, o.profiles, bundles)
 }
 
 // confirmStation asks once for all tablets that will be plugged in.
@@ -161,7 +163,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 			set.Close()
 		}
 	}()
-	name, err := a.config.Station()
+	name, err := a.Settings.Station()
 	if err != nil {
 		return err
 	}
@@ -174,7 +176,7 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	if err := a.startEvidence(record, true); err != nil {
 		return err
 	}
-	if o.Outbox, err = a.outbox(a.ctx, record); err != nil {
+	if o.Outbox, err = a.Outbox(a.ctx, record); err != nil {
 		return err
 	}
 	if o.Outbox != nil {
@@ -189,10 +191,10 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 		return err
 	}
 	o.Name, o.Program, o.Run = name, build.Version(), newID()
-	o.Places, o.Watchers, o.Lock = places, watchers, station.Lock(a.bench(), lockOwner())
-	o.Ledger, o.Supply, o.Secrets, o.Set = record, a.supply(record), a.secrets, set
+	o.Places, o.Watchers, o.Lock = places, watchers, station.Lock(a.Bench(), machine.Owner())
+	o.Ledger, o.Supply, o.Secrets, o.Set = record, a.Supply(record), a.Secrets, set
 	if o.Outbox != nil {
-		if o.Stock, err = a.stock(record, o.Outbox, set.Pools()); err != nil {
+		if o.Stock, err = a.Stock(a.ctx, record, o.Outbox, set.Pools()); err != nil {
 			return err
 		}
 		defer o.Stock.Close()
@@ -201,7 +203,8 @@ func (a *app) serveStation(o stationOptions, set *recipe.Set, record *ledger.Led
 	o.Reload = func(ctx context.Context) (*recipe.Set, error) { return a.stationSet(ctx, o) }
 	o.Trace, o.Sinks, o.Log, o.Words, o.Warn = trace, sinks, a.events, screen.Words, a.warn
 	o.Unseen = a.json || a.quiet
-	a.codes.Ledger, given = record, true
+	a.Record(record)
+	given = true
 	d, err := daemon.New(a.ctx, o.Options)
 	if err != nil {
 		return err

@@ -8,21 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/build"
-	"github.com/zarya-station/zarya/internal/fleet/outbox"
-	"github.com/zarya-station/zarya/internal/fleet/stock"
-	"github.com/zarya-station/zarya/internal/ledger"
-	"github.com/zarya-station/zarya/internal/ledger/pool"
+	"github.com/zarya-station/zarya/internal/machine"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/records"
-	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 )
@@ -62,14 +56,6 @@ func typedTargets(typed []string) []string {
 	return strings.Fields(strings.ReplaceAll(os.Getenv("ZARYA_TARGET"), ",", " "))
 }
 
-// bench returns the places of this station, with the settings of the command line.
-func (a *app) bench() *target.Bench {
-	a.benchOnce.Do(func() {
-		a.places = target.NewBench(target.Options{Names: filepath.Join(settings.Folder(), "ports"), LockDir: a.lockDir})
-	})
-	return a.places
-}
-
 // targets resolves what was typed; ZARYA_TARGET counts if nothing was.
 func (a *app) targets(typed []string) ([]target.Target, error) {
 	if a.wait < 0 {
@@ -78,7 +64,7 @@ func (a *app) targets(typed []string) ([]target.Target, error) {
 	if os.Getenv("ANDROID_SERIAL") != "" {
 		a.warn("ANDROID_SERIAL is not read; use -s or ZARYA_TARGET")
 	}
-	return a.bench().ResolveWithin(a.ctx, typedTargets(typed), a.wait)
+	return a.Bench().ResolveWithin(a.ctx, typedTargets(typed), a.wait)
 }
 
 // checkJobs holds the flags to what goes together, and adds the program's version.
@@ -106,18 +92,13 @@ func (a *app) checkJobs(o *jobOptions) error {
 // models.
 func (a *app) chosen(o jobOptions, models []string) ([]target.Target, error) {
 	if o.all {
-		matching, others, err := ask.Matching(a.ctx, a.bench(), models, o.expect, a.wait)
+		matching, others, err := ask.Matching(a.ctx, a.Bench(), models, o.expect, a.wait)
 		if len(others) > 0 && !a.quiet {
 			a.warn("left alone, because the profile is not for them: %s", strings.Join(others, ", "))
 		}
 		return matching, err
 	}
 	return a.targets(o.targets)
-}
-
-// lockOwner is how others see who has a tablet.
-func lockOwner() string {
-	return fmt.Sprintf("zarya, process %d since %s", os.Getpid(), time.Now().Format("15:04:05"))
 }
 
 // lockTargets takes the targets of all jobs. Those that another process uses are
@@ -127,59 +108,11 @@ func (a *app) lockTargets(jobs []flash.Job) (release func(), err error) {
 	for i, j := range jobs {
 		targets[i] = j.Target
 	}
-	ours, release, err := a.bench().LockAll(a.ctx, targets, lockOwner(), a.lockWait)
+	ours, release, err := a.Bench().LockAll(a.ctx, targets, machine.Owner(), a.LockWait)
 	for i, t := range ours {
 		jobs[i].Target = t
 	}
 	return release, err
-}
-
-// supply is the pools of a ledger, whose identities no two processes of this machine give
-// to one serial.
-func (a *app) supply(record *ledger.Ledger) *pool.Supply {
-	s := pool.NewSupply(record, a.stationKey())
-	s.Lock = func(serial, job string) (func(), string, error) {
-		return a.bench().LockSerial(serial, lockOwner()+", job "+job)
-	}
-	return s
-}
-
-// stockOf are the options of a station's stock; see package stock.
-func (a *app) stockOf(record *ledger.Ledger) (p stock.Place, o stock.Options, err error) {
-	o = stock.Options{Ledger: record, Supply: a.supply(record), Seal: a.stationKey(), Warn: a.warn}
-	o.Ahead, o.Alone, err = a.config.FleetStock()
-	return stock.Place{URL: a.config.Fleet(), AgeKey: a.config.AgeKey()}, o, err
-}
-
-// stock is the supply of a station of a fleet.
-func (a *app) stock(record *ledger.Ledger, f *outbox.Forwarder, pools []string) (*stock.Stock, error) {
-	p, o, err := a.stockOf(record)
-	if err != nil {
-		return nil, err
-	}
-	o.Outbox = f
-	return stock.Open(a.ctx, p, o, pools...)
-}
-
-// supplyFor is the supply of one run, until end.
-func (a *app) supplyFor(record *ledger.Ledger, pool string) (supply flash.Identities, end func(), err error) {
-	if a.config.Fleet() == "" || a.unrecorded {
-		return a.supply(record), func() {}, nil
-	}
-	p, o, err := a.stockOf(record)
-	if err != nil {
-		return nil, nil, err
-	}
-	s, end, err := stock.Beside(a.ctx, p, o, pool)
-	if s == nil {
-		return o.Supply, end, err
-	}
-	return s, end, err
-}
-
-// locks take targets in this process's name.
-func (a *app) locks() ask.Locks {
-	return ask.Locks{Bench: a.bench(), Owner: lockOwner(), Wait: a.lockWait}
 }
 
 // each asks all targets at once; one target's failure is its own.
@@ -196,7 +129,7 @@ func eachLocked[T any](
 	a *app, targets []target.Target, question func(context.Context, ask.Session) (T, error),
 ) (answers []ask.Answer[T], err error) {
 	return asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[T], error) {
-		return ask.EachLocked(ctx, o, a.locks(), targets, question)
+		return ask.EachLocked(ctx, o, a.Locks(), targets, question)
 	})
 }
 

@@ -67,7 +67,7 @@ func (a *app) try(o tryOptions) (err error) {
 	if err != nil {
 		return problem.New(problem.Station, "install e2fsprogs and android-sdk-libsparse-utils", "images: %w", err)
 	}
-	a.ledger, a.yes = "sqlite:"+filepath.Join(dir, "ledger.db"), true // they are made for it
+	a.Ledger, a.yes = "sqlite:"+filepath.Join(dir, "ledger.db"), true // they are made for it
 	tablets := fleet.Options{Count: o.count, Listen: "tcp:127.0.0.1:0", Family: "kirin710a-ags3", FaultsOn: o.faults,
 		State: filepath.Join(dir, "tablets"), Log: a.tabletLog()}
 	places, stop, err := fleet.Start(context.WithoutCancel(a.ctx), tablets)

@@ -24,10 +24,13 @@ func Folder() string {
 	return filepath.Join(dir, "zarya")
 }
 
+// NoLedger is how --ledger says that nothing is to be recorded.
+const NoLedger = "none"
+
 // LedgerPath is the file that --ledger names, or "" for none.
 func LedgerPath(named string) (string, error) {
 	switch kind, rest, _ := strings.Cut(named, ":"); {
-	case named == "none":
+	case named == NoLedger:
 		return "", nil
 	case named == "":
 		state := os.Getenv("XDG_STATE_HOME")
