@@ -23,7 +23,7 @@ func TestPicturesOfTheDocumentation(t *testing.T) {
 		got := termsvg.Still(screen, "The board of a station with sixteen ports")
 		file := "../../docs/pictures/" + name
 		if *update {
-			if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // a picture for everyone
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
