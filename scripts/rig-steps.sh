@@ -160,7 +160,7 @@ echo "rig: the watcher saw $(wc -l </tmp/watch) changes"
 for way in "IPv6 0 2147483647" "IPv4 1 0"; do
   echo "${way#* }" >/proc/sys/net/ipv4/ping_group_range
   rm -f /srv/g?/tablet.conf
-  tech "zarya provision --yes --wait-for-device 60s --profile /tmp/gadgets.yaml $targets" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "provision of the gadgets"; }
+  tech "zarya provision --yes --wait-for-device 180s --profile /tmp/gadgets.yaml $targets" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "provision of the gadgets"; }
   sed 's/^/rig: /' /tmp/out
   for n in 1 2 3; do
     [ "$(cat /srv/g$n/tablet.conf)" = "this is GADGET$n" ] || fail "gadget $n holds '$(cat /srv/g$n/tablet.conf)'"
