@@ -171,7 +171,7 @@ done
 # Developer mode off: passed on the tablet's own refusal, met through its port.
 echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
 one=$(echo "$targets" | cut -d' ' -f1,2)
-tech "zarya provision --yes --profile /tmp/finish.yaml $one" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "finish"; }
+tech "zarya provision --yes --wait-for-device 180s --profile /tmp/finish.yaml $one" >/tmp/out 2>/tmp/err || { cat /tmp/out /tmp/err; fail "finish"; }
 grep -q ' PROVISIONED ' /tmp/out || { cat /tmp/out; fail "finish is not PROVISIONED"; }
 tech "$ask zarya ssh ${one#-s } -- true" >/tmp/out 2>&1 && fail "SSH is still let in"
 grep -q 'onnection refused' /tmp/out || { cat /tmp/out; fail "SSH is not refused"; }

@@ -4,11 +4,10 @@ package label
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/finished"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 )
@@ -39,104 +38,33 @@ func FromSettings(lookup func(key string) (value, source string)) (o Options, er
 	return o, err
 }
 
-// Service prints until it is closed. It takes events as an output does; a printer that is slow,
-// or away, holds up no tablet.
-type Service struct {
-	o    Options
-	end  context.CancelFunc
-	done sync.WaitGroup
-
-	mu     sync.Mutex
-	due    []string      // records; guarded by mu
-	more   chan struct{} // something is due
-	closed chan struct{} // nothing will be
-	failed int           // labels that could not be printed; read when all has ended
-	first  error         // of the first of them
-}
+// Service prints until it is closed.
+type Service struct{ *finished.Queue }
 
 // Start begins to print.
 func Start(ctx context.Context, o Options) *Service {
-	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Service{o: o, end: end, more: make(chan struct{}, 1), closed: make(chan struct{})}
-	s.done.Go(func() { s.print(ctx) })
-	return s
-}
-
-// Event notes a job that ended.
-func (s *Service) Event(e flash.Event) {
-	d, ok := e.Body.(flash.JobDone)
-	if !ok || d.Record == "" || d.Result == flash.Skipped || !s.o.All && d.Result != flash.Pass && d.Result != flash.Compliant {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.due = append(s.due, d.Record)
-	select {
-	case s.more <- struct{}{}:
-	default:
-	}
+	return &Service{finished.Start(ctx, finished.Options{
+		Wants: func(d flash.JobDone) bool {
+			return d.Result != flash.Skipped && (o.All || d.Result == flash.Pass || d.Result == flash.Compliant)
+		},
+		Record: o.Record,
+		Do: func(ctx context.Context, j *ledger.JobRecord, _ ledger.Head) error {
+			b, err := Issue(o.Note, j, "zpl", o.Size, string(o.Printer), "")
+			if err != nil {
+				return err
+			}
+			return o.Printer.Print(ctx, b)
+		},
+		Warn:    func(record string, err error) { o.Warn("the label of %s: %v", record, err) },
+		GivesUp: true,
+	})}
 }
 
 // Close prints what is due, until the printer fails, and returns what could not be printed.
 func (s *Service) Close() error {
-	close(s.closed)
-	s.done.Wait()
-	s.end()
-	if s.failed == 0 {
+	failed, first := s.Queue.Close()
+	if failed == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d labels could not be printed (zarya label prints them again); the first: %w", s.failed, s.first)
-}
-
-// print prints what is due until the service is closed and nothing is due.
-func (s *Service) print(ctx context.Context) {
-	failing := false
-	for open := true; open; {
-		select {
-		case <-s.more:
-		case <-s.closed:
-			open = false
-		}
-		s.mu.Lock()
-		due := s.due
-		s.due = nil
-		s.mu.Unlock()
-		for _, record := range due {
-			var err error
-			if failing && s.isClosed() {
-				err = errors.New("the printer fails")
-			} else if err = s.one(ctx, record); err != nil && !failing {
-				s.o.Warn("the label of %s: %v", record, err)
-			}
-			if failing = err != nil; failing {
-				if s.failed++; s.first == nil {
-					s.first = err
-				}
-			}
-		}
-	}
-}
-
-func (s *Service) isClosed() bool {
-	select {
-	case <-s.closed:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s *Service) one(ctx context.Context, record string) error {
-	j, _, ok, err := s.o.Record(ctx, record)
-	if err == nil && !ok {
-		err = errors.New("the ledger has no such record")
-	}
-	if err != nil {
-		return err
-	}
-	b, err := Issue(s.o.Note, j, "zpl", s.o.Size, string(s.o.Printer), "")
-	if err != nil {
-		return err
-	}
-	return s.o.Printer.Print(ctx, b)
+	return fmt.Errorf("%d labels could not be printed (zarya label prints them again); the first: %w", failed, first)
 }
