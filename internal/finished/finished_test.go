@@ -56,14 +56,16 @@ func jobs(t *testing.T, givesUp bool, fails, missing []string, results ...flash.
 func passed(record string) flash.JobDone { return flash.JobDone{Record: record, Result: flash.Pass} }
 
 func TestEachWantedRecordIsDoneInItsOrder(t *testing.T) {
-	did, warned, failed := jobs(t, false, nil, nil, passed("a"), passed(""), flash.JobDone{Record: "x", Result: flash.Fail}, passed("b"), passed("c"))
+	unwanted := flash.JobDone{Record: "x", Result: flash.Fail}
+	did, warned, failed := jobs(t, false, nil, nil, passed("a"), passed(""), unwanted, passed("b"), passed("c"))
 	if !slices.Equal(did, []string{"a", "b", "c"}) || warned != nil || failed != 0 {
 		t.Errorf("did %q, warned of %q, %d failed", did, warned, failed)
 	}
 }
 
 func TestFailuresAreCountedAndToldWhenTheyBegin(t *testing.T) {
-	did, warned, failed := jobs(t, false, []string{"a", "b", "d"}, []string{"e"}, passed("a"), passed("b"), passed("c"), passed("d"), passed("e"))
+	did, warned, failed := jobs(t, false, []string{"a", "b", "d"}, []string{"e"},
+		passed("a"), passed("b"), passed("c"), passed("d"), passed("e"))
 	if !slices.Equal(did, []string{"a", "b", "c", "d"}) || !slices.Equal(warned, []string{"a", "d"}) || failed != 4 {
 		t.Errorf("did %q, warned of %q, %d failed", did, warned, failed)
 	}

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"iter"
 	"maps"
 	"path/filepath"
 	"reflect"
@@ -76,17 +77,9 @@ func (s source) folders() []string { return slices.Sorted(maps.Keys(s)) }
 
 // find gives the type of a name and what stands above it.
 func (p *pack) find(name string) (spec *ast.TypeSpec, doc string) {
-	for _, f := range p.files {
-		for _, d := range f.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.TYPE {
-				continue
-			}
-			for _, s := range g.Specs {
-				if s := s.(*ast.TypeSpec); s.Name.Name == name {
-					return s, oneLine(g.Doc.Text() + s.Doc.Text())
-				}
-			}
+	for s, above := range p.specs(token.TYPE) {
+		if s := s.(*ast.TypeSpec); s.Name.Name == name {
+			return s, oneLine(above + s.Doc.Text())
 		}
 	}
 	return nil, ""
@@ -95,41 +88,44 @@ func (p *pack) find(name string) (spec *ast.TypeSpec, doc string) {
 // value is a constant, its value and what is said of it.
 type value struct{ name, text, about string }
 
-// values are the constants of a type, as they are written.
-func (p *pack) values(typeName string) (all []value) {
-	for _, f := range p.files {
-		for _, d := range f.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
-			}
-			for _, s := range g.Specs {
-				v := s.(*ast.ValueSpec)
-				if id, ok := v.Type.(*ast.Ident); ok && id.Name == typeName && len(v.Values) == 1 {
-					text, _ := p.text(v.Values[0])
-					all = append(all, value{v.Names[0].Name, text, oneLine(v.Comment.Text())})
+// specs are what a package declares with one keyword, with what stands above the group.
+func (p *pack) specs(tok token.Token) iter.Seq2[ast.Spec, string] {
+	return func(yield func(ast.Spec, string) bool) {
+		for _, f := range p.files {
+			for _, d := range f.Decls {
+				g, ok := d.(*ast.GenDecl)
+				if !ok || g.Tok != tok {
+					continue
+				}
+				for _, s := range g.Specs {
+					if !yield(s, g.Doc.Text()) {
+						return
+					}
 				}
 			}
+		}
+	}
+}
+
+// values are the constants of a type, as they are written.
+func (p *pack) values(typeName string) (all []value) {
+	for s := range p.specs(token.CONST) {
+		v := s.(*ast.ValueSpec)
+		if id, ok := v.Type.(*ast.Ident); ok && id.Name == typeName && len(v.Values) == 1 {
+			text, _ := p.text(v.Values[0])
+			all = append(all, value{v.Names[0].Name, text, oneLine(v.Comment.Text())})
 		}
 	}
 	return all
 }
 
 func (p *pack) readTexts() {
-	for _, f := range p.files {
-		for _, d := range f.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
-			}
-			for _, s := range g.Specs {
-				v := s.(*ast.ValueSpec)
-				for i, name := range v.Names {
-					if i < len(v.Values) {
-						if text, ok := p.text(v.Values[i]); ok {
-							p.texts[name.Name] = text
-						}
-					}
+	for s := range p.specs(token.CONST) {
+		v := s.(*ast.ValueSpec)
+		for i, name := range v.Names {
+			if i < len(v.Values) {
+				if text, ok := p.text(v.Values[i]); ok {
+					p.texts[name.Name] = text
 				}
 			}
 		}
@@ -264,21 +260,13 @@ func (p *pack) returns(typeName, method string) (text string, ok bool) {
 
 // numbers are the constants that begin so and are numbers.
 func (p *pack) numbers(prefix string) (all []value) {
-	for _, f := range p.files {
-		for _, d := range f.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
-			}
-			for _, s := range g.Specs {
-				v := s.(*ast.ValueSpec)
-				if len(v.Values) != 1 || !strings.HasPrefix(v.Names[0].Name, prefix) {
-					continue
-				}
-				if lit, ok := v.Values[0].(*ast.BasicLit); ok && lit.Kind == token.INT {
-					all = append(all, value{v.Names[0].Name, lit.Value, ""})
-				}
-			}
+	for s := range p.specs(token.CONST) {
+		v := s.(*ast.ValueSpec)
+		if len(v.Values) != 1 || !strings.HasPrefix(v.Names[0].Name, prefix) {
+			continue
+		}
+		if lit, ok := v.Values[0].(*ast.BasicLit); ok && lit.Kind == token.INT {
+			all = append(all, value{v.Names[0].Name, lit.Value, ""})
 		}
 	}
 	return all
