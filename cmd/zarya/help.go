@@ -5,6 +5,7 @@ package main
 
 import (
 	"embed"
+	"errors"
 	"slices"
 	"strings"
 
@@ -97,6 +98,7 @@ func arrangeHelp(root *cobra.Command) {
 	}
 	cobra.EnableCommandSorting = false // before anything asks for the verbs of a group
 	readHelp(root)
+	explainArguments(root)
 	cobra.AddTemplateFunc("verbsOf", func(parent *cobra.Command, group string) []*cobra.Command {
 		verbs := slices.DeleteFunc(slices.Clone(parent.Commands()), func(c *cobra.Command) bool {
 			return c.GroupID != group || !c.IsAvailableCommand() && c.Name() != "help"
@@ -124,6 +126,34 @@ func refuseUnknownVerbs(group *cobra.Command) {
 			hint = "did you mean zarya " + cmd.Name() + " " + near[0] + "?"
 		}
 		return problem.New(problem.Usage, hint, "zarya %s has no verb %q", cmd.Name(), args[0])
+	}
+}
+
+// explainArguments makes every verb below cmd say what it takes, where cobra only counts.
+func explainArguments(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		explainArguments(sub)
+	}
+	count := cmd.Args
+	if count == nil || !cmd.HasParent() {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := count(cmd, args)
+		var own *problem.Error
+		if err == nil || errors.As(err, &own) {
+			return err
+		}
+		hint := "see " + cmd.CommandPath() + " --help"
+		_, takes, _ := strings.Cut(cmd.Use, " ")
+		switch given := strings.Join(args, " "); {
+		case takes == "":
+			return problem.New(problem.Usage, hint, "%s takes flags only, not %q", cmd.CommandPath(), given)
+		case given == "":
+			return problem.New(problem.Usage, hint, "%s takes %s, and nothing was given", cmd.CommandPath(), takes)
+		default:
+			return problem.New(problem.Usage, hint, "%s takes %s, not %q", cmd.CommandPath(), takes, given)
+		}
 	}
 }
 
