@@ -19,6 +19,7 @@ func TestParseNetwork(t *testing.T) {
 		{"tcp:fe80::1%eth0", "tcp:[fe80::1%eth0]:5554"},
 		{"unix:/run/x/../tablet:1.sock", "unix:/run/tablet:1.sock"},
 		{"unix:", `usage: target "unix:" has no path of a socket`},
+		{"unix:/.", `usage: target "unix:/." has no path of a socket`},
 		{"unix:/run/", `usage: target "unix:/run/" has no path of a socket`},
 		{"unix:/" + strings.Repeat("x", 103), `usage: target "unix:/` + strings.Repeat("x", 103) +
 			`" has a path of 104 bytes, and a socket's has at most 103`},
@@ -92,7 +93,7 @@ func TestNetworkFastboot(t *testing.T) {
 
 func FuzzParseNetwork(f *testing.F) {
 	for _, s := range []string{"tcp:10.0.0.5", "udp:[::1]:5554", "tcp:LOCALHOST:1", "usb:1-1.3", "VT0001", "tcp::5", "tcp:a b", "tcp:[::1",
-		"port:A3", "unix:a/../b", "unix:/", ""} {
+		"port:A3", "unix:a/../b", "unix:/", "unix:/.", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

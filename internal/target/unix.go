@@ -20,12 +20,16 @@ const socketPathMax = 103
 
 // socketPath reads a path, and makes it the one way to spell that socket from anywhere.
 func socketPath(rest string) (string, error) {
+	errNone := errors.New("has no path of a socket")
 	if rest == "" || strings.HasSuffix(rest, "/") || strings.Contains(rest, "\x00") {
-		return "", errors.New("has no path of a socket")
+		return "", errNone
 	}
 	path, err := filepath.Abs(rest)
 	if err != nil {
 		return "", fmt.Errorf("has a path that leads nowhere: %w", err)
+	}
+	if path == "/" { // /., say
+		return "", errNone
 	}
 	if len(path) > socketPathMax {
 		return "", fmt.Errorf("has a path of %d bytes, and a socket's has at most %d", len(path), socketPathMax)
