@@ -18,7 +18,7 @@ type Android interface {
 	Android(ctx context.Context) (Running, error)
 }
 
-// Running is a tablet in Android. What it does not tell is "" or -1.
+// Running is a tablet in Android. What it does not report is "" or -1.
 type Running struct {
 	Serial, Model, Build string
 	Battery              int // percent

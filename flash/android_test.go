@@ -53,16 +53,17 @@ func TestFromAndroid(t *testing.T) {
 		missing error
 		sent    bool
 		result  flash.JobResult
+		class   flash.Class // "" is not looked at
 		says    string
 	}{
 		"as asked": {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Pass},
 		"battery not told": {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: -1}, sent: true, result: flash.Fail,
-			says: "does not tell its charge"},
+			says: "does not report its charge"},
 		"serial not told": {running: flash.Running{Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Pass},
 		"another model": {running: flash.Running{Serial: "SN", Model: "VRD-W09", Battery: 80}, result: flash.Fail,
 			says: `the tablet is "VRD-W09"`},
-		"model not told": {running: flash.Running{Serial: "SN", Battery: 80}, result: flash.Fail, says: "does not tell its product"},
-		"battery too low": {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 7}, result: flash.Fail,
+		"model not told": {running: flash.Running{Serial: "SN", Battery: 80}, result: flash.Fail, says: "does not report its product"},
+		"battery too low": {running: flash.Running{Serial: "SN", Model: "AGS3-L09", Battery: 7}, result: flash.Fail, class: flash.ClassBattery,
 			says: "the battery has 7 %, 40 %"},
 		"another came back": {running: flash.Running{Serial: "SX", Model: "AGS3-L09", Battery: 80}, sent: true, result: flash.Fail,
 			says: "another tablet came back"},
@@ -75,8 +76,9 @@ func TestFromAndroid(t *testing.T) {
 				results := b.run(flash.EngineOptions{}, flash.Job{ID: "1", Target: target, Scope: flash.ScopeFlash, Profile: "p",
 					Require: flash.Requirements{Products: []string{"AGS3-L09"}, MinBattery: 40, Battery: flash.SilenceStops},
 					Steps:   []flash.Step{flash.WriteImage{Partition: "boot", Image: images["boot"]}.Step()}})
-				if d := results[0]; d.Result != c.result || !strings.Contains(d.Error, c.says) || d.Result == flash.Fail && d.Hint == "" {
-					t.Errorf("%s: %s (%s)", d.Result, d.Error, d.Hint)
+				if d := results[0]; d.Result != c.result || !strings.Contains(d.Error, c.says) || d.Result == flash.Fail && d.Hint == "" ||
+					c.class != "" && d.Class != c.class {
+					t.Errorf("%s, class %s: %s (%s)", d.Result, d.Class, d.Error, d.Hint)
 				}
 				if sent := !target.sent.IsZero(); sent != c.sent {
 					t.Errorf("sent to the bootloader: %v", sent)

@@ -187,7 +187,7 @@ func (h *Handle) Wait() JobDone {
 }
 
 // errNotDurable stops every job under way when one could not be recorded.
-var errNotDurable = failf(ClassStation, "mend the ledger, then try this tablet again", "stopped, because the ledger cannot be written")
+var errNotDurable = failf(ClassStation, "fix the ledger, then try this tablet again", "stopped, because the ledger cannot be written")
 
 // unrecorded makes a recorder's error the end of all jobs that were submitted before.
 func (s *Session) unrecorded(what string, err error) *Failure {

@@ -68,35 +68,35 @@ type Device struct {
 
 // JobStarted opens a job. Exactly one JobDone closes it.
 type JobStarted struct {
-	Scope   Scope       // how much of the way: flash, provision, run
-	Model   string      // if it is known already
+	Scope   Scope       // how much is done: flash, provision, run
+	Model   string      // if already known
 	Profile string      `redact:"never"` // its name
 	Bundle  string      `redact:"never"` // its name and version
-	Steps   []string    `redact:"never"` // in their order
-	Images  []ImageInfo `redact:"never"` // what is written where
+	Steps   []string    `redact:"never"` // in order
+	Images  []ImageInfo `redact:"never"` // which image is written to which partition
 }
 
-// Planned says what is done, where that depends on what the tablet is.
+// Planned says what will be done, where that depends on the tablet.
 type Planned struct {
 	Profile string      `redact:"never"` // the one for this model
 	Bundle  string      `redact:"never"` // its name and version
-	Steps   []string    `redact:"never"` // in their order
-	Images  []ImageInfo `redact:"never"` // what is written where
+	Steps   []string    `redact:"never"` // in order
+	Images  []ImageInfo `redact:"never"` // which image is written to which partition
 }
 
-// StateChanged says that a job is in another state. JobStarted stands for
-// StateConnecting, and JobDone for StateDone.
+// StateChanged reports the new state of a job. JobStarted implies StateConnecting,
+// and JobDone implies StateDone.
 type StateChanged struct {
 	State State // the new one
 }
 
-// StepStarted says that a step began.
+// StepStarted reports that a step has started.
 type StepStarted struct {
 	Step  string `redact:"never"` // such as flash:userdata
 	Bytes int64  // raw bytes it will move, if any
 }
 
-// StepDone says how a step ended.
+// StepDone reports the result of a step.
 type StepDone struct {
 	Step    string     `redact:"never"` // such as flash:userdata
 	Bytes   int64      // raw bytes it moved
@@ -104,41 +104,41 @@ type StepDone struct {
 	Result  StepResult // how it ended
 }
 
-// Progress says how far a step is: at most four a second for one job.
+// Progress reports how far a step is, at most four times per second and job.
 type Progress struct {
 	Step      string `redact:"never"` // such as flash:userdata
-	Done      int64  // raw bytes, as they stand on the partition
+	Done      int64  // raw bytes, counted as on the partition
 	Total     int64  // raw bytes
-	WireDone  int64  // bytes that went over the wire
-	WireTotal int64  // bytes that will
+	WireDone  int64  // bytes sent
+	WireTotal int64  // bytes to be sent
 }
 
-// Waiting says that a job cannot go on by itself.
+// Waiting reports that a job cannot continue by itself.
 type Waiting struct {
 	For     string  `redact:"never"` // operator, identity, device, admission
 	Hint    string  // what to do, or which command has had no answer for how long
-	Seconds float64 // how long it is waited for at most; 0 is not known
-	Silent  float64 // seconds for which a device that is there has not answered; 0: it is not that
+	Seconds float64 // the longest time that it waits; 0: not known
+	Silent  float64 // for how many seconds a connected device has not answered; 0: it waits for something else
 }
 
-// Retry says that a step is begun again from its start.
+// Retry reports that a step starts again from its beginning.
 type Retry struct {
 	Step    string `redact:"never"` // the step that failed
 	Message string // why
-	Class   Class  // where the cause is
+	Class   Class  // where to look for the cause
 }
 
-// Warning is something a person should know that stops nothing.
+// Warning is something that a person should know and that stops nothing.
 type Warning struct {
-	Message string // what is so
-	Class   Class  // where the cause is
+	Message string // what happened
+	Class   Class  // where to look for the cause
 	Hint    string // what to do
 }
 
 // Log is what a device said (INFO and TEXT lines, cleaned) or what a step notes.
 type Log struct {
-	Message string // the words, cleaned
-	Class   Class  // where the cause is
+	Message string // the text, cleaned
+	Class   Class  // where to look for the cause
 }
 
 // JobDone is the one result of a job.
@@ -149,26 +149,26 @@ type JobDone struct {
 	Verified  string            `redact:"never"` // how far it was verified: sent, fetched, booted
 	Class     Class             // where to look for the cause
 	Step      string            `redact:"never"` // where it failed
-	Error     string            // what failed, with the tablet's own words
+	Error     string            // what failed, with what the tablet said
 	Hint      string            // what to do next
-	Retryable bool              // another try may pass
+	Retryable bool              // whether another try may pass
 	Bytes     int64             // raw bytes written
-	Seconds   float64           // from job-started on
-	Retries   int               // steps that were begun again
-	Record    string            `redact:"never"` // the ledger's id of this result
+	Seconds   float64           // since job-started
+	Retries   int               // how many steps were started again
+	Record    string            `redact:"never"` // the name of this record in the ledger
 	Inventory string            // the identity's inventory number
-	Lock      string            // locked, unlocked: what the bootloader told last; "": not told
-	Facts     map[string]string // that were read from the tablet and checked
+	Lock      string            // locked, unlocked: last reported by the bootloader; left out when not reported
+	Facts     map[string]string // read from the tablet and checked
 	Unique    []string          // the facts that no other tablet may have
 
-	Answer *Answer // of the hook that was asked before the first write: say, reason; nil: none was asked
+	Answer *Answer // say and reason of the hook that was asked before the first write; left out if none was
 
-	Measurements []Measurement `redact:"never"` // that were taken on the way, by name
+	Measurements []Measurement `redact:"never"` // taken during the job, by name
 
 	NotDurable  bool   // the record failed, of this job or of another under way: it stopped for that
 	Exhausted   bool   // its pool had no identity
 	Twin        bool   // the identity of its serial is another tablet's, which is under way
-	OtherSerial string // of another tablet that was found in the place of the job's
+	OtherSerial string // the serial of another tablet that was found in this one's place
 	Foreign     bool   // its Plan has nothing for this tablet, which was left as it was
 }
 
@@ -223,12 +223,12 @@ type StepResult string
 
 // The step results.
 const (
-	StepOK      StepResult = "ok"      // it was done
-	StepChanged StepResult = "changed" // a setting was made
-	StepAlready StepResult = "already" // the setting was so already
+	StepOK      StepResult = "ok"      // it succeeded
+	StepChanged StepResult = "changed" // a setting was changed
+	StepAlready StepResult = "already" // the setting was already right
 	StepFail    StepResult = "fail"    // it failed
-	StepSkipped StepResult = "skipped" // its condition does not hold
-	StepDiffers StepResult = "differs" // compared only: there is something for it to do
+	StepSkipped StepResult = "skipped" // its condition is not met
+	StepDiffers StepResult = "differs" // compared only: it would change something
 )
 
 // JobResult is how a job ended.
@@ -236,11 +236,11 @@ type JobResult string
 
 // The job results.
 const (
-	Pass        JobResult = "pass"        // everything asked for was done and verified
-	Compliant   JobResult = "compliant"   // it was as asked already; nothing was written
+	Pass        JobResult = "pass"        // everything was done and verified
+	Compliant   JobResult = "compliant"   // the tablet was already right; nothing was written
 	Fail        JobResult = "fail"        // it failed; class, step and error say why
-	Interrupted JobResult = "interrupted" // it was stopped in the middle
-	Skipped     JobResult = "skipped"     // it was never begun
+	Interrupted JobResult = "interrupted" // it was stopped half-way
+	Skipped     JobResult = "skipped"     // it never started
 )
 
 // Word is what the board says for a job of the given scope that ended with r:

@@ -45,7 +45,7 @@ var failureByMeaning = map[fastboot.Meaning]struct {
 	fastboot.MeansUnlockCode:  {ClassLocked, "the unlock code is wrong: do not try it again, check the code file"},
 	fastboot.MeansNotLocked:   {ClassDevice, "the tablet is not in the lock state that this step needs"},
 	fastboot.MeansNoPartition: {ClassProfile, "this tablet has no such partition: check the partition's name and the tablet's model"},
-	fastboot.MeansTooLarge:    {ClassImage, "the image is larger than the partition: take the image made for this model"},
+	fastboot.MeansTooLarge:    {ClassImage, "the image is larger than the partition: use the image made for this model"},
 	fastboot.MeansTooMuch: {ClassDevice,
 		"the tablet takes smaller downloads than its max-download-size says, and this image cannot be sent in smaller pieces: see --sparse"},
 	fastboot.MeansRollback:   {ClassImage, "the image is older than what this tablet allows: take a newer one"},
@@ -54,7 +54,7 @@ var failureByMeaning = map[fastboot.Meaning]struct {
 		"the logical partitions together do not fit this tablet's super: take the images made for this model"},
 	fastboot.MeansSnapshot:    {ClassDevice, "an update of the old system is not finished: let the tablet boot once, then try again"},
 	fastboot.MeansSignature:   {ClassImage, "the tablet wants an image signed for it: take the vendor's image, or unlock the bootloader"},
-	fastboot.MeansLowBattery:  {ClassDevice, "charge the tablet and try again"},
+	fastboot.MeansLowBattery:  {ClassBattery, "charge the tablet and try again"},
 	fastboot.MeansNoSparse:    {ClassImage, "this tablet does not take sparse images here: try --sparse never"},
 	fastboot.MeansNoChunk:     {ClassImage, "this tablet does not take sparse images here: try --sparse never"},
 	fastboot.MeansWriteFailed: {ClassDevice, "the tablet's storage did not take the data: try once more, then send it for repair"},
@@ -106,7 +106,7 @@ func Classify(err error) *Failure {
 			t.class, t.hint = ClassDevice, "the tablet refused "+cmp.Or(remote.Command, "it")+"; its own words are all it tells"
 		}
 		if ok && remote.Meaning() == fastboot.MeansRefused && strings.HasPrefix(remote.Command, "getvar:") {
-			t.class, t.hint = ClassDevice, "this bootloader does not tell that; the lock has nothing to do with it"
+			t.class, t.hint = ClassDevice, "this bootloader does not report that; the lock has nothing to do with it"
 		}
 		if ok && remote.Meaning() == fastboot.MeansNoCommand && strings.HasPrefix(remote.Command, "download:") {
 			t.class = ClassCable

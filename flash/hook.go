@@ -86,5 +86,5 @@ func (s *Session) askBefore(ctx context.Context) error {
 		return nil
 	}
 	return &Failure{Class: ClassOperator, Message: fmt.Sprintf("hook before says %s: %s; nothing was written", said.Say, said.Reason),
-		Hint: "ask those whose program it is"}
+		Hint: "ask the owner of that program"}
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/flashtest"
 	"github.com/zarya-station/zarya/flash/image"
 )
 
@@ -90,15 +90,7 @@ func withoutBug(t *testing.T, im *image.Image, connect func(context.Context) (fa
 
 // hostileImage is small, so that the fuzzer is quick.
 func hostileImage(f *testing.F) *image.Image {
-	path := f.TempDir() + "/small.img"
-	if err := os.WriteFile(path, bytes.Repeat([]byte("zarya123"), 1500), 0o600); err != nil {
-		f.Fatal(err)
-	}
-	im, err := image.Open(f.Context(), path, image.Options{})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { _ = im.Close() })
+	im, _ := flashtest.Image(f, bytes.Repeat([]byte("zarya123"), 1500))
 	return im
 }
 

@@ -134,12 +134,12 @@ type ProfilePart struct {
 type Requirements struct {
 	Products    []string // what the tablet must say it is, one of these; empty is not checked
 	ProductFrom string   // the only question that counts, as fastboot.Fact has it; "": any
-	Lock        Silence  // when the tablet does not tell its lock state
-	Battery     Silence  // when it does not tell its charge
+	Lock        Silence  // when the tablet does not report its lock state
+	Battery     Silence  // when it does not report its charge
 	MinBattery  int      // percent, where it reports a number
 }
 
-// Silence is what to do about a fact that the tablet does not tell.
+// Silence is what to do about a fact that the tablet does not report.
 type Silence int
 
 // What to do.

@@ -208,7 +208,7 @@ func (l LockState) Step() Step {
 // run holds what the bootloader said before to what is stated.
 func (l *LockState) run(_ context.Context, s *Session) error {
 	if s.tablet.lock != "" && s.tablet.lock != l.Leave {
-		return failf(ClassLocked, "mend finish in the profile, or the tablet",
+		return failf(ClassLocked, "correct finish in the profile, or the tablet's lock",
 			"the bootloader was left %s, and must be %s", s.tablet.lock, l.Leave)
 	}
 	s.Found("lock-state", fmt.Sprintf("%s: %s", l.Leave, l.Because), false)

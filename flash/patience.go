@@ -44,7 +44,7 @@ func stillErasing(err error) *Failure {
 
 // Sizes of a download.
 const (
-	assumedMaxDownload = 128 << 20 // for a tablet that does not tell: small enough for every known bootloader's buffer
+	assumedMaxDownload = 128 << 20 // for a tablet that does not report: small enough for every known bootloader's buffer
 	leastMaxDownload   = 4096      // an answer below this makes no sense
 	leastDownload      = 64 << 10  // smaller pieces are not tried
 )
@@ -103,7 +103,7 @@ func (s *Session) MaxDownload(ctx context.Context) (int64, error) {
 		n = known.MaxDownload
 	case n < leastMaxDownload:
 		n = assumedMaxDownload
-		s.Warn("the tablet does not tell max-download-size; pieces of 128 MiB are sent", "")
+		s.Warn("the tablet does not report max-download-size; pieces of 128 MiB are sent", "")
 	}
 	s.tablet.maxDownload = min(n, 0xffffffff)
 	return s.tablet.maxDownload, nil

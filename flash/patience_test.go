@@ -327,7 +327,7 @@ func TestLateAnswers(t *testing.T) {
 	}
 }
 
-// TestUnknownSlots: a tablet with slots that does not tell which partitions have them gets
+// TestUnknownSlots: a tablet with slots that does not report which partitions have them gets
 // no image in one slot for "all slots".
 func TestUnknownSlots(t *testing.T) {
 	im, _, _ := noiseImage(t, 20<<10)

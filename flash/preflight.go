@@ -43,7 +43,7 @@ func (s *Session) preflight(ctx context.Context) error {
 		}
 	}
 	if len(silent) > 0 {
-		s.Warn("not told by the tablet: "+strings.Join(silent, ", "), "")
+		s.Warn("not reported by the tablet: "+strings.Join(silent, ", "), "")
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (s *Session) facts(ctx context.Context) ([]Verdict, error) {
 			"the bootloader is locked (%s); nothing was written", source)
 	case unlocked == fastboot.NotTold && s.job.Require.Lock == SilenceStops:
 		v.Fail = failf(ClassLocked, "if you know that these tablets are unlocked, write lock: allow-unknown in the profile",
-			"the tablet does not tell whether it is locked; nothing was written")
+			"the tablet does not report whether it is locked; nothing was written")
 	}
 	verdicts = append(verdicts, v)
 	v, err = s.battery(ctx)
@@ -88,11 +88,11 @@ func (s *Session) product() (v Verdict, asked bool) {
 	switch got := s.tablet.key.Product; {
 	case got == "" || only != "" && s.link.mode.Flashing() && s.tablet.productFrom != only:
 		v.Answer = fastboot.NotTold
-		v.Fail = failf(ClassDevice, "this bootloader does not tell; leave the check out only if you know what the tablet is",
-			"the tablet does not tell its product; %s was asked for", strings.Join(want, " or "))
+		v.Fail = failf(ClassDevice, "this bootloader does not report it; leave the check out only if you know what the tablet is",
+			"the tablet does not report its product; %s was asked for", strings.Join(want, " or "))
 	case !slices.ContainsFunc(want, func(w string) bool { return strings.EqualFold(w, got) }):
 		v.Answer = fastboot.No
-		v.Fail = failf(ClassProfile, "put this tablet back, or take what is made for it",
+		v.Fail = failf(ClassProfile, "put this tablet back, or use the bundle made for it",
 			"the tablet is %q, %s was asked for", got, strings.Join(want, " or "))
 	}
 	return v, len(want) > 0
@@ -100,8 +100,8 @@ func (s *Session) product() (v Verdict, asked bool) {
 
 // tooLow is a battery below what is asked for.
 func tooLow(percent, minimum int) *Failure {
-	return failf(ClassDevice, "charge the tablet and try again",
-		"the battery has %d %%, %d %% are asked for; nothing was written", percent, minimum)
+	return failf(ClassBattery, "charge the tablet and try again",
+		"the battery has %d %%, %d %% are required; nothing was written", percent, minimum)
 }
 
 // battery is the verdict about the charge.
@@ -132,10 +132,10 @@ func (s *Session) battery(ctx context.Context) (Verdict, error) {
 	switch {
 	case v.Fail != nil:
 	case v.Answer == fastboot.No:
-		v.Fail = failf(ClassDevice, "charge the tablet and try again", "the battery is too low for flashing; nothing was written")
+		v.Fail = failf(ClassBattery, "charge the tablet and try again", "the battery is too low for flashing; nothing was written")
 	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilenceStops:
-		v.Fail = failf(ClassDevice, "write battery: {unknown: allow} in the profile if these tablets never tell",
-			"the tablet does not tell its charge; nothing was written")
+		v.Fail = failf(ClassDevice, "write battery: {unknown: allow} in the profile if these tablets never report it",
+			"the tablet does not report its charge; nothing was written")
 	case v.Answer == fastboot.NotTold && s.job.Require.Battery == SilencePasses:
 		v.Answer = fastboot.Yes
 	case v.Answer == fastboot.NotTold && s.job.Profile == "":

@@ -12,23 +12,9 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/flashtest"
 	"github.com/zarya-station/zarya/flash/image"
 )
-
-// imageOf opens an image with the content.
-func imageOf(t *testing.T, content []byte) *image.Image {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "report.img")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	im, err := image.Open(t.Context(), path, image.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = im.Close() })
-	return im
-}
 
 // oddAnswering is an unlocked oddDevice that answers one command with its own packets, the
 // first times of them.
@@ -44,7 +30,7 @@ func oddAnswering(command string, times int, packets ...string) *oddDevice {
 }
 
 func TestReports(t *testing.T) {
-	boot := imageOf(t, bytes.Repeat([]byte("zarya123"), 1500))
+	boot, _ := flashtest.Image(t, bytes.Repeat([]byte("zarya123"), 1500))
 	write := func(partition, slot string) []flash.Step {
 		return []flash.Step{flash.WriteImage{Partition: partition, Slot: slot, Image: boot}.Step()}
 	}
@@ -97,11 +83,7 @@ func TestReportedZeros(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	im, err := image.Open(t.Context(), path, image.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = im.Close() }()
+	im := flashtest.Open(t, path)
 	d := oddAnswering("", 0)
 	d.instead = func(cmd string) []string {
 		if strings.HasPrefix(cmd, "flash:") {
@@ -121,7 +103,8 @@ func TestReportedTail(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), 82944/16)
 	for _, policy := range []image.Policy{image.Never, image.Always} {
 		d := oddAnswering("", 0)
-		results, _ := runOdd(t, []flash.Step{flash.WriteImage{Partition: "rootfs", Image: imageOf(t, content), Policy: policy}.Step()}, d)
+		im, _ := flashtest.Image(t, content)
+		results, _ := runOdd(t, []flash.Step{flash.WriteImage{Partition: "rootfs", Image: im, Policy: policy}.Step()}, d)
 		if r := results[0]; r.Result != flash.Pass || !bytes.Contains(d.written["rootfs"], content) {
 			t.Errorf("%v: %+v, %d bytes", policy, r, len(d.written["rootfs"]))
 		}

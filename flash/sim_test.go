@@ -13,7 +13,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -23,6 +23,7 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/admission"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/flashtest"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/internal/virtual/memnet"
@@ -86,31 +87,9 @@ func (r simRecorder) Result(j flash.Job, _ flash.Where, _ flash.JobDone) (string
 // fill, and one that is larger than a download.
 func simImages(t testing.TB) map[string]*image.Image {
 	t.Helper()
-	dir := t.TempDir()
-	rnd := rand.New(rand.NewPCG(1, 2))
-	random := func(n int) []byte {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(rnd.Uint32())
-		}
-		return b
-	}
-	system := append(random(100<<10), make([]byte, 64<<10)...)
-	system = append(system, random(40<<10)...)
-	files := map[string][]byte{"boot": random(20 << 10), "system": system}
 	images := map[string]*image.Image{}
-	for name, b := range files {
-		path := filepath.Join(dir, name+".img")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		im, err := image.Open(t.Context(), path, image.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = im.Close() })
-		images[name] = im
-	}
+	images["boot"], _ = flashtest.Image(t, flashtest.Noise(1, 20<<10))
+	images["system"], _ = flashtest.Image(t, slices.Concat(flashtest.Noise(2, 100<<10), make([]byte, 64<<10), flashtest.Noise(3, 40<<10)))
 	return images
 }
 

@@ -34,7 +34,7 @@ func slotted(ctx context.Context, c *fastboot.Client, partition, slot string) ([
 	}
 	if current.Value != "a" && current.Value != "b" {
 		return nil, nil, failf(ClassDevice, "name the slot: --slot a, b or all",
-			"%s has slots, but the tablet does not tell which is current", partition)
+			"%s has slots, but the tablet does not report which is current", partition)
 	}
 	if slot == "other" {
 		return []string{partition + "_" + map[string]string{"a": "b", "b": "a"}[current.Value]}, nil, nil
@@ -63,7 +63,7 @@ func unslotted(ctx context.Context, c *fastboot.Client, partition, slot string, 
 	case count > 1 && slot == "all":
 		return nil, nil, failf(ClassProfile,
 			"write each slot by its full name, such as "+partition+"_a and "+partition+"_b, or leave the slot out",
-			"all slots of %s were asked for; the tablet has %d slots, but does not tell whether %s has them", partition, count, partition)
+			"all slots of %s were asked for; the tablet has %d slots, but does not report whether %s has them", partition, count, partition)
 	}
 	return once, notTold, nil
 }

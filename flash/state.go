@@ -12,15 +12,15 @@ type State string
 
 // The states, in the order in which a whole run goes through them.
 const (
-	StateQueued       State = "queued"       // it waits for admission
-	StateConnecting   State = "connecting"   // the tablet is awaited, or asked who it is
-	StateIdentified   State = "identified"   // who it is, is known, and what is to be done
-	StatePreflight    State = "preflight"    // every step is compared with the tablet
-	StateFlashing     State = "flashing"     // in fastboot
-	StateBooting      State = "booting"      // between two modes, or restarting
-	StateProvisioning State = "provisioning" // settings on the booted tablet
-	StateChecking     State = "checking"     // the booted tablet is read and compared
-	StateDone         State = "done"         // it has its one result
+	StateQueued       State = "queued"       // waiting for its turn
+	StateConnecting   State = "connecting"   // waiting for the tablet, or asking which one it is
+	StateIdentified   State = "identified"   // the tablet and its steps are known
+	StatePreflight    State = "preflight"    // every step is checked against the tablet
+	StateFlashing     State = "flashing"     // writing, in fastboot
+	StateBooting      State = "booting"      // restarting, or between two modes
+	StateProvisioning State = "provisioning" // making settings on the booted tablet
+	StateChecking     State = "checking"     // reading back and comparing
+	StateDone         State = "done"         // the job has its result
 )
 
 // trigger is what moves a job.

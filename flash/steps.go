@@ -67,7 +67,7 @@ func (f *WriteImage) fits(ctx context.Context, s *Session) ([]Verdict, error) {
 				break // it is resized before it is written
 			}
 			v.Answer = fastboot.No
-			v.Fail = failf(ClassImage, "take the image made for this model; nothing was written",
+			v.Fail = failf(ClassImage, "use the image made for this model; nothing was written",
 				"%s is %d bytes, the tablet's partition %s has %d", f.Image.Path(), f.Image.Size(), p, size)
 		}
 		verdicts = append(verdicts, v)
@@ -277,7 +277,7 @@ func (r *Reboot) check(context.Context, *Session) ([]Verdict, error) {
 			return nil, nil
 		}
 	}
-	return nil, failf(ClassProfile, "known are "+strings.Join(fastboot.RebootModes, ", "), "there is no mode %q to reboot to", r.Mode)
+	return nil, failf(ClassProfile, "choose one of "+strings.Join(fastboot.RebootModes, ", "), "there is no mode %q to reboot to", r.Mode)
 }
 
 // run sends it.

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/flashtest"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/provision"
@@ -272,14 +273,7 @@ func wholeImages(t *testing.T) map[string]*image.Image {
 		t.Fatal(err)
 	}
 	images := map[string]*image.Image{}
-	open := func(part, file string) {
-		im, err := image.Open(t.Context(), file, image.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = im.Close() })
-		images[part] = im
-	}
+	open := func(part, file string) { images[part] = flashtest.Open(t, file) }
 	open("system", set.System)
 	open("boot", set.Boot)
 	meta := virtual.VBMeta{Version: "sim"} // the set's own also names userdata, which these jobs erase

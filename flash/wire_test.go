@@ -1,14 +1,12 @@
 package flash_test
 
 import (
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/flashtest"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/virtual"
 )
@@ -16,20 +14,8 @@ import (
 // noiseImage is an opened image of random bytes, with its file and what is in it.
 func noiseImage(t *testing.T, size int) (im *image.Image, path string, b []byte) {
 	t.Helper()
-	b = make([]byte, size)
-	rnd := rand.New(rand.NewPCG(4, 4))
-	for i := range b {
-		b[i] = byte(rnd.Uint32())
-	}
-	path = filepath.Join(t.TempDir(), "system.img")
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	im, err := image.Open(t.Context(), path, image.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = im.Close() })
+	b = flashtest.Noise(4, size)
+	im, path = flashtest.Image(t, b)
 	return im, path, b
 }
 

@@ -34,7 +34,7 @@ func Builtins() (names []string) {
 func ParseHooks(file string, text []byte) (map[string]Hook, error) {
 	t := readYAML(file, text)
 	if len(t.errs) == 0 {
-		t.validateAs("#/properties/hooks")
+		t.hold(schemaShape().Properties["hooks"], t.root, nil)
 	}
 	p := &Profile{tree: t}
 	if len(t.errs) == 0 {

@@ -17,13 +17,9 @@ func (p *Profile) root(pointer, why string) {
 
 func (p *Profile) checkProvision(pointer string, s *ProvisionStep) {
 	t := p.tree
-	for why, there := range map[string]bool{
-		"regenerate": s.Regenerate != nil, "hostname": s.Hostname != nil, "timezone": s.Timezone != nil, "locale": s.Locale != nil,
-		"ca":   s.CA != nil,
-		"wifi": s.WiFi != nil, "link": s.Link != nil, "units": s.Units != nil, "reboot": s.Reboot != "",
-	} {
-		if there {
-			p.root(pointer, why)
+	for _, step := range provisionSteps {
+		if _, there := t.places[pointer+"/"+step.key]; there && step.root {
+			p.root(pointer, step.key)
 		}
 	}
 	if s.Reboot != "" && s.When != nil {

@@ -105,7 +105,7 @@ func Parse(path string, text []byte, o Settings) (*Profile, error) {
 		t = t.over(base)
 	}
 	if len(t.errs) == 0 {
-		t.validate()
+		t.hold(schemaShape(), t.root, nil)
 	}
 	if len(t.errs) > 0 {
 		return nil, t.joined()

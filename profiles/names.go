@@ -5,9 +5,10 @@ package profiles
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // Phase is when in a job something is known.
@@ -56,7 +57,7 @@ var plainNames = map[string]known{
 }
 
 // factForm is what can be read from the booted tablet, as checks have it.
-var factForm = regexp.MustCompile(
+var factForm = lazyregexp.New(
 	`^((os|hw)-release\.[A-Za-z_][A-Za-z0-9_]*|model|serial|usb-serial|wifi-mac|imei|machine-id|host-key|` +
 		`hostname|timezone|locale|battery|storage)$`)
 

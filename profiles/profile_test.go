@@ -71,7 +71,7 @@ func TestWhole(t *testing.T) {
 			t.Errorf("%s: %s, %v", serial, got, err)
 		}
 	}
-	if _, err := p.Expand(*p.Provision[0].Hostname, of()); err == nil || !strings.Contains(err.Error(), "does not tell") {
+	if _, err := p.Expand(*p.Provision[0].Hostname, of()); err == nil || !strings.Contains(err.Error(), "does not report") {
 		t.Error(err)
 	}
 	shown, err := json.Marshal(p)
@@ -129,7 +129,7 @@ func TestWrong(t *testing.T) {
 			`demo.yaml:5:3: unknown key "locked"; did you mean lock?; known are battery, lock, models, product-from`},
 		{"zarya: 1", "zarya: 2", `demo.yaml:1:8: zarya: 2 is not one of: 1`},
 		{"name: demo", "name:", `demo.yaml:2:6: name has no value`},
-		{"name: demo\n", "", `demo.yaml:1:1: the profile needs name`},
+		{"name: demo\n", "", `demo.yaml:1:1: the profile is missing name`},
 		{"[AGS3-L09, 510]", "AGS3", `demo.yaml:4:11: tablet.models: "AGS3" is not right: full model codes`},
 		{"[AGS3-L09, 510]", "[]", "tablet.models is empty"},
 		{"[AGS3-L09, 510]", "['AGS*']", `tablet.models 1: "AGS*" is not right`},

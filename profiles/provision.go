@@ -4,27 +4,47 @@
 
 package profiles
 
-// provisionSchemas are the steps under provision: the key, and its JSON Schema, in which
-// «code» stands for the backquotes that a Go text cannot have. They are put into
-// schema.json where it says provision-step.
-var provisionSchemas = []struct{ key, schema string }{
-	{"regenerate", `{"description": "makes anew, once a tablet, what no two may share: «machine-id», «ssh-host-keys»", "type": "array",
-    "minItems": 1, "uniqueItems": true, "items": {"enum": ["machine-id", "ssh-host-keys"]}}`},
-	{"hostname", `{"description": "template; one label of letters, digits and dashes", "type": ["string", "number"], "minLength": 1,
-    "format": "template"}`},
-	{"timezone", `{"description": "template; a zone that the system has, such as «Europe/Moscow»", "type": ["string", "number"],
+// Whether a step needs root.
+const (
+	needsRoot = true
+	anyLogin  = false
+)
+
+// provisionSteps are the steps under provision: the key, whether it needs root, and its JSON
+// Schema, in which «code» stands for the backquotes that a Go text cannot have. They are put
+// into schema.json where it says provision-step.
+var provisionSteps = []struct {
+	key    string
+	root   bool // it cannot be done without ssh.root; others may need it for what they are given
+	schema string
+}{
+	{"regenerate", needsRoot, `{"description": "creates again, once per tablet, what no two tablets may share: «machine-id», «ssh-host-keys»",
+    "type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": ["machine-id", "ssh-host-keys"]}}`},
+	{"hostname", needsRoot, `{"description": "template; a single name of letters, digits and dashes", "type": ["string", "number"],
     "minLength": 1, "format": "template"}`},
-	{"locale", `{"description": "template; such as «ru_RU.UTF-8»", "type": ["string", "number"], "minLength": 1, "format": "template"}`},
-	{"ca", `{"description": "files with CA certificates in PEM that the system trusts from now on", "type": "array", "minItems": 1,
+	{"timezone", needsRoot, `{"description": "template; a zone that the system has, such as «Europe/Moscow»", "type": ["string", "number"],
+    "minLength": 1, "format": "template"}`},
+	{"clock", needsRoot, `{
+  "description": "sets the clock to this machine's if it is wrong, also the clock that runs while the tablet is off. ` +
+		`Certificates are valid only where the date is right, so it belongs before Wi-Fi and enrolment",
+  "type": "object", "additionalProperties": false, "required": ["within"],
+  "properties": {
+    "within": {"description": "how far it may be off: «5s» or more, such as «1m»", "type": "string",
+      "pattern": "^([1-9][0-9]*h([0-9]+m)?([0-9]+s)?|[1-9][0-9]*m([0-9]+s)?|([5-9]|[1-9][0-9]+)s)$"}
+  }
+}`},
+	{"locale", needsRoot, `{"description": "template; such as «ru_RU.UTF-8»", "type": ["string", "number"], "minLength": 1,
+    "format": "template"}`},
+	{"ca", needsRoot, `{"description": "PEM files with CA certificates that the system will trust", "type": "array", "minItems": 1,
     "items": {"type": ["string", "number"], "minLength": 1}}`},
-	{"wifi", `{
-  "description": "a network, in connman's file of its own",
+	{"wifi", needsRoot, `{
+  "description": "a Wi-Fi network, in a connman file of its own",
   "type": "object", "additionalProperties": false, "required": ["ssid"],
   "properties": {
     "ssid": {"description": "template; its name", "type": ["string", "number"], "minLength": 1, "format": "template"},
     "security": {"description": "«psk» (the default with a passphrase), «ieee8021x», «none»", "enum": ["psk", "ieee8021x", "none"]},
     "passphrase": {"description": "template; for «psk»", "type": ["string", "number"], "minLength": 1, "format": "template"},
-    "hidden": {"description": "«true»: it does not show its name", "enum": ["true", "false", true, false]},
+    "hidden": {"description": "«true»: the network hides its name", "enum": ["true", "false", true, false]},
     "eap": {"description": "«peap» (the default) or «ttls»", "enum": ["peap", "ttls"]},
     "phase2": {"description": "«MSCHAPV2» (the default), «GTC», «MD5», «PAP»", "enum": ["MSCHAPV2", "GTC", "MD5", "PAP"]},
     "user": {"description": "template; for «ieee8021x»", "type": ["string", "number"], "minLength": 1, "format": "template"},
@@ -32,32 +52,32 @@ var provisionSchemas = []struct{ key, schema string }{
     "ca": {"description": "file with the certificate of the network's server", "type": ["string", "number"], "minLength": 1}
   }
 }`},
-	{"file", `{"$ref": "#/$defs/file",
-    "description": "a file on the tablet; it takes its place in one step: a cut leaves the old one or the new one"}`},
-	{"link", `{
-  "description": "a symbolic link; what stands there and is no link is not replaced",
+	{"file", anyLogin, `{"$ref": "#/$defs/file",
+    "description": "a file on the tablet. It is replaced in one step: an interruption leaves the old file or the new one"}`},
+	{"link", needsRoot, `{
+  "description": "a symbolic link; anything else at that path is not replaced",
   "type": "object", "additionalProperties": false, "required": ["to", "target"],
   "properties": {
     "to": {"description": "absolute path of the link", "type": "string", "pattern": "^/[^\\x00]*[^/\\x00]$"},
     "target": {"description": "template; the absolute path that it points to", "type": "string", "pattern": "^/", "format": "template"}
   }
 }`},
-	{"packages", `{
-  "description": "RPMs, installed with ru.omp.APM, or pkcon where there is none", "type": "array", "minItems": 1,
+	{"packages", anyLogin, `{
+  "description": "RPMs, installed with ru.omp.APM, or with pkcon if there is none", "type": "array", "minItems": 1,
   "items": {
     "type": "object", "additionalProperties": false, "required": ["rpm", "name", "version"],
     "properties": {
       "rpm": {"description": "the file, relative to the profile", "type": ["string", "number"], "minLength": 1},
       "name": {"description": "as «rpm -q» knows it", "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$"},
-      "version": {"description": "as «rpm -q» tells it", "type": ["string", "number"], "pattern": "^[A-Za-z0-9._+~^-]{1,64}$"}
+      "version": {"description": "as «rpm -q» reports it", "type": ["string", "number"], "pattern": "^[A-Za-z0-9._+~^-]{1,64}$"}
     }
   }
 }`},
-	{"dconf", `{"description": "settings of the user's interface: key: value. «true», «false» and numbers are what they look like, ` +
-		`everything else is text; templates, but no secrets, which would stand on a command line",
+	{"dconf", anyLogin, `{"description": "settings of the user's interface: key: value. «true», «false» and numbers are what they look ` +
+		`like, everything else is text; templates, but no secrets, which would stand on a command line",
     "type": "object", "minProperties": 1, "propertyNames": {"pattern": "^(/[A-Za-z0-9_-]+)+$"},
     "additionalProperties": {"type": ["string", "number", "boolean"], "format": "template"}}`},
-	{"dbus", `{
+	{"dbus", anyLogin, `{
   "description": "a call on one of the tablet's buses",
   "type": "object", "additionalProperties": false, "required": ["destination", "object", "method"],
   "properties": {
@@ -74,35 +94,38 @@ var provisionSchemas = []struct{ key, schema string }{
     "changes": {"description": "«always» (the default): the call changes the tablet; «never»: it only asks", "enum": ["always", "never"]}
   }
 }`},
-	{"units", `{
-  "description": "units of systemd by what they shall be", "type": "object", "additionalProperties": false, "minProperties": 1,
+	{"units", needsRoot, `{
+  "description": "systemd units, by their state", "type": "object", "additionalProperties": false, "minProperties": 1,
   "properties": {
-    "enable": {"description": "those that start", "$ref": "#/$defs/units"},
-    "disable": {"description": "those that do not", "$ref": "#/$defs/units"},
-    "mask": {"description": "those that cannot be started", "$ref": "#/$defs/units"}
+    "enable": {"description": "start with the system", "$ref": "#/$defs/units"},
+    "disable": {"description": "do not start", "$ref": "#/$defs/units"},
+    "mask": {"description": "cannot be started", "$ref": "#/$defs/units"}
   }
 }`},
-	{"authorized-keys", `{"description": "templates; public SSH keys that may log in as the login of «ssh», besides those that are there",
+	{"authorized-keys", anyLogin, `{"description": "templates; public SSH keys that may log in as the user of «ssh», in addition to ` +
+		`those already there",
     "type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1, "format": "template"}}`},
-	{"wizard", `{"description": "«done»: the first-run wizard does not appear", "enum": ["done"]}`},
-	{"enrolment", `{"$ref": "#/$defs/file",
-  "description": "the file with which the device management's own application enrols the tablet; root's, 0600, if nothing else is said"}`},
-	{"exec", `{
+	{"wizard", anyLogin, `{"description": "«done»: the first-run wizard does not appear", "enum": ["done"]}`},
+	{"enrolment", anyLogin, `{"$ref": "#/$defs/file",
+  "description": "the file with which the device management application enrols the tablet; by default owned by root, mode 0600"}`},
+	{"exec", anyLogin, `{
   "description": "a program on the tablet; its exit status must be 0",
   "type": "object", "additionalProperties": false, "required": ["argv"],
   "properties": {
-    "argv": {"description": "templates; the program and its arguments, no shell. Secrets are refused: they would stand on a command line",
-      "type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"], "format": "template"}},
+    "argv": {"description": "templates; the program and its arguments, no shell. Secrets are refused, ` +
+		`because they would be on a command line", "type": "array", "minItems": 1,
+      "items": {"type": ["string", "number", "boolean"], "format": "template"}},
     "root": {"description": "«true»: run by root", "enum": ["true", "false", true, false]},
-    "timeout": {"$ref": "#/$defs/duration", "description": "how long it may take (1m)"},
+    "timeout": {"$ref": "#/$defs/duration", "description": "how long it may take (default 1m)"},
     "changes": {
       "description": "«always» (the default): running it changes the tablet, so that such a profile is never COMPLIANT; ` +
 		`«never»: it only checks",
       "enum": ["always", "never"]},
-    "creates": {"description": "absolute path; not run if it is there", "type": "string", "pattern": "^/[^\\x00]*[^/\\x00]$"}
+    "creates": {"description": "absolute path; the program does not run if this exists", "type": "string",
+      "pattern": "^/[^\\x00]*[^/\\x00]$"}
   }
 }`},
-	{"reboot", `{"description": "restarts the system and waits for it: «if-changed», when this job has changed something, or «always»",
+	{"reboot", needsRoot, `{"description": "restarts the system and waits for it: «if-changed» (if this job changed something) or «always»",
     "enum": ["if-changed", "always"]}`},
 }
 
@@ -111,6 +134,7 @@ type ProvisionStep struct {
 	Regenerate     []string        `json:"regenerate,omitempty"`
 	Hostname       *Text           `json:"hostname,omitempty"`
 	Timezone       *Text           `json:"timezone,omitempty"`
+	Clock          *Clock          `json:"clock,omitempty"`
 	Locale         *Text           `json:"locale,omitempty"`
 	CA             []string        `json:"ca,omitempty"` // resolved
 	WiFi           *WiFi           `json:"wifi,omitempty"`
@@ -126,6 +150,11 @@ type ProvisionStep struct {
 	Exec           *Exec           `json:"exec,omitempty"`
 	Reboot         string          `json:"reboot,omitempty"`
 	Options
+}
+
+// Clock is how right the tablet's clock must be.
+type Clock struct {
+	Within Duration `json:"within"`
 }
 
 // WiFi is a network.
@@ -186,7 +215,7 @@ type DBus struct {
 	Changes     string `json:"changes,omitempty"`
 }
 
-// Units are units of systemd by what they shall be.
+// Units are systemd units, by their state.
 type Units struct {
 	Enable  []string `json:"enable,omitempty"`
 	Disable []string `json:"disable,omitempty"`

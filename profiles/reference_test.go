@@ -99,8 +99,8 @@ func (n schemaNode) below(t *testing.T) (schemaNode, string) {
 
 func reference(t *testing.T) string {
 	var out strings.Builder
-	out.WriteString("# Profile reference\n\nEvery key of the language, made from the schema that `zarya profile schema` prints.\n" +
-		"[Profiles](profile.md) is the guide. `[]` is a list, `NAME` a word of your own; keys in\n**bold** must be there.\n")
+	out.WriteString("# Profile reference\n\nFor authors of profiles: every key, from the schema that `zarya profile schema` prints.\n" +
+		"[Profiles](profile.md) is the guide. `[]` is a list, `NAME` a word of your own; **bold** keys are required.\n")
 	var root schemaNode
 	if err := json.Unmarshal(Schema(), &root); err != nil {
 		t.Fatal(err)

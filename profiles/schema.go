@@ -6,15 +6,16 @@ package profiles
 import (
 	"bytes"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // schemaBase is the schema without the steps under provision.
@@ -25,7 +26,7 @@ var schemaBase string
 // Schema returns the JSON Schema of the language, for editors and for this package.
 var Schema = sync.OnceValue(func() []byte {
 	var required, properties []string
-	for _, s := range provisionSchemas {
+	for _, s := range provisionSteps {
 		required = append(required, fmt.Sprintf(`{"required": [%q]}`, s.key))
 		text := strings.NewReplacer("«", "`", "»", "`", "\n", "\n          ").Replace(s.schema)
 		properties = append(properties, fmt.Sprintf("%q: %s", s.key, text))
@@ -34,127 +35,229 @@ var Schema = sync.OnceValue(func() []byte {
 		`"provision-step": {}`, strings.Join(properties, ",\n          ")).Replace(schemaBase))
 })
 
-const schemaID = "zarya-profile-1"
-
-// compiled is the schema, made ready at its first use: that takes milliseconds.
-var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) { return compile("") })
-
-// compile makes a part of the schema ready.
-func compile(part string) (*jsonschema.Schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
-	if err != nil {
-		return nil, err
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	c.RegisterFormat(&jsonschema.Format{Name: "template", Validate: ofText(func(s string) error { _, err := parseText(s); return err })})
-	c.RegisterFormat(&jsonschema.Format{Name: "condition", Validate: ofText(func(s string) error { _, err := parseCondition(s); return err })})
-	if err := c.AddResource(schemaID, doc); err != nil {
-		return nil, err
-	}
-	return c.Compile(schemaID + part)
+// shape is a part of the schema: what a value may be. It has the keywords of JSON Schema that
+// this language uses, and they mean what draft 2020-12 says; a test reads the schema with a
+// library that knows all of them, and compares.
+type shape struct {
+	Schema               string            `json:"$schema"`
+	ID                   string            `json:"$id"`
+	Title                string            `json:"title"`
+	Description          string            `json:"description"`
+	Defs                 map[string]*shape `json:"$defs"`
+	Ref                  string            `json:"$ref"` // #/$defs/NAME
+	Type                 oneOrMore         `json:"type"`
+	Enum                 []any             `json:"enum"`
+	Format               string            `json:"format"` // template or condition
+	Pattern              *lazyregexp.Regexp
+	MinLength            int  // in characters
+	MaxLength            int  // in characters; 0: any
+	MinItems             int  // of a list
+	UniqueItems          bool // of a list
+	MinProperties        int  // of a map
+	Required             []string
+	Properties           map[string]*shape
+	PropertyNames        *shape
+	AdditionalProperties *others
+	Items                *shape
+	OneOf                []*shape
 }
 
-// ofText is a format of texts; other values have none.
-func ofText(check func(string) error) func(any) error {
-	return func(v any) error {
-		if s, ok := v.(string); ok {
-			return check(s)
-		}
+// oneOrMore is a text or a list of texts.
+type oneOrMore []string
+
+// UnmarshalJSON is of json.Unmarshaler.
+func (o *oneOrMore) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		*o = make(oneOrMore, 1)
+		return json.Unmarshal(b, &(*o)[0])
+	}
+	return json.Unmarshal(b, (*[]string)(o))
+}
+
+// others says what keys of a map may be that are not named: none (false), or of a shape.
+type others struct{ *shape }
+
+// UnmarshalJSON is of json.Unmarshaler.
+func (o *others) UnmarshalJSON(b []byte) error {
+	if string(b) == "false" {
 		return nil
 	}
+	return decodeSchema(b, &o.shape)
 }
 
-// validate adds to t all that the schema does not allow.
-func (t *tree) validate() {
-	schema, err := compiled()
-	t.hold(schema, err)
+// decodeSchema reads a part of the schema, and refuses a keyword that [shape] does not have.
+func decodeSchema(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
 }
 
-// validateAs is validate for a part of the schema.
-func (t *tree) validateAs(part string) {
-	schema, err := compile(part)
-	t.hold(schema, err)
-}
-
-func (t *tree) hold(schema *jsonschema.Schema, err error) {
-	if err != nil {
-		t.fail(t.file, nil, "internal error: %v", err)
-		return
+// schemaShape is the schema, read at its first use.
+var schemaShape = sync.OnceValue(func() *shape {
+	root := &shape{}
+	if err := decodeSchema(Schema(), root); err != nil {
+		panic(err) // no input is in it
 	}
-	var invalid *jsonschema.ValidationError
-	switch err := schema.Validate(t.root).(type) { //nolint:errorlint // Validate returns nothing else
-	case nil:
-		return
-	case *jsonschema.ValidationError:
-		invalid = err
-	default:
-		t.fail(t.file, nil, "%v", err)
-		return
-	}
-	t.leaves(invalid)
-}
+	return root
+})
 
-// leaves reports the errors that have no errors below them.
-func (t *tree) leaves(e *jsonschema.ValidationError) {
-	_, choice := e.ErrorKind.(*kind.OneOf)
-	if len(e.Causes) > 0 && !choice {
-		// A step with a wrong word has no right one: the word is what is wrong.
-		word := slices.ContainsFunc(e.Causes, func(c *jsonschema.ValidationError) bool {
-			_, is := c.ErrorKind.(*kind.AdditionalProperties)
-			return is
-		})
-		for _, c := range e.Causes {
-			if _, choice := c.ErrorKind.(*kind.OneOf); !choice || !word {
-				t.leaves(c)
-			}
-		}
-		return
-	}
-	pointer := ""
-	for _, part := range e.InstanceLocation {
+// hold adds to t all that a part of the schema does not allow of a value, which stands where
+// the parts of at say.
+func (t *tree) hold(s *shape, v any, at []string) {
+	pointer, name := "", "the profile"
+	for _, part := range at {
 		pointer += "/" + escape(part)
 	}
-	name := "the profile"
-	if len(e.InstanceLocation) > 0 {
-		name = pathText(e.InstanceLocation)
+	if len(at) > 0 {
+		name = pathText(at)
 	}
-	switch k := e.ErrorKind.(type) {
-	case *kind.AdditionalProperties:
-		known := knownKeys(e.SchemaURL)
-		for _, key := range k.Properties {
-			where := t.places[pointer+"/"+escape(key)]
-			t.fail(where.file, where.key, "unknown key %q%s; known are %s", key, nearest(key, known), strings.Join(known, ", "))
-		}
-	case *kind.OneOf:
-		t.at(pointer, "%s: a step has one of %s, and besides it name, when, timeout; it has %s", name, strings.Join(choices(e.SchemaURL), ", "),
-			t.keysAt(pointer))
-	case *kind.Format:
-		t.at(pointer, "%s: %q: %v", name, k.Got, k.Err)
-	case *kind.Required:
-		t.at(pointer, "%s needs %s", name, strings.Join(k.Missing, " and "))
-	case *kind.Type:
-		if k.Got == "null" {
+	if is := typeOf(v); len(s.Type) > 0 && !slices.Contains(s.Type, is) {
+		if v == nil {
 			t.at(pointer, "%s has no value", name)
 			return
 		}
-		t.at(pointer, "%s must be %s, and is %s", name, kinds(k.Want), kinds([]string{k.Got}))
-	case *kind.Enum:
-		var words []string
-		for _, w := range k.Want {
-			if s, ok := w.(string); ok {
-				words = append(words, s)
+		t.at(pointer, "%s must be %s, and is %s", name, kinds(s.Type), kinds([]string{is}))
+		return
+	}
+	if s.Enum != nil && !slices.ContainsFunc(s.Enum, func(e any) bool { return e == v }) { // texts: nothing else is in a profile
+		var allowed []string
+		for _, e := range s.Enum {
+			if word, ok := e.(string); ok {
+				allowed = append(allowed, word)
 			}
 		}
-		got := fmt.Sprint(k.Got)
-		t.at(pointer, "%s: %s is not one of: %s%s", name, got, strings.Join(words, ", "), nearest(got, words))
-	case *kind.Pattern:
-		t.at(pointer, "%s: %q is not %s", name, k.Got, described(e.SchemaURL, k.Want))
-	case *kind.MinItems, *kind.MinLength, *kind.MinProperties:
-		t.at(pointer, "%s is empty", name)
-	default:
-		t.at(pointer, "%s: %v", name, e.ErrorKind)
+		got := fmt.Sprint(v)
+		t.at(pointer, "%s: %s is not one of: %s%s", name, got, strings.Join(allowed, ", "), nearest(got, allowed))
+		return
 	}
+	if text, ok := v.(string); ok && s.Format != "" {
+		if err := formats[s.Format](text); err != nil {
+			t.at(pointer, "%s: %q: %v", name, text, err)
+			return
+		}
+	}
+	if s.Ref != "" {
+		t.hold(schemaShape().Defs[strings.TrimPrefix(s.Ref, "#/$defs/")], v, at)
+	}
+	switch v := v.(type) {
+	case string:
+		t.holdText(s, v, pointer, name)
+	case []any:
+		t.holdList(s, v, pointer, name, at)
+	case map[string]any:
+		t.holdMap(s, v, pointer, name, at)
+	}
+}
+
+// formats are the formats of texts.
+var formats = map[string]func(string) error{
+	"template":  func(s string) error { _, err := parseText(s); return err },
+	"condition": func(s string) error { _, err := parseCondition(s); return err },
+}
+
+func (t *tree) holdText(s *shape, v, pointer, name string) {
+	n := utf8.RuneCountInString(v)
+	switch {
+	case n < s.MinLength:
+		t.at(pointer, "%s is empty", name)
+	case s.MaxLength > 0 && n > s.MaxLength:
+		t.at(pointer, "%s has %d characters, and may have %d", name, n, s.MaxLength)
+	}
+	if s.Pattern != nil && !s.Pattern.MatchString(v) {
+		t.at(pointer, "%s: %q is not right%s", name, v, described(s))
+	}
+}
+
+func (t *tree) holdList(s *shape, v []any, pointer, name string, at []string) {
+	if len(v) < s.MinItems {
+		t.at(pointer, "%s is empty", name)
+	}
+	seen := map[any]bool{}
+	for i, item := range v {
+		if text, ok := item.(string); ok && s.UniqueItems {
+			if seen[text] {
+				t.at(pointer+"/"+strconv.Itoa(i), "%s has %q twice", name, text)
+			}
+			seen[text] = true
+		}
+		if s.Items != nil {
+			t.hold(s.Items, item, below(at, strconv.Itoa(i)))
+		}
+	}
+}
+
+func (t *tree) holdMap(s *shape, v map[string]any, pointer, name string, at []string) {
+	if len(v) < s.MinProperties {
+		t.at(pointer, "%s is empty", name)
+	}
+	var missing []string
+	for _, key := range s.Required {
+		if _, ok := v[key]; !ok {
+			missing = append(missing, key)
+		}
+	}
+	if len(missing) > 0 {
+		t.at(pointer, "%s is missing %s", name, strings.Join(missing, " and "))
+	}
+	known := slices.Sorted(maps.Keys(s.Properties))
+	unknown := false
+	for _, key := range slices.Sorted(maps.Keys(v)) {
+		where := t.places[pointer+"/"+escape(key)]
+		if s.PropertyNames != nil && !s.PropertyNames.Pattern.MatchString(key) {
+			t.fail(where.file, where.key, "%s: %q is not right%s", name, key, described(s.PropertyNames))
+		}
+		switch property := s.Properties[key]; {
+		case property != nil:
+			t.hold(property, v[key], below(at, key))
+		case s.AdditionalProperties == nil:
+		case s.AdditionalProperties.shape != nil:
+			t.hold(s.AdditionalProperties.shape, v[key], below(at, key))
+		default:
+			unknown = true
+			if hint := nearest(key, known); hint != "" {
+				t.fail(where.file, where.key, "unknown key %q%s; known are %s", key, hint, strings.Join(known, ", "))
+			} else {
+				t.fail(where.file, where.key, "unknown key %q; known are %s", key, strings.Join(known, ", "))
+			}
+		}
+	}
+	// A step with a wrong word has no right one: the word is what is wrong.
+	if s.OneOf != nil && !unknown {
+		t.holdChoice(s, v, pointer, name)
+	}
+}
+
+// holdChoice wants exactly one of the keys of which a step has one.
+func (t *tree) holdChoice(s *shape, v map[string]any, pointer, name string) {
+	var choices []string
+	has := 0
+	for _, one := range s.OneOf {
+		key := one.Required[0]
+		choices = append(choices, key)
+		if _, ok := v[key]; ok {
+			has++
+		}
+	}
+	if has != 1 {
+		t.at(pointer, "%s: a step has one of %s, and besides it name, when, timeout; it has %s", name, strings.Join(choices, ", "),
+			t.keysAt(pointer))
+	}
+}
+
+// below is the place of a key or an item in what stands at a place.
+func below(at []string, part string) []string { return append(slices.Clip(at), part) }
+
+// typeOf is what JSON Schema calls a value.
+func typeOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case []any:
+		return "array"
+	case map[string]any:
+		return "object"
+	}
+	return "string"
 }
 
 // pathText writes where a value is as people count: provision 1: wifi.ssid.
@@ -194,39 +297,6 @@ func kinds(types []string) string {
 	return strings.Join(words, " or ")
 }
 
-// part finds what a schema's URL points to.
-func part(url string) map[string]any {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
-	if err != nil {
-		return nil
-	}
-	_, pointer, _ := strings.Cut(url, "#")
-	for _, key := range strings.Split(strings.Trim(pointer, "/"), "/") {
-		if m, ok := doc.(map[string]any); ok && key != "" {
-			doc = m[strings.NewReplacer("~1", "/", "~0", "~", "%24", "$").Replace(key)]
-		}
-	}
-	m, _ := doc.(map[string]any)
-	return m
-}
-
-func knownKeys(url string) []string {
-	properties, _ := part(url)["properties"].(map[string]any)
-	return slices.Sorted(maps.Keys(properties))
-}
-
-// choices are the keys of which a step has one.
-func choices(url string) (words []string) {
-	one, _ := part(strings.TrimSuffix(url, "/oneOf"))["oneOf"].([]any)
-	for _, c := range one {
-		required, _ := c.(map[string]any)["required"].([]any)
-		for _, r := range required {
-			words = append(words, fmt.Sprint(r))
-		}
-	}
-	return words
-}
-
 // keysAt are the keys of the map at a pointer.
 func (t *tree) keysAt(pointer string) string {
 	var words []string
@@ -242,9 +312,9 @@ func (t *tree) keysAt(pointer string) string {
 }
 
 // described says what a pattern is for, if the schema does.
-func described(url string, pattern string) string {
-	if d, ok := part(url)["description"].(string); ok {
-		return "right: " + d
+func described(s *shape) string {
+	if s.Description != "" {
+		return ": " + s.Description
 	}
-	return fmt.Sprintf("right (it must match %s)", pattern)
+	return fmt.Sprintf(" (it must match %s)", s.Pattern)
 }

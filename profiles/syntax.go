@@ -5,14 +5,15 @@ package profiles
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
-var yamlLine = regexp.MustCompile(`^yaml: line ([0-9]+): (.*)$`)
+var yamlLine = lazyregexp.New(`^yaml: line ([0-9]+): (.*)$`)
 
 // broken reports text that is no YAML.
 func (t *tree) broken(err error, text string) {
@@ -120,7 +121,7 @@ func secondColon(body string) int {
 	return -1
 }
 
-var keyWithoutSpace = regexp.MustCompile(`^-? *[a-z][a-z-]*:[^ /]`)
+var keyWithoutSpace = lazyregexp.New(`^-? *[a-z][a-z-]*:[^ /]`)
 
 // missingSpace finds key:value; -1 is none.
 func missingSpace(body string) int {

@@ -105,7 +105,7 @@ func (p *Profile) Expand(t Text, look Lookup) (string, error) {
 			return "", err
 		}
 		if v == "" {
-			return "", fmt.Errorf("{{ %s }}: this tablet does not tell it", part.text)
+			return "", fmt.Errorf("{{ %s }}: this tablet does not report it", part.text)
 		}
 		b.WriteString(v)
 	}

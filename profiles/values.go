@@ -6,18 +6,19 @@ package profiles
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // the zones are the same on every station
+
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 var (
-	hostForm   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`) // RFC 1123, one label
-	localeForm = regexp.MustCompile(`^(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(\.[A-Za-z0-9-]+)?(@[a-z]+)?$`)
+	hostForm   = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`) // RFC 1123, one label
+	localeForm = lazyregexp.New(`^(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(\.[A-Za-z0-9-]+)?(@[a-z]+)?$`)
 	// wpaForm is a passphrase, or the key itself (IEEE 802.11, annex J.4).
-	wpaForm = regexp.MustCompile(`^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$`)
+	wpaForm = lazyregexp.New(`^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$`)
 )
 
 // HostnameProblem says why a text is no host name; "" is that it is one.

@@ -15,10 +15,11 @@ package profiles
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // Condition is a condition that was taken apart.
@@ -53,7 +54,7 @@ func (c *Condition) UnmarshalJSON(b []byte) error {
 func (c Condition) MarshalJSON() ([]byte, error) { return json.Marshal(c.source) }
 
 // tokens of a condition: texts, operators, words.
-var token = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)*"|'[^']*'|==|!=|<=|>=|<|>|&&|\|\||!|\(|\)|\[|\]|,|[A-Za-z0-9_.+*-]+)`)
+var token = lazyregexp.New(`^\s*("(?:[^"\\]|\\.)*"|'[^']*'|==|!=|<=|>=|<|>|&&|\|\||!|\(|\)|\[|\]|,|[A-Za-z0-9_.+*-]+)`)
 
 type parser struct {
 	source string
@@ -179,8 +180,8 @@ func (p *parser) not() (*node, error) {
 }
 
 var (
-	nameForm    = regexp.MustCompile(`^[a-z]+\.[A-Za-z0-9_.-]+$`)
-	versionForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
+	nameForm    = lazyregexp.New(`^[a-z]+\.[A-Za-z0-9_.-]+$`)
+	versionForm = lazyregexp.New(`^[0-9]+(\.[0-9]+)*$`)
 )
 
 func (p *parser) operand() (*node, error) {
@@ -288,7 +289,7 @@ func (p *Profile) kindOf(n *node) valueKind {
 	return text
 }
 
-// Holds reports whether a condition holds. What a tablet does not tell is "": it equals
+// Holds reports whether a condition holds. What a tablet does not report is "": it equals
 // only that, fits no pattern, and is neither more nor less than anything.
 func (p *Profile) Holds(c *Condition, look Lookup) (bool, error) { return p.holds(c.root, look) }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Sighting is what a tablet tells of itself at one moment. What it does not tell, or
+// Sighting is what a tablet tells of itself at one moment. What it does not report, or
 // tells as a placeholder, is "".
 type Sighting struct{ Serial, Model string }
 

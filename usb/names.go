@@ -9,17 +9,18 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2/maybe"
+
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // Names are ports' names by their stable form (Port.Path).
 type Names map[string]string
 
-var nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,15}$`)
+var nameForm = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_-]{0,15}$`)
 
 // LoadNames reads a file of lines "NAME PATH"; a file that is not there has none.
 func LoadNames(file string) (Names, error) {

@@ -9,10 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // Bus is what is plugged in, at one moment.
@@ -58,8 +59,8 @@ func (b *Bus) Port(form string) (Port, bool) {
 const Sysfs = "/sys"
 
 var (
-	deviceName = regexp.MustCompile(`^([0-9]+)-([0-9.]+)$`)
-	pciName    = regexp.MustCompile(`^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
+	deviceName = lazyregexp.New(`^([0-9]+)-([0-9.]+)$`)
+	pciName    = lazyregexp.New(`^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
 )
 
 // Scan reads what is plugged in. A device that goes while it is read is left out.

@@ -17,7 +17,7 @@ type Tablet struct {
 	// Keys bring a tablet that is off into fastboot.
 	Keys string
 	// Erase is how long its bootloader may take, without a word, to erase a partition whose
-	// size it does not tell; 0 is what any tablet gets (five minutes).
+	// size it does not report; 0 is what any tablet gets (five minutes).
 	Erase time.Duration
 	// MaxDownload is how many bytes its bootloader takes in one download, where it was seen
 	// to tell more or nothing; 0 is what it tells.

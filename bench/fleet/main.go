@@ -1,6 +1,6 @@
 // Fleet simulates a programme of tablets in virtual time: stations with their buses, ports and
 // operators, failures, lines that are down for a week, and what all of them ask of the database
-// and of the registry. It sleeps never and reads no clock; one seed gives one answer.
+// and of the registry. It never sleeps and reads no clock; one seed gives one answer.
 //
 // What is measured is a flag whose default says where the figure comes from. What breaks first
 // at a size, and what is done then, is said at the end of each table.

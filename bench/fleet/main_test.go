@@ -97,7 +97,7 @@ func TestWhatBreaksIsNamed(t *testing.T) {
 		table(&before, 20_000, 7, 1, r)
 		change(&r)
 		table(&after, 20_000, 7, 1, r)
-		if !strings.Contains(before.String(), "Nothing breaks") || !strings.Contains(after.String(), "What breaks, first things first: "+name) {
+		if !strings.Contains(before.String(), "No limit is exceeded") || !strings.Contains(after.String(), "Exceeded, the worst first: "+name) {
 			t.Errorf("%s does not break:\n%s", name, after.String())
 		}
 	}

@@ -4,23 +4,17 @@
 package main
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/spf13/cobra"
 
-	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image/bundle"
-	"github.com/zarya-station/zarya/flash/image/release"
 	"github.com/zarya-station/zarya/internal/author"
-	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/console"
 	"github.com/zarya-station/zarya/internal/recipe"
-	"github.com/zarya-station/zarya/internal/registry/named"
 	"github.com/zarya-station/zarya/internal/show"
 )
 
 func newBundle(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "bundle", Short: "Make, sign and check bundles: images and what they are for, in one file"}
+	cmd := &cobra.Command{Use: "bundle", Short: "Make, sign and check bundles: everything to flash, in one signed file"}
 	cmd.AddCommand(newBundleBuild(a), newBundleImport(a), newBundleSign(a), newBundleVerify(a), newBundleInspect(a),
 		newBundlePush(a), newBundlePull(a), newBundlePrune(a))
 	return cmd
@@ -47,7 +41,7 @@ func bundleFlags(cmd *cobra.Command, o *author.BundleRequest) {
 
 // makeBundle builds a bundle, signs it, and shows it.
 func (a *app) makeBundle(path string, o author.BundleRequest, sources []bundle.Source) error {
-	b, err := author.MakeBundle(a.ctx, a.Maker(), path, o, sources)
+	b, err := author.MakeBundle(a.Context, a.Maker(), path, o, sources)
 	if err != nil {
 		return err
 	}
@@ -82,22 +76,17 @@ func newBundleImport(a *app) *cobra.Command {
 	var only []string
 	cmd := &cobra.Command{
 		Use:   "import FILE SOURCE…",
-		Short: "Make a bundle of somebody else's release",
+		Short: "Make a bundle from somebody else's release",
 		Args:  cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			im, err := release.Read(a.ctx, args[1:], only, flash.Protected)
+			r, err := author.ReadRelease(a.Context, &o.About, args[1:], only)
 			if err != nil {
-				return problem.New(problem.Invalid, "nothing was made", "%w", err)
-			}
-			if err := im.Describe(&o.About, args[1]); err != nil {
 				return err
 			}
-			if !a.quiet {
-				for _, left := range im.Left {
-					a.say("left out: %s", left)
-				}
+			for _, left := range r.Left {
+				a.Notef("left out: %s", left)
 			}
-			return a.makeBundle(args[0], o, im.Sources)
+			return a.makeBundle(args[0], o, r.Sources)
 		},
 	}
 	bundleFlags(cmd, &o)
@@ -112,26 +101,9 @@ func newBundleSign(a *app) *cobra.Command {
 		Short: "Sign a bundle",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := named.Open(args[0])
+			b, err := author.SignBundle(args[0], key, signature)
 			if err != nil {
 				return err
-			}
-			if signature != "" {
-				text, err := os.ReadFile(signature) //nolint:gosec // the file that the user names
-				if err != nil {
-					return problem.New(problem.Usage, "", "--signature: %w", err)
-				}
-				if err := b.Attach(text); err != nil {
-					return problem.New(problem.Invalid, "", "%w", err)
-				}
-			} else {
-				signer, err := bundle.ReadKey(key)
-				if err != nil {
-					return err
-				}
-				if err := b.SignWith(signer); err != nil {
-					return err
-				}
 			}
 			return a.showBundle(b)
 		},
@@ -150,20 +122,14 @@ func newBundleVerify(a *app) *cobra.Command {
 		Short: "Check a bundle: its manifest, every block of its images, its signature",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, who, err := a.Maker().Judge(a.ctx, args[0], trust)
+			b, who, err := a.Maker().Verify(a.Context, args[0], trust)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
-			if err := b.Verify(a.ctx, a.ImageCache()); err != nil {
-				return problem.New(problem.Invalid, "copy or download the bundle again", "%w", err)
-			}
-			if a.json {
-				return a.document("bundle", []show.Bundle{show.OfBundle(b, who)})
-			}
-			fmt.Fprintf(a.stdout, "%s: %s %s, %d images, every block as the manifest says; %s\n",
-				b.Path, b.Manifest.Name, b.Manifest.Version, len(b.Manifest.Images), show.Signature(b, who))
-			return nil
+			return a.Answer("bundle", []show.Bundle{show.OfBundle(b, who)},
+				a.Line("%s: %s %s, %d images, every block as the manifest says; %s",
+					b.Path, b.Manifest.Name, b.Manifest.Version, len(b.Manifest.Images), show.Signature(b, who)))
 		},
 	}
 	trustFlag(cmd, &trust)
@@ -182,12 +148,12 @@ func newBundleInspect(a *app) *cobra.Command {
 		Short: "Show what is in a bundle, without checking its blocks",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := a.Bundles().Look(a.ctx, args[0])
+			b, err := a.Bundles().Look(a.Context, args[0])
 			if err != nil {
 				return err
 			}
 			if manifest {
-				_, err := a.stdout.Write(b.Text())
+				_, err := a.Out.Write(b.Text())
 				return err
 			}
 			return a.showBundle(b)
@@ -200,12 +166,8 @@ func newBundleInspect(a *app) *cobra.Command {
 
 // showBundle prints what is in a bundle.
 func (a *app) showBundle(b *bundle.Bundle) error {
-	it := show.OfBundle(b, "")
-	switch {
-	case a.json:
-		return a.document("bundle", []show.Bundle{it})
-	case !a.quiet:
-		it.Text(a.stdout)
+	if a.Quiet && !a.JSON {
+		return nil
 	}
-	return nil
+	return console.Items(a.Console, "bundle", []show.Bundle{show.OfBundle(b, "")})
 }

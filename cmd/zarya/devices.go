@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/console"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/runs"
 	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
@@ -22,7 +24,7 @@ func newDevices(a *app) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "devices",
-		Short: "Show what is plugged in where, or what the targets are",
+		Short: "Show what is plugged in where",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			asked := len(typed) > 0 || os.Getenv("ZARYA_TARGET") != ""
@@ -43,21 +45,21 @@ func newDevices(a *app) *cobra.Command {
 }
 
 func (a *app) askDevices(typed []string) error {
-	targets, err := a.targets(typed)
+	targets, err := a.Targets(typed)
 	if err != nil {
 		return err
 	}
-	answers, err := asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[ask.Device], error) {
+	answers, err := runs.Ask(&a.Front, func(ctx context.Context, o ask.Options) ([]ask.Answer[ask.Device], error) {
 		return ask.LookOrBooted(ctx, o, targets), nil
 	})
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return printAnswers(a, "devices", answers, nil)
+	if a.JSON {
+		return runs.PrintAnswers(&a.Front, "devices", answers, nil)
 	}
-	show.Devices(a.stdout, a.words, answers)
-	return conclude(a, answers)
+	show.Devices(a.Out, a.Words, answers)
+	return runs.Conclude(a.Console, answers)
 }
 
 // listUSB shows everything that is plugged in.
@@ -66,13 +68,13 @@ func (a *app) listUSB() error {
 	if err != nil {
 		return err
 	}
-	android := a.Bench().AskAndroid(a.ctx, bus)
-	if a.json {
-		return a.document("devices", show.OfBus(a.Bench(), bus, names, android))
+	android := a.Bench().AskAndroid(a.Context, bus)
+	if a.JSON {
+		return a.Document("devices", show.OfBus(a.Bench(), bus, names, android))
 	}
-	ui.DrawTree(a.stdout, a.words, bus, names, target.About(android))
+	ui.DrawTree(a.Out, a.Words, bus, names, target.About(android))
 	if len(bus.Tablets()) == 0 {
-		a.say("no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
+		a.Sayf("no tablet is plugged in; name tablets on the network with -s tcp:HOST[:PORT]")
 	}
 	return nil
 }
@@ -80,15 +82,15 @@ func (a *app) listUSB() error {
 // watchUSB shows every change.
 func (a *app) watchUSB() error {
 	if err := a.Bench().Listen(); err != nil {
-		a.warn("%v; the ports are looked at every second", err)
+		a.Warnf("%v; the ports are looked at every second", err)
 	}
-	watching := show.Watching{Bench: a.Bench(), Out: a.stdout, Words: a.words}
-	if a.json {
-		events := flash.NewEvents(newID(), ui.NewJSON(a.stdout).Event)
+	watching := show.Watching{Bench: a.Bench(), Out: a.Out, Words: a.Words}
+	if a.JSON {
+		events := flash.NewEvents(runs.NewID(), ui.NewJSON(a.Out).Event)
 		defer events.Close()
 		watching.Events = events
 	} else {
-		watching.Redraw = terminal(a.stdout) != nil && os.Getenv("TERM") != "dumb"
+		watching.Redraw = console.Terminal(a.Out) != nil && !console.Dumb()
 	}
-	return a.Bench().Watch(a.ctx, target.Tablets, watching.Report(a.ctx))
+	return a.Bench().Watch(a.Context, target.Tablets, watching.Report(a.Context))
 }

@@ -1,11 +1,13 @@
-// The commands of the README, the quickstart and the CI guide are run, and what they print is
-// compared with what is written there, up to times, rates and addresses.
+// The commands of pages are run. What those of a console block print is compared with what is
+// written there, up to times, rates and addresses; those of an sh block only have to succeed. What
+// a page needs beforehand stands in a comment, <!-- run … -->, which no reader sees.
 
 package main
 
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -19,21 +21,26 @@ import (
 )
 
 // docCommand is one command of a page and what it prints.
-type docCommand struct{ line, want string }
+type docCommand struct {
+	line, want string
+	succeeds   bool // that is all that is asked of it
+}
 
-// readSession takes the console blocks of a page.
+// readSession takes the commands of a page.
 func readSession(t *testing.T, page string) (commands []docCommand) {
 	t.Helper()
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inside := false
+	inside := ""
 	for line := range strings.Lines(string(text)) {
 		switch {
-		case strings.HasPrefix(line, "```"):
-			inside = strings.HasPrefix(line, "```console")
-		case !inside:
+		case strings.HasPrefix(line, "```"), line == "<!-- run\n", line == "-->\n":
+			inside = strings.TrimSpace(strings.TrimLeft(line, "`"))
+		case inside == "sh", inside == "<!-- run":
+			commands = append(commands, docCommand{line: line, succeeds: true})
+		case inside != "console":
 		case strings.HasPrefix(line, "$ "):
 			commands = append(commands, docCommand{line: line[2:]})
 		case len(commands) == 0:
@@ -80,7 +87,7 @@ func freeHundred(t *testing.T) string {
 }
 
 func TestDocumentedSessions(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/quickstart.md", "docs/ci.md"} {
+	for _, page := range []string{"README.md", "docs/quickstart.md", "docs/ci.md", "docs/supervisor.md", "docs/troubleshooting.md"} {
 		t.Run(page, func(t *testing.T) {
 			commands := readSession(t, filepath.Join("..", "..", page))
 			base := freeHundred(t)
@@ -90,9 +97,13 @@ func TestDocumentedSessions(t *testing.T) {
 				if strings.HasPrefix(c.line, "make ") {
 					continue // CI runs these
 				}
-				script += fmt.Sprintf("status=$?; echo '== %d'; (exit $status)\n%s", i, strings.ReplaceAll(c.line, "127.0.0.1:56", "127.0.0.1:"+base))
+				line := strings.ReplaceAll(c.line, "127.0.0.1:56", "127.0.0.1:"+base)
+				if c.succeeds {
+					line = "{ " + line + "} || echo failed\n"
+				}
+				script += fmt.Sprintf("status=$?; echo '== %d'; (exit $status)\n%s", i, line)
 			}
-			script += "kill $!; wait $! || true\n"
+			script += `if [ "${!-}" ]; then kill $!; wait $! || true; fi` + "\n"
 			cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 			cmd.Dir = t.TempDir()
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -110,7 +121,11 @@ func TestDocumentedSessions(t *testing.T) {
 				if _, err := fmt.Sscan(number, &i); err != nil {
 					t.Fatal(err)
 				}
-				if want := commands[i].want; plainly(out) != plainly(want) {
+				if commands[i].succeeds {
+					if strings.HasSuffix(out, "failed\n") {
+						t.Errorf("$ %sfails:\n%s\n%s", commands[i].line, out, stderr.String())
+					}
+				} else if want := commands[i].want; plainly(out) != plainly(want) {
 					t.Errorf("$ %sprints\n%s\n(stderr: %s)\nthe page says\n%s", commands[i].line, out, stderr.String(), want)
 				}
 				ran++
@@ -119,5 +134,47 @@ func TestDocumentedSessions(t *testing.T) {
 				t.Errorf("only %d commands were run", ran)
 			}
 		})
+	}
+}
+
+var docVerb = regexp.MustCompile(`(?m)(?:^|^\$ |sudo |^\w+=\S* )zarya ([a-z-][^\n]*)`)
+
+// TestDocumentedFlags: every command of zarya that a page has, in a block or in a sentence, is of
+// a verb and flags that there are.
+func TestDocumentedFlags(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	code, checked := regexp.MustCompile("(?s)```\\w*\n(.*?)```|`(zarya [^`]+)`"), 0
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range code.FindAllStringSubmatch(string(text), -1) {
+			written := strings.ReplaceAll(found[1], "\\\n", " ") + strings.ReplaceAll(found[2], "\n", " ")
+			for _, m := range docVerb.FindAllStringSubmatch(written, -1) {
+				words := strings.Fields(regexp.MustCompile(`[#|>&;].*`).ReplaceAllString(m[1], ""))
+				cmd, rest, err := newRoot(newApp(strings.NewReader(""), io.Discard, io.Discard, "")).Find(words)
+				if err != nil || cmd.HasSubCommands() && len(rest) > 0 && regexp.MustCompile(`^[a-z]`).MatchString(rest[0]) {
+					t.Errorf("%s: zarya %s: no such verb (%v)", page, m[1], err)
+					continue
+				}
+				for _, word := range rest {
+					if word == "--" {
+						break
+					}
+					name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+					if strings.HasPrefix(word, "--") && name != "help" && cmd.Flag(name) == nil {
+						t.Errorf("%s: zarya %s: no flag --%s", page, m[1], name)
+					}
+				}
+				checked++
+			}
+		}
+	}
+	if checked < 200 {
+		t.Errorf("only %d commands were found", checked)
 	}
 }

@@ -25,7 +25,7 @@ func newDoctor(a *app) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say whether this machine can flash tablets, and what would help",
+		Short: "Check whether this machine can flash tablets, and what to fix",
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return a.doctor(o) },
 	}
@@ -51,8 +51,8 @@ func (a *app) doctor(o doctorOptions) error {
 			return err
 		}
 	}
-	if o.fix && !a.yes {
-		if err := a.askable("add --yes to do all of it", "--fix asks before each change"); err != nil {
+	if o.fix && !a.Yes {
+		if err := a.Askable("add --yes to do all of it", "--fix asks before each change"); err != nil {
 			return err
 		}
 	}
@@ -60,24 +60,24 @@ func (a *app) doctor(o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	findings, err := doctor.Examine(a.ctx, a.Bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path, Scanner: o.scanner})
+	findings, err := doctor.Examine(a.Context, a.Bench(), doctor.Question{Tablets: o.tablets, Size: size, Ledger: path, Scanner: o.scanner})
 	if err != nil {
 		return err
 	}
-	if a.json {
-		if err := a.document("doctor", findings); err != nil {
+	if a.JSON {
+		if err := a.Document("doctor", findings); err != nil {
 			return err
 		}
 	} else {
-		show.Findings(a.stdout, a.words, findings)
+		show.Findings(a.Out, a.Words, findings)
 	}
 	bad := 0
 	for _, f := range findings {
-		if o.fix && f.Fix != "" && a.agreed(f.Fix) {
+		if o.fix && f.Fix != "" && a.Agreed(f.Fix) {
 			if err := f.Mend(); err != nil {
-				a.say("zarya: %s: %v", f.Fix, err)
+				a.Sayf("zarya: %s: %v", f.Fix, err)
 			} else {
-				a.say("done: %s", f.Fix)
+				a.Sayf("done: %s", f.Fix)
 				continue
 			}
 		}
@@ -86,7 +86,7 @@ func (a *app) doctor(o doctorOptions) error {
 		}
 	}
 	if bad > 0 {
-		return exitStatus(exitStation)
+		return problem.Said(problem.Station)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/runs"
 	"github.com/zarya-station/zarya/internal/target/ask"
 )
 
@@ -25,7 +25,7 @@ func newGetvar(a *app) *cobra.Command {
 		Short: "Ask tablets for bootloader variables",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, names []string) error {
-			return asks(a, "getvar", typed, func(ctx context.Context, s ask.Session) ([]fastboot.Var, error) {
+			return runs.AskBootloaders(&a.Front, "getvar", typed, func(ctx context.Context, s ask.Session) ([]fastboot.Var, error) {
 				return ask.Getvars(ctx, s, names)
 			}, func(vars []fastboot.Var) (lines []string) {
 				for _, v := range vars {
@@ -39,47 +39,8 @@ func newGetvar(a *app) *cobra.Command {
 	return cmd
 }
 
-// asks prints what targets answer to a question, in lines.
-func asks[T any](
-	a *app, kind string, typed []string,
-	question func(context.Context, ask.Session) (T, error), lines func(T) []string,
-) error {
-	targets, err := a.targets(typed)
-	if err != nil {
-		return err
-	}
-	answers, err := eachLocked(a, targets, question)
-	if err != nil {
-		return err
-	}
-	return printAnswers(a, kind, answers, lines)
-}
-
 // oneLine is a text as the lines of an answer.
 func oneLine(s string) []string { return []string{s} }
-
-// printAnswers prints what the targets said, with the target's name before each
-// line when there are several.
-func printAnswers[T any](a *app, kind string, answers []ask.Answer[T], lines func(T) []string) error {
-	if a.json {
-		if err := a.document(kind, answers); err != nil {
-			return problem.New(problem.Station, "", "output: %w", err)
-		}
-		return conclude(a, answers)
-	}
-	for _, r := range answers {
-		if r.Value == nil {
-			continue
-		}
-		for _, line := range lines(*r.Value) {
-			if len(answers) > 1 {
-				line = r.Target + "  " + line
-			}
-			fmt.Fprintln(a.stdout, line)
-		}
-	}
-	return conclude(a, answers)
-}
 
 func newReboot(a *app) *cobra.Command {
 	var typed []string
@@ -94,19 +55,19 @@ func newReboot(a *app) *cobra.Command {
 				mode = args[0]
 			}
 			if !slices.Contains(fastboot.RebootModes, mode) {
-				return problem.New(problem.Usage, "known are "+strings.Join(fastboot.RebootModes, ", "), "no mode %q to reboot to", mode)
+				return problem.New(problem.Usage, "choose one of "+strings.Join(fastboot.RebootModes, ", "), "no mode %q to reboot to", mode)
 			}
-			targets, err := a.targets(typed)
+			targets, err := a.Targets(typed)
 			if err != nil {
 				return err
 			}
-			answers, err := asking(a, func(ctx context.Context, o ask.Options) ([]ask.Answer[string], error) {
+			answers, err := runs.Ask(&a.Front, func(ctx context.Context, o ask.Options) ([]ask.Answer[string], error) {
 				return ask.Reboot(ctx, o, a.Locks(), targets, mode)
 			})
 			if err != nil {
 				return err
 			}
-			return printAnswers(a, "reboot", answers, oneLine)
+			return runs.PrintAnswers(&a.Front, "reboot", answers, oneLine)
 		},
 	}
 	a.targetFlags(cmd, &typed)
@@ -127,7 +88,7 @@ func newBoot(a *app) *cobra.Command {
 			}
 			im := opened.Of(use)
 			defer opened.Close()
-			return asks(a, "boot", typed, func(ctx context.Context, s ask.Session) (string, error) {
+			return runs.AskBootloaders(&a.Front, "boot", typed, func(ctx context.Context, s ask.Session) (string, error) {
 				pieces, err := im.Pieces(0xffffffff, image.Raw)
 				if err != nil {
 					return "", err
@@ -155,7 +116,7 @@ func newOEM(a *app) *cobra.Command {
 				return problem.New(problem.Usage, "allowed are "+strings.Join(ask.OEMAllowed, ", "),
 					"oem %s is not passed on: it could wipe or lock the tablet", words)
 			}
-			return asks(a, "oem", typed, func(ctx context.Context, s ask.Session) ([]string, error) {
+			return runs.AskBootloaders(&a.Front, "oem", typed, func(ctx context.Context, s ask.Session) ([]string, error) {
 				return s.OEMLines(ctx, words)
 			}, func(lines []string) []string { return lines })
 		},

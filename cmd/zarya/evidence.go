@@ -14,19 +14,6 @@ import (
 	"github.com/zarya-station/zarya/internal/records"
 )
 
-// startEvidence makes the evidence and the labels that the settings ask for while jobs run.
-// a.fileSinks has it among the outputs.
-func (a *app) startEvidence(record *ledger.Ledger, allDay bool) error {
-	if err := a.startLabels(record); err != nil {
-		return err
-	}
-	made, err := a.Evidence(a.signals.Context(), record, allDay)
-	if made != nil {
-		a.beside = append(a.beside, made)
-	}
-	return err
-}
-
 func newLedgerKey(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "key",
@@ -37,7 +24,7 @@ func newLedgerKey(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(a.stdout, key.AllowedLine(station))
+			fmt.Fprint(a.Out, key.AllowedLine(station))
 			return nil
 		},
 	}
@@ -59,10 +46,10 @@ func newLedgerReceipt(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.Read(a.ctx, func(ctx context.Context, l *ledger.Ledger) error {
+			return a.Read(a.Context, func(ctx context.Context, l *ledger.Ledger) error {
 				paths, err := records.Receipts(ctx, l, key, names, out)
 				for _, path := range paths {
-					fmt.Fprintln(a.stdout, path)
+					fmt.Fprintln(a.Out, path)
 				}
 				return err
 			})
@@ -90,9 +77,5 @@ func (a *app) checkReceipt(path, file string, names []string) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.document("receipt", []*evidence.Receipt{r})
-	}
-	fmt.Fprintf(a.stdout, "%s: %s, %s, signed by %s\n", r.Record, r.Serial, r.Result, r.Station)
-	return nil
+	return a.Answer("receipt", []*evidence.Receipt{r}, a.Line("%s: %s, %s, signed by %s", r.Record, r.Serial, r.Result, r.Station))
 }

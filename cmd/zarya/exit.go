@@ -12,8 +12,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/help"
 	"github.com/zarya-station/zarya/internal/openfiles"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/runs"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/profiles"
 )
@@ -72,9 +74,12 @@ func (a *app) report(err error) int {
 	if openfiles.Exhausted(err) && p.Kind != problem.Station { // whatever was being opened
 		p = &problem.Error{Kind: problem.Station, Hint: flash.HintOutOfFiles, Err: err}
 	}
-	fmt.Fprintf(a.stderr, "zarya: %s\n", a.words.Say(err.Error()))
+	if p.Said {
+		return exitCodes[p.Kind]
+	}
+	fmt.Fprintf(a.Err, "zarya: %s\n", a.Words.Say(err.Error()))
 	if p.Hint != "" {
-		fmt.Fprintf(a.stderr, "  → %s\n", a.words.Say(p.Hint))
+		fmt.Fprintf(a.Err, "  → %s\n", a.Words.Say(p.Hint))
 	}
 	return exitCodes[p.Kind]
 }
@@ -84,40 +89,8 @@ func (a *app) exitCode(results []flash.JobDone) int {
 	if code := a.signalCode(); code != 0 {
 		return code
 	}
-	return exitOf(results)
-}
-
-// exitOf is the code for the results of a run's jobs, signals aside.
-func exitOf(results []flash.JobDone) int {
-	failed, bench, absent := 0, 0, 0
-	exhausted, notDurable := false, false
-	for _, r := range results {
-		exhausted, notDurable = exhausted || r.Exhausted, notDurable || r.NotDurable
-		switch {
-		case r.Class == flash.ClassBug:
-			return exitInternal
-		case r.Result == flash.Pass, r.Result == flash.Compliant:
-			continue
-		case r.Class.Bench():
-			bench++
-			if r.Step == "connect" {
-				absent++
-			}
-		default:
-			failed++
-		}
-	}
-	switch {
-	case notDurable:
-		return exitNotDurable
-	case exhausted:
-		return exitIdentity
-	case absent > 0 && absent == len(results):
-		return exitNoDevice
-	case failed > 0:
-		return exitFailed
-	case bench > 0:
-		return exitBench
+	if kind, failed := runs.KindOf(results); failed {
+		return exitCodes[kind]
 	}
 	return exitOK
 }
@@ -125,21 +98,21 @@ func exitOf(results []flash.JobDone) int {
 // summarizeFailure writes the summary of a verb that ended before any of its jobs: who
 // reads --json, --events or --junit learns of every end, an error before any job included.
 func (a *app) summarizeFailure(cmd *cobra.Command, args []string, err error, code int) {
-	if err == nil || a.summarized || cmd == nil || cmd.Annotations["exit"] == "" {
+	if err == nil || a.Summarized || !help.RunsJobs(cmd) {
 		return
 	}
 	a.readOutputFlags(args)
-	sinks, serr := a.fileSinks()
+	sinks, serr := a.Files(a.Console)
 	if serr != nil || len(sinks) == 0 {
 		return // there is nowhere to write it
 	}
 	out := ui.Tee(sinks...)
-	events := flash.NewEvents(newID(), out.Event)
+	events := flash.NewEvents(runs.NewID(), out.Event)
 	events.Hide(a.Secrets)
 	events.Emit(flash.Event{Body: ui.Summary{Exit: code, Error: summaryError(err)}})
 	events.Close()
 	if err := out.Close(); err != nil {
-		fmt.Fprintf(a.stderr, "zarya: output: %v\n", err)
+		fmt.Fprintf(a.Err, "zarya: output: %v\n", err)
 	}
 }
 
@@ -161,9 +134,9 @@ func summaryError(err error) *ui.SummaryError {
 func (a *app) readOutputFlags(args []string) {
 	f := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f.ParseErrorsAllowlist.UnknownFlags = true
-	f.BoolVar(&a.json, "json", a.json, "")
-	f.StringVar(&a.events, "events", a.events, "")
-	f.StringVar(&a.junit, "junit", a.junit, "")
+	f.BoolVar(&a.JSON, "json", a.JSON, "")
+	f.StringVar(&a.Events, "events", a.Events, "")
+	f.StringVar(&a.JUnit, "junit", a.JUnit, "")
 	f.SetOutput(io.Discard)
 	_ = f.Parse(args) // what was read before a mistake counts
 }

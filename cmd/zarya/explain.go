@@ -15,17 +15,17 @@ import (
 func newExplain(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain {CLASS | CODE | RECORD | MESSAGE}",
-		Short: "Say what a result means, what is on the tablet now, and what to do next",
+		Short: "Explain a result: what happened, what is on the tablet, what to do",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			e, err := explain.Find(strings.Join(args, " "), func() ([]*ledger.JobRecord, error) { return a.Jobs(a.ctx) })
+			e, err := explain.Find(strings.Join(args, " "), func() ([]*ledger.JobRecord, error) { return a.Jobs(a.Context) })
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.document("explanations", []explain.Explanation{e})
+			if a.JSON {
+				return a.Document("explanations", []explain.Explanation{e})
 			}
-			show.Explanation(a.stdout, a.words, e)
+			show.Explanation(a.Out, a.Words, e)
 			return nil
 		},
 	}

@@ -49,7 +49,7 @@ func (d *day) caught(l *line, dir string, meanwhile func()) {
 	d.t.Helper()
 	var all sync.WaitGroup
 	began := make(chan *os.Process, 1)
-	tablets := []*plugged{d.tablet(l.name+"-stray-1", true), d.tablet(l.name+"-stray-2", true)}
+	tablets := []*plugged{d.tablet(l, l.name+"-stray-1", true), d.tablet(l, l.name+"-stray-2", true)}
 	before := d.given(dir)
 	waiting := false
 	all.Go(func() {
@@ -89,14 +89,14 @@ func (d *day) addsUp(lines []*line, tablets int) {
 	here := map[int64]int{} // how many ledgers have a number
 	for _, l := range lines {
 		config := []string{"--config", filepath.Join(l.dir, "config.yaml")}
-		d.life(l, l.dir, []*plugged{d.tablet(l.name+"-last", true)}, func(p *os.Process, e map[string]any) { // takes in what it leased last
+		d.life(l, l.dir, []*plugged{d.tablet(l, l.name+"-last", true)}, func(p *os.Process, e map[string]any) { // takes in what it leased last
 			if e["type"] == "job-done" {
 				_ = p.Signal(syscall.SIGTERM)
 			}
 		})
 		tablets++
-		d.run(append(config, "ledger", "sync")...)
-		d.run(append(config, "ledger", "verify", "--database", l.wire.StationURL())...)
+		d.runAt(l, append(config, "ledger", "sync")...)
+		d.runAt(l, append(config, "ledger", "verify", "--database", l.url)...)
 		book, err := ledger.OpenReader(t.Context(), filepath.Join(l.dir, "ledger.db"))
 		if err != nil {
 			t.Fatal(err)
@@ -143,7 +143,8 @@ func (d *day) addsUp(lines []*line, tablets int) {
 	if err := d.office.QueryRow(t.Context(), `SELECT count(*) FROM (
 		SELECT DISTINCT ON (b ->> 'serial') b ->> 'result' AS result, b ->> 'serial' AS serial
 		FROM (SELECT seq, body::jsonb AS b FROM zarya.entry WHERE kind = 'result') r
-		WHERE b ->> 'serial' <> '' AND b ->> 'result' = 'pass' ORDER BY b ->> 'serial', seq DESC) last`).Scan(&finals); err != nil {
+		WHERE b ->> 'serial' <> '' AND b ->> 'result' IN ('pass', 'compliant')
+		ORDER BY b ->> 'serial', seq DESC) last`).Scan(&finals); err != nil {
 		t.Fatal(err)
 	}
 	var open int

@@ -5,13 +5,14 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,7 +61,9 @@ type plugged struct {
 // line is a station.
 type line struct {
 	name, dir, program string
-	wire               *fleettest.Wire
+	url                string           // the database's, as the station reaches it
+	wire               *fleettest.Wire  // nil: it is apart
+	apart              *fleettest.Apart // nil: its network is that of the test
 	tablets            []*plugged
 	kills              int
 	backup             string // a copy of its disk from its first kill
@@ -71,6 +74,7 @@ func newDay(t *testing.T, seed uint64, stations, tablets int) (d *day, lines []*
 	d = &day{t: t, server: fleettest.Start(t), dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 17)), passed: map[string]bool{},
 		moving: map[string]*plugged{}, change: make(chan struct{}), rows: stations*tablets + stations*20}
 	d.failed, d.fail = context.WithCancel(t.Context())
+	apart, apartURL := d.setApart()
 	d.bouncer = fleettest.StartBouncer(t, d.server)
 	d.office = fleettest.Open(t, d.server.URL(fleettest.Supervisor), fleet.Login{})
 	set, err := imageset.Build(t.Context(), filepath.Join(d.dir, "images"), imageset.Options{Size: 12 << 20})
@@ -86,14 +90,22 @@ func newDay(t *testing.T, seed uint64, stations, tablets int) (d *day, lines []*
 	for i := range stations {
 		l := &line{name: fmt.Sprintf("line-%d", i), program: "zarya", kills: 2}
 		l.dir = filepath.Join(d.dir, l.name)
-		if l.wire = fleettest.NewWire(t, d.server); i%2 == 1 {
-			l.wire = d.bouncer.NewWire(t)
-		}
 		if i == 2 {
 			l.program = "zarya-slow-clock"
 		}
+		switch {
+		case i == 2 && apart != nil:
+			l.apart, l.url = apart, apartURL
+		case i%2 == 1:
+			l.wire = d.bouncer.NewWire(t)
+		default:
+			l.wire = fleettest.NewWire(t, d.server)
+		}
+		if l.wire != nil {
+			l.url = l.wire.StationURL()
+		}
 		for n := range tablets {
-			l.tablets = append(l.tablets, d.tablet(fmt.Sprintf("T%d-%d", i, n), true))
+			l.tablets = append(l.tablets, d.tablet(l, fmt.Sprintf("T%d-%d", i, n), true))
 		}
 		d.settings(l, l.dir)
 		d.join(l)
@@ -131,49 +143,41 @@ func (d *day) settings(l *line, dir string) {
 		d.t.Fatal(err)
 	}
 	d.write(name, fmt.Sprintf("ledger: sqlite:%s/ledger.db\nage-key: %s/age.key\ncache: none\nfleet: {database: %q, station: %s, ahead: 6}\n",
-		dir, dir, l.wire.StationURL(), l.name))
+		dir, dir, l.url, l.name))
 }
 
 // run runs a verb that must go well, and returns what it printed.
 func (d *day) run(args ...string) string {
 	d.t.Helper()
-	cmd, out, errs := start(d.t, args)
-	var said bytes.Buffer
-	_, _ = said.ReadFrom(out)
-	if err := cmd.Wait(); err != nil {
-		d.t.Fatalf("zarya %s: %v: %s", strings.Join(args, " "), err, errs)
-	}
-	return said.String()
+	return d.runAt(nil, args...)
 }
 
 // join makes a machine a station of the fleet.
 func (d *day) join(l *line) {
 	d.t.Helper()
 	token := strings.TrimSpace(d.run("fleet", "enrol", l.name, "--database", d.server.URL(fleettest.Supervisor)))
-	d.run("--config", filepath.Join(l.dir, "config.yaml"), "fleet", "join", l.wire.StationURL(), "--token", token)
+	d.runAt(l, "--config", filepath.Join(l.dir, "config.yaml"), "fleet", "join", l.url, "--token", token)
 }
 
-// tablet makes one with an address of its own.
-func (d *day) tablet(serial string, there bool) *plugged {
+// tablet makes one with an address of its own at a station.
+func (d *day) tablet(l *line, serial string, there bool) *plugged {
 	d.t.Helper()
 	family, err := virtual.FamilyByName("kirin710a-ags3")
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	tablet, err := virtual.New(virtual.Config{Serial: serial, Family: family})
+	disks := filepath.Join(d.dir, "tablets") // in memory, 160 that are flashed at once would take 24 GiB
+	tablet, err := virtual.New(virtual.Config{Serial: serial, Family: family, Dir: disks})
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	at, err := virtual.Hold("tcp", "127.0.0.1:0")
-	if err != nil {
-		d.t.Fatal(err)
-	}
+	at, network := d.hold(l)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	p := &plugged{serial: serial, at: "tcp:" + at.Addr()}
 	p.plug = sync.OnceFunc(func() {
 		all.Go(func() {
-			if err := tablet.Serve(ctx, at, at.Addr()); err != nil {
+			if err := errors.Join(tablet.Serve(ctx, network, at.Addr()), os.RemoveAll(filepath.Join(disks, serial))); err != nil {
 				d.t.Error(err)
 			}
 		})
@@ -197,8 +201,10 @@ func (d *day) life(l *line, dir string, tablets []*plugged, see func(p *os.Proce
 	for _, p := range tablets {
 		args = append(args, "--target", p.serial+"="+p.at)
 	}
-	code, stderr := programAs(d.t, l.program, args, func(p *os.Process, e map[string]any) {
-		if e["type"] == "job-done" && e["result"] == "pass" {
+	cmd, out, errs := d.start(l, l.program, args)
+	code, stderr := follow(d.t, cmd, out, errs, func(p *os.Process, e map[string]any) {
+		// Compliant is one whose station was killed after its last step, and before its result.
+		if e["type"] == "job-done" && (e["result"] == "pass" || e["result"] == "compliant") {
 			d.tell(func() { d.passed[e["serial"].(string)] = true })
 			for _, p := range tablets { // it is taken out
 				if p.serial == e["serial"] {
@@ -226,7 +232,6 @@ func (d *day) tell(what func()) {
 // until waits for something that is told.
 func (d *day) until(what string, is func() bool) {
 	d.t.Helper()
-	limit := time.After(5 * time.Minute) // else a failure hangs
 	for {
 		d.mu.Lock()
 		now, change := is(), d.change
@@ -238,7 +243,7 @@ func (d *day) until(what string, is func() bool) {
 		case <-change:
 		case <-d.failed.Done():
 			d.t.FailNow()
-		case <-limit:
+		case <-time.After(5 * time.Minute): // in which nothing happened: else a failure hangs
 			d.t.Fatalf("never: %s", what)
 		}
 	}
@@ -249,7 +254,7 @@ func (d *day) left(l *line) (list []*plugged) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for from, p := range d.moving {
-		if from != l.name {
+		if from != l.name && l.apart == nil { // where it is apart, no other's tablet is reached
 			l.tablets = append(l.tablets, p)
 			delete(d.moving, from)
 		}
@@ -275,11 +280,17 @@ func (d *day) isDone(tablets []*plugged) bool {
 }
 
 // work lives as many lives as a station needs. When it is killed, one of its tablets goes to
-// another station.
+// another station. It begins anew with tablets that failed, as a technician plugs them in again:
+// on a machine that has too much to do, a tablet is too late.
 func (d *day) work(l *line) {
-	for {
+	for lives := 0; ; lives++ {
 		left := d.left(l)
 		if len(left) == 0 || d.failed.Err() != nil {
+			return
+		}
+		if lives > 10 {
+			d.t.Errorf("%s did not finish %d tablets in %d lives, as %s", l.name, len(left), lives, left[0].serial)
+			d.fail()
 			return
 		}
 		after, n := 0, 0
@@ -288,22 +299,27 @@ func (d *day) work(l *line) {
 			after = 1 + d.random.IntN(10*len(left))
 		}
 		d.mu.Unlock()
-		killed := false
-		d.life(l, l.dir, left, func(p *os.Process, _ map[string]any) {
+		killed, failed := false, map[any]bool{}
+		d.life(l, l.dir, left, func(p *os.Process, e map[string]any) {
+			if e["type"] == "job-done" {
+				failed[e["address"]] = e["result"] == "fail"
+			}
+			undone := slices.DeleteFunc(slices.Clone(left), func(p *plugged) bool { return failed[p.at] })
 			if n++; n == after {
 				killed = p.Kill() == nil
-			} else if d.isDone(left) {
+			} else if d.isDone(undone) {
 				_ = p.Signal(syscall.SIGTERM)
 			}
 		})
 		if !killed {
 			continue
 		}
+		d.t.Logf("%s was killed at event %d of a life with %d tablets", l.name, after, len(left))
 		if l.kills--; l.backup == "" {
 			l.backup = l.dir + "-backup"
 			d.copy(l, l.backup)
 		}
-		if left = d.left(l); len(left) > 1 {
+		if left = d.left(l); len(left) > 1 && l.apart == nil {
 			d.tell(func() {
 				if d.moving[l.name] == nil {
 					gone := left[d.random.IntN(len(left))]
@@ -336,20 +352,30 @@ func (d *day) copy(l *line, to string) {
 
 // disturb does what happens to servers and lines while tablets pass.
 func (d *day) disturb(lines []*line, tablets int) {
+	began := time.Now()
 	passed := func(n int) {
 		d.until(fmt.Sprintf("%d tablets", n), func() bool { return len(d.passed) >= n })
+		d.t.Logf("after %v: %d tablets", time.Since(began).Round(time.Second), n)
 	}
 	passed(tablets / 8)
 	d.server.Kill()
 	d.server.Restart()
 	passed(tablets / 4)
 	for i, l := range lines {
-		l.wire.CutAfter(200 + 100*i) // in the middle of what is said
+		if l.apart != nil {
+			l.apart.Lose(fleettest.ServerAddress) // nobody is told
+		} else {
+			l.wire.CutAfter(200 + 100*i) // in the middle of what is said
+		}
 	}
 	lines[0].wire.Block()
 	passed(tablets / 2)
 	for _, l := range lines {
-		l.wire.Cut()
+		if l.apart != nil {
+			l.apart.Carry(fleettest.ServerAddress)
+		} else {
+			l.wire.Cut()
+		}
 	}
 	passed(tablets * 5 / 8)
 	lines[0].wire.Unblock()
@@ -381,7 +407,7 @@ func TestADayOfAFleet(t *testing.T) {
 
 	// A clone, beside the original.
 	original := lines[0]
-	first, second := d.tablet("late-1", true), d.tablet("late-2", false)
+	first, second := d.tablet(original, "late-1", true), d.tablet(original, "late-2", false)
 	began := make(chan *os.Process, 1)
 	all.Go(func() {
 		d.life(original, original.dir, []*plugged{first, second}, func(p *os.Process, _ map[string]any) {

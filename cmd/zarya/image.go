@@ -7,6 +7,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/console"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/internal/show"
@@ -75,16 +76,11 @@ func newImageCache(a *app) *cobra.Command {
 // showCache prints entries of the cache.
 func (a *app) showCache(cache *image.Cache, entries []image.Entry, state string) error {
 	items, disk := show.OfCache(entries, state)
-	if a.json {
-		return a.document("image-cache", items)
+	if err := console.Items(a.Console, "image-cache", items); err != nil || a.JSON {
+		return err
 	}
-	for _, it := range items {
-		it.Text(a.stdout)
-	}
-	if !a.quiet {
-		a.say("%s: %d images %s, %s of at most %s",
-			cache.Dir(), len(items), state, bytesize.Text(disk), bytesize.Text(cache.Limit()))
-	}
+	text := map[string]string{"kept": "%s: %d images kept, %s of at most %s", "removed": "%s: %d images removed, %s of at most %s"}[state]
+	a.Notef(text, cache.Dir(), len(items), bytesize.Text(disk), bytesize.Text(cache.Limit()))
 	return nil
 }
 
@@ -107,11 +103,5 @@ func (a *app) inspect(files []string, limit int64, raw bool) error {
 		}
 		items = append(items, it)
 	}
-	if a.json {
-		return a.document("image", items)
-	}
-	for _, it := range items {
-		it.Text(a.stdout)
-	}
-	return nil
+	return console.Items(a.Console, "image", items)
 }

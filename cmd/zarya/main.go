@@ -1,11 +1,11 @@
-// Command zarya flashes tablets, many at once: see README.md and docs/.
+// Command zarya flashes tablets, many at once: README.md and docs/ say what it does.
 //
-// One file a verb: each has its options, a constructor that parses and a run
-// method that does. This package is the only place that chooses implementations
-// and the only one, with ui, that writes to a terminal. It is as large as its verbs are
-// many. What they say of themselves is in help/; what another front end would need is below:
-// answers are made by show and records, a station is put together by daemon, jobs are done by
-// batch, settings are read by settings.
+// There is one file a verb: its flags, and a function that hands what was typed to a package
+// below. This package is the only place that chooses implementations, that knows exit codes
+// (exit.go), and, with packages ui and board, that writes to a terminal. What another front end
+// would need as well is not here: runs has jobs on the tablets that a person names, machine the
+// parts of this machine as its settings describe them, daemon a station, records and show what
+// is shown, help what the verbs say of themselves. The package is as large as its verbs are many.
 package main
 
 import (
@@ -13,7 +13,11 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
+	"github.com/spf13/cobra"
+
+	"github.com/zarya-station/zarya/internal/outputs"
 	"github.com/zarya-station/zarya/internal/settings"
 	"github.com/zarya-station/zarya/internal/ui"
 )
@@ -25,11 +29,14 @@ func main() {
 
 // run is the whole program but for the process: it returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	if underActions() {
+	if outputs.UnderActions() {
 		stderr = ui.Guard(stderr)
 	}
 	a := newApp(stdin, stdout, stderr, settings.Language(args))
 	root := newRoot(a)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		a.completing(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -27,6 +27,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/runs"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/profiles"
@@ -195,9 +196,9 @@ func (c *cutConn) Write(p []byte) (int, error) {
 func (n *nest) provision(profile string, targets ...cable) (results []flash.JobDone, told string, took time.Duration) {
 	t := n.t
 	a := newApp(strings.NewReader(""), io.Discard, io.Discard, "")
-	a.quiet, a.Ledger = true, "sqlite:"+filepath.Join(n.dir, "ledger.db")
+	a.Quiet, a.Ledger = true, "sqlite:"+filepath.Join(n.dir, "ledger.db")
 	defer a.watchSignals()()
-	p, err := a.prepare(&jobOptions{profile: profile, trust: recipe.StationTrust}, flash.ScopeProvision)
+	p, err := a.Recipe(&runs.Options{Profile: profile, Trust: recipe.StationTrust}, flash.ScopeProvision)
 	must(t, err)
 	defer p.Close()
 	var list []target.Target
@@ -205,7 +206,7 @@ func (n *nest) provision(profile string, targets ...cable) (results []flash.JobD
 		targets[i].broke = &atomic.Bool{}
 		list = append(list, targets[i])
 	}
-	run := newID()
+	run := runs.NewID()
 	l, err := ledger.Open(t.Context(), filepath.Join(n.dir, "ledger.db"), "nest")
 	must(t, err)
 	defer func() { must(t, l.Close()) }()

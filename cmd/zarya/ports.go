@@ -41,10 +41,10 @@ func (a *app) listPorts() error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.document("ports", items)
+	if a.JSON {
+		return a.Document("ports", items)
 	}
-	ports.Text(a.stdout, items)
+	ports.Text(a.Out, a.Words, items)
 	return nil
 }
 
@@ -62,15 +62,15 @@ func (a *app) namePort(args []string) error {
 
 func (a *app) importPorts(file string) error {
 	n, err := ports.Import(a.Bench(), file)
-	if err == nil && !a.quiet {
-		a.say("%s: %d ports have their names", file, n)
+	if err == nil && !a.Quiet {
+		a.Sayf("%s: %d ports have their names", file, n)
 	}
 	return err
 }
 
 // learnPorts names the ports into which things are plugged, in the order of names.
 func (a *app) learnPorts(args []string) error {
-	if a.noInput {
+	if a.NoInput {
 		return problem.New(problem.Usage, "use zarya ports name PORT NAME", "somebody has to plug something in, and --no-input is set")
 	}
 	wanted, err := target.ExpandNames(args)
@@ -78,11 +78,11 @@ func (a *app) learnPorts(args []string) error {
 		return err
 	}
 	if err := a.Bench().Listen(); err != nil {
-		a.warn("%v; the ports are looked at every second", err)
+		a.Warnf("%v; the ports are looked at every second", err)
 	}
-	return ports.Learn(a.ctx, a.Bench(), wanted, ports.Teacher{
-		Ask:     func(name string) { a.say("plug something into the port that is to be %s", name) },
-		Already: func(name string) { a.say("that port is %s already", name) },
-		Learnt:  func(name string, p usb.Port) { fmt.Fprintf(a.stdout, "%s usb:%s %s\n", name, p.Short(), p.Path()) },
+	return ports.Learn(a.Context, a.Bench(), wanted, ports.Teacher{
+		Ask:     func(name string) { a.Sayf("plug something into the port that is to be %s", name) },
+		Already: func(name string) { a.Sayf("that port is %s already", name) },
+		Learnt:  func(name string, p usb.Port) { fmt.Fprintf(a.Out, "%s usb:%s %s\n", name, p.Short(), p.Path()) },
 	})
 }

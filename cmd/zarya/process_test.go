@@ -104,6 +104,13 @@ func program(t *testing.T, args []string, see func(p *os.Process, e map[string]a
 func programAs(t *testing.T, name string, args []string, see func(p *os.Process, e map[string]any)) (code int, stderr string) {
 	t.Helper()
 	cmd, out, errs := startAs(t, name, args)
+	return follow(t, cmd, out, errs, see)
+}
+
+// follow hands the events of a program that runs to see, until it has ended.
+func follow(t *testing.T, cmd *exec.Cmd, out io.Reader, errs *bytes.Buffer,
+	see func(p *os.Process, e map[string]any)) (code int, stderr string) {
+	t.Helper()
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -273,28 +280,13 @@ func TestMemory(t *testing.T) {
 
 // TestExitCodes holds the table of docs/events.md to the one place that decides.
 func TestExitCodes(t *testing.T) {
-	pass := flash.JobDone{Result: flash.Pass}
-	failed := func(c flash.Class, step string) flash.JobDone {
-		return flash.JobDone{Result: flash.Fail, Class: c, Step: step}
-	}
-	for _, test := range []struct {
-		name    string
-		results []flash.JobDone
-		want    int
-	}{
-		{"nothing", nil, 0},
-		{"all pass", []flash.JobDone{pass, {Result: flash.Compliant}}, 0},
-		{"device", []flash.JobDone{pass, failed(flash.ClassDevice, "x")}, 1},
-		{"locked", []flash.JobDone{failed(flash.ClassLocked, "preflight")}, 1},
-		{"device before cable", []flash.JobDone{failed(flash.ClassCable, "x"), failed(flash.ClassImage, "x")}, 1},
-		{"cable", []flash.JobDone{pass, failed(flash.ClassCable, "x")}, 9},
-		{"timeout and cable", []flash.JobDone{failed(flash.ClassTimeout, "x"), failed(flash.ClassCable, "connect")}, 9},
-		{"nobody there", []flash.JobDone{failed(flash.ClassTimeout, "connect"), failed(flash.ClassCable, "connect")}, 4},
-		{"one there", []flash.JobDone{pass, failed(flash.ClassCable, "connect")}, 9},
-		{"a bug before all", []flash.JobDone{failed(flash.ClassDevice, "x"), failed(flash.ClassBug, "x")}, 70},
+	failed := func(c flash.Class) []flash.JobDone { return []flash.JobDone{{Result: flash.Fail, Class: c, Step: "x"}} }
+	for want, results := range map[int][]flash.JobDone{ // which kind results are, package runs tests
+		0: {{Result: flash.Pass}}, 1: failed(flash.ClassDevice), 9: failed(flash.ClassCable), 70: failed(flash.ClassBug),
+		7: {{Result: flash.Fail, Exhausted: true}}, 8: {{Result: flash.Pass, NotDurable: true}},
 	} {
-		if got := exitOf(test.results); got != test.want {
-			t.Errorf("%s: exit %d, not %d", test.name, got, test.want)
+		if got := newApp(nil, io.Discard, io.Discard, "").exitCode(results); got != want {
+			t.Errorf("%+v: exit %d, not %d", results, got, want)
 		}
 	}
 	for err, want := range map[error]int{
@@ -304,20 +296,21 @@ func TestExitCodes(t *testing.T) {
 		problem.New(problem.Station, "", "x"): 6,
 		exitStatus(exitBench):                 9,
 	} {
-		a := &app{stderr: io.Discard}
+		a := newApp(nil, io.Discard, io.Discard, "")
 		if got := a.report(err); got != want {
 			t.Errorf("%v: exit %d, not %d", err, got, want)
 		}
 	}
 	for sig, want := range map[syscall.Signal]int{syscall.SIGHUP: 129, syscall.SIGINT: 130, syscall.SIGTERM: 143} {
-		a := &app{stderr: io.Discard, signals: signals.Watch(nil)}
+		a := newApp(nil, io.Discard, io.Discard, "")
+		a.Signals = signals.Watch(nil)
 		if err := syscall.Kill(os.Getpid(), sig); err != nil {
 			t.Fatal(err)
 		}
-		<-a.signals.Drain()
+		<-a.Signals.Drain()
 		if got := a.report(problem.New(problem.Failed, "", "x")); got != want {
 			t.Errorf("%v: exit %d, not %d", sig, got, want)
 		}
-		a.signals.Stop()
+		a.Signals.Stop()
 	}
 }

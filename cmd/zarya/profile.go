@@ -11,7 +11,9 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/zarya-station/zarya/internal/author"
+	"github.com/zarya-station/zarya/internal/console"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/runs"
 	"github.com/zarya-station/zarya/internal/show"
 	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/profiles"
@@ -20,7 +22,7 @@ import (
 func newProfile(a *app) *cobra.Command {
 	var secrets bool
 	validate := &cobra.Command{
-		Use: "validate PROFILE…", Short: "Say everything that is wrong with profiles", Args: cobra.MinimumNArgs(1),
+		Use: "validate PROFILE…", Short: "List everything that is wrong with profiles", Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.validateProfiles(args, secrets) },
 	}
 	validate.Flags().BoolVar(&secrets, "secrets", false, "secrets that are not at hand are errors")
@@ -28,13 +30,13 @@ func newProfile(a *app) *cobra.Command {
 	cmd.AddCommand(newProfileNew(a),
 		validate,
 		&cobra.Command{
-			Use: "show PROFILE", Short: "Print a profile as it is understood, with where each value came from", Args: cobra.ExactArgs(1),
+			Use: "show PROFILE", Short: "Print a profile as zarya understands it, and where each value came from", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error { return a.showProfile(args[0]) },
 		},
 		&cobra.Command{
 			Use: "schema", Short: "Print the JSON Schema of profiles, for editors", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				_, err := a.stdout.Write(profiles.Schema())
+				_, err := a.Out.Write(profiles.Schema())
 				return err
 			},
 		},
@@ -50,7 +52,7 @@ func newProfileNew(a *app) *cobra.Command {
 	var models, targets []string
 	cmd := &cobra.Command{
 		Use:   "new FILE [--model MODEL… | -s TARGET]",
-		Short: "Write a profile to begin with, for the tablet that is plugged in", Args: cobra.ExactArgs(1),
+		Short: "Write a profile to start with, for the tablet that is plugged in", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.newProfileFile(args[0], models, targets) },
 	}
 	cmd.Flags().StringArrayVar(&models, "model", nil, "full `MODEL` code; repeatable")
@@ -62,13 +64,13 @@ func (a *app) validateProfiles(names []string, demandSecrets bool) error {
 	var items []show.Validation
 	valid := true
 	for _, name := range names {
-		it := show.OfValidation(name, a.Maker().Validate(a.ctx, name, demandSecrets))
+		it := show.OfValidation(name, a.Maker().Validate(a.Context, name, demandSecrets))
 		items, valid = append(items, it), valid && it.Valid
 	}
-	if err := printItems(a, "profiles", items); err != nil || valid {
+	if err := console.Items(a.Console, "profiles", items); err != nil || valid {
 		return err
 	}
-	return exitStatus(exitInvalid)
+	return problem.Said(problem.Invalid)
 }
 
 func (a *app) showProfile(name string) error {
@@ -76,14 +78,14 @@ func (a *app) showProfile(name string) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.document("profile", []any{p})
+	if a.JSON {
+		return a.Document("profile", []any{p})
 	}
 	doc, err := p.Resolved()
 	if err != nil {
 		return err
 	}
-	enc := yaml.NewEncoder(a.stdout)
+	enc := yaml.NewEncoder(a.Out)
 	enc.SetIndent(2)
 	return errors.Join(enc.Encode(doc), enc.Close())
 }
@@ -95,9 +97,9 @@ func (a *app) listProfiles() error {
 	}
 	items, broken := show.OfProfiles(listed)
 	for _, file := range broken {
-		a.warn("%s is not a valid profile; zarya profile validate says why", file)
+		a.Warnf("%s is not a valid profile; zarya profile validate says why", file)
 	}
-	return printItems(a, "profiles", items)
+	return console.Items(a.Console, "profiles", items)
 }
 
 func (a *app) newProfileFile(path string, models, targets []string) error {
@@ -119,26 +121,24 @@ func (a *app) newProfileFile(path string, models, targets []string) error {
 	if err := author.NewProfile(path, models); err != nil {
 		return err
 	}
-	if !a.quiet {
-		a.say("wrote %s: %s; then zarya profile validate %s", path, how, path)
-	}
+	a.Notef("wrote %s: %s; then zarya profile validate %s", path, how, path)
 	return nil
 }
 
 // pluggedIn are the models of tablets that are there and tell them.
 func (a *app) pluggedIn(names []string) (models []string) {
-	if len(names) == 0 && len(typedTargets(names)) == 0 {
-		found, err := a.targets(nil)
+	if len(names) == 0 && len(runs.Named(names)) == 0 {
+		found, err := a.Targets(nil)
 		if err != nil {
 			return nil // none, or several
 		}
 		names = []string{found[0].String()}
 	}
-	targets, err := a.targets(names)
+	targets, err := a.Targets(names)
 	if err != nil {
 		return nil
 	}
-	answers, err := each(a, targets, ask.Look)
+	answers, err := runs.Each(&a.Front, targets, ask.Look)
 	if err != nil {
 		return nil
 	}

@@ -61,5 +61,5 @@ func setUntyped(cmd *cobra.Command, name, source string, values ...string) error
 
 // openImages opens images until the first signal.
 func (a *app) openImages(uses ...recipe.ImageUse) (recipe.Images, error) {
-	return a.Maker().OpenImages(a.ctx, uses)
+	return a.Maker().OpenImages(a.Context, uses)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/reach"
 )
 
@@ -21,32 +20,20 @@ func newConnect(a *app) *cobra.Command {
 		Short: "Connect standard input and output to the booted tablet in a port",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			t, err := a.one(args[0])
+			t, err := a.One(args[0])
 			if err != nil {
 				return err
 			}
-			conn, err := reach.Dial(a.ctx, t, int(port), a.wait)
+			conn, err := reach.Dial(a.Context, t, int(port), a.Wait)
 			if err != nil {
 				return err
 			}
-			return reach.Pipe(a.ctx, conn, a.stdin, a.stdout)
+			return reach.Pipe(a.Context, conn, a.In, a.Out)
 		},
 	}
 	a.waitFlag(cmd)
 	cmd.Flags().Uint16Var(&port, "tcp-port", 0, "another TCP `PORT` of the tablet than SSH's")
 	return cmd
-}
-
-// one resolves a name that must mean one tablet.
-func (a *app) one(name string) (target.Target, error) {
-	list, err := a.targets([]string{name})
-	if err != nil {
-		return nil, err
-	}
-	if len(list) != 1 {
-		return nil, problem.New(problem.Usage, "name one tablet", "%q is %d tablets: %s", name, len(list), target.Join(list))
-	}
-	return list[0], nil
 }
 
 func newSSH(a *app) *cobra.Command {
@@ -68,7 +55,7 @@ func newSSH(a *app) *cobra.Command {
 }
 
 func (a *app) ssh(name, user string, command []string) error {
-	t, err := a.one(name)
+	t, err := a.One(name)
 	if err != nil {
 		return err
 	}
@@ -76,11 +63,11 @@ func (a *app) ssh(name, user string, command []string) error {
 	if err != nil {
 		return problem.New(problem.Station, "", "%w", err)
 	}
-	cmd, err := reach.SSH(self, t, user, a.wait, command)
+	cmd, err := reach.SSH(self, t, user, a.Wait, command)
 	if err != nil {
 		return err
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.stdout, a.stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.In, a.Out, a.Err
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

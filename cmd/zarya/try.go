@@ -16,8 +16,8 @@ import (
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/runs"
 	"github.com/zarya-station/zarya/internal/virtual/fleet"
-	"github.com/zarya-station/zarya/internal/virtual/imageset"
 )
 
 // tryOptions are the flags of zarya try.
@@ -32,7 +32,7 @@ func newTry(a *app) *cobra.Command {
 	var o tryOptions
 	cmd := &cobra.Command{
 		Use:   "try",
-		Short: "Show what zarya does: virtual tablets, images, a profile and a run in one",
+		Short: "See zarya at work on virtual tablets, in one command",
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return a.try(o) },
 	}
@@ -45,9 +45,12 @@ func newTry(a *app) *cobra.Command {
 }
 
 func (a *app) try(o tryOptions) (err error) {
-	size, err := bytesize.Parse(o.size)
+	size, err := imageSize(o.size)
 	if err != nil {
-		return problem.New(problem.Usage, "write --size 64MiB", "--size: %w", err)
+		return err
+	}
+	if o.count < 1 || o.count > 1000 { // before images are made
+		return problem.New(problem.Usage, "", "--count %d: from 1 to 1000", o.count)
 	}
 	dir, err := os.MkdirTemp("", "zarya-try-")
 	if err != nil {
@@ -55,22 +58,22 @@ func (a *app) try(o tryOptions) (err error) {
 	}
 	defer func() {
 		if o.keep {
-			a.say("kept: %s: images, profile.yaml, ledger.db", dir)
+			a.Sayf("kept: %s: images, profile.yaml, ledger.db", dir)
 		} else if rerr := os.RemoveAll(dir); rerr != nil && err == nil {
 			err = problem.New(problem.Station, "remove it by hand", "%w", rerr)
 		}
 	}()
-	if !a.quiet && !a.json {
-		a.say("making images of %s and starting %d virtual tablets in %s", bytesize.Text(size), o.count, dir)
+	if !a.JSON {
+		a.Notef("making images of %s and starting %d virtual tablets in %s", bytesize.Text(size), o.count, dir)
 	}
-	set, err := imageset.Build(a.ctx, filepath.Join(dir, "images"), imageset.Options{Size: size})
+	set, err := a.images(filepath.Join(dir, "images"), size)
 	if err != nil {
-		return problem.New(problem.Station, "install e2fsprogs and android-sdk-libsparse-utils", "images: %w", err)
+		return err
 	}
-	a.Ledger, a.yes = "sqlite:"+filepath.Join(dir, "ledger.db"), true // they are made for it
+	a.Ledger, a.Yes = "sqlite:"+filepath.Join(dir, "ledger.db"), true // they are made for it
 	tablets := fleet.Options{Count: o.count, Listen: "tcp:127.0.0.1:0", Family: "kirin710a-ags3", FaultsOn: o.faults,
 		State: filepath.Join(dir, "tablets"), Log: a.tabletLog()}
-	places, stop, err := fleet.Start(context.WithoutCancel(a.ctx), tablets)
+	places, stop, err := fleet.Start(context.WithoutCancel(a.Context), tablets)
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,7 @@ func (a *app) try(o tryOptions) (err error) {
 	for _, p := range places {
 		targets = append(targets, p.Target)
 	}
-	err = a.runProfile(jobOptions{targets: targets, profile: set.Profile, trust: recipe.StationTrust}, flash.ScopeRun)
+	err = a.Profile(runs.Options{Targets: targets, Profile: set.Profile, Trust: recipe.StationTrust}, flash.ScopeRun)
 	if serr := stop(); err == nil {
 		err = serr
 	}

@@ -18,10 +18,10 @@ func newVersion(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := build.Of(libusb.Available, hasVirtual)
-			if a.json {
-				return a.document("version", []build.Info{v})
+			if a.JSON {
+				return a.Document("version", []build.Info{v})
 			}
-			fmt.Fprintln(a.stdout, v)
+			fmt.Fprintln(a.Out, v)
 			return nil
 		},
 	}

@@ -6,7 +6,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,7 +27,7 @@ func newVirtual(a *app) *cobra.Command {
 	var o fleet.Options
 	cmd := &cobra.Command{
 		Use:   "virtual",
-		Short: "Run virtual tablets: fastboot over TCP or UDP, faults on demand",
+		Short: "Run virtual tablets with fastboot over TCP or UDP, and faults on demand",
 		Long: `Run virtual tablets on consecutive ports until ^C. They speak fastboot as the
 named family does; AOSP's fastboot can use them too. Each prints one line when it
 listens, and "ready" follows when all do.
@@ -71,14 +73,14 @@ func newVirtualImages(a *app) *cobra.Command {
 		Short: "Build a set of real images for virtual tablets",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			bytes, err := bytesize.Parse(size)
+			bytes, err := imageSize(size)
 			if err != nil {
-				return problem.New(problem.Usage, "write --size 64MiB", "--size: %w", err)
+				return err
 			}
-			if _, err := imageset.Build(a.ctx, args[0], imageset.Options{Size: bytes}); err != nil {
-				return problem.New(problem.Station, "", "images: %w", err)
+			if _, err := a.images(args[0], bytes); err != nil {
+				return err
 			}
-			fmt.Fprintln(a.stdout, args[0])
+			fmt.Fprintln(a.Out, args[0])
 			return nil
 		},
 	}
@@ -86,29 +88,53 @@ func newVirtualImages(a *app) *cobra.Command {
 	return cmd
 }
 
+// imageSize is the --size of a system image.
+func imageSize(text string) (int64, error) {
+	size, err := bytesize.Parse(text)
+	if err == nil {
+		err = imageset.CheckSize(size)
+	}
+	if err != nil {
+		return 0, problem.New(problem.Usage, "write --size 64MiB", "--size: %w", err)
+	}
+	return size, nil
+}
+
+// images builds a set of images in dir.
+func (a *app) images(dir string, size int64) (*imageset.Set, error) {
+	set, err := imageset.Build(a.Context, dir, imageset.Options{Size: size})
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, problem.New(problem.Station, "sudo apt-get install e2fsprogs android-sdk-libsparse-utils", "images: %w", err)
+	case err != nil:
+		return nil, problem.New(problem.Station, "", "images: %w", err)
+	}
+	return set, nil
+}
+
 // virtual serves tablets until the first signal, and says where they are.
 func (a *app) virtual(o fleet.Options) error {
-	o.Say = func(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+	o.Say = func(format string, args ...any) { fmt.Fprintf(a.Err, format+"\n", args...) }
 	o.Log = a.tabletLog()
-	return fleet.Serve(a.ctx, o, func(places []fleet.Place) {
+	return fleet.Serve(a.Context, o, func(places []fleet.Place) {
 		for _, p := range places {
-			fmt.Fprintln(a.stdout, p.Serial, p.Target)
+			fmt.Fprintln(a.Out, p.Serial, p.Target)
 		}
-		fmt.Fprintln(a.stdout, "ready")
+		fmt.Fprintln(a.Out, "ready")
 	})
 }
 
 // tabletLog writes what virtual tablets do, as the flags ask for; nil is not at all.
 func (a *app) tabletLog() func(serial, line string) {
 	switch {
-	case a.quiet:
-	case a.json:
+	case a.Quiet:
+	case a.JSON:
 		return func(serial, line string) {
 			text, _ := json.Marshal(line) // a text: always possible
-			fmt.Fprintf(a.stderr, `{"serial":%q,"message":%s}`+"\n", serial, text)
+			fmt.Fprintf(a.Err, `{"serial":%q,"message":%s}`+"\n", serial, text)
 		}
-	case a.verbose:
-		return func(serial, line string) { fmt.Fprintf(a.stderr, "%s %s\n", serial, line) }
+	case a.Verbose:
+		return func(serial, line string) { fmt.Fprintf(a.Err, "%s %s\n", serial, line) }
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (c *Client) Reboot(ctx context.Context, mode string) error {
 	case "bootloader", "fastboot", "recovery":
 		return c.simple(ctx, "reboot-"+mode)
 	}
-	return &UsageError{"reboot-" + mode, "known are " + strings.Join(RebootModes, ", ")}
+	return &UsageError{"reboot-" + mode, "choose one of " + strings.Join(RebootModes, ", ")}
 }
 
 // OEM sends a vendor's command, literally with a space.
@@ -114,7 +114,7 @@ func (c *Client) Flashing(ctx context.Context, what string) (string, error) {
 	case "lock", "unlock", "get_unlock_ability":
 		return c.Command(ctx, "flashing "+what)
 	}
-	return "", &UsageError{"flashing " + what, "known are lock, unlock, get_unlock_ability"}
+	return "", &UsageError{"flashing " + what, "choose one of lock, unlock, get_unlock_ability"}
 }
 
 // Fetch reads size bytes from offset of a partition into w, in one data phase;

@@ -24,7 +24,7 @@ func identify(f *os.File) (identity, error) {
 }
 
 // data finds the next data of a file at or after off: [from, to). Where the file
-// system does not tell, everything is data.
+// system does not report, everything is data.
 func data(f *os.File, off, size int64) (from, to int64) {
 	from, err := f.Seek(off, unix.SEEK_DATA)
 	if errors.Is(err, unix.ENXIO) {
@@ -46,6 +46,9 @@ func onlyAsked(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDO
 // absent returns the windows of a stretch that are not wholly in memory.
 func absent(f *os.File, off, n int64) (windows []int64) {
 	pages, page := []byte(nil), int64(os.Getpagesize())
+	if allThere(f, off, n, page) {
+		return nil
+	}
 	m, err := unix.Mmap(int(f.Fd()), off, int(n), unix.PROT_READ, unix.MAP_SHARED)
 	if err == nil {
 		defer func() { _ = unix.Munmap(m) }()
@@ -63,6 +66,14 @@ func absent(f *os.File, off, n int64) (windows []int64) {
 		}
 	}
 	return windows
+}
+
+// allThere reports whether the kernel (Linux 6.5 and later) counts all pages of a stretch in
+// memory: it counts whole folios, and says so in a tenth of the time that mincore takes.
+func allThere(f *os.File, off, n, page int64) bool {
+	stretch, found := unix.CachestatRange{Off: uint64(off), Len: uint64(n)}, unix.Cachestat_t{} //nolint:gosec // neither is negative
+	err := unix.Cachestat(uint(f.Fd()), &stretch, &found, 0)
+	return err == nil && found.Cache == uint64((n+page-1)/page) //nolint:gosec // n is positive
 }
 
 // memory makes a file in memory that can be sealed.

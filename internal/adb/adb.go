@@ -1,7 +1,8 @@
-// Package adb asks an adb server about tablets that run Android: what they are, how
-// full their battery is, and to restart into their bootloader. The server (Debian's
-// adb, or Google's) owns the devices; this package only speaks to it (AOSP
-// adb/SERVICES.TXT and OVERVIEW.TXT).
+// Package adb asks an adb server about tablets that run Android: which there are, their model, build
+// and charge ([Server.Facts]), and that they restart into their bootloader ([Server.Bootloader]).
+// The server (Debian's adb, or Google's) owns the USB devices; this package speaks only to the
+// server, over its socket (AOSP adb/SERVICES.TXT and OVERVIEW.TXT). It starts no server and
+// installs nothing on a tablet.
 package adb
 
 import (

@@ -1,5 +1,7 @@
-// Package author is for those who write what stations work from: a profile to begin with,
-// and a bundle with a profile and all that it names packed into it.
+// Package author makes what stations work from: a first profile to edit ([NewProfile]), and a
+// bundle, made of a profile and everything that it names or of somebody's release ([MakeBundle],
+// [ReadRelease]) and then signed ([SignBundle]). It needs no tablet. What a bundle contains is
+// package bundle; who may sign one is decided where it is used.
 package author
 
 import (
@@ -12,7 +14,9 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/flash/image/release"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/recipe"
 	"github.com/zarya-station/zarya/profiles"
@@ -52,6 +56,40 @@ func MakeBundle(ctx context.Context, m *recipe.Maker, path string, q BundleReque
 		err = b.SignWith(signer)
 	}
 	return b, err
+}
+
+// ReadRelease reads somebody else's release, or these of its partitions, and fills in what is not
+// yet said of the bundle that is made of it. What can brick a tablet is left out.
+func ReadRelease(ctx context.Context, about *bundle.Manifest, files, only []string) (*release.Release, error) {
+	r, err := release.Read(ctx, files, only, flash.Protected)
+	if err != nil {
+		return nil, problem.New(problem.Invalid, "nothing was made", "%w", err)
+	}
+	return r, r.Describe(about, files[0])
+}
+
+// SignBundle signs the bundle at path with the private key in a file, or, if that is "", with
+// the signature in a file, which was made elsewhere.
+func SignBundle(path, key, signature string) (*bundle.Bundle, error) {
+	b, err := bundle.Open(path)
+	if err != nil {
+		return nil, problem.New(problem.Invalid, "", "%w", err)
+	}
+	if key != "" {
+		signer, err := bundle.ReadKey(key)
+		if err != nil {
+			return nil, err
+		}
+		return b, b.SignWith(signer)
+	}
+	text, err := os.ReadFile(signature) //nolint:gosec // the file that the user names
+	if err != nil {
+		return nil, problem.New(problem.Usage, "", "--signature: %w", err)
+	}
+	if err := b.Attach(text); err != nil {
+		return nil, problem.New(problem.Invalid, "", "%w", err)
+	}
+	return b, nil
 }
 
 //go:embed starter.yaml

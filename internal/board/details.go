@@ -6,8 +6,6 @@ package board
 import (
 	"strconv"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/words"
 )
@@ -98,8 +96,11 @@ func (p painter) facts(port station.Port, action string, width int) (lines []str
 	add(p.w.Text("job.job", nil), clean(port.Job), plain)
 	add(p.w.Text("job.record", nil), clean(port.Record), plain)
 	if b := port.Before; b != nil {
-		said := p.w.Text("board.before", words.Args{"time": b.Time.Local().Format("02.01 15:04"), "port": clean(b.Port), "words": clean(b.Error)})
-		lines = append(lines, "   "+p.paint(warning, false, ansi.Truncate(said, max(1, width-4), "…")))
+		said := p.w.Text("board.before", words.Args{"time": b.Time.Local().Format(p.w.DayForm() + " 15:04"), "port": clean(b.Port),
+			"words": clean(b.Error)})
+		for _, part := range wrap(said, width-4, 3) {
+			lines = append(lines, "   "+p.paint(warning, false, part))
+		}
 	}
 	return lines
 }

@@ -16,20 +16,28 @@ import (
 
 // header says where this is and how the day goes.
 func (p painter) header(v station.View, width int) string {
-	name := clean(v.Station)
+	gap, name := " ", clean(v.Station)
+	if width >= aloneColumn {
+		gap = "  "
+		if v.Lot != "" {
+			name += " · " + p.w.Text("label.lot", words.Args{"lot": clean(v.Lot)})
+		}
+		if v.Operator != "" {
+			name += " · " + p.w.Text("label.operator", words.Args{"name": clean(v.Operator)})
+		}
+	}
+	left := " " + p.bold("Zarya") + gap + name
 	var right []string
 	full := false
-	add := func(s string) {
-		full = full || ansi.StringWidth(strings.Join(append(right, s), "  "))+9+ansi.StringWidth(name) > width
+	add := func(s string) { // whose tablets these are comes before how many
+		full = full || ansi.StringWidth(strings.Join(append(right, s), "  "))+2+ansi.StringWidth(left) > width
 		if !full {
 			right = append(right, s)
 		}
 	}
 	add(p.w.Text("label.today.n", words.Args{"n": p.w.Number(float64(v.Today.Done), 0)}))
 	add(p.w.Text("unit.hour", words.Args{"n": p.w.Number(v.Today.Hour, 0)}))
-	gap := " "
 	if width >= aloneColumn {
-		gap = "  "
 		if v.Today.FirstPass >= 0 {
 			add(p.w.Text("label.first-pass.n", words.Args{"n": p.w.Percent(v.Today.FirstPass)}))
 		}
@@ -39,15 +47,6 @@ func (p painter) header(v station.View, width int) string {
 	}
 	end := strings.Join(right, "  ")
 	room := width - ansi.StringWidth(end) - 2
-	left := " " + p.bold("Zarya") + gap + name
-	if width >= aloneColumn {
-		if v.Lot != "" {
-			left += " · " + p.w.Text("label.lot", words.Args{"lot": clean(v.Lot)})
-		}
-		if v.Operator != "" {
-			left += " · " + p.w.Text("label.operator", words.Args{"name": clean(v.Operator)})
-		}
-	}
 	if room < 4 {
 		return cut(left, width)
 	}
@@ -60,8 +59,11 @@ func Banner(w *words.Words, n station.Notice) string {
 	return w.Text("banner."+n.Key, words.Args{"words": clean(n.Words), "n": w.Number(float64(n.Count), 0), "t": words.Clock(n.Elapsed)})
 }
 
-// banners are what holds for the whole station, on one line, the urgent first.
-func (p painter) banners(v station.View, width int) string {
+// mostBanners is how many lines the banners may take.
+const mostBanners = 2
+
+// banners are what holds for the whole station, the urgent first, in at most so many lines.
+func (p painter) banners(v station.View, width, most int) (lines []string) {
 	var urgent, other []string
 	for _, n := range v.Banners {
 		if n.Urgent {
@@ -71,13 +73,16 @@ func (p painter) banners(v station.View, width int) string {
 		}
 	}
 	if len(urgent)+len(other) == 0 {
-		return ""
+		return nil
 	}
-	line := " " + strings.Join(append(urgent, other...), " · ")
-	if len(urgent) > 0 {
-		return p.paint(bad, true, fit(line, width))
+	for _, line := range wrap(strings.Join(append(urgent, other...), " · "), width-1, most) {
+		if len(urgent) > 0 {
+			lines = append(lines, p.paint(bad, true, fit(" "+line, width)))
+		} else {
+			lines = append(lines, p.paint(warning, false, " "+line))
+		}
 	}
-	return p.paint(warning, false, cut(line, width))
+	return lines
 }
 
 // ActionText is the sentence that an action is.
@@ -158,9 +163,12 @@ func (p painter) others(actions []station.Action, width, indent int) string {
 	return line
 }
 
+// mostNext is how many lines the next action and the others after it may take.
+const mostNext = 3
+
 // ends are the ways to end a board, the fullest first.
 func (p painter) ends(v station.View, width int, wide bool) [][]string {
-	next := p.next(v, width, 2, wide)
+	full, next, least := p.next(v, width, mostNext, wide), p.next(v, width, mostNext-1, wide), p.next(v, width, 1, wide)
 	keys := []string{" " + p.paint(dim, false, cut(p.keys(v, width), width-1))}
 	if p.o.Prompt != "" {
 		keys = nil
@@ -170,9 +178,9 @@ func (p painter) ends(v station.View, width int, wide bool) [][]string {
 	}
 	blank := []string{""}
 	if !wide && p.o.Prompt == "" {
-		return [][]string{join(blank, next), next, next[:1]}
+		return [][]string{join(blank, full), full, next, least}
 	}
-	return [][]string{join(blank, next, blank, keys), join(blank, next, keys), join(next, keys), join(next[:1], keys)}
+	return [][]string{join(blank, full, blank, keys), join(blank, full, keys), join(full, keys), join(next, keys), join(least, keys)}
 }
 
 func (p painter) keys(v station.View, width int) string {

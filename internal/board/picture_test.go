@@ -7,11 +7,12 @@ import (
 
 	"github.com/charmbracelet/x/vt"
 
+	"github.com/zarya-station/zarya/internal/goldentest"
 	"github.com/zarya-station/zarya/internal/termsvg"
 	"github.com/zarya-station/zarya/internal/words"
 )
 
-// The pictures of the documentation are the board as a terminal shows it (go test -update).
+// The pictures of the documentation are the board as a terminal shows it (ZARYA_UPDATE=1).
 func TestPicturesOfTheDocumentation(t *testing.T) {
 	for name, lang := range map[string]string{"board.svg": "en", "board.ru.svg": "ru"} {
 		size := Size{100, 26}
@@ -22,13 +23,13 @@ func TestPicturesOfTheDocumentation(t *testing.T) {
 		}
 		got := termsvg.Still(screen, "The board of a station with sixteen ports")
 		file := "../../docs/pictures/" + name
-		if *update {
+		if goldentest.Update {
 			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if want, err := os.ReadFile(file); err != nil || string(want) != got {
-			t.Errorf("%s is not what the board shows: run go test ./internal/board -run Documentation -update (%v)", file, err)
+			t.Errorf("%s is not what the board shows: run ZARYA_UPDATE=1 go test ./internal/board -run Documentation (%v)", file, err)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (s *plainState) lines(v station.View, w *words.Words) (list []string) {
 	say := func(format string, args ...any) {
 		list = append(list, at.Local().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
 	}
-	if day := at.Local().Format(time.DateOnly); day != s.day {
+	if day := at.Local().Format(w.DateForm()); day != s.day {
 		s.day = day
 		list = append(list, day)
 	}

@@ -46,33 +46,38 @@ func Render(v station.View, size Size, w *words.Words, o Options) string {
 	if size.Width < 1 || size.Height < 1 {
 		return ""
 	}
-	head := []string{p.header(v, size.Width)}
-	if b := p.banners(v, size.Width); b != "" {
-		head = append(head, b)
-	}
-	var body []string
+	header := p.header(v, size.Width)
+	var lines []string
 	besides := false // the figures stand beside the ports already
 	for _, l := range layouts(v, size) {
 		var grid []string
 		grid, besides = l.grid(p, v)
-		wide := l.rows.text > 0 || l.headers
-		for _, end := range p.ends(v, size.Width, wide) {
-			if body == nil && len(head)+len(grid)+len(end) <= size.Height {
-				body = append(grid, end...)
-			}
-		}
-		if body != nil {
+		if lines = p.around(grid, header, v, size, l.rows.text > 0 || l.headers); lines != nil {
 			break
 		}
 	}
-	if body == nil {
-		return p.finish(p.tiny(v, size, head), size)
+	if lines == nil {
+		return p.finish(p.tiny(v, size, join([]string{header}, p.banners(v, size.Width, 1))), size)
 	}
-	lines := append(head, body...)
 	if !besides && size.Width >= aloneColumn && size.Height-len(lines) >= leastFigures {
 		lines = append(append(lines, ""), p.figures(v.Today, size.Width, size.Height-len(lines)-1)...)
 	}
 	return p.finish(lines, size)
+}
+
+// around is the ports with all that stands above and below them, in as many words as the
+// screen has lines for; nil where even the fewest are too many.
+func (p painter) around(grid []string, header string, v station.View, size Size, wide bool) []string {
+	ends := p.ends(v, size.Width, wide)
+	for most := mostBanners; most > 0; most-- {
+		head := join([]string{header}, p.banners(v, size.Width, most))
+		for _, end := range ends {
+			if len(head)+len(grid)+len(end) <= size.Height {
+				return join(head, grid, end)
+			}
+		}
+	}
+	return nil
 }
 
 // leastFigures is how many lines below the board are worth the day's figures.

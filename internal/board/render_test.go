@@ -1,7 +1,6 @@
 package board
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,11 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/goldentest"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/words"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 var noon = time.Date(2026, 11, 26, 14, 2, 11, 0, time.Local)
 
@@ -161,23 +159,6 @@ func trimmed(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (go test -update writes it anew): %s", name, diff)
-	}
-}
-
 // What the pictures do not show: other sizes, other terminals, trouble and questions.
 func TestRender(t *testing.T) {
 	en, ru := words.For("en"), words.For("ru")
@@ -212,10 +193,10 @@ func TestRender(t *testing.T) {
 		{"network-80x24", greeted, Size{80, 24}, en, Options{}},
 		{"ascii-80x24", picture(16, "en"), Size{80, 24}, en, Options{ASCII: true}},
 	} {
-		golden(t, c.name, ansi.Strip(Render(c.v, c.size, c.w, c.o)))
+		goldentest.Is(t, c.name+".golden", ansi.Strip(Render(c.v, c.size, c.w, c.o)))
 	}
 	for name, o := range map[string]Options{"dark": {}, "light": {Light: true}, "no-colour": {NoColour: true}} {
-		golden(t, "colours-"+name, Render(picture(16, "en"), Size{80, 24}, en, o))
+		goldentest.Is(t, "colours-"+name+".golden", Render(picture(16, "en"), Size{80, 24}, en, o))
 	}
 }
 
@@ -255,16 +236,19 @@ func TestRenderFits(t *testing.T) {
 	}
 }
 
+// allReasons are the keys of what can be wrong in a port: classes of failures, and others.
+func allReasons() []string {
+	reasons := []string{"away", "keys", "port-off", "unplugged", "no-identity", "numbers", "settings", "set-aside"}
+	for _, c := range flash.Classes() {
+		reasons = append(reasons, string(c))
+	}
+	return reasons
+}
+
 // Every key that a station may show has words, and every state has a look.
 func TestEveryKeyHasWords(t *testing.T) {
 	w := words.For("en")
-	reasons := []string{"battery", "away", "keys", "port-off", "unplugged", "no-identity", "numbers", "settings", "set-aside"}
-	for _, c := range []flash.Class{flash.ClassCable, flash.ClassTimeout, flash.ClassLocked, flash.ClassImage,
-		flash.ClassBoot, flash.ClassDevice,
-		flash.ClassProfile, flash.ClassIdentity, flash.ClassOperator, flash.ClassStation, flash.ClassBug} {
-		reasons = append(reasons, string(c))
-	}
-	for _, r := range reasons {
+	for _, r := range allReasons() {
 		for _, family := range []string{"row.", "hint.", "action.", "brief."} {
 			if !w.Has(family + r) {
 				t.Errorf("%s%s has no words", family, r)

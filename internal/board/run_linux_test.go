@@ -16,6 +16,7 @@ import (
 	"github.com/charmbracelet/x/vt"
 	"golang.org/x/sys/unix"
 
+	"github.com/zarya-station/zarya/internal/goldentest"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/words"
@@ -169,14 +170,14 @@ func TestBoardInATerminal(t *testing.T) {
 	p.wait("bench 3", "plug it back in, 22 s left", "Q stop")
 
 	p.press("q")
-	p.wait("Stop the station? Nothing new begins; 6 tablets under way", "y\u00a0yes")
+	p.wait("Stop the station? No new tablets; 6 tablets under way", "y\u00a0yes")
 	p.press("x")
 	p.press("n")
 	p.wait("choose")
 	p.press("\x1b[B\x1b[B") // to A2
 	p.wait("›")
 	p.press("s")
-	p.wait("Set port A2 aside? The tablet in it is finished")
+	p.wait("Set port A2 aside? The tablet there is finished")
 	p.press("y")
 	if o := <-f.orders; o.Do != station.OrderSetAside || o.Port != "A2" {
 		t.Errorf("%+v", o)
@@ -284,7 +285,7 @@ func TestPlain(t *testing.T) {
 	out = append(out, s.lines(v2, w)...)
 	v2.Banners = nil
 	out = append(out, s.lines(v2, w)...)
-	golden(t, "plain", strings.Join(out, "\n")+"\n")
+	goldentest.Is(t, "plain.golden", strings.Join(out, "\n")+"\n")
 
 	f := newFront(v)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -313,7 +314,8 @@ func TestDetails(t *testing.T) {
 	p := &v.Hubs[0].Ports[5]
 	p.Error, p.Profile, p.Attempt, p.Step, p.Record = "the link was lost at 41 %\x1b[2J", "huawei-ags3", 2, "flash:system", "bench3-48213"
 	p.Before = &station.Past{Time: noon, Port: "A1", Error: "the link was lost"}
-	golden(t, "details-80x24", ansi.Strip(Details(v, "A6", []string{"one", "two\x07"}, 0, Size{80, 24}, words.For("en"), Options{})))
+	details := Details(v, "A6", []string{"one", "two\x07"}, 0, Size{80, 24}, words.For("en"), Options{})
+	goldentest.Is(t, "details-80x24.golden", ansi.Strip(details))
 	for _, size := range []Size{{20, 5}, {1, 1}, {0, 0}, {60, 8}} {
 		got := Details(v, "A6", make([]string, 300), 400, size, words.For("ru"), Options{})
 		if n := strings.Count(got, "\n") + 1; n > max(1, size.Height) {

@@ -16,6 +16,7 @@ type Screen struct {
 	Terminal *Terminal // of the board; nil: there is none
 	Held     *Held     // what is said beside the board; it is released at its end; nil: there is none
 	Lines    io.Writer // where lines are written, if there is no board; nil: nowhere
+	Lost     func()    // is called when the board lost its terminal; nil: nobody wants to know
 }
 
 // Show shows the station until ctx ends: with lines, where the board came to its end before.
@@ -24,6 +25,9 @@ func (s *Screen) Show(ctx context.Context, front station.Front) (err error) {
 	if s.Terminal != nil {
 		err = Run(ctx, front, s.Words, *s.Terminal)
 		s.Close()
+		if err != nil && s.Lost != nil {
+			s.Lost()
+		}
 	}
 	if s.Lines != nil && ctx.Err() == nil {
 		_ = Plain(ctx, s.Lines, front, s.Words)

@@ -1,5 +1,6 @@
-// Package build says what this program was built from: its version is on every record, on the
-// page, and in what zarya version prints.
+// Package build says what this program was built from: the version of the release or the commit
+// ([Version]), and which parts the build has ([Of]). The version is on every record, on the page,
+// and in what zarya version prints.
 package build
 
 import (

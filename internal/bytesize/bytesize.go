@@ -1,4 +1,5 @@
-// Package bytesize reads and writes numbers of bytes as people do.
+// Package bytesize reads and writes sizes as people write them: [Parse] reads 40MB, 64MiB or a number,
+// [Text] writes 3.10 GB. It is for flags and for texts; JSON and records have plain numbers.
 package bytesize
 
 import (

@@ -1,5 +1,7 @@
-// Package canon writes JSON in one way only, so that what is hashed or signed has one
-// encoding. It is a contract: docs/ledger.md, internal/ledger/testdata/vectors.json.
+// Package canon encodes JSON in exactly one way, so that equal values have equal bytes and can be
+// hashed or signed. [Encode] writes a value, [Is] reports whether a text is what Encode would have
+// written. The encoding is a contract with other programs: docs/ledger.md describes it, and
+// internal/ledger/testdata/vectors.json has examples to test against.
 package canon
 
 import (

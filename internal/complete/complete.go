@@ -1,6 +1,10 @@
-// Package complete offers words for what a person has begun to type: what is plugged in,
-// profiles, files, pools of identities, records. A word may have a description, behind a tab.
-// What cannot be read offers nothing, and says nothing.
+// Package complete offers words for what a person has begun to type: tablets and ports that are
+// plugged in, profiles, files, pools of identities, records. A word may have a description, after
+// a tab.
+//
+// Each function lists words of one kind. [Arrange] connects them with the arguments and flags of
+// the verbs by a table (shell.go). Completion never fails: where something cannot be read, nothing
+// is offered and nothing is reported.
 package complete
 
 import (
@@ -100,6 +104,18 @@ func Files(typed string, extensions ...string) (names []string) {
 		}
 	}
 	return names
+}
+
+// Places are the ways to write where a bundle lies, in a registry or a folder, with the folders
+// that begin with what was typed.
+func Places(typed string) []string {
+	words := []string{"oci://\ta registry: HOST/REPO:TAG", "oci-layout:\ta folder or USB stick: FOLDER:TAG"}
+	if begun, is := strings.CutPrefix(typed, "oci-layout:"); is {
+		for _, folder := range Files(begun) {
+			words = append(words, "oci-layout:"+folder)
+		}
+	}
+	return words
 }
 
 // escapeGlob takes the meaning from the signs of a glob.

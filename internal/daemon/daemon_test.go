@@ -163,6 +163,18 @@ func tablet(t *testing.T) (name string) {
 	return name
 }
 
+// run begins a station; ended has how it ended.
+func (p *place) run(o Options) (d *Daemon, ended <-chan error) {
+	p.Helper()
+	d, err := New(p.Context(), o)
+	if err != nil {
+		p.Fatal(err)
+	}
+	end := make(chan error, 1)
+	go func() { end <- d.Run(context.Background()) }()
+	return d, end
+}
+
 // until waits until what the station shows fulfils a condition.
 func until(t *testing.T, s *station.Station, what string, is func(station.View) bool) {
 	t.Helper()
@@ -197,12 +209,7 @@ func TestAStationWorks(t *testing.T) {
 	p := newPlace(t)
 	o := p.options("A1=" + tablet(t))
 	o.Unseen = true
-	d, err := New(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(context.Background()) }()
+	d, ended := p.run(o)
 	until(t, d.Station, "A1 is done", passed)
 	if err := d.Station.Do(t.Context(), station.Order{Do: station.OrderReload}); err != nil {
 		t.Error(err)
@@ -285,12 +292,7 @@ func TestAnEmptyPoolHoldsATabletUp(t *testing.T) {
 	p.write(p.profile, string(text)+"identity: {pool: census, columns: [inventory]}\n")
 	o := p.options("A1=" + tablet(t))
 	o.Supervisors = []string{"900"}
-	d, err := New(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(context.Background()) }()
+	d, ended := p.run(o)
 	until(t, d.Station, "A1 waits for an identity", func(v station.View) bool {
 		return v.Hubs[0].Ports[0].State == station.NoIdentity
 	})

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,8 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/zarya-station/zarya/internal/hosttest"
 	"github.com/zarya-station/zarya/internal/station"
 )
 
@@ -22,31 +20,14 @@ func fullDisk(v station.View) bool {
 // when there is room, it goes on by itself.
 func TestTheLogsDiskIsFull(t *testing.T) {
 	p := newPlace(t)
-	logs := t.TempDir()
-	err := unix.Mount("disk", logs, "tmpfs", 0, "size=1m,nr_inodes=1000")
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		t.Skipf("only root mounts a disk: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(logs, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	logs := hosttest.Disk(t, "size=1m,nr_inodes=1000")
 	filler := filepath.Join(logs, "filler")
 	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o := p.options("A1=" + tablet(t))
 	o.Log = filepath.Join(logs, "events")
-	d, err := New(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(context.Background()) }()
+	d, ended := p.run(o)
 	until(t, d.Station, "the disk is full", fullDisk)
 	v := d.Station.View()
 	if a := v.Actions[0]; a.Key != "station" || !strings.Contains(a.Words, logs) {

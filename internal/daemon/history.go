@@ -28,7 +28,7 @@ func history(record *ledger.Ledger) func(context.Context, string) (*station.Past
 	}
 }
 
-// dispose records what becomes of a failed tablet.
+// dispose records the decision about a failed tablet.
 func dispose(record *ledger.Ledger) func(ctx context.Context, name, disposition, by string) error {
 	return func(ctx context.Context, name, disposition, by string) error {
 		return records.Dispose(ctx, record, name, disposition, by)

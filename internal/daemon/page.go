@@ -5,11 +5,14 @@ package daemon
 import (
 	"context"
 	"net"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/evidence"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/page"
 	"github.com/zarya-station/zarya/internal/problem"
@@ -26,6 +29,8 @@ type Page struct {
 	TokenFile string // "" is no token
 	Cert, Key string // files
 	Asked     bool   // somebody asked for this address: not having it is an error
+	// WitnessFor is the file of keys of stations whose heads are kept here; "" is none.
+	WitnessFor string
 }
 
 // queues are what keeps records, here and in the fleet.
@@ -45,6 +50,10 @@ type server struct{ *page.Server }
 
 // listen opens the page.
 func listen(o Options, kept *traces.Store) (*server, error) {
+	if o.Page.Listen == "none" && o.Page.WitnessFor != "" {
+		return nil, problem.New(problem.Usage, "give the page an address, or take witness-for away",
+			"heads of other stations come to the page, and there is none")
+	}
 	if o.Page.Listen == "none" {
 		return nil, nil //nolint:nilnil // no page is a page's absence, and all methods know it
 	}
@@ -63,10 +72,17 @@ func listen(o Options, kept *traces.Store) (*server, error) {
 	if kept != nil {
 		trace = kept.Lines
 	}
+	var heads http.Handler
+	if file := o.Page.WitnessFor; file != "" {
+		if _, err := evidence.LoadSigners(file); err != nil {
+			return nil, err
+		}
+		heads = &evidence.Shelf{Dir: filepath.Join(filepath.Dir(o.Ledger.Path()), "heads"), Signers: file}
+	}
 	s, err := page.New(page.Options{Words: o.Words, Listen: o.Page.Listen, Token: token, Cert: o.Page.Cert, Key: o.Page.Key,
 		Hosts: []string{host}, Version: o.Program, Log: o.Warn,
 		Records: beside{o.Ledger}, Trace: trace,
-		Queues: queues(o),
+		Queues: queues(o), Heads: heads,
 		Count: func(ctx context.Context, since time.Time, add func(stats.Record)) error {
 			return records.Beside(ctx, o.Ledger, func(l *ledger.Ledger) error {
 				for r, err := range stats.FromLedger(ctx, l, since, time.Time{}) {

@@ -1,4 +1,4 @@
-// Package disk asks how much room there is on the disk that a folder is on, in each
-// system's own way, and says when that is too little to begin work that must be recorded
-// ([Guard]).
+// Package disk measures the room on the disk that a folder is on ([Look], [Free]), in the way of
+// each system. A [Guard] watches several folders for whoever must be able to record what is done,
+// and reports those whose disk has too little room to begin.
 package disk

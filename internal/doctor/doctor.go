@@ -116,8 +116,8 @@ func (m *machine) label(p usb.Port) string {
 func (m *machine) usb() []Finding {
 	switch {
 	case !libusb.Available:
-		return []Finding{{Level: Error, About: "usb", Says: "this zarya was built without cgo: it reaches tablets over a network only",
-			Remedy: "use the zarya with USB"}}
+		return []Finding{{Level: Error, About: "usb", Says: "this zarya was built without USB: it reaches tablets over a network only",
+			Remedy: "install a package with USB (docs/install.md)"}}
 	case len(m.bus.Roots) == 0:
 		return []Finding{{Level: Error, About: "usb", Says: "this machine has no USB controller",
 			Remedy: "use a machine with USB; in a container, give it /dev/bus/usb and /sys"}}

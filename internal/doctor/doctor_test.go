@@ -60,11 +60,11 @@ func TestDoctor(t *testing.T) {
 	for about, want := range map[string]string{
 		"1-1": "ok A1, A2, A3, A4, A5, A6, A7, A8 share one uplink (39 MB/s), 4.10 GB each: at most 34 tablets an hour → move 4 of " +
 			"them to another controller",
-		"1-4":          "this tablet runs at 12 Mbit/s, and the port could do 480 → take another cable",
-		first:          "10 devices use 101 endpoints; many controllers stop at 96",
+		"1-4":          "this tablet runs at 12 Mbit/s, but the port can do 480 → try another cable",
+		first:          "10 devices use 101 endpoints; many controllers support only 96",
 		"A8":           "the kernel may put this tablet to sleep",
-		"usbfs memory": "warning 16 MB for all; 30 tablets at full speed use 40 MB",
-		"rules":        "warning the udev rule is not installed",
+		"usbfs memory": "warning 16 MB in all, but 30 tablets at full speed use 40 MB",
+		"rules":        "warning the udev rule is missing or outdated",
 		"ping":         "warning this user may not ping",
 		"locks":        "warning only one user can flash here",
 		"ModemManager": "it tries whatever is plugged in",

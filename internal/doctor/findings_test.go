@@ -77,7 +77,7 @@ func TestFindings(t *testing.T) {
 			hub := tablet("2", "", 12)
 			hub.Hub = true
 			m.bus.Devices = []usb.Device{hub, tablet("2.1", usb.Normal, 12)}
-		}, (*machine).slowPorts, "1-2", "warning this hub, and all behind it, runs at 12 Mbit/s, and the port could do 480 → take another cable"},
+		}, (*machine).slowPorts, "1-2", "warning this hub, and all behind it, runs at 12 Mbit/s, but the port can do 480 → try another cable"},
 		{"a slow tablet behind a fast hub", func(m *machine) {
 			hub := tablet("2", "", 480)
 			hub.Hub = true
@@ -100,14 +100,14 @@ func TestFindings(t *testing.T) {
 			if err := os.Symlink(m.at("/sys/devices/usb1/1-0:1.0"), link); err != nil {
 				t.Error(err)
 			}
-		}, (*machine).overCurrent, "usb1", "warning port 2 switched off 3 times: too much power was drawn → give the hub its own power supply"},
+		}, (*machine).overCurrent, "usb1", "warning port 2 switched off 3 times because too much power was drawn → give the hub its own"},
 		{"a tablet that types", func(m *machine) { m.named("1.3", "A3").plug(keyboard("1.3", "x\x1b")) }, (*machine).keyboards, "A3",
-			`warning "x\x1b" can type, as a keyboard does, where tablets are plugged in → unplug it: a tablet that types`},
+			`warning "x\x1b" acts as a keyboard in a port for tablets → unplug it: what it types`},
 		{"a keyboard without a name", func(m *machine) { m.plug(keyboard("1.3", ""), tablet("1.4", usb.Fastboot, 480)) }, (*machine).keyboards,
 			"1-1.3",
-			`warning "1a2c:0042" can type`},
+			`warning "1a2c:0042" acts as a keyboard`},
 		{"a keyboard beside a port with a name", func(m *machine) { m.named("1.4", "A4").plug(keyboard("1.3", "k")) }, (*machine).keyboards,
-			"1-1.3", `warning "k" can type`},
+			"1-1.3", `warning "k" acts as a keyboard`},
 		{"a keyboard elsewhere", func(m *machine) { m.named("1.4", "A4").plug(keyboard("2.3", "k"), tablet("1.4", usb.Fastboot, 480)) },
 			(*machine).keyboards, "1-2.3", ""},
 		{"a keyboard in the machine itself", func(m *machine) { m.named("1.4", "A4").plug(keyboard("3", "k"), tablet("4", usb.Fastboot, 480)) },
@@ -133,9 +133,9 @@ func TestFindings(t *testing.T) {
 		{"a wire of its own", func(m *machine) {
 			m.Size, m.bus.Devices = 9_000_000_000_000, []usb.Device{tablet("3", usb.Normal, 5000)}
 		},
-			(*machine).uplinks, "1-3", "ok 1-3 has a wire of its own (350 MB/s), 9000.00 GB each: at most 0.1 tablets an hour → "},
+			(*machine).uplinks, "1-3", "ok 1-3 has a USB link of its own (350 MB/s), 9000.00 GB each: at most 0.1 tablets an hour → "},
 		{"full speed", func(m *machine) { m.bus.Devices = []usb.Device{tablet("3", usb.Normal, 12)} }, (*machine).uplinks, "1-3",
-			"ok 1-3 has a wire of its own (1 MB/s) → "},
+			"ok 1-3 has a USB link of its own (1 MB/s) → "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if !libusb.Available && (test.about == "usb" || strings.HasPrefix(test.want, "error cannot")) {
@@ -172,7 +172,7 @@ func TestADBServer(t *testing.T) {
 		server bool
 		want   string
 	}{
-		{usb.ADB, false, "warning tablets run Android, and no adb server sends them to their bootloaders → adb start-server"},
+		{usb.ADB, false, "warning tablets run Android, and no adb server is running to send them to their bootloaders → adb start-server"},
 		{usb.ADB, true, ""},
 		{usb.Fastboot, false, ""},
 	} {
@@ -218,7 +218,7 @@ func TestTime(t *testing.T) {
 	}{
 		{now, true, true, "ok 2026-11-05T12:00:00Z → "},
 		{now, false, false, "ok 2026-11-05T12:00:00Z → "},
-		{now, false, true, "warning nothing keeps the clock right → timedatectl set-ntp true"},
+		{now, false, true, "warning the clock is not synchronised → timedatectl set-ntp true"},
 		{time.Unix(0, 0).UTC(), true, true,
 			"error it is not 1970-01-01: records would have a wrong time → set the clock: timedatectl set-ntp true"},
 	} {

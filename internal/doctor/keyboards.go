@@ -31,8 +31,8 @@ func (m *machine) keyboards() (all []Finding) {
 			what = fmt.Sprintf("%04x:%04x", d.Vendor, d.Product)
 		}
 		all = append(all, Finding{Level: Warning, About: m.label(d.Port),
-			Says:   fmt.Sprintf("%q can type, as a keyboard does, where tablets are plugged in", what),
-			Remedy: "unplug it: a tablet that types can act in the station's name; docs/station-scanner.md says how to keep keyboards off this hub"})
+			Says:   fmt.Sprintf("%q acts as a keyboard in a port for tablets", what),
+			Remedy: "unplug it: what it types could give orders to the station; docs/station-scanner.md says how to keep keyboards off this hub"})
 	}
 	return all
 }

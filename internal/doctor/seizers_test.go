@@ -29,7 +29,7 @@ func TestSeizers(t *testing.T) {
 			write(m, "/proc/"+strconv.Itoa(20+i)+"/comm", row.process+"\n")
 		}
 		got := m.seizers()
-		if len(got) != 1 || got[0].Level != Warning || got[0].About != row.name || got[0].Says == "" || got[0].Remedy == "" {
+		if len(got) != 1 || got[0].Level != Warning || got[0].About != row.found.About || got[0].Says == "" || got[0].Remedy == "" {
 			t.Errorf("%s: %+v", row.process, got)
 		}
 		if len(row.process) > 15 {

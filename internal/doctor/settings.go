@@ -47,7 +47,7 @@ func (m *machine) rules() []Finding {
 			continue
 		}
 		all = append(all, Finding{Level: Warning, About: "rules", Says: "the " + f.what +
-			" is not installed, or is an old one: tablets need root, or their networks stay down",
+			" is missing or outdated: tablets need root, or their networks stay down",
 			Remedy: "sudo zarya doctor --fix, then plug the tablets in again", Fix: "install " + f.file,
 			fix: func() error { return m.install(f.file, f.text) }})
 	}
@@ -82,7 +82,7 @@ func (m *machine) usbMemory() []Finding {
 		return []Finding{{Level: OK, About: "usbfs memory", Says: fmt.Sprintf("%d MB, %d tablets use %d MB", have, m.Tablets, need)}}
 	}
 	return []Finding{{Level: Warning, About: "usbfs memory",
-		Says:   fmt.Sprintf("%d MB for all; %d tablets at full speed use %d MB: they are flashed with less in flight", have, m.Tablets, need),
+		Says:   fmt.Sprintf("%d MB in all, but %d tablets at full speed use %d MB: flashing will be slower", have, m.Tablets, need),
 		Remedy: fmt.Sprintf("usbcore.usbfs_memory_mb=%d on the kernel's command line", need),
 		Fix:    fmt.Sprintf("set usbfs_memory_mb to %d until the next start", need), fix: m.writing(usbfsFile, strconv.Itoa(need))}}
 }
@@ -116,7 +116,7 @@ func (m *machine) ping() []Finding {
 		return []Finding{{Level: OK, About: "ping", Says: "booted tablets can be found by their IPv6 address"}}
 	}
 	return []Finding{{Level: Warning, About: "ping",
-		Says:   "this user may not ping, so booted tablets are reached by the IPv4 address that all share, or not at all",
+		Says:   "this user may not ping, so booted tablets can be reached by their shared IPv4 address only, or not at all",
 		Remedy: "sysctl net.ipv4.ping_group_range='0 2147483647'", Fix: "allow pings until the next start",
 		fix: m.writing(pingFile, "0 2147483647\n")}}
 }

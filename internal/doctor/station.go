@@ -29,24 +29,27 @@ func (m *machine) locks() []Finding {
 		return nil
 	}
 	return []Finding{{Level: Warning, About: "locks", Says: "only one user can flash here: " + err.Error(),
-		Remedy: "when no zarya runs, sudo rm -r " + usb.LockDir + "; the next one makes it for all"}}
+		Remedy: "when no zarya runs, sudo rm -r " + usb.LockDir + "; the next zarya creates it for everyone"}}
 }
 
 // seizers are programs that open what is plugged in, by what /proc calls them (at most 15
 // bytes). A tablet that one of them holds cannot be claimed, or gets its questions.
 var seizers = []struct {
-	process, name, says, remedy string
-	ruled                       bool // our udev rule keeps it away
+	process string
+	ruled   bool // our udev rule keeps it away
+	found   Finding
 }{
-	{"ModemManager", "ModemManager", "it tries whatever is plugged in", "install the udev rule, which keeps it away from tablets", true},
+	{"ModemManager", true, Finding{Level: Warning, About: "ModemManager", Says: "it tries whatever is plugged in",
+		Remedy: "install the udev rule, which keeps it away from tablets"}},
 	// fwupd's plugin fastboot claims the interface of every bootloader (fwupd#6437).
-	{"fwupd", "fwupd", "it opens tablets in fastboot to look for firmware of its own",
-		"write DisabledPlugins=fastboot into /etc/fwupd/fwupd.conf, or sudo systemctl mask --now fwupd", false},
-	{"gvfs-mtp-volume", "GVFS", "it opens tablets as storage (MTP) as soon as they are plugged in",
-		"systemctl --user mask --now gvfs-mtp-volume-monitor", false},
-	{"gvfsd-mtp", "GVFS", "it holds a tablet open as storage (MTP)", "systemctl --user mask --now gvfs-mtp-volume-monitor", false},
-	{"gvfs-gphoto2-vo", "GVFS", "it opens tablets as cameras (PTP) as soon as they are plugged in",
-		"systemctl --user mask --now gvfs-gphoto2-volume-monitor", false},
+	{"fwupd", false, Finding{Level: Warning, About: "fwupd", Says: "it opens tablets in fastboot to look for firmware of its own",
+		Remedy: "write DisabledPlugins=fastboot into /etc/fwupd/fwupd.conf, or sudo systemctl mask --now fwupd"}},
+	{"gvfs-mtp-volume", false, Finding{Level: Warning, About: "GVFS", Says: "it opens tablets as storage (MTP) as soon as they are plugged in",
+		Remedy: "systemctl --user mask --now gvfs-mtp-volume-monitor"}},
+	{"gvfsd-mtp", false, Finding{Level: Warning, About: "GVFS", Says: "it holds a tablet open as storage (MTP)",
+		Remedy: "systemctl --user mask --now gvfs-mtp-volume-monitor"}},
+	{"gvfs-gphoto2-vo", false, Finding{Level: Warning, About: "GVFS", Says: "it opens tablets as cameras (PTP) as soon as they are plugged in",
+		Remedy: "systemctl --user mask --now gvfs-gphoto2-volume-monitor"}},
 }
 
 // seizers finds the programs that take tablets for themselves, each once.
@@ -64,7 +67,7 @@ func (m *machine) seizers() (all []Finding) {
 	_, err = os.Stat(m.at(rulesFile))
 	for _, s := range seizers {
 		if running[s.process] && (!s.ruled || err != nil) {
-			all = append(all, Finding{Level: Warning, About: s.name, Says: s.says, Remedy: s.remedy})
+			all = append(all, s.found)
 		}
 	}
 	return all
@@ -76,7 +79,8 @@ func (m *machine) adbServer(ctx context.Context) []Finding {
 	if !android || m.hasADB(ctx) {
 		return nil
 	}
-	return []Finding{{Level: Warning, About: "adb", Says: "tablets run Android, and no adb server sends them to their bootloaders",
+	return []Finding{{Level: Warning, About: "adb",
+		Says:   "tablets run Android, and no adb server is running to send them to their bootloaders",
 		Remedy: "adb start-server"}}
 }
 
@@ -106,14 +110,15 @@ func (m *machine) disk() []Finding {
 
 // room judges how many bytes are free for the ledger.
 func room(free int64, dir string) Finding {
-	f := Finding{Level: OK, About: "disk", Says: fmt.Sprintf("%s is free for the ledger in %s", bytesize.Text(free), dir)}
-	if free < littleDisk {
-		f.Level, f.Remedy = Warning, "make room: flashing stops when the ledger cannot be written"
+	if free >= littleDisk {
+		return Finding{Level: OK, About: "disk", Says: fmt.Sprintf("%s is free for the ledger in %s", bytesize.Text(free), dir)}
 	}
+	level := Warning
 	if free < noDisk {
-		f.Level = Error
+		level = Error
 	}
-	return f
+	return Finding{Level: level, About: "disk", Says: fmt.Sprintf("%s is free for the ledger in %s", bytesize.Text(free), dir),
+		Remedy: "make room: flashing stops when the ledger cannot be written"}
 }
 
 // files looks whether this user's processes may open as many files as the tablets need.
@@ -122,14 +127,14 @@ func (m *machine) files() []Finding {
 }
 
 func enoughFiles(limit, need int64, tablets int) []Finding {
-	says := fmt.Sprintf("a process may have %d, %d tablets need %d", limit, tablets, need)
 	switch {
 	case limit == 0:
 		return nil // not known, or there is no limit
 	case limit < need:
-		return []Finding{{Level: Error, About: "open files", Says: says, Remedy: "raise the limit: " + target.MoreFiles}}
+		return []Finding{{Level: Error, About: "open files", Says: fmt.Sprintf("a process may have %d, %d tablets need %d", limit, tablets, need),
+			Remedy: "raise the limit: " + target.MoreFiles}}
 	}
-	return []Finding{{Level: OK, About: "open files", Says: says}}
+	return []Finding{{Level: OK, About: "open files", Says: fmt.Sprintf("a process may have %d, %d tablets need %d", limit, tablets, need)}}
 }
 
 // scanner looks whether the station's scanner can be opened. Tablets can be flashed
@@ -165,7 +170,7 @@ func timeIs(now time.Time, synced, known bool) Finding {
 		return Finding{Level: Error, About: "clock", Says: "it is not " + now.Format(time.DateOnly) + ": records would have a wrong time",
 			Remedy: "set the clock: timedatectl set-ntp true"}
 	case known && !synced:
-		return Finding{Level: Warning, About: "clock", Says: "nothing keeps the clock right", Remedy: "timedatectl set-ntp true"}
+		return Finding{Level: Warning, About: "clock", Says: "the clock is not synchronised", Remedy: "timedatectl set-ntp true"}
 	}
 	return Finding{Level: OK, About: "clock", Says: now.UTC().Format(time.RFC3339)}
 }

@@ -60,7 +60,7 @@ func (m *machine) links() []*uplink {
 func (m *machine) uplinks() []Finding {
 	var all []Finding
 	for _, l := range m.links() {
-		f := Finding{Level: OK, About: m.label(l.port), Says: strings.Join(l.tablets, ", ") + " has a wire of its own"}
+		f := Finding{Level: OK, About: m.label(l.port), Says: strings.Join(l.tablets, ", ") + " has a USB link of its own"}
 		if len(l.tablets) > 1 {
 			f.Says = strings.Join(l.tablets, ", ") + " share one uplink"
 		}
@@ -118,7 +118,7 @@ func (m *machine) endpoints() []Finding {
 			continue
 		}
 		all = append(all, Finding{Level: Warning, About: r.Controller, Remedy: "use another controller for some of the hubs",
-			Says: fmt.Sprintf("%d devices use %d endpoints; many controllers stop at %d", devices[r.Controller], n, endpointLimit)})
+			Says: fmt.Sprintf("%d devices use %d endpoints; many controllers support only %d", devices[r.Controller], n, endpointLimit)})
 		delete(used, r.Controller) // it has two buses, and is named once
 	}
 	return all
@@ -144,8 +144,8 @@ func (m *machine) slowPorts() []Finding {
 			what = "this hub, and all behind it,"
 		}
 		all = append(all, Finding{Level: Warning, About: m.label(d.Port),
-			Says:   fmt.Sprintf("%s runs at %d Mbit/s, and the port could do 480", what, int(d.Speed)),
-			Remedy: "take another cable, then another port, then another hub"})
+			Says:   fmt.Sprintf("%s runs at %d Mbit/s, but the port can do 480", what, int(d.Speed)),
+			Remedy: "try another cable, then another port, then another hub"})
 	}
 	return all
 }
@@ -180,7 +180,7 @@ func (m *machine) overCurrent() []Finding {
 	var all []Finding
 	for _, o := range list {
 		all = append(all, Finding{Level: Warning, About: o.Hub,
-			Says:   fmt.Sprintf("port %d switched off %d times: too much power was drawn", o.Port, o.Count),
+			Says:   fmt.Sprintf("port %d switched off %d times because too much power was drawn", o.Port, o.Count),
 			Remedy: "give the hub its own power supply, or use another"})
 	}
 	return all

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,15 +12,22 @@ import (
 
 // Every class that a job can fail with says what happened and what to do.
 func TestEveryClassIsExplained(t *testing.T) {
-	for _, c := range []flash.Class{flash.ClassCable, flash.ClassDevice, flash.ClassLocked, flash.ClassImage, flash.ClassProfile,
-		flash.ClassBoot, flash.ClassIdentity, flash.ClassTimeout, flash.ClassStation, flash.ClassOperator, flash.ClassBug} {
+	for _, c := range flash.Classes() {
 		e, ok := Class(strings.ToUpper(string(c)))
 		if !ok || e.Happened == "" || e.Tablet == "" || len(e.Next) == 0 || e.Subject != "class "+string(c) {
 			t.Errorf("%s: %+v", c, e)
 		}
 	}
-	if len(Classes()) != 11 {
+	if len(Classes()) != len(flash.Classes()) {
 		t.Errorf("%v", Classes())
+	}
+	// A class of the bench has exit code 9, whose explanation names them all.
+	of9, _ := Code("9")
+	_, named, _ := strings.Cut(strings.TrimSuffix(of9.Happened, "."), ": ")
+	for _, c := range flash.Classes() {
+		if slices.Contains(strings.Split(named, ", "), string(c)) != c.Bench() {
+			t.Errorf("exit code 9 is explained as %q; class %s, of the bench: %v", of9.Happened, c, c.Bench())
+		}
 	}
 	if _, ok := Class("weather"); ok {
 		t.Error("a class that is none")
@@ -61,17 +69,17 @@ func TestJobsSayWhatIsOnTheTablet(t *testing.T) {
 		happened, tablet string
 	}{
 		"passed": {ledger.JobRecord{Result: "pass", Verified: "booted",
-			Steps: []ledger.StepRecord{step("flash:boot", "ok"), step("boot", "ok")}}, "every check held", "Written whole: boot."},
+			Steps: []ledger.StepRecord{step("flash:boot", "ok"), step("boot", "ok")}}, "every check held", "Written completely: boot."},
 		"compliant": {ledger.JobRecord{Result: "compliant"}, "already", "No partition was written."},
 		"locked": {ledger.JobRecord{Result: "fail", Class: flash.ClassLocked, Step: "preflight", Error: "the bootloader is locked"},
 			"at preflight: the bootloader is locked", "No partition was written."},
 		"cable": {ledger.JobRecord{Result: "fail", Class: flash.ClassCable, Step: "flash:system",
 			Steps: []ledger.StepRecord{step("erase:userdata", "ok"), step("flash:boot", "ok"), step("flash:system", "fail")}},
-			"connection", "Written whole: boot. Erased: userdata. Unknown, to be written again: system."},
+			"connection", "Written completely: boot. Erased: userdata. Unknown, has to be written again: system."},
 		"killed": {ledger.JobRecord{Result: "interrupted", Step: "flash:system", Steps: []ledger.StepRecord{step("flash:boot", "ok")}},
-			"cut off", "Written whole: boot. Unknown, to be written again: system."},
+			"cut off", "Written completely: boot. Unknown, has to be written again: system."},
 		"running": {ledger.JobRecord{Result: "running"}, "no result yet", "No partition was written."},
-		"skipped": {ledger.JobRecord{Result: "skipped"}, "never begun", "No partition was written."},
+		"skipped": {ledger.JobRecord{Result: "skipped"}, "never started", "No partition was written."},
 	} {
 		e := Job(&c.job)
 		if !strings.Contains(e.Happened, c.happened) || e.Tablet != c.tablet {

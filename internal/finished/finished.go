@@ -1,6 +1,11 @@
-// Package finished does something with the record of each job that has ended: prints its label,
-// writes its receipt. One record at a time, in the order in which the jobs ended, beside the
-// jobs: a printer or a disk that is slow, or away, holds up no tablet.
+// Package finished does something with the record of each job that has ended, such as printing its
+// label or writing its receipt.
+//
+// [Start] makes a [Queue], which is an output like any other: it is given the events of jobs, and
+// for each job that ended it reads the record and calls what [Options] say. It works beside the
+// jobs, on one record at a time, in the order in which the jobs ended, so that a slow printer or
+// disk delays no tablet. Close waits for the rest and says how many failed. What is done with a
+// record is not known here.
 package finished
 
 import (

@@ -3,22 +3,24 @@
 package fleet
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"io"
 	"io/fs"
-	"regexp"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
 // Name is what stations of a fleet may be called.
-var Name = regexp.MustCompile(`^[!-.0-~]{1,50}$`)
+var Name = lazyregexp.New(`^[!-.0-~]{1,50}$`)
 
 // CheckName refuses what is no name of a station.
 func CheckName(station string) error {
@@ -48,6 +50,19 @@ func ParseToken(text string) (Token, error) {
 	return Token{text[:i], text[i+1:]}, nil
 }
 
+// ReadToken is [ParseToken], or, of -, of the first line that is read from in: what is typed as
+// an argument, other users of the machine see.
+func ReadToken(text string, in io.Reader) (Token, error) {
+	if text == "-" {
+		line, err := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
+		if err != nil && line == "" {
+			return Token{}, problem.New(problem.Usage, "write it to stdin", "--token -: %w", err)
+		}
+		text = strings.TrimSpace(line)
+	}
+	return ParseToken(text)
+}
+
 // Enrol makes a token for a station, good for some hours. again gives one to a station that
 // has joined and lost its password; its chain goes on.
 func (db *DB) Enrol(ctx context.Context, station string, hours int, again bool) (t Token, until time.Time, err error) {
@@ -73,11 +88,11 @@ func Join(ctx context.Context, rawURL string, t Token, files Files, key Key, rec
 	switch {
 	case err == nil && had != t.Station:
 		return problem.New(problem.Station, "remove "+files.LoginFile()+" if it is that no more", "this machine is station %s already", had)
-	case err == nil:
+	case err == nil && !files.IsElsewhere():
 		if joined, err := isJoined(ctx, rawURL, as, t.Station); joined || (err != nil && !IsRefused(err)) {
 			return err
 		}
-	case !errors.Is(err, fs.ErrNotExist):
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
 	proof, err := key.SignText(proofText(t.Station, recipient), JoinNamespace)

@@ -39,6 +39,14 @@ func TestEnrolment(t *testing.T) {
 	if again, err := fleet.ParseToken(token.String()); err != nil || again != token {
 		t.Fatal(again, err)
 	}
+	for text, in := range map[string]string{token.String(): "", "-": " " + token.String() + "\nmore"} {
+		if again, err := fleet.ReadToken(text, strings.NewReader(in)); err != nil || again != token {
+			t.Errorf("%q read from %q: %v, %v", text, in, again, err)
+		}
+	}
+	if _, err := fleet.ReadToken("-", strings.NewReader("")); err == nil {
+		t.Error("a token was read from nothing")
+	}
 	files := fleet.Files{Dir: t.TempDir()}
 	if err := fleet.Join(ctx, b.StationURL(), token, files, key, "age1x"); err != nil {
 		t.Fatal(err)
@@ -205,4 +213,41 @@ func TestALoginThatOthersMayReadIsRefused(t *testing.T) {
 	if station, as, err := files.Login(); err != nil || station != "a" || as.Password != "p" {
 		t.Error(station, as, err)
 	}
+}
+
+// TestACopyOfADiskIsNoStation: not with the login that it has, nor with a token that is used up.
+// A new token makes it the station, and the other one's login is of no use from then on.
+func TestACopyOfADiskIsNoStation(t *testing.T) {
+	s := fleettest.Start(t)
+	anna := fleettest.Open(t, s.URL(fleettest.Supervisor), fleet.Login{})
+	fleettest.OnMachine(t, "aaaa", "52:54:00:00:00:01")
+	key, files := fleettest.Key(t), fleet.Files{Dir: t.TempDir()}
+	token, _, err := anna.Enrol(t.Context(), "a", 24, false)
+	if err == nil {
+		err = fleet.Join(t.Context(), s.StationURL(), token, files, key, "")
+	}
+	if err != nil || files.IsElsewhere() {
+		t.Fatal(files.IsElsewhere(), err)
+	}
+	_, original, _ := files.Login()
+	fleettest.OnMachine(t, "aaaa", "52:54:00:00:00:02") // with the disk of the first
+	if !files.IsElsewhere() {
+		t.Fatal("it is taken for the machine that joined")
+	}
+	if err := fleet.Join(t.Context(), s.StationURL(), token, files, key, ""); !fleet.IsRefused(err) {
+		t.Errorf("it joined with a token that is used up: %v", err)
+	}
+	if !files.IsElsewhere() {
+		t.Error("an attempt made it the station")
+	}
+	if token, _, err = anna.Enrol(t.Context(), "a", 24, true); err == nil {
+		err = fleet.Join(t.Context(), s.StationURL(), token, files, key, "")
+	}
+	if err != nil || files.IsElsewhere() {
+		t.Errorf("it joined: elsewhere: %v, %v", files.IsElsewhere(), err)
+	}
+	if _, err := fleet.Open(t.Context(), s.StationURL(), original); !fleet.IsRefused(err) {
+		t.Errorf("the first machine's login: %v", err)
+	}
+	s.OpenAs(t, files)
 }

@@ -58,6 +58,7 @@ type savedLogin struct {
 	Station  string `json:"station"`
 	User     string `json:"user"`
 	Password string `json:"password"`
+	Machine  marks  `json:"machine,omitzero"` // that joined
 }
 
 // maxFile is how large the small files here may be.
@@ -93,7 +94,7 @@ func (f Files) Login() (station string, as Login, err error) {
 }
 
 func (f Files) saveLogin(station string, as Login) error {
-	l := savedLogin{1, "fleet-login", station, as.User, as.Password}
+	l := savedLogin{1, "fleet-login", station, as.User, as.Password, marksOf(Root)}
 	text, err := json.Marshal(l) //nolint:gosec // into a file of mode 0600, which is what it is for
 	if err != nil {
 		return err

@@ -43,11 +43,11 @@ type DB struct {
 // Parse reads a URL. A server that is neither this machine (a loopback address, localhost, a
 // Unix socket) nor proves by TLS who it is, is refused.
 func Parse(rawURL string, as Login) (*pgxpool.Config, error) {
-	const form = "write postgres://HOST/DATABASE, with ?sslrootcert=FILE for an authority of your own"
+	const hintURL = "write postgres://HOST/DATABASE, with ?sslrootcert=FILE for an authority of your own"
 	u, err := url.Parse(rawURL)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		// No %w: it may have a password.
-		return nil, problem.New(problem.Usage, form, "the URL of the fleet's database begins with postgres://")
+		return nil, problem.New(problem.Usage, hintURL, "the URL of the fleet's database begins with postgres://")
 	}
 	q := u.Query()
 	if !q.Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !isLocal(q.Get("host")) && (q.Has("host") || !isLocal(u.Hostname())) {
@@ -56,7 +56,7 @@ func Parse(rawURL string, as Login) (*pgxpool.Config, error) {
 	u.RawQuery = q.Encode()
 	c, err := pgxpool.ParseConfig(u.String())
 	if err != nil {
-		return nil, problem.New(problem.Usage, form, "the URL of the fleet's database: %w", err)
+		return nil, problem.New(problem.Usage, hintURL, "the URL of the fleet's database: %w", err)
 	}
 	hosts := append([]*pgconn.FallbackConfig{{Host: c.ConnConfig.Host, TLSConfig: c.ConnConfig.TLSConfig}}, c.ConnConfig.Fallbacks...)
 	for _, h := range hosts {
@@ -193,8 +193,8 @@ func Problem(err error) error {
 	var connect *pgconn.ConnectError
 	clean := serverError{err}
 	switch {
-	case errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000"):
-		return problem.New(problem.Station, "ask whether this login was revoked, or its token used",
+	case errors.As(err, &pg) && isNoLogin(pg):
+		return problem.New(problem.Station, "check the password; or ask whether the login was revoked, or its token used or too old",
 			"the fleet's database refuses the login: %w", clean)
 	case errors.As(err, &pg) && pg.Hint != "":
 		return problem.New(problem.Station, untrusted.Line(pg.Hint, 200), "the fleet's database: %w", clean)
@@ -203,6 +203,8 @@ func Problem(err error) error {
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return problem.New(problem.Station, "sslrootcert=FILE in the URL names its authority; the certificate is for the host of the URL",
 			"the fleet's database does not prove who it is: %w", clean)
+	case errors.As(err, &pg) && pg.Code == "3D000":
+		return problem.New(problem.Station, "check the name of the database in the URL", "the fleet's database: %w", clean)
 	case errors.As(err, &connect):
 		return problem.New(problem.Station, "look whether the server runs and the line is up",
 			"the fleet's database cannot be reached: %w", clean)
@@ -210,9 +212,16 @@ func Problem(err error) error {
 	return problem.New(problem.Station, "", "the fleet's database: %w", clean)
 }
 
+// isNoLogin says whether an error is that there is no such login, or that its password is wrong;
+// pgbouncer says so in words only.
+func isNoLogin(pg *pgconn.PgError) bool {
+	return pg.Code == "28P01" || pg.Code == "28000" ||
+		pg.Code == "08P01" && (strings.Contains(pg.Message, "no such user") || strings.Contains(pg.Message, "SASL authentication failed"))
+}
+
 // IsRefused says whether an error of the database is its answer to who asks: the login was
 // revoked, or never enrolled. Waiting does not help.
 func IsRefused(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000" || pg.Code == "42501")
+	return errors.As(err, &pg) && (isNoLogin(pg) || pg.Code == "42501")
 }

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -96,6 +97,33 @@ func TestADatabaseOfAnotherForm(t *testing.T) {
 	}
 	s.Exec("DELETE FROM zarya.schema_version WHERE version_id > 0")
 	expect(false, "zarya fleet init")
+}
+
+// TestALoginThatIsRefusedIsCalledSo: by the server, and by pgbouncer, which has words of its own.
+func TestALoginThatIsRefusedIsCalledSo(t *testing.T) {
+	s := fleettest.Start(t)
+	b := fleettest.StartBouncer(t, s)
+	for _, url := range []string{s.URL("nobody"), b.URL("nobody"), strings.Replace(b.URL(fleettest.Reader), fleettest.Password, "wrong", 1)} {
+		_, err := fleet.Open(t.Context(), url, fleet.Login{})
+		if !fleet.IsRefused(err) || !strings.Contains(err.Error(), "refuses the login") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestAHintForWhatIsWrong: a server that answers is not one that cannot be reached.
+func TestAHintForWhatIsWrong(t *testing.T) {
+	s := fleettest.Start(t)
+	for address, want := range map[string]string{
+		strings.Replace(s.URL(fleettest.Reader), "/"+fleettest.Database+"?", "/nothing?", 1):      "check the name of the database",
+		strings.Replace(s.URL(fleettest.Reader), fleettest.Password, "wrong", 1):                  "check the password",
+		strings.Replace(s.URL(fleettest.Reader), url.QueryEscape(s.Dir), "%2Ftmp%2Fno-server", 1): "look whether the server runs",
+	} {
+		_, err := fleet.Open(t.Context(), address, fleet.Login{})
+		if kind, _ := problem.KindOf(err); kind != problem.Station || !strings.Contains(problem.Advice(err), want) {
+			t.Errorf("%s: %v (%s); want %q", address, err, problem.Advice(err), want)
+		}
+	}
 }
 
 func TestAStatementThatTakesTooLongIsEnded(t *testing.T) {

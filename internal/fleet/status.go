@@ -13,7 +13,7 @@ import (
 
 // Fault is why nothing of a station is taken any more.
 type Fault struct {
-	Kind string `json:"kind"` // gap, fork, changed, set-back
+	Kind string `json:"kind"` // gap, fork, changed, set-back; moved is never told to the database
 	Seq  int64  `json:"seq"`  // the first entry that it is about
 	Note string `json:"note,omitempty"`
 }
@@ -23,6 +23,7 @@ const (
 	Gap     = "gap"      // an entry is missing
 	Fork    = "fork"     // the database has another entry of this number: a cloned disk, a restored backup
 	Changed = "changed"  // an entry is not what was written
+	Moved   = "moved"    // the machine is not the one that joined
 	SetBack = "set-back" // the station has fewer entries than it sent: a restored backup
 )
 
@@ -34,6 +35,9 @@ func (f Fault) Meaning() (what, todo string) {
 		return "entries are missing in its ledger", "look at the ledger: zarya ledger verify; then enrol it under a new name"
 	case Changed:
 		return "an entry is not what was written", "keep its disk as evidence; enrol the machine under a new name"
+	case Moved:
+		return "this is not the machine that joined: a copy of its disk, or its disk in another machine",
+			"if the other is off for good: zarya fleet enrol NAME --again, and join here with that token; else enrol this one under a new name"
 	case SetBack:
 		return "its ledger ends before what it sent: an older copy was put back", anew
 	}

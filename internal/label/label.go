@@ -16,12 +16,15 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/ui"
 	"github.com/zarya-station/zarya/internal/untrusted"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Label is what a sticker says.
 type Label struct {
-	Result    string // PASS, COMPLIANT, FLASHED, FAIL locked, …
+	Result    string // PASS, COMPLIANT, FLASHED, FAIL locked, …: for machines, in every language
+	Said      string // the result as a person reads it
 	Good      bool   // the tablet is as its profile says
 	Serial    string
 	Inventory string // "" is none
@@ -32,10 +35,11 @@ type Label struct {
 	Copy      int // 2 is the first reprint
 
 	ended time.Time
+	words *words.Words
 }
 
-// Of is the label of a job that has ended.
-func Of(j *ledger.JobRecord) (Label, error) {
+// Of is the label of a job that has ended, in the words of whoever reads it.
+func Of(j *ledger.JobRecord, ws *words.Words) (Label, error) {
 	if j.Ended == "" || j.Result == "running" {
 		return Label{}, problem.New(problem.Usage, "wait for it, then print its label", "job %s has not ended", j.Job)
 	}
@@ -45,9 +49,10 @@ func Of(j *ledger.JobRecord) (Label, error) {
 	}
 	result := flash.JobResult(j.Result)
 	l := Label{Result: strings.TrimSpace(result.Word(j.Scope) + " " + string(j.Class)), Golden: j.Golden, Copy: 1, Record: j.Record,
-		Good: good(j), ended: ended,
-		Ended: ended.Local().Format("2006-01-02 15:04"), Serial: j.Serial, Inventory: j.Inventory, Model: j.Model}
-	for _, field := range []*string{&l.Result, &l.Serial, &l.Inventory, &l.Model, &l.Record} {
+		Good: good(j), ended: ended, words: ws,
+		Said:  ui.Result(ws, flash.JobDone{Result: result, Scope: j.Scope, Class: j.Class}),
+		Ended: ended.Local().Format(ws.DateForm() + " 15:04"), Serial: j.Serial, Inventory: j.Inventory, Model: j.Model}
+	for _, field := range []*string{&l.Result, &l.Said, &l.Serial, &l.Inventory, &l.Model, &l.Record} {
 		if len(*field) > maxField {
 			return Label{}, problem.New(problem.Failed, "write it by hand", "%q does not fit a label", *field)
 		}
@@ -97,10 +102,11 @@ func good(j *ledger.JobRecord) bool {
 	return j.Result == string(flash.Pass) || j.Result == string(flash.Compliant)
 }
 
-// Issue records a copy of a job's label and makes it. printer is where it goes; by is who wants
-// it, "" is not known.
-func Issue(record func(ledger.Label) (int, error), j *ledger.JobRecord, format string, s Size, printer, by string) ([]byte, error) {
-	l, err := Of(j)
+// Issue records a copy of a job's label and makes it, in the words of whoever reads it. printer is
+// where it goes; by is who wants it, "" is not known.
+func Issue(record func(ledger.Label) (int, error), j *ledger.JobRecord, ws *words.Words, format string, s Size,
+	printer, by string) ([]byte, error) {
+	l, err := Of(j, ws)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +160,7 @@ func ParseSize(size, dpi string) (s Size, err error) {
 	case "600":
 		s.Dots = 24
 	default:
-		return s, problem.New(problem.Usage, "known are 203, 300 and 600", "no label printer has %q dots an inch", dpi)
+		return s, problem.New(problem.Usage, "choose one of 203, 300 and 600", "no label printer has %q dots per inch", dpi)
 	}
 	return s, nil
 }
@@ -184,5 +190,5 @@ func (l Label) Write(format string, s Size) ([]byte, error) {
 	case "png":
 		return drawing.png()
 	}
-	return nil, problem.New(problem.Usage, "known are "+strings.Join(Formats, ", "), "--format: no format %q", format)
+	return nil, problem.New(problem.Usage, "choose one of "+strings.Join(Formats, ", "), "--format: no format %q", format)
 }

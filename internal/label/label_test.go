@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func passed() *ledger.JobRecord {
 
 func must(t *testing.T, j *ledger.JobRecord) Label {
 	t.Helper()
-	l, err := Of(j)
+	l, err := Of(j, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +143,38 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// The pictures of the documentation are labels as they are printed (ZARYA_UPDATE=1).
+func TestPicturesOfTheDocumentation(t *testing.T) {
+	failed := passed()
+	failed.Result, failed.Class = "fail", flash.ClassLocked
+	again := must(t, failed)
+	again.Copy = 2
+	for name, l := range map[string]Label{"label.png": must(t, passed()), "label-failed.png": again} {
+		got, err := l.Write("png", Usual)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join("..", "..", "docs", "pictures", name)
+		if os.Getenv("ZARYA_UPDATE") != "" {
+			if err := os.WriteFile(file, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kept, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := png.Decode(bytes.NewReader(kept))
+		if err != nil {
+			t.Fatal(err)
+		}
+		printed, err := png.Decode(bytes.NewReader(got))
+		if err != nil || !reflect.DeepEqual(old, printed) {
+			t.Errorf("%s is not the label of today: run make pictures (%v)", file, err)
+		}
+	}
+}
+
 var (
 	zplLine  = regexp.MustCompile(`^(\^(XA|XZ|CI28|PW\d+|LL\d+|LH0,0)|\^FO\d+,\d+(\^GB\d+,\d+,\d+|[^~]*?\^FH\^FD[^~^]*)\^FS)$`)
 	zplStyle = regexp.MustCompile(`^\^FO\d+,\d+(\^BQN,2,\d+|\^BY\d\^BCN,\d+,N,N,N,A|` +
@@ -181,7 +214,7 @@ func TestOf(t *testing.T) {
 	running, long, bad := passed(), passed(), passed()
 	running.Ended, long.Serial, bad.Ended = "", strings.Repeat("1", 65), "yesterday"
 	for name, j := range map[string]*ledger.JobRecord{"running": running, "long": long, "bad time": bad} {
-		if l, err := Of(j); err == nil {
+		if l, err := Of(j, nil); err == nil {
 			t.Errorf("%s: %+v", name, l)
 		}
 	}
@@ -255,6 +288,41 @@ func TestFind(t *testing.T) {
 		if j, err := Find(t.Context(), l, name); err == nil {
 			t.Errorf("%s: %+v", name, j)
 		}
+	}
+}
+
+// An order that leaves everything out is the usual label, at the printer that there is.
+func TestOrder(t *testing.T) {
+	l := records(t, flash.JobDone{Result: flash.Pass})
+	for _, c := range []struct {
+		o          Order
+		printer    string
+		to, format string
+	}{
+		{Order{}, "", "-", "zpl"},
+		{Order{}, "tcp:printer", "tcp:printer", "zpl"},
+		{Order{To: "a.png"}, "tcp:printer", "a.png", "png"},
+		{Order{To: "a.png", Format: "pdf"}, "", "a.png", "pdf"},
+	} {
+		c.o.Name = "S1"
+		if err := c.o.Ready(c.printer, true); err != nil || c.o.To != c.to || c.o.Format != c.format {
+			t.Errorf("%+v, %v; want %s at %s", c.o, err, c.format, c.to)
+		}
+		if b, err := c.o.Issue(t.Context(), l); err != nil || len(b) == 0 {
+			t.Errorf("%+v: %d bytes, %v", c.o, len(b), err)
+		}
+	}
+	for _, bad := range []Order{{Format: "pdf"}, {Size: "1x1"}, {DPI: "72"}} {
+		if err := bad.Ready("", true); err == nil {
+			t.Errorf("%+v is taken", bad)
+		}
+	}
+	pdf := Order{Format: "pdf", Name: "nobody"}
+	if err := pdf.Ready("", false); err != nil {
+		t.Errorf("no terminal: %v", err)
+	}
+	if _, err := pdf.Issue(t.Context(), l); err == nil {
+		t.Error("nobody has a label")
 	}
 }
 

@@ -69,9 +69,9 @@ func face(height int, bold bool) (font.Face, error) {
 // letters is how much of a line's height the size of its font is.
 const letters = 0.86
 
-// fit makes a line no wider than width: smaller, to two thirds, and then shorter.
-func (t text) fit(width int) (text, error) {
-	for least := t.height * 2 / 3; ; t.height-- {
+// fit makes a line no wider than width: smaller, but not below least, and then shorter.
+func (t text) fit(width, least int) (text, error) {
+	for ; ; t.height-- {
 		f, err := face(t.height, t.bold)
 		if err != nil {
 			return t, err
@@ -113,22 +113,22 @@ func (l Label) layout(s Size) (*drawing, error) {
 // texts writes the lines between y and bottom, from x on.
 func (l Label) texts(d *drawing, x, y, bottom int) error {
 	width := d.w - 2*d.size.Dots - x
-	result := text{x: x, y: y, height: (bottom - y) * 3 / 10, s: l.Result, bold: true}
+	result := text{x: x, y: y, height: (bottom - y) * 3 / 10, s: l.Said, bold: true}
 	if !l.Good { // white in black: nobody takes it for the other one
 		d.boxes = append(d.boxes, box{x, y, width, result.height})
 		result.x, result.white = x+d.size.Dots, true
 	}
-	result, err := result.fit(width - 2*(result.x-x))
+	result, err := result.fit(width-2*(result.x-x), result.height/2) // it must be read in full
 	if err != nil {
 		return err
 	}
 	d.texts = append(d.texts, result)
 	lines := []text{{s: l.Inventory, bold: true}, {s: l.Serial}, {s: l.Model}, {s: l.Record}, {s: l.Ended}}
 	if l.Copy > 1 {
-		lines[3].s += fmt.Sprintf(" copy %d", l.Copy)
+		lines[3].s += " " + l.words.Sayf("copy %d", l.Copy)
 	}
 	if l.Golden {
-		lines[2].s += " golden"
+		lines[2].s += " " + l.words.Say("golden")
 	}
 	y += (bottom-y)*3/10 + d.size.Dots
 	step := (bottom - y) / len(lines)
@@ -137,7 +137,7 @@ func (l Label) texts(d *drawing, x, y, bottom int) error {
 			continue
 		}
 		t.x, t.y, t.height = x, y, step
-		if t, err = t.fit(width); err != nil {
+		if t, err = t.fit(width, step*2/3); err != nil {
 			return err
 		}
 		d.texts = append(d.texts, t)
@@ -175,7 +175,7 @@ func (l Label) barcodes(d *drawing, y, margin int) error {
 		}
 		x := (d.w - n*module) / 2
 		d.codes = append(d.codes, code{x: x, y: y, module: module, h: share - letter - d.size.Dots/2, data: s, modules: modules})
-		t, err := text{x: x, y: y + share - letter - d.size.Dots/4, height: letter, s: s}.fit(d.w - x - margin)
+		t, err := text{x: x, y: y + share - letter - d.size.Dots/4, height: letter, s: s}.fit(d.w-x-margin, letter*2/3)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/zarya-station/zarya/internal/finished"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Options say which labels are printed.
@@ -17,6 +18,7 @@ type Options struct {
 	Printer Printer
 	Size    Size
 	All     bool // of tablets that failed, too
+	Words   *words.Words
 	// Record reads a job back, as ledger.Record does; Note is ledger.Label.
 	Record func(ctx context.Context, record string) (*ledger.JobRecord, ledger.Head, bool, error)
 	Note   func(ledger.Label) (int, error)
@@ -31,7 +33,7 @@ func FromSettings(lookup func(key string) (value, source string)) (o Options, er
 	size, _ := lookup("label-size")
 	dpi, _ := lookup("label-dpi")
 	if on != "" && on != "pass" && on != "all" {
-		return o, problem.New(problem.Usage, "known are pass and all", "the setting label-on: %q", on)
+		return o, problem.New(problem.Usage, "choose one of pass and all", "the setting label-on: %q", on)
 	}
 	o.Printer, o.All = Printer(printer), on == "all"
 	o.Size, err = ParseSize(size, dpi)
@@ -49,7 +51,7 @@ func Start(ctx context.Context, o Options) *Service {
 		},
 		Record: o.Record,
 		Do: func(ctx context.Context, j *ledger.JobRecord, _ ledger.Head) error {
-			b, err := Issue(o.Note, j, "zpl", o.Size, string(o.Printer), "")
+			b, err := Issue(o.Note, j, o.Words, "zpl", o.Size, string(o.Printer), "")
 			if err != nil {
 				return err
 			}

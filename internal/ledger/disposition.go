@@ -1,4 +1,4 @@
-// This file records what supervisors decide: what becomes of a failed tablet, where a later
+// This file records what supervisors decide: the disposition of a failed tablet, where a later
 // disposition overrides an earlier, and what else they order at a station.
 
 package ledger
@@ -15,7 +15,7 @@ import (
 	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
-// Disposition is what becomes of a failed tablet.
+// Disposition is the decision about a failed tablet.
 type Disposition string
 
 // The dispositions.
@@ -62,7 +62,7 @@ type NotFailedError struct{ Record, Reason string }
 
 func (e *NotFailedError) Error() string { return fmt.Sprintf("record %s %s", e.Record, e.Reason) }
 
-// Dispose records what becomes of the tablet of a job that did not pass. by is who decided;
+// Dispose records the decision about the tablet of a job that did not pass. by is who decided;
 // "" is not known. Its error is a *NotFailedError if the record is none of such a job.
 func (l *Ledger) Dispose(ctx context.Context, record string, d Disposition, by string) error {
 	if !slices.Contains(Dispositions, d) {

@@ -111,7 +111,7 @@ func (s Span) Ended(entries iter.Seq2[Entry, error]) iter.Seq2[*JobRecord, error
 	}
 }
 
-// Dispositions are what becomes of tablets that failed, by the records of their jobs.
+// Dispositions are the decisions about tablets that failed, by the records of their jobs.
 func (l *Ledger) Dispositions(ctx context.Context) (map[string]Disposition, error) {
 	return DispositionsOf(l.entriesWhere(ctx, "kind = ?", KindDisposition))
 }

@@ -50,7 +50,7 @@ func (e *RolledBackError) Error() string {
 	if e.Last == 0 {
 		ends = "has no entry of " + e.Head.Station
 	}
-	return fmt.Sprintf("%s %s, and entry %s-%d was recorded (%s): an older file was put back, or its end was cut off",
+	return fmt.Sprintf("%s: it %s, and entry %s-%d was recorded (%s): an older file was put back, or its end was cut off",
 		e.Path, ends, e.Head.Station, e.Head.Seq, e.From)
 }
 

@@ -15,7 +15,7 @@ const (
 	KindStep        = "step"        // as each step ends
 	KindResult      = "result"      // before it is shown
 	KindInterrupted = "interrupted" // of a job whose process was killed
-	KindDisposition = "disposition" // what becomes of a failed tablet
+	KindDisposition = "disposition" // the decision about a failed tablet
 	KindOrder       = "order"       // what else a supervisor decided
 	KindLabel       = "label"       // that is printed of a job
 )

@@ -8,8 +8,11 @@ import (
 
 	"github.com/zarya-station/zarya/internal/evidence"
 	"github.com/zarya-station/zarya/internal/fleet/outbox"
+	"github.com/zarya-station/zarya/internal/label"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/records"
+	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // headEvery is how many entries lie between two heads that witnesses keep: a dozen tablets'.
@@ -44,6 +47,9 @@ func (m *Machine) Evidence(ctx context.Context, record *ledger.Ledger, allDay bo
 	o := evidence.Options{Key: key, Chain: record, Every: headEvery, Receipts: receipts, Record: Beside(record), Warn: m.Warn}
 	if witness != "" {
 		o.Witnesses = []evidence.Witness{evidence.FileOf(witness, station)}
+		if evidence.IsRemote(witness) {
+			o.Witnesses = []evidence.Witness{evidence.Remote(witness)}
+		}
 	}
 	if database != "" {
 		connect, err := outbox.Connector(database, record.Path(), station)
@@ -53,6 +59,25 @@ func (m *Machine) Evidence(ctx context.Context, record *ledger.Ledger, allDay bo
 		o.Witnesses = append(o.Witnesses, outbox.Witness{Connect: connect})
 	}
 	return evidence.Start(ctx, o), nil
+}
+
+// Following starts what the settings ask to be made of each record while jobs run: labels,
+// receipts and heads. Each is an output of events, and ends when it is closed. ws are the words of
+// labels; allDay says that it is a station's.
+func (m *Machine) Following(ctx context.Context, record *ledger.Ledger, ws *words.Words, allDay bool) (list []ui.Sink, err error) {
+	o, err := label.FromSettings(m.Settings.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	if o.Printer != "" && record != nil {
+		o.Words, o.Record, o.Note, o.Warn = ws, Beside(record), record.Label, m.Warn
+		list = append(list, label.Start(ctx, o))
+	}
+	made, err := m.Evidence(ctx, record, allDay)
+	if made != nil {
+		list = append(list, made)
+	}
+	return list, err
 }
 
 // Beside reads jobs back while the ledger is written.

@@ -1,5 +1,4 @@
-// This file is this machine's place in a fleet: the database, who speaks to it, and what it
-// has of the ledger here.
+// This file is this machine's place in a fleet: the database, and who speaks to it.
 
 package machine
 
@@ -11,7 +10,6 @@ import (
 	"github.com/zarya-station/zarya/internal/fleet/outbox"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
-	"github.com/zarya-station/zarya/internal/records"
 )
 
 // FleetURL is the database that is meant: the one that was typed, or that of the settings.
@@ -96,46 +94,34 @@ func (m *Machine) Outbox(ctx context.Context, record *ledger.Ledger) (*outbox.Fo
 	return outbox.Open(ctx, u, path, name, changed)
 }
 
-// Sync sends what waits to the fleet's database now; it returns how much was sent, and how
-// things stand.
-func (m *Machine) Sync(ctx context.Context) (sent int64, state outbox.State, err error) {
+// Synced is how things stand after what waited was sent to the fleet's database.
+type Synced struct {
+	Last    int64 `json:"last"` // up to this entry the database has all
+	Sent    int64 `json:"sent"` // now
+	Waiting int64 `json:"waiting"`
+}
+
+// Sync sends what waits to the fleet's database now; nil is that nothing was recorded yet.
+func (m *Machine) Sync(ctx context.Context) (*Synced, error) {
+	if m.Settings.Fleet() == "" {
+		return nil, problem.New(problem.Usage, "set fleet: {database: URL, station: NAME}, as zarya fleet join printed it",
+			"this station is in no fleet")
+	}
+	if begun, err := m.Begun(); err != nil || !begun {
+		return nil, err
+	}
 	f, err := m.Outbox(ctx, nil)
 	if err == nil && f == nil {
 		err = problem.New(problem.Usage, "name one with --ledger sqlite:PATH", "there is no ledger to send")
 	}
 	if err != nil {
-		return 0, state, err
+		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it has sent what it could
-	sent, err = f.Sync(ctx)
-	return sent, f.State(), err
-}
-
-// KeptByFleet compares a ledger with what a fleet's database has of it. It returns the heads
-// that the database keeps, which are signed, and how many entries were compared. signers is
-// the file of keys that must have signed; "": those that the database has.
-func KeptByFleet(ctx context.Context, db *fleet.DB, l *ledger.Ledger, signers string) (kept []ledger.Head, compared int, err error) {
-	ends, err := l.Ends(ctx)
+	sent, err := f.Sync(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	var keys []string
-	for _, end := range ends {
-		heads, key, err := outbox.Kept(ctx, db, end.Station)
-		if err != nil {
-			return nil, 0, err
-		}
-		n, err := outbox.Compare(ctx, db, l, end.Station)
-		if err != nil {
-			return nil, 0, records.Rolled(err)
-		}
-		kept, keys, compared = append(kept, heads...), append(keys, key), compared+n
-	}
-	if err := records.CheckKept(kept, signers, keys); err != nil {
-		return nil, 0, err
-	}
-	if compared == 0 {
-		return nil, 0, problem.New(problem.Invalid, "zarya ledger sync sends it", "the fleet's database has nothing of this ledger")
-	}
-	return kept, compared, nil
+	state := f.State()
+	return &Synced{Sent: sent, Last: state.Sent, Waiting: state.Waiting}, nil
 }

@@ -4,6 +4,7 @@ package machine
 
 import (
 	"context"
+	"io/fs"
 	"os"
 
 	"github.com/zarya-station/zarya/internal/ledger"
@@ -61,6 +62,39 @@ func (m *Machine) Write(ctx context.Context, do func(context.Context, *ledger.Le
 		err = records.Trouble(path, err)
 	}
 	return err
+}
+
+// Amend opens the ledger to say more of what it has, and calls do. There must be one: a mistyped
+// name would make one.
+func (m *Machine) Amend(ctx context.Context, do func(context.Context, *ledger.Ledger) error) (err error) {
+	path, station, err := m.OwnLedger()
+	if err != nil {
+		return err
+	}
+	if !records.Begun(path) {
+		return records.Trouble(path, fs.ErrNotExist)
+	}
+	l, err := records.Open(ctx, path, station)
+	if err != nil {
+		return err
+	}
+	defer records.Close(l, &err)
+	return do(ctx, l)
+}
+
+// Select reads the jobs that are asked for; begun is false if nothing was recorded yet.
+func (m *Machine) Select(ctx context.Context, s records.Selection) (jobs []*ledger.JobRecord, begun bool, err error) {
+	if err := s.Check(); err != nil {
+		return nil, false, err
+	}
+	if begun, err = m.Begun(); err != nil || !begun {
+		return nil, begun, err
+	}
+	err = m.Read(ctx, func(ctx context.Context, l *ledger.Ledger) (err error) {
+		jobs, err = s.Jobs(ctx, l)
+		return err
+	})
+	return jobs, true, err
 }
 
 // Read opens the ledger for reading and calls do. It warns if entries were lost: what is

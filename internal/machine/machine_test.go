@@ -14,6 +14,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/report"
 	"github.com/zarya-station/zarya/internal/settings"
 )
 
@@ -64,8 +65,12 @@ func TestNoLedger(t *testing.T) {
 	if m.Maker().Codes != nil {
 		t.Error("unlock codes would be tried without a record")
 	}
-	_, _, err := m.Sync(t.Context())
+	_, err := m.Sync(t.Context())
+	isKind(t, err, problem.Usage, "in no fleet")
+	m.Settings["fleet-database"] = "postgres://h/d"
+	_, err = m.Sync(t.Context())
 	isKind(t, err, problem.Usage, "no ledger to send")
+	delete(m.Settings, "fleet-database")
 	if s, err := m.Evidence(t.Context(), nil, true); s != nil || err != nil {
 		t.Errorf("evidence of nothing: %v, %v", s, err)
 	}
@@ -75,6 +80,13 @@ func TestLedger(t *testing.T) {
 	m, dir, told := here(t, nil)
 	m.Peek(t.Context(), func(context.Context, *ledger.Ledger) error { t.Error("nothing is there"); return nil })
 	if begun, err := m.Begun(); begun || err != nil {
+		t.Errorf("begun %v, %v", begun, err)
+	}
+	begun, err := m.ReadJobs(t.Context(), Source{}, nil, func(context.Context, report.Source) error {
+		t.Error("nothing is there")
+		return nil
+	})
+	if begun || err != nil {
 		t.Errorf("begun %v, %v", begun, err)
 	}
 	if err := m.Write(t.Context(), fill); err != nil {
@@ -221,22 +233,31 @@ func TestFleet(t *testing.T) {
 	}
 	m.Settings["fleet-database"], m.Settings["fleet-station"] = server.StationURL(), "A"
 	compare := func() (n int, err error) {
-		err = m.Fleet(t.Context(), server.URL(fleettest.Supervisor), func(_ context.Context, db *fleet.DB) error {
-			return m.ReadUnchecked(t.Context(), func(ctx context.Context, l *ledger.Ledger) (err error) {
-				_, n, err = KeptByFleet(ctx, db, l, "")
-				return err
-			})
-		})
+		v, err := m.Verify(t.Context(), Kept{Database: server.URL(fleettest.Supervisor)})
+		if err == nil {
+			_, err = fmt.Sscanf(v.Said[0], "compared with %d entries", &n)
+		}
 		return n, err
 	}
 	_, err = compare()
 	isKind(t, err, problem.Invalid, "has nothing of this ledger")
-	sent, state, err := m.Sync(t.Context())
-	if err != nil || sent == 0 || state.Sent != sent {
-		t.Fatalf("sent %d, %+v, %v", sent, state, err)
+	done, err := m.Sync(t.Context())
+	if err != nil || done.Sent == 0 || done.Last != done.Sent || done.Waiting != 0 {
+		t.Fatalf("sent %+v, %v", done, err)
 	}
-	if n, err := compare(); err != nil || int64(n) != sent {
-		t.Errorf("compared %d of %d, %v", n, sent, err)
+	if n, err := compare(); err != nil || int64(n) != done.Sent {
+		t.Errorf("compared %d of %d, %v", n, done.Sent, err)
+	}
+	for from, want := range map[Source]string{{}: "*ledger.Ledger", {Fleet: true}: "jobs.Reader",
+		{Database: server.URL(fleettest.Supervisor)}: "jobs.Reader"} {
+		got := ""
+		begun, err := m.ReadJobs(t.Context(), from, nil, func(_ context.Context, s report.Source) error {
+			got = fmt.Sprintf("%T", s)
+			return nil
+		})
+		if !begun || err != nil || got != want {
+			t.Errorf("jobs of %+v are in %s, %v, want %s", from, got, err, want)
+		}
 	}
 	if as := m.login(server.StationURL()); as == (fleet.Login{}) {
 		t.Error("the station is not who connects")

@@ -81,3 +81,41 @@ func TestLinks(t *testing.T) {
 		t.Errorf("only %d links were found", checked)
 	}
 }
+
+// Each decision is in the list of decisions.
+func TestDecisionsAreListed(t *testing.T) {
+	list, err := os.ReadFile(filepath.Join(root, "docs/decisions/README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := filepath.Glob(filepath.Join(root, "docs/decisions/0*.md"))
+	if err != nil || len(all) == 0 {
+		t.Fatal(all, err)
+	}
+	for _, file := range all {
+		if !strings.Contains(string(list), "]("+filepath.Base(file)+")") {
+			t.Errorf("docs/decisions/README.md does not list %s", filepath.Base(file))
+		}
+	}
+}
+
+// Each picture is on a page; that those of pages are there, TestLinks holds.
+func TestPicturesAreShown(t *testing.T) {
+	var text strings.Builder
+	for _, page := range pages(t) {
+		raw, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.Write(raw)
+	}
+	all, err := filepath.Glob(filepath.Join(root, "docs/pictures/*.[ps][nv]g"))
+	if err != nil || len(all) < 8 {
+		t.Fatal(all, err)
+	}
+	for _, file := range all {
+		if !strings.Contains(text.String(), "pictures/"+filepath.Base(file)+")") {
+			t.Errorf("no page shows docs/pictures/%s", filepath.Base(file))
+		}
+	}
+}

@@ -66,7 +66,11 @@ func findingTable(t *testing.T) string {
 		if about == gap {
 			about = "a port"
 		}
-		rows = append(rows, row(strings.ToLower(level.Name), about, plain(says), hint(p, keys["Remedy"])))
+		name := strings.ToLower(level.Name)
+		if name == "level" { // it depends
+			name = "error or warning"
+		}
+		rows = append(rows, row(name, about, plain(says), hint(p, keys["Remedy"])))
 	})
 	slices.Sort(rows)
 	return table([]string{"level", "about", "`doctor` says", "what to do"}, slices.Compact(rows)...)
@@ -118,7 +122,7 @@ func problemTable(t *testing.T) string {
 	return table([]string{"zarya says", "what to do", "exit"}, slices.Compact(rows)...)
 }
 
-// hint is what a person is told to do; "" is nothing that is known here.
+// hint is what a person is told to do; "" is not known here.
 func hint(p *pack, e ast.Expr) string {
 	if e == nil {
 		return ""

@@ -1,5 +1,6 @@
-// Package meter measures what goes over a wire: over the last three seconds, so that the
-// rate is of now and the time left is honest.
+// Package meter measures the rate on a wire over the last three seconds, so that what is shown is
+// the rate of now. A [Meter] is told with Add how many bytes were sent by when, and answers with
+// Rate. It reads no clock.
 package meter
 
 import "time"

@@ -15,7 +15,7 @@ import (
 // namesAtOnce is how many names of open files are read at once.
 const namesAtOnce = 64
 
-// InUse returns how many files this process has open; 0 where the system does not tell.
+// InUse returns how many files this process has open; 0 where the system does not report.
 func InUse() (n int64) {
 	dir, err := os.Open("/dev/fd")
 	if err != nil {

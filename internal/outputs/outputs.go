@@ -1,5 +1,10 @@
-// Package outputs opens what a person names for events, reports and traces to be written to:
-// files, and descriptors that a shell has opened, as fd:N. Errors name the flag.
+// Package outputs opens the places that a person names for events, reports and traces: files, and
+// descriptors that a shell has opened (fd:N).
+//
+// [Outputs] holds what was named. Files opens those and the outputs of a CI runner; All adds what
+// the terminal shows, a board or plain lines, and the closing table. What comes back is a ui.Sink,
+// to which the engine's events are given. Errors name the flag that was wrong. What the outputs
+// look like is package ui.
 package outputs
 
 import (

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -100,9 +101,17 @@ func (s *Server) busy() bool {
 	return false
 }
 
+// drawn is the board as it was shown last.
+type drawn struct {
+	sync.Mutex
+	version int64
+	at      time.Time
+	html    string
+}
+
 // fragment is the board in HTML. It is made once for all who look at the same moment.
 func (s *Server) fragment() (string, error) {
-	d := &s.drawn
+	d := s.drawn
 	d.Lock()
 	defer d.Unlock()
 	v := s.front.View()
@@ -110,7 +119,7 @@ func (s *Server) fragment() (string, error) {
 		return d.html, nil
 	}
 	var b strings.Builder
-	if err := s.templates.ExecuteTemplate(&b, "fragment", s.face(v)); err != nil {
+	if err := s.templates[s.o.Words.Lang()].ExecuteTemplate(&b, "fragment", s.face(v)); err != nil {
 		return "", err
 	}
 	d.html, d.version, d.at = visible(b.String()), v.Version, time.Now()

@@ -56,7 +56,7 @@ func (s *Server) lately(ctx context.Context, days int) ([]*ledger.JobRecord, err
 	if s.o.Records == nil {
 		return nil, nil
 	}
-	r := &s.recent
+	r := s.recent
 	r.Lock()
 	defer r.Unlock()
 	now := time.Now()
@@ -280,7 +280,7 @@ func (s *Server) rows(list []*ledger.JobRecord, most int, dated bool) (rows []ro
 // row is a job in words.
 func (s *Server) row(j *ledger.JobRecord, dated bool) row {
 	state := stateOf(j)
-	out := row{ID: j.Job, Port: j.Tablet, Serial: j.Serial, Model: j.Model, When: local(cmp.Or(j.Started, j.Ended), dated),
+	out := row{ID: j.Job, Port: j.Tablet, Serial: j.Serial, Model: j.Model, When: s.local(cmp.Or(j.Started, j.Ended), dated),
 		Word: s.stateName(state), Why: s.reason(j.Class)}
 	out.Class, out.Sign = paint(state)
 	if state == underWay {
@@ -339,13 +339,13 @@ func (s *Server) stateName(state station.PortState) string {
 }
 
 // local is the time of day of an entry at the station, with its day where that is not clear.
-func local(ts string, dated bool) string {
+func (s *Server) local(ts string, dated bool) string {
 	t, err := time.Parse(time.RFC3339Nano, ts)
 	if err != nil {
 		return ""
 	}
 	if dated {
-		return t.Local().Format("02.01 15:04")
+		return t.Local().Format(s.o.Words.DayForm() + " 15:04")
 	}
 	return t.Local().Format("15:04")
 }

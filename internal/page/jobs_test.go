@@ -64,7 +64,7 @@ func TestJobsAreFiltered(t *testing.T) {
 			!strings.Contains(body, ">"+want.found+"<") {
 			t.Errorf("%s: %s, %d rows, want %d of %s", query, res.Status, rows, want.rows, want.found)
 		}
-		if want.rows == 0 && !strings.Contains(body, "No tablet is like that") {
+		if want.rows == 0 && !strings.Contains(body, "No tablets match") {
 			t.Errorf("%s: an empty list says nothing", query)
 		}
 	}

@@ -4,7 +4,6 @@ package page
 
 import (
 	"net/http"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/station"
 )
 
@@ -90,7 +90,7 @@ func (m *metrics) step(name string) string {
 }
 
 // isKind is what kinds of steps are called: flash, lock-state.
-var isKind = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
+var isKind = lazyregexp.New(`^[a-z][a-z-]{0,31}$`)
 
 // portStates are all states, so that a state in which no port is counts 0.
 var portStates = []station.PortState{station.Empty, station.Detected, station.Identified, station.Preflight, station.Flashing,

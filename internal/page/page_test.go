@@ -76,14 +76,17 @@ func TestAllWordsAreThere(t *testing.T) {
 			}
 		}
 		s := &Server{o: Options{Words: w}}
-		s.templates, _ = parse(w)
+		pages, err := parse(w)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var b strings.Builder
 		for name, data := range map[string]any{"login": loginPage{}, "supervisor": supervisorPage{},
 			"jobs": jobsPage{Newer: "x", Older: "x", Any: true}, "tablet": tabletPage{},
 			"job": jobPage{Becomes: []choice{{"scrap", "", false}}, Past: []row{{}}, Lines: []string{"x"}}, "error": errorPage{},
 			"report": reportPage{}, "port": portPage{Clear: true, Stop: true, Job: "x", Past: []row{{}}, More: "x"},
 			"confirm": confirmPage{}, "fragment": s.face(oneView())} {
-			if err := s.templates.ExecuteTemplate(&b, name, data); err != nil {
+			if err := pages.ExecuteTemplate(&b, name, data); err != nil {
 				t.Error(err)
 			}
 		}

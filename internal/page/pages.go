@@ -26,10 +26,11 @@ type head struct {
 	Lang, Title, Lot, Operator string
 	Tab                        string
 	Live                       bool // loads itself anew where there is no script
+	Languages                  []choice
 }
 
 func (s *Server) head(tab string) head {
-	h := head{Lang: s.o.Words.Lang(), Tab: tab}
+	h := head{Lang: s.o.Words.Lang(), Tab: tab, Languages: s.languages()}
 	if tab == "login" { // who has no token learns nothing
 		h.Title = "Zarya"
 		return h
@@ -73,7 +74,7 @@ func pairs(all ...pair) []pair {
 // render sends a page.
 func (s *Server) render(w http.ResponseWriter, code int, name string, data any) {
 	var b bytes.Buffer
-	if err := s.templates.ExecuteTemplate(&b, name, data); err != nil {
+	if err := s.templates[s.o.Words.Lang()].ExecuteTemplate(&b, name, data); err != nil {
 		s.o.Log("the page: %v", err)
 		text(w, http.StatusInternalServerError, "the page cannot be shown; the station goes on")
 		return

@@ -197,18 +197,18 @@ func (s *Server) failures(list []stats.Failure) *bars {
 func (s *Server) passed(days []stats.Group) *bars {
 	points := make([]point, 0, len(days))
 	for _, g := range days {
-		points = append(points, point{shortDay(g.Key), g.Passed})
+		points = append(points, point{s.shortDay(g.Key), g.Passed})
 	}
 	return s.upright(s.text("page.tablets-day"), points, 0)
 }
 
-// shortDay is 26.11 of 2026-11-26.
-func shortDay(key string) string {
+// shortDay is 11-26 or 26.11 of 2026-11-26.
+func (s *Server) shortDay(key string) string {
 	t, err := time.Parse(time.DateOnly, key)
 	if err != nil {
 		return key
 	}
-	return t.Format("02.01")
+	return t.Format(s.o.Words.DayForm())
 }
 
 // lines is a plot of the first-pass and last-pass yield by day.
@@ -257,9 +257,9 @@ func (s *Server) yields(days []stats.Group) *lines {
 		l.First += fmt.Sprintf("%d,%d ", x, l.FirstY)
 		l.Last += fmt.Sprintf("%d,%d ", x, l.LastY)
 		if i%every == 0 {
-			l.Dates = append(l.Dates, gridLine{x, top + height + 14, shortDay(g.Key)})
+			l.Dates = append(l.Dates, gridLine{x, top + height + 14, s.shortDay(g.Key)})
 		}
-		l.Label += fmt.Sprintf(" %s %s / %s,", shortDay(g.Key), s.part(first), s.part(last))
+		l.Label += fmt.Sprintf(" %s %s / %s,", s.shortDay(g.Key), s.part(first), s.part(last))
 	}
 	if l.FirstY-l.LastY < 13 { // the names do not lie on one another
 		l.FirstY = l.LastY + 13

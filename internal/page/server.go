@@ -53,6 +53,8 @@ type Options struct {
 	Trace func(job string) ([]traces.Line, error)
 	// Queues say how far what keeps records is behind, by name. It may be nil.
 	Queues map[string]func() Queue
+	// Heads keeps signed heads of other stations, which need no token. It may be nil.
+	Heads http.Handler
 	// Log is told what a person should know of. It may be nil.
 	Log func(format string, args ...any)
 }
@@ -61,22 +63,17 @@ type Options struct {
 type Server struct {
 	o         Options
 	listener  net.Listener
-	tls       *tls.Config // nil: none
-	host      string      // of Listen
-	templates *template.Template
+	tls       *tls.Config                   // nil: none
+	host      string                        // of Listen
+	templates map[string]*template.Template // of each language
 	metrics   *metrics
 	front     station.Front
 	streams   chan struct{} // one for each that is open
 
-	drawn struct {
-		sync.Mutex
-		version int64
-		at      time.Time
-		html    string
-	}
-	reports reports
-	recent  recent
-	reading sync.Mutex // held while one job or one tablet is looked up
+	drawn   *drawn // in the language of o.Words
+	reports *reports
+	recent  *recent
+	reading *sync.Mutex // held while one job or one tablet is looked up
 }
 
 // New listens. An address that others reach is refused without TLS and a token.
@@ -98,7 +95,8 @@ func New(o Options) (*Server, error) {
 	if o.Token != "" && len(o.Token) < minToken {
 		return nil, problem.New(problem.Usage, "make one: openssl rand -hex 16", "the page's token has fewer than %d characters", minToken)
 	}
-	s := &Server{o: o, host: host, streams: make(chan struct{}, maxStreams)}
+	s := &Server{o: o, host: host, streams: make(chan struct{}, maxStreams), templates: map[string]*template.Template{},
+		drawn: &drawn{}, reports: &reports{}, recent: &recent{}, reading: &sync.Mutex{}}
 	if o.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(o.Cert, o.Key)
 		if err != nil {
@@ -106,8 +104,10 @@ func New(o Options) (*Server, error) {
 		}
 		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	}
-	if s.templates, err = parse(o.Words); err != nil {
-		return nil, err
+	for _, lang := range words.Languages {
+		if s.templates[lang], err = parse(words.For(lang)); err != nil {
+			return nil, err
+		}
 	}
 	s.metrics = newMetrics(s, o.Version)
 	if s.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", o.Listen); err != nil {
@@ -174,21 +174,27 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /login", s.login)
-	mux.HandleFunc("POST /login", s.login)
-	known := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, s.known(h)) }
-	known("GET /{$}", s.board)
-	known("GET /events", s.events)
-	known("GET /jobs", s.jobs)
-	known("GET /job/{id}", s.job)
-	known("GET /job/{id}/trace", s.download)
-	known("GET /tablet", s.tablet)
-	known("GET /port/{name}", s.port)
-	known("GET /report", s.report)
-	known("GET /supervisor", s.supervisor)
-	known("GET /confirm", s.confirm)
-	known("POST /order", s.order)
-	known("GET /metrics", s.metrics.ServeHTTP)
+	mux.HandleFunc("POST /language", s.choose)
+	spoken := s.inLanguages()
+	mux.HandleFunc("GET /login", spoken((*Server).login))
+	mux.HandleFunc("POST /login", spoken((*Server).login))
+	known := func(pattern string, h spokenHandler) { mux.Handle(pattern, s.known(spoken(h))) }
+	known("GET /{$}", (*Server).board)
+	known("GET /events", (*Server).events)
+	known("GET /jobs", (*Server).jobs)
+	known("GET /job/{id}", (*Server).job)
+	known("GET /job/{id}/trace", (*Server).download)
+	known("GET /tablet", (*Server).tablet)
+	known("GET /port/{name}", (*Server).port)
+	known("GET /report", (*Server).report)
+	known("GET /supervisor", (*Server).supervisor)
+	known("GET /confirm", (*Server).confirm)
+	known("POST /order", (*Server).order)
+	mux.Handle("GET /metrics", s.known(s.metrics.ServeHTTP))
+	if s.o.Heads != nil {
+		mux.Handle("POST /heads", s.o.Heads)
+		mux.Handle("GET /heads/{station}", s.o.Heads)
+	}
 
 	same := http.NewCrossOriginProtection()
 	return s.guard(same.Handler(http.MaxBytesHandler(mux, maxBody)))

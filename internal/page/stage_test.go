@@ -89,7 +89,10 @@ func oneView() station.View {
 // open serves a front until the test ends.
 func open(t *testing.T, front station.Front, o Options) (base string) {
 	t.Helper()
-	o.Listen, o.Words, o.Version = "127.0.0.1:0", words.For("en"), "1.2.3"
+	o.Listen, o.Version = "127.0.0.1:0", "1.2.3"
+	if o.Words == nil {
+		o.Words = words.For("en")
+	}
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)

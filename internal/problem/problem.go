@@ -38,6 +38,7 @@ type Error struct {
 	Kind Kind
 	Hint string // what to do next, an imperative; "" is nothing
 	Err  error  // never nil
+	Said bool   // everything was said: nothing is left to be printed
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
@@ -47,6 +48,12 @@ func (e *Error) Unwrap() error { return e.Err }
 func New(kind Kind, hint, format string, args ...any) error {
 	return &Error{Kind: kind, Hint: hint, Err: fmt.Errorf(format, args...)}
 }
+
+// errSaid stands in errors of which everything was said.
+var errSaid = errors.New("see above")
+
+// Said ends a command that has said everything there is to say.
+func Said(kind Kind) error { return &Error{Kind: kind, Err: errSaid, Said: true} }
 
 // Advice is an error for a person on one line: what went wrong, and what to do next.
 func Advice(err error) string {

@@ -7,12 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/untrusted"
 	"github.com/zarya-station/zarya/usb"
 )
@@ -110,7 +110,7 @@ func (c tablet) storage(ctx context.Context) (string, error) {
 }
 
 // modemSerial is the property of ofono's modems that is the IMEI.
-var modemSerial = regexp.MustCompile(`'Serial': <'([0-9]{14,16})'>`)
+var modemSerial = lazyregexp.New(`'Serial': <'([0-9]{14,16})'>`)
 
 // imei is that of the first modem; "" if there is none.
 func (c tablet) imei(ctx context.Context) (string, error) {
@@ -180,4 +180,22 @@ func (d *Digest) run(ctx context.Context, s *flash.Session) error {
 			"%s reads back with sha256 %.16s…, and the image has %.16s…", d.Partition, got, d.SHA256)
 	}
 	return err
+}
+
+// commandModem lists the modems with their properties (ofono; Serial is the IMEI).
+func commandModem() command {
+	return systemBus("org.ofono", "/", "org.ofono.Manager.GetModems")
+}
+
+// commandModel asks the system which device it runs on (Aurora's device information
+// service; prints ('MODEL',)).
+func commandModel() command {
+	return command{argv: []string{"gdbus", "call", "--system", "--dest", "ru.omp.deviceinfo",
+		"--object-path", "/ru/omp/deviceinfo/Features", "--method", "ru.omp.deviceinfo.Features.getDeviceModel"}}
+}
+
+// commandDigest prints the SHA-256 of the first n bytes of a partition.
+func commandDigest(partition string, n int64) command {
+	return command{root: true, argv: []string{"sh", "-c", `head -c "$1" "$2" | sha256sum`, "sh",
+		strconv.FormatInt(n, 10), "/dev/disk/by-partlabel/" + partition}}
 }

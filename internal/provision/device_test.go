@@ -175,7 +175,8 @@ func runJob(t *testing.T, job flash.Job) (flash.JobDone, []flash.StepResult) {
 func everyStep() map[string]flash.Step {
 	lit := Literal
 	return map[string]flash.Step{
-		"hostname": Hostname(lit("kiosk-1")), "timezone": Timezone(lit("Europe/Moscow")), "locale": Locale(lit("ru_RU.UTF-8")),
+		"hostname": Hostname(lit("kiosk-1")), "timezone": Timezone(lit("Europe/Moscow")),
+		"clock": Clock(time.Minute), "locale": Locale(lit("ru_RU.UTF-8")),
 		"file":       File(FileOptions{To: "/etc/a", Content: lit("a"), Mode: 0o640, Root: true}),
 		"wifi":       (&WiFi{SSID: lit("net"), Label: "net", Security: "psk", Passphrase: lit("12345678")}).Step(),
 		"ca":         CA([]Certificate{{Name: "x.pem", PEM: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")}}),

@@ -12,7 +12,7 @@
 // made stops the job there.
 //
 // The steps see the tablet as a [Device]: programs and files. Package overssh is the one that
-// there is. Which programs are run is a closed table, commands.go; everything else is files,
-// each put in its place in one step. There is a file for each kind of setting, so that a new
-// one is a new file.
+// there is. A program is run as a list of words that a function named command… has made, never
+// as a line for a shell; everything else is files, each put in its place in one step. There is a
+// file for each kind of setting, with the commands that it alone runs.
 package provision

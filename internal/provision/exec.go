@@ -5,7 +5,6 @@ package provision
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"time"
 
@@ -89,11 +88,10 @@ func (e *Exec) run(ctx context.Context, s *flash.Session) error {
 			"the tablet cannot run %s: %s", e.Program, cmp.Or(said, "there is no such program"))
 	}
 	if status != 0 {
-		what := ""
 		if said != "" {
-			what = fmt.Sprintf(": %s", said)
+			return failf(flash.ClassDevice, "the program's own words are all it tells", "%s ended with status %d: %s", e.Program, status, said)
 		}
-		return failf(flash.ClassDevice, "the program's own words are all it tells", "%s ended with status %d%s", e.Program, status, what)
+		return failf(flash.ClassDevice, "look at the program", "%s ended with status %d", e.Program, status)
 	}
 	s.Result(flash.StepAlready)
 	if e.Changes || e.Creates != "" {

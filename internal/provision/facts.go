@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -43,16 +43,22 @@ func (f *Fact) check(ctx context.Context, s *flash.Session) ([]flash.Verdict, er
 	return nil, nil
 }
 
-// wrong says what does not hold; "" is nothing.
-func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
-	got, err := tabletOf(s).fact(ctx, f.Fact)
+// read reads the fact and says what is wrong with it; "" is nothing.
+func (f *Fact) read(ctx context.Context, s *flash.Session) (got, wrong string, err error) {
+	got, err = tabletOf(s).fact(ctx, f.Fact)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if got == "" {
-		return "the tablet does not tell " + f.Fact, nil
+		return "", "the tablet does not report " + f.Fact, nil
 	}
 	s.Found(f.Fact, got, f.Unique)
+	wrong, err = f.wrong(ctx, s, got)
+	return got, wrong, err
+}
+
+// wrong says what is wrong with a value; "" is nothing.
+func (f *Fact) wrong(ctx context.Context, s *flash.Session, got string) (string, error) {
 	if f.Is != nil {
 		want, err := f.Is.resolve(ctx, s)
 		if err != nil {
@@ -71,12 +77,11 @@ func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
 			return fmt.Sprintf("%s is %q, and must not be", f.Fact, got), nil
 		}
 	}
-	n, nerr := strconv.Atoi(got)
 	switch {
-	case f.Min != nil && (nerr != nil || n < *f.Min):
-		return fmt.Sprintf("%s is %q, and must be at least %d", f.Fact, got, *f.Min), nil //nolint:nilerr // the words are the answer
-	case f.Max != nil && (nerr != nil || n > *f.Max):
-		return fmt.Sprintf("%s is %q, and must be at most %d", f.Fact, got, *f.Max), nil //nolint:nilerr // the words are the answer
+	case below(f.Min, got):
+		return fmt.Sprintf("%s is %q, and must be at least %d", f.Fact, got, *f.Min), nil
+	case above(f.Max, got):
+		return fmt.Sprintf("%s is %q, and must be at most %d", f.Fact, got, *f.Max), nil
 	case f.Luhn && !luhn(got):
 		return fmt.Sprintf("%s is %q, whose last digit is not right", f.Fact, got), nil
 	case f.Unique && placeholder(f.Fact, got):
@@ -85,7 +90,19 @@ func (f *Fact) wrong(ctx context.Context, s *flash.Session) (string, error) {
 	return "", nil
 }
 
-var machineIDForm = regexp.MustCompile("^[0-9a-f]{32}$")
+// below reports whether a fact is no number, or less than the least; nil is not asked.
+func below(least *int, fact string) bool {
+	n, err := strconv.Atoi(fact)
+	return least != nil && (err != nil || n < *least)
+}
+
+// above reports whether a fact is no number, or more than the most; nil is not asked.
+func above(most *int, fact string) bool {
+	n, err := strconv.Atoi(fact)
+	return most != nil && (err != nil || n > *most)
+}
+
+var machineIDForm = lazyregexp.New("^[0-9a-f]{32}$")
 
 // placeholder reports whether a fact that should name one tablet names none.
 func placeholder(fact, value string) bool {
@@ -121,13 +138,13 @@ func luhn(number string) bool {
 
 // already reports whether it holds.
 func (f *Fact) already(ctx context.Context, s *flash.Session) (bool, error) {
-	wrong, err := f.wrong(ctx, s)
+	_, wrong, err := f.read(ctx, s)
 	return err == nil && wrong == "", err
 }
 
 // run fails if it does not hold.
 func (f *Fact) run(ctx context.Context, s *flash.Session) error {
-	wrong, err := f.wrong(ctx, s)
+	got, wrong, err := f.read(ctx, s)
 	switch {
 	case err != nil:
 		return err
@@ -136,8 +153,8 @@ func (f *Fact) run(ctx context.Context, s *flash.Session) error {
 	case strings.HasPrefix(f.Fact, "os-release") || strings.HasPrefix(f.Fact, "hw-release"):
 		return failf(flash.ClassImage,
 			"the tablet runs another build than the profile expects: check the images, then flash it again", "%s", wrong)
-	case f.Fact == "battery":
-		return failf(flash.ClassDevice, "charge the tablet and try again", "%s", wrong)
+	case f.Fact == "battery" && below(f.Min, got):
+		return failf(flash.ClassBattery, "charge the tablet and try again", "%s", wrong)
 	case f.Unique || f.Luhn:
 		return failf(flash.ClassIdentity, "set this tablet aside: what should name it alone does not", "%s", wrong)
 	}
@@ -173,7 +190,7 @@ func readSelf(ctx context.Context, s *flash.Session) error {
 		case got == "" && fact == "wifi-mac": // not every tablet has it, or lets it be seen
 			continue
 		case got == "":
-			return failf(flash.ClassIdentity, "set this tablet aside: it cannot be told from another", "the tablet does not tell its %s", fact)
+			return failf(flash.ClassIdentity, "set this tablet aside: it cannot be told from another", "the tablet does not report its %s", fact)
 		case placeholder(fact, got):
 			return failf(flash.ClassIdentity, "set this tablet aside: it cannot be told from another",
 				"the %s is %q, which is no tablet's own", fact, got)

@@ -5,6 +5,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,4 +113,10 @@ func (f *Finish) open(err error) error {
 	}
 	return &flash.Failure{Class: flash.ClassDevice, Hint: hint, Err: err,
 		Message: "developer mode was turned off, but the tablet was not seen to refuse SSH while it was on: " + err.Error()}
+}
+
+// commandPower turns the tablet off after some whole seconds, when nobody is logged in
+// any more.
+func commandPower(after time.Duration) command {
+	return command{argv: []string{"systemd-run", "--on-active=" + strconv.Itoa(int(after.Seconds())), "systemctl", "poweroff"}, root: true}
 }

@@ -25,12 +25,6 @@ func Link(name string, target Value) flash.Step {
 			}
 			return "", err
 		}),
-		set: func(ctx context.Context, s *flash.Session) error {
-			to, err := target.resolve(ctx, s)
-			if err != nil {
-				return err
-			}
-			return tabletOf(s).Link(ctx, to, name)
-		},
+		set: writeTablet(target.resolve, func(ctx context.Context, c tablet, to string) error { return c.Link(ctx, to, name) }),
 	}).Step()
 }

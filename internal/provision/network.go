@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 const (
@@ -41,7 +42,7 @@ type WiFi struct {
 }
 
 // wpaForm is a passphrase or a key (IEEE 802.11, annex J.4).
-var wpaForm = regexp.MustCompile(`^([ -~]{8,63}|[0-9A-Fa-f]{64})$`)
+var wpaForm = lazyregexp.New(`^([ -~]{8,63}|[0-9A-Fa-f]{64})$`)
 
 // config is the name of a network's file, from its SSID.
 func config(ssid string) string {
@@ -63,7 +64,7 @@ func (w *WiFi) files(ctx context.Context, s *flash.Session) ([]wanted, error) {
 		return nil, err
 	}
 	if len(ssid) == 0 || len(ssid) > 32 {
-		return nil, failf(flash.ClassProfile, "mend it in the profile", "an SSID has 1 to 32 bytes, not %d", len(ssid))
+		return nil, failf(flash.ClassProfile, "fix it in the profile", "an SSID has 1 to 32 bytes, not %d", len(ssid))
 	}
 	var all []wanted
 	lines := []string{"Type = wifi", "SSID = " + hex.EncodeToString([]byte(ssid))}
@@ -302,3 +303,6 @@ func home(login string) string {
 	}
 	return "/home/" + login
 }
+
+// commandTrust takes new certificates in.
+func commandTrust() command { return command{argv: []string{"update-ca-trust"}, root: true} }

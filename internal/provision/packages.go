@@ -128,3 +128,26 @@ func (p Package) upload(ctx context.Context, c tablet, to string) error {
 	defer func() { _ = r.Close() }() // it was only read
 	return c.Upload(ctx, to, r, p.Size)
 }
+
+// The package manager of Aurora (ru.omp.APM, as aurora-cli uses it): Install is answered
+// before it has happened.
+func commandInstall(path string) command {
+	return systemBus("ru.omp.APM", "/ru/omp/APM", "ru.omp.APM.Install", path, "{}")
+}
+
+func commandInstalled(name string) command {
+	return systemBus("ru.omp.APM", "/ru/omp/APM", "ru.omp.APM.GetPackage", name)
+}
+
+// commandPkcon installs where there is no ru.omp.APM.
+func commandPkcon(path string) command {
+	return command{argv: []string{"pkcon", "-y", "install-local", path}, root: true}
+}
+
+// commandVersion prints the version of an installed package.
+func commandVersion(name string) command {
+	return command{argv: []string{"rpm", "-q", "--qf", "%{VERSION}", name}}
+}
+
+// commandSum prints the SHA-256 of a file.
+func commandSum(path string) command { return command{argv: []string{"sha256sum", path}} }

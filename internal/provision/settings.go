@@ -9,13 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
-var hostnameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+var hostnameForm = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 
 // Hostname is the tablet's name, in /etc/hostname: RFC 1123's form of one label.
 func Hostname(value Value) flash.Step {
@@ -23,13 +23,9 @@ func Hostname(value Value) flash.Step {
 	return (&setting{
 		name: "hostname", want: want,
 		get: readTablet(func(ctx context.Context, c tablet) (string, error) { return c.fact(ctx, "hostname") }),
-		set: func(ctx context.Context, s *flash.Session) error {
-			v, err := want(ctx, s)
-			if err != nil {
-				return err
-			}
-			return tabletOf(s).WriteFile(ctx, "/etc/hostname", []byte(v+"\n"), 0o644, true)
-		},
+		set: writeTablet(want, func(ctx context.Context, c tablet, v string) error {
+			return c.WriteFile(ctx, "/etc/hostname", []byte(v+"\n"), 0o644, true)
+		}),
 	}).Step()
 }
 
@@ -38,7 +34,7 @@ const (
 	zoneinfo  = "/usr/share/zoneinfo/"
 )
 
-var zoneForm = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
+var zoneForm = lazyregexp.New(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
 
 // Timezone is the tablet's time zone, by its name in the zone database.
 func Timezone(value Value) flash.Step {
@@ -46,27 +42,23 @@ func Timezone(value Value) flash.Step {
 	return (&setting{
 		name: "timezone", want: want,
 		get: readTablet(func(ctx context.Context, c tablet) (string, error) { return c.fact(ctx, "timezone") }),
-		set: func(ctx context.Context, s *flash.Session) error {
-			v, err := want(ctx, s)
-			if err != nil {
-				return err
-			}
-			there, err := tabletOf(s).Exists(ctx, zoneinfo+v, false)
+		set: writeTablet(want, func(ctx context.Context, c tablet, v string) error {
+			there, err := c.Exists(ctx, zoneinfo+v, false)
 			if err != nil {
 				return err
 			}
 			if !there {
 				return failf(flash.ClassProfile, "write a zone that the system has, such as Europe/Moscow", "the tablet has no time zone %q", v)
 			}
-			return tabletOf(s).Link(ctx, zoneinfo+v, localtime)
-		},
+			return c.Link(ctx, zoneinfo+v, localtime)
+		}),
 	}).Step()
 }
 
 // localeFile is where the user's session gets its language from (Sailfish, Aurora).
 const localeFile = "/var/lib/environment/nemo/locale.conf"
 
-var localeForm = regexp.MustCompile(`^[A-Za-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?$`)
+var localeForm = lazyregexp.New(`^[A-Za-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?$`)
 
 // Locale is the system's language, such as ru_RU.UTF-8: LANG in locale.conf, whose other
 // lines stay.
@@ -75,13 +67,9 @@ func Locale(value Value) flash.Step {
 	return (&setting{
 		name: "locale", want: want,
 		get: readTablet(func(ctx context.Context, c tablet) (string, error) { return c.fact(ctx, "locale") }),
-		set: func(ctx context.Context, s *flash.Session) error {
-			v, err := want(ctx, s)
-			if err != nil {
-				return err
-			}
+		set: writeTablet(want, func(ctx context.Context, c tablet, v string) error {
 			text := "LANG=" + v + "\n"
-			f, err := tabletOf(s).read(ctx, localeFile, true)
+			f, err := c.read(ctx, localeFile, true)
 			if err != nil && !errors.Is(err, errNoFile) {
 				return err
 			}
@@ -92,8 +80,8 @@ func Locale(value Value) flash.Step {
 					}
 				}
 			}
-			return tabletOf(s).WriteFile(ctx, localeFile, []byte(text), 0o644, true)
-		},
+			return c.WriteFile(ctx, localeFile, []byte(text), 0o644, true)
+		}),
 	}).Step()
 }
 

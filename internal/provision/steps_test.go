@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
@@ -33,6 +34,30 @@ var stepCases = []struct {
 	{name: "timezone", step: func() flash.Step { return Timezone(Literal("Europe/Moscow")) },
 		device: func() *memoryDevice { return newDevice(map[string]string{zoneinfo + "Europe/Moscow": "TZif"}) },
 		links:  map[string]string{localtime: zoneinfo + "Europe/Moscow"}},
+	{name: "clock", step: func() flash.Step { return Clock(time.Minute) },
+		device: func() *memoryDevice {
+			d := newDevice(nil)
+			set := "date -u -s @946684800" // the bubble's time
+			d.programs["date -u +%s"], d.programs[set], d.programs["hwclock -w -u"] = Output{Stdout: "0\n"}, Output{}, Output{}
+			d.run = func(line string, d *memoryDevice) {
+				if line == set {
+					d.programs["date -u +%s"] = Output{Stdout: "946684799\n"}
+				}
+			}
+			return d
+		}, ran: "hwclock -w -u"},
+	{name: "clock without one that runs while it is off", step: func() flash.Step { return Clock(time.Minute) },
+		device: func() *memoryDevice {
+			d := newDevice(nil)
+			set := "date -u -s @946684800"
+			d.programs["date -u +%s"], d.programs[set] = Output{Stdout: "946684861\n"}, Output{}
+			d.run = func(line string, d *memoryDevice) {
+				if line == set {
+					d.programs["date -u +%s"] = Output{Stdout: "946684860\n"} // a minute ahead, and no more
+				}
+			}
+			return d
+		}, ran: "hwclock -w -u"},
 	{name: "link", step: func() flash.Step { return Link("/etc/kiosk.conf", Literal("/etc/census/kiosk.conf")) },
 		device: func() *memoryDevice { return newDevice(nil) },
 		links:  map[string]string{"/etc/kiosk.conf": "/etc/census/kiosk.conf"}},
@@ -152,9 +177,14 @@ func dconfLine(words string) string {
 	return "env DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/100000/dbus/user_bus_socket dconf " + words
 }
 
+// inBubble tests in a bubble of time, which begins with the year 2000.
+func inBubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
 func TestStepsChangeAndReadBack(t *testing.T) {
 	for _, c := range stepCases {
-		t.Run(c.name, func(t *testing.T) {
+		inBubble(t, c.name, func(t *testing.T) {
 			d := c.device()
 			if done, results := provision(t, d, true, c.step()); done.Class != flash.ClassProfile || results[0] != flash.StepDiffers {
 				t.Errorf("compared before: %+v %v", done, results)
@@ -217,6 +247,9 @@ func TestStepsFail(t *testing.T) {
 		"no hostname": {Hostname(Literal("-a-")), nothing, flash.ClassProfile, `"-a-" is not a hostname`},
 		"a value that is ill": {Hostname(func(context.Context, *flash.Session) (string, error) { return "", errors.New("no column") }), nothing,
 			flash.ClassProfile, "no column"},
+		"no date": {Clock(time.Minute), nothing, flash.ClassDevice, "date ended with status 127: not found"},
+		"a date that is none": {Clock(time.Minute), says("date -u +%s", Output{Stdout: "noon"}), flash.ClassDevice,
+			`date says "noon", which is no time`},
 		"cannot be written": {Hostname(Literal("a")), broken("WriteFile", errors.New("read-only")), flash.ClassDevice, "hostname: read-only"},
 		"cannot be read":    {Hostname(Literal("a")), broken("ReadFile", errors.New("bad sector")), flash.ClassDevice, "hostname: bad sector"},
 		"no such zone":      {Timezone(Literal("Mars/Base")), nothing, flash.ClassProfile, `no time zone "Mars/Base"`},
@@ -241,8 +274,9 @@ func TestStepsFail(t *testing.T) {
 		"fact of a build": {Fact{Fact: "os-release.ID", Is: Literal("a")}.Step(), nothing, flash.ClassImage, "os-release.ID"},
 		"fact must not": {Fact{Fact: "hostname", IsNot: Literal("h")}.Step(),
 			func(d *memoryDevice) { d.files["/etc/hostname"] = &Content{Data: []byte("h")} }, flash.ClassDevice, "must not be"},
-		"battery":          {Fact{Fact: "battery", Min: new(50)}.Step(), capacity("49"), flash.ClassDevice, "at least 50"},
-		"battery too full": {Fact{Fact: "battery", Max: new(50)}.Step(), capacity("51"), flash.ClassDevice, "at most 50"},
+		"battery":          {Fact{Fact: "battery", Min: new(50)}.Step(), capacity("49"), flash.ClassBattery, "at least 50"},
+		"battery too low":  {Fact{Fact: "battery", Min: new(30), Max: new(60)}.Step(), capacity("29"), flash.ClassBattery, "at least 30"},
+		"battery too full": {Fact{Fact: "battery", Min: new(30), Max: new(50)}.Step(), capacity("51"), flash.ClassDevice, "at most 50"},
 		"luhn": {Fact{Fact: "imei", Luhn: true}.Step(),
 			says(strings.Join(commandModem().argv, " "), Output{Stdout: "'Serial': <'490154203237519'>"}),
 			flash.ClassIdentity, "whose last digit is not right"},

@@ -385,3 +385,25 @@ func (r *Reboot) run(ctx context.Context, s *flash.Session) error {
 	}
 	return err
 }
+
+func commandDconfRead(session, key string) command {
+	return onBus(session, command{argv: []string{"dconf", "read", key}})
+}
+
+func commandDconfWrite(session, key, value string) command {
+	return onBus(session, command{argv: []string{"dconf", "write", key, value}})
+}
+
+// commandUnit changes or asks a unit of systemd.
+func commandUnit(verb, unit string) command {
+	return command{argv: []string{"systemctl", verb, unit}, root: verb != "is-enabled" && verb != "is-active"}
+}
+
+// commandKeygen makes the host keys that are missing.
+func commandKeygen() command { return command{argv: []string{"ssh-keygen", "-A"}, root: true} }
+
+// commandReboot restarts the system.
+func commandReboot() command { return command{argv: []string{"reboot"}, root: true} }
+
+// commandID prints the number of the login.
+func commandID() command { return command{argv: []string{"id", "-u"}} }

@@ -25,7 +25,7 @@ func (v Value) resolve(ctx context.Context, s *flash.Session) (string, error) {
 	text, err := v(ctx, s)
 	var failure *flash.Failure
 	if err != nil && !errors.Is(err, flash.ErrLater) && !errors.As(err, &failure) && !Disconnected(err) {
-		return "", failf(flash.ClassProfile, "mend the profile for this tablet, then try again", "%v", err)
+		return "", failf(flash.ClassProfile, "fix the profile for this tablet, then try again", "%v", err)
 	}
 	return text, err
 }
@@ -112,14 +112,27 @@ func explain(name string, err error) error {
 // refused is a command that ended badly.
 func refused(what string, status int, said string) error {
 	if said != "" {
-		said = ": " + said
+		return failf(flash.ClassDevice, "the tablet's own words are all it tells", "%s ended with status %d: %s", what, status, said)
 	}
-	return failf(flash.ClassDevice, "the tablet's own words are all it tells", "%s ended with status %d%s", what, status, said)
+	return failf(flash.ClassDevice, "look at the tablet: it said nothing more", "%s ended with status %d", what, status)
 }
 
 // readTablet makes a reader of the tablet one of the session.
 func readTablet(get func(context.Context, tablet) (string, error)) func(context.Context, *flash.Session) (string, error) {
 	return func(ctx context.Context, s *flash.Session) (string, error) { return get(ctx, tabletOf(s)) }
+}
+
+// writeTablet makes a writer of a value to the tablet one of the session: it writes what should
+// be there.
+func writeTablet(want func(context.Context, *flash.Session) (string, error),
+	write func(ctx context.Context, t tablet, value string) error) func(context.Context, *flash.Session) error {
+	return func(ctx context.Context, s *flash.Session) error {
+		value, err := want(ctx, s)
+		if err != nil {
+			return err
+		}
+		return write(ctx, tabletOf(s), value)
+	}
 }
 
 // valid is a value in a form that is checked.

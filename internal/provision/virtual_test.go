@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
@@ -107,6 +108,7 @@ var virtualCases = []struct {
 		map[string]string{"/etc/hostname": "kiosk-1\n"}},
 	{"timezone", func() flash.Step { return Timezone(Literal("Europe/Moscow")) }, nil,
 		map[string]string{Localtime: linkTo + Zoneinfo + "Europe/Moscow"}},
+	{"clock", func() flash.Step { return Clock(5 * time.Second) }, nil, nil},
 	{"locale", func() flash.Step { return Locale(Literal("ru_RU.UTF-8")) }, map[string]string{LocaleFile: "LC_TIME=C\nLANG=C\n"},
 		map[string]string{LocaleFile: "LANG=ru_RU.UTF-8\nLC_TIME=C\n"}},
 	{"link", func() flash.Step { return Link("/etc/kiosk.conf", Literal("/etc/census/kiosk.conf")) }, nil,
@@ -197,4 +199,17 @@ func (v virtualTablet) compare(name, want string) {
 	if err != nil || string(got) != want && want != anything {
 		v.t.Errorf("%s: %q, want %q (%v)", name, got, want, err)
 	}
+}
+
+// TestClockOutlivesARestart: the clock that runs while the tablet is off is set with the
+// system's.
+func TestClockOutlivesARestart(t *testing.T) {
+	onVirtual(t, "restart", func(t *testing.T, v virtualTablet) {
+		if done, results := v.run(false, Clock(time.Minute), Reboot{Always: true}.Step()); done.Result != flash.Pass {
+			t.Fatalf("%+v %v", done, results)
+		}
+		if off := time.Since(v.Now()).Abs(); off > time.Second {
+			t.Errorf("after the restart the clock is wrong by %v", off)
+		}
+	})
 }

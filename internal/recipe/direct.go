@@ -23,6 +23,7 @@ type Direct struct {
 	Source  flash.Source
 	Require flash.Requirements
 	Steps   []flash.Step
+	hooks   flash.Hooks // the station's own
 	images  Images
 }
 
@@ -32,7 +33,7 @@ func (d *Direct) Close() { d.images.Close() }
 // Job makes the work of one target.
 func (d *Direct) Job(id string, t flash.Target) flash.Job {
 	return flash.Job{ID: id, Target: t, Scope: flash.ScopeFlash, Bundle: d.Bundle, Source: d.Source,
-		Require: d.Require, Steps: d.Steps, Images: imageInfos(d.Steps)}
+		Require: d.Require, Steps: d.Steps, Images: imageInfos(d.Steps), Hooks: d.hooks}
 }
 
 // Infos returns what the work writes, for a person.
@@ -57,12 +58,15 @@ func (m *Maker) PrepareImages(ctx context.Context, q DirectRequest) (*Direct, er
 	}
 	policy, err := image.ParsePolicy(q.Sparse)
 	if err != nil {
-		return nil, problem.New(problem.Usage, "known are auto, always, never", "--sparse: %w", err)
+		return nil, problem.New(problem.Usage, "choose one of auto, always, never", "--sparse: %w", err)
 	}
 	if q.Slot != "" && !slices.Contains(flash.Slots, q.Slot) {
-		return nil, problem.New(problem.Usage, "known are "+strings.Join(flash.Slots, ", "), "--slot: no slot %q", q.Slot)
+		return nil, problem.New(problem.Usage, "choose one of "+strings.Join(flash.Slots, ", "), "--slot: no slot %q", q.Slot)
 	}
 	d := &Direct{}
+	if d.hooks, err = m.stationHooks(&profiles.Profile{}, false); err != nil {
+		return nil, err
+	}
 	if q.Product != "" {
 		d.Require.Products = []string{q.Product}
 	}
@@ -114,6 +118,10 @@ func (m *Maker) PrepareBundle(ctx context.Context, b *bundle.Bundle, signer stri
 	d := &Direct{Bundle: about.Name + " " + about.Version, Source: bundleSource(b, signer), images: Images{}}
 	d.Require = flash.Requirements{Products: slices.Concat(about.Models, about.Products), ProductFrom: about.ProductFrom,
 		MinBattery: about.MinBattery, Lock: flash.SilenceStops}
+	var err error
+	if d.hooks, err = m.stationHooks(&profiles.Profile{}, false); err != nil {
+		return nil, err
+	}
 	for i, im := range about.Images {
 		opened, err := b.Image(ctx, i, m.Cache())
 		if err != nil {
@@ -155,7 +163,7 @@ func CheckPartition(arg, name, slot string, allowed []string) error {
 			"%s: %q is not a partition's name", arg, name)
 	}
 	if slot != "" && !slices.Contains(flash.Slots, slot) {
-		return problem.New(problem.Usage, "known are "+strings.Join(flash.Slots, ", "), "%s: no slot %q", arg, slot)
+		return problem.New(problem.Usage, "choose one of "+strings.Join(flash.Slots, ", "), "%s: no slot %q", arg, slot)
 	}
 	if flash.Protected(name) && !slices.Contains(allowed, name) {
 		return problem.New(problem.Usage, "if you are sure, add --allow-partition "+name,

@@ -4,6 +4,7 @@
 package recipe
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -17,10 +18,12 @@ import (
 // stationConfig is the folder of the station's own configuration.
 const stationConfig = "/etc/zarya"
 
+func (m *Maker) machineFolder() string { return cmp.Or(m.Machine, stationConfig) }
+
 // ProfileFolders returns the folders that are searched for the name of a profile, the
 // first before the second.
 func (m *Maker) ProfileFolders() []string {
-	return []string{filepath.Join(m.Config, "profiles"), filepath.Join(stationConfig, "profiles")}
+	return []string{filepath.Join(m.Config, "profiles"), filepath.Join(m.machineFolder(), "profiles")}
 }
 
 // NamedProfile finds a profile by its name: in the search path, then among those that
@@ -114,7 +117,7 @@ func (m *Maker) ListProfiles() ([]Listed, error) {
 
 func invalidProfile(err error) error {
 	if err != nil {
-		err = problem.New(problem.Invalid, "mend the profile; nothing was done", "%w", err)
+		err = problem.New(problem.Invalid, "fix the profile; nothing was done", "%w", err)
 	}
 	return err
 }

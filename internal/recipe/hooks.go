@@ -23,10 +23,11 @@ import (
 	"github.com/zarya-station/zarya/profiles"
 )
 
-// hookFiles returns the station's own configuration of hooks; the first that is there
-// counts.
+// hookFiles returns where the station's own hooks are: the user's file, and the machine's. A hook
+// of the machine's is called in the place of the user's, so that nobody who works there gets round
+// a program that may stop a job.
 func (m *Maker) hookFiles() []string {
-	return []string{filepath.Join(m.Config, "hooks.yaml"), filepath.Join(stationConfig, "hooks.yaml")}
+	return []string{filepath.Join(m.Config, "hooks.yaml"), filepath.Join(m.machineFolder(), "hooks.yaml")}
 }
 
 // hooks are what is called; the profile makes the arguments.
@@ -35,7 +36,8 @@ type hooks struct {
 	by      map[string]profiles.Hook
 }
 
-// stationHooks returns the station's, over those of a signed bundle.
+// stationHooks returns the station's, over those of a signed bundle. Work without a profile has an
+// empty one.
 func (m *Maker) stationHooks(p *profiles.Profile, signed bool) (flash.Hooks, error) {
 	h := &hooks{profile: p, by: map[string]profiles.Hook{}}
 	if signed {
@@ -55,12 +57,11 @@ func (m *Maker) stationHooks(p *profiles.Profile, signed bool) (flash.Hooks, err
 		}
 		own, err := profiles.ParseHooks(file, text)
 		if err != nil {
-			return nil, problem.New(problem.Invalid, "mend the station's hooks", "%w", err)
+			return nil, problem.New(problem.Invalid, "fix the station's hooks", "%w", err)
 		}
 		for name, hook := range own {
 			h.by[name] = hook
 		}
-		break
 	}
 	if len(h.by) == 0 {
 		return nil, nil
@@ -115,7 +116,7 @@ func (h *hooks) Call(ctx context.Context, m flash.Moment, s *flash.Session, done
 	case err != nil && words != "":
 		return nil, fmt.Errorf("%s: %w: %s", argv[0], err, words)
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOEXEC):
-		return nil, fmt.Errorf("%s: %w%s", argv[0], err, fromWindows(argv[0]))
+		return nil, fmt.Errorf("%s: %w", argv[0], fromWindows(argv[0], err))
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", argv[0], err)
 	case hook.Ask:
@@ -129,11 +130,11 @@ func (h *hooks) Call(ctx context.Context, m flash.Moment, s *flash.Session, done
 }
 
 // fromWindows says what an editor of Windows did to the first line of a script, for which
-// the system has only misleading words; "" is nothing.
-func fromWindows(script string) string {
-	f, err := os.Open(script) //nolint:gosec // a hook, which was just tried to run
-	if err != nil {
-		return ""
+// the system has only misleading words, and its error if that is nothing.
+func fromWindows(script string, err error) error {
+	f, oerr := os.Open(script) //nolint:gosec // a hook, which was just tried to run
+	if oerr != nil {
+		return err
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	head := make([]byte, 256)
@@ -141,11 +142,11 @@ func fromWindows(script string) string {
 	line, _, _ := bytes.Cut(head[:n], []byte("\n"))
 	switch {
 	case bytes.HasPrefix(line, []byte("\ufeff")):
-		return ": it is there, and begins with a byte order mark: save it without one"
+		return fmt.Errorf("%w: it is there, and begins with a byte order mark: save it without one", err)
 	case bytes.HasPrefix(line, []byte("#!")) && bytes.HasSuffix(line, []byte("\r")):
-		return ": it is there, and its lines end as those of Windows: save it with those of Unix"
+		return fmt.Errorf("%w: it is there, and its lines end as those of Windows: save it with those of Unix", err)
 	}
-	return ""
+	return err
 }
 
 // hookEnv is all that a hook has in its environment.

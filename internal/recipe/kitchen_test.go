@@ -4,6 +4,8 @@ package recipe
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/image"
@@ -42,6 +46,20 @@ func newKitchen(t *testing.T) *kitchen {
 		Warn:  func(format string, args ...any) { k.warned = append(k.warned, fmt.Sprintf(format, args...)) },
 	}
 	return k
+}
+
+// newSigner is a new key for SSH.
+func newSigner(t *testing.T) (ssh.Signer, ed25519.PrivateKey) {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromSigner(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer, private
 }
 
 // noCodes is a record in which nothing was tried.

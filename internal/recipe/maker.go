@@ -14,6 +14,7 @@ import (
 // afterwards; its methods may be called from several goroutines.
 type Maker struct {
 	Config  string         // the user's folder of configuration: profiles, hooks.yaml, age.key
+	Machine string         // the machine's: profiles, hooks.yaml; "" is /etc/zarya
 	Trust   string         // the station's folder that says who may sign bundles; it may be missing
 	Key     *Key           // opens what is encrypted for the station
 	Secrets *flash.Secrets // that no output may show; every secret that is read goes in

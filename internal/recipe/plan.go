@@ -144,7 +144,7 @@ func (r *Recipe) showStep(n plannedStep, v *variant, w PlanFor) (string, error) 
 		case errors.Is(err, errUnknown), err != nil && (w.Serial == "" || w.Model == ""): // it depends on what is not said
 			text = t.String()
 		case err != nil:
-			return "", problem.New(problem.Invalid, "mend the profile for this tablet", "%w", err)
+			return "", problem.New(problem.Invalid, "fix the profile for this tablet", "%w", err)
 		}
 		words[i] = text
 	}

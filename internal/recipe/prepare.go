@@ -192,14 +192,14 @@ func system(p *profiles.Profile) (flash.System, error) {
 		out.RootPassword, err = p.Reveal(s.RootPassword)
 	}
 	if err != nil {
-		return nil, problem.New(problem.Invalid, "mend the profile", "ssh: %w", err)
+		return nil, problem.New(problem.Invalid, "fix the profile", "ssh: %w", err)
 	}
 	if s.Key == nil {
 		return out, nil
 	}
 	key, err := p.Static(*s.Key)
 	if err != nil {
-		return nil, problem.New(problem.Invalid, "mend the profile", "ssh.key: %w", err)
+		return nil, problem.New(problem.Invalid, "fix the profile", "ssh.key: %w", err)
 	}
 	name, text := "the secret", []byte(strings.TrimSpace(key)+"\n")
 	if !strings.HasPrefix(key, "-----BEGIN") {

@@ -142,7 +142,7 @@ func (r *Recipe) choosePlan(k flash.Key) (flash.Plan, error) {
 	v := r.variantFor(k.Product)
 	if v == nil {
 		return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign,
-			Hint: "put this tablet back, or take what is made for it",
+			Hint: "put this tablet back, or use the bundle made for it",
 			Message: fmt.Sprintf("the tablet is %q, and the profile %s has a bundle for %s", k.Product, r.profile.Name,
 				strings.Join(r.Models(), ", "))}
 	}

@@ -4,8 +4,6 @@ package recipe
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -207,14 +205,7 @@ func TestWhatIsRefused(t *testing.T) {
 
 func TestSignedWorkOnly(t *testing.T) {
 	k := newKitchen(t)
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromSigner(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, _ := newSigner(t)
 	k.Trust = filepath.Join(k.dir, "trust.d")
 	k.write("trust.d/allowed_signers", "release@example "+string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
 	profile := k.write("packed/demo.yaml", head+`tablet: {models: bundle}
@@ -268,8 +259,64 @@ func TestHooksOfTheStation(t *testing.T) {
 	if !ok || len(h.by) != 1 || h.by["failed"].Argv == nil {
 		t.Errorf("hooks %+v", h)
 	}
+	// The machine's are called in the place of the user's, so that nobody gets round them; what
+	// only the user's file has stays.
+	k.Machine = filepath.Join(k.dir, "machine")
+	k.write("machine/hooks.yaml", "before: {argv: [/bin/mes], ask: true}\n")
+	k.write("config/hooks.yaml", "before: {argv: [/bin/true]}\nfailed: {argv: [/bin/echo]}\n")
+	h, ok = k.prepare(request).Job("x", place{}).Hooks.(*hooks)
+	if !ok || len(h.by) != 2 || !h.by["before"].Ask {
+		t.Errorf("hooks %+v", h)
+	}
 	k.write("config/hooks.yaml", "failed: {argv: [red]}\n")
 	k.refuses(request, problem.Invalid, "hooks.yaml")
+}
+
+// Work without a profile has the station's hooks too: images that are typed, and a bundle that
+// has no profile in it.
+func TestHooksWithoutAProfile(t *testing.T) {
+	k := newKitchen(t)
+	boot, _ := k.image("boot.img", "b")
+	images := DirectRequest{Images: []string{"boot=" + boot}, Sparse: "auto"}
+	file := k.bundle("a", "1", []string{"AGS3-L09"}, bundle.Options{})
+	direct := func() map[string]func() (*Direct, error) {
+		return map[string]func() (*Direct, error){
+			"images": func() (*Direct, error) { return k.PrepareImages(t.Context(), images) },
+			"bundle": func() (*Direct, error) {
+				b, signer, err := k.OpenBundle(t.Context(), file, k.Trust)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(b.Close)
+				return k.PrepareBundle(t.Context(), b, signer, nil)
+			},
+		}
+	}
+	for name, prepare := range direct() {
+		d, err := prepare()
+		if err != nil || d.Job("x", place{}).Hooks != nil {
+			t.Fatalf("%s: %+v, %v", name, d, err)
+		}
+		d.Close()
+	}
+	k.write("config/hooks.yaml", "before: {argv: [/bin/mes], ask: true}\n")
+	for name, prepare := range direct() {
+		d, err := prepare()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h, ok := d.Job("x", place{}).Hooks.(*hooks); !ok || !h.by["before"].Ask {
+			t.Errorf("%s: hooks %+v", name, h)
+		}
+		d.Close()
+	}
+	k.write("config/hooks.yaml", "befor: {argv: [/bin/mes]}\n")
+	for name, prepare := range direct() {
+		_, err := prepare()
+		if kind, _ := problem.KindOf(err); kind != problem.Invalid {
+			t.Errorf("%s: with hooks that cannot be read: %v", name, err)
+		}
+	}
 }
 
 func TestSecretsAndCodesThatAreSealed(t *testing.T) {

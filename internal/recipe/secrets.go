@@ -37,7 +37,7 @@ func (m *Maker) LoadSecrets(p *profiles.Profile) error {
 		return err
 	}
 	if err := p.SetSecrets(values); err != nil {
-		return problem.New(problem.Invalid, "mend the profile, or its secrets; nothing was done", "%w", err)
+		return problem.New(problem.Invalid, "fix the profile, or its secrets; nothing was done", "%w", err)
 	}
 	if s := p.SSH; s != nil {
 		for _, secret := range []profiles.Secret{s.Password, s.RootPassword} {

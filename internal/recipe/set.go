@@ -112,12 +112,12 @@ func (s *Set) Job(id string, t flash.Target) flash.Job {
 	return j
 }
 
-// plan chooses for a tablet that has said what it is. What does not tell is preflight's to
+// plan chooses for a tablet that has said what it is. What does not report is preflight's to
 // refuse, if there is only one thing that could be done.
 func (s *Set) plan(k flash.Key) (flash.Plan, error) {
 	if k.Product == "" {
 		return flash.Plan{}, &flash.Failure{Class: flash.ClassDevice, Hint: "name its profile: zarya run --profile P -s TARGET",
-			Message: "the tablet does not tell its product, so nothing here can be chosen for it"}
+			Message: "the tablet does not report its product, so nothing here can be chosen for it"}
 	}
 	for _, r := range s.recipes {
 		if r.variantFor(k.Product) == nil {
@@ -129,7 +129,7 @@ func (s *Set) plan(k flash.Key) (flash.Plan, error) {
 		return p, err
 	}
 	return flash.Plan{}, &flash.Failure{Class: flash.ClassProfile, Err: flash.ErrForeign,
-		Hint:    "put this tablet back, or take what is made for it",
+		Hint:    "put this tablet back, or use the bundle made for it",
 		Message: fmt.Sprintf("the tablet is %q, and this station works on %s", k.Product, strings.Join(s.Models(), ", "))}
 }
 

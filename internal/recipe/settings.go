@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/provision"
 	"github.com/zarya-station/zarya/profiles"
@@ -135,6 +135,9 @@ func (r *Recipe) provisionStep(s profiles.ProvisionStep) ([]plannedStep, error) 
 		return one(provision.Hostname(r.value(s.Hostname)), "%", s.Hostname)
 	case s.Timezone != nil:
 		return one(provision.Timezone(r.value(s.Timezone)), "%", s.Timezone)
+	case s.Clock != nil:
+		within := time.Duration(s.Clock.Within)
+		return one(provision.Clock(within), "within "+within.String())
 	case s.Locale != nil:
 		return one(provision.Locale(r.value(s.Locale)), "%", s.Locale)
 	case s.CA != nil:
@@ -251,7 +254,7 @@ func (r *Recipe) packageSteps(packages []profiles.Package) (steps []plannedStep,
 	return steps, nil
 }
 
-var plainVariant = regexp.MustCompile(`^(true|false|-?[0-9]+(\.[0-9]+)?)$`)
+var plainVariant = lazyregexp.New(`^(true|false|-?[0-9]+(\.[0-9]+)?)$`)
 
 // gvariant is a value in GVariant's text form.
 func gvariant(v string) string {

@@ -3,8 +3,6 @@
 package recipe
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/pem"
 	"errors"
 	"os"
@@ -136,14 +134,7 @@ func TestValidate(t *testing.T) {
 func TestPlanOfEveryStep(t *testing.T) {
 	k := newKitchen(t)
 	t.Setenv("ZARYA_SECRET_PSK", "wireless-pass")
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromSigner(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, private := newSigner(t)
 	block, err := ssh.MarshalPrivateKey(private, "")
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +149,7 @@ ssh: {user: defaultuser, key: station_key, root: sudo, port: "2222"}
 provision:
   - regenerate: [machine-id, ssh-host-keys]
   - timezone: Europe/Moscow
+  - clock: {within: 90s}
   - locale: ru_RU.UTF-8
   - ca: [root.pem]
   - wifi: {ssid: CENSUS, security: ieee8021x, eap: peap, user: "{{ tablet.serial }}", password: "{{ secret.psk }}", ca: root.pem}
@@ -188,7 +180,7 @@ finish:
 		got = append(got, strings.TrimSpace(s.Step+" "+s.Value))
 	}
 	want := []string{
-		"regenerate machine-id, ssh-host-keys", "timezone Europe/Moscow", "locale ru_RU.UTF-8", "ca " + k.dir + "/root.pem",
+		"regenerate machine-id, ssh-host-keys", "timezone Europe/Moscow", "clock within 1m30s", "locale ru_RU.UTF-8", "ca " + k.dir + "/root.pem",
 		"wifi:CENSUS ieee8021x, peap, user VT0001", "wifi:WAREHOUSE until finish: psk", "file:/etc/kiosk.conf root 0644 " + k.dir + "/kiosk.conf",
 		"enrolment:/etc/mdm.json root 0600", "link:/etc/kiosk to /srv/VT0001", "package:ru.census.app 3.2.1",
 		"dbus:org.example.Get org.example 'a', must answer (true,)",

@@ -23,7 +23,7 @@ func loadTrust(dir, station string) (*bundle.Trust, error) {
 	}
 	t, err := bundle.LoadTrust(dir)
 	if err != nil {
-		return nil, problem.New(problem.Station, "mend the folder that says who may sign bundles", "%w", err)
+		return nil, problem.New(problem.Station, "fix the folder that says who may sign bundles", "%w", err)
 	}
 	if t == nil && dir != station {
 		return nil, problem.New(problem.Usage, "name a folder with allowed_signers in it", "--trust %s: %w", dir, fs.ErrNotExist)
@@ -77,6 +77,18 @@ func (m *Maker) Judge(ctx context.Context, name, trust string) (b *bundle.Bundle
 	if signer, err = m.Trusted(ctx, b, trust); err != nil {
 		b.Close()
 		return nil, "", err
+	}
+	return b, signer, nil
+}
+
+// Verify is [Maker.Judge], and reads every block of the bundle's images.
+func (m *Maker) Verify(ctx context.Context, name, trust string) (b *bundle.Bundle, signer string, err error) {
+	if b, signer, err = m.Judge(ctx, name, trust); err != nil {
+		return nil, "", err
+	}
+	if err := b.Verify(ctx, m.Cache()); err != nil {
+		b.Close()
+		return nil, "", problem.New(problem.Invalid, "copy or download the bundle again", "%w", err)
 	}
 	return b, signer, nil
 }

@@ -76,7 +76,11 @@ func (m *Maker) validateSecrets(p *profiles.Profile, demand bool, v *Validation)
 			if _, have := values[name]; !have && sealed {
 				v.Errors = append(v.Errors, p.ErrorAt("/secrets/file", "%s has no secret %s", p.Secrets.File, name))
 			} else if !have {
-				v.Needs = append(v.Needs, "the secret "+strings.Replace(name, profiles.EnvSecret, "in the environment variable ", 1))
+				need := "the secret " + name
+				if variable, ok := strings.CutPrefix(name, profiles.EnvSecret); ok {
+					need = "the secret in the environment variable " + variable
+				}
+				v.Needs = append(v.Needs, need)
 			}
 		}
 		err = p.TrySecrets(values)

@@ -67,15 +67,18 @@ func Restore(ctx context.Context, path, station, from string) (done Restored, er
 	if _, err := chainsOf(ctx, from); err != nil {
 		return done, err
 	}
-	live, err := ledger.Live(path)
-	if err == nil && live {
-		err = problem.New(problem.InUse, "end the station and all runs first", "%s is being written", path)
-	}
-	if err != nil {
-		return done, err
-	}
 	fail := func(err error) error {
+		if done.Kept == "" {
+			return problem.New(problem.Station, "nothing was changed", "the backup cannot be put in place: %w", err)
+		}
 		return problem.New(problem.Station, "what was there is kept beside it", "the backup cannot be put in place: %w", err)
+	}
+	live, err := ledger.Live(path)
+	switch {
+	case err != nil:
+		return done, fail(err)
+	case live:
+		return done, problem.New(problem.InUse, "end the station and all runs first", "%s is being written", path)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return done, fail(err)
@@ -85,11 +88,12 @@ func Restore(ctx context.Context, path, station, from string) (done Restored, er
 		return done, errors.Join(fail(err), os.Remove(part))
 	}
 	if _, err := os.Stat(path); err == nil {
-		done.Kept = fmt.Sprintf("%s.before-%s", path, time.Now().UTC().Format("20060102T150405Z"))
+		aside := fmt.Sprintf("%s.before-%s", path, time.Now().UTC().Format("20060102T150405Z"))
 		for _, suffix := range []string{"", "-wal", "-shm"} { // together they are the ledger
-			if err := os.Rename(path+suffix, done.Kept+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return done, fail(err)
 			}
+			done.Kept = aside
 		}
 	}
 	if err := os.Rename(part, path); err != nil {

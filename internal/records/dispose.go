@@ -1,4 +1,4 @@
-// This file is what becomes of a failed tablet.
+// This file records the decision about a failed tablet: rework, scrap or quarantine.
 
 package records
 
@@ -11,7 +11,7 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
-// Dispose records what becomes of the tablet of a job that failed. by may be "".
+// Dispose records the decision about the tablet of a job that failed. by may be "".
 func Dispose(ctx context.Context, l *ledger.Ledger, record, disposition, by string) error {
 	err := l.Dispose(ctx, record, ledger.Disposition(disposition), by)
 	var not *ledger.NotFailedError

@@ -1,9 +1,11 @@
-// Package records is the ledger as people and programs read it: which jobs, as a table, as
-// a text, as a spreadsheet, as a chain that another program can follow; whether it is whole;
-// and what can be done about a ledger that does not open.
+// Package records is the ledger as people and programs use it. It finds jobs ([Find], and a
+// [Selection] of them), writes them as tables, texts, CSV and as the chain itself ([Export]),
+// verifies the ledger and compares it with heads that were kept elsewhere ([Verify]), backs it up,
+// restores it, and records a supervisor's decision about a failed tablet ([Dispose]).
 //
-// [Open] and [Read] are package ledger's, with an error that says what to do. A [Selection]
-// chooses jobs. Nothing here knows a terminal: texts are written to a writer.
+// [Open] and [Read] are those of package ledger, with errors that say what to do. The format of
+// the file and its rules are package ledger; nothing here knows a terminal or a tablet: texts are
+// written to a writer.
 package records
 
 import (

@@ -16,6 +16,7 @@ import (
 	"github.com/zarya-station/zarya/flash/fastboot"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // tablet is a target that only has a name.
@@ -100,16 +101,26 @@ func TestTexts(t *testing.T) {
 			t.Fatal(err)
 		}
 		texts := map[string]func(io.Writer) error{
-			"table": func(w io.Writer) error { return Table(w, jobs) },
-			"text":  func(w io.Writer) error { Text(w, jobs); return nil },
-			"csv":   func(w io.Writer) error { return CSV(w, jobs, false) },
-			"chain": func(w io.Writer) error { return Chain(t.Context(), w, l) },
+			"table":   func(w io.Writer) error { return Table(w, nil, jobs) },
+			"text":    func(w io.Writer) error { Text(w, nil, jobs); return nil },
+			"таблица": func(w io.Writer) error { return Table(w, words.For("ru"), jobs) },
+			"текст":   func(w io.Writer) error { Text(w, words.For("ru"), jobs); return nil },
+			"csv":     func(w io.Writer) error { return CSV(w, jobs, false) },
+			"chain":   func(w io.Writer) error { return Export{Format: "jsonl"}.Write(t.Context(), w, l) },
+			"none": func(w io.Writer) error {
+				return Export{Format: "csv", Selection: Selection{Serial: "nobody"}}.Write(t.Context(), w, l)
+			},
+			"heads": func(w io.Writer) error { return Heads(w, nil, []ledger.Head{{Station: "bench", Seq: 3, Hash: "0a"}}) },
 		}
 		for name, want := range map[string][]string{
-			"table": {"FLASHED", "FAIL device", "7 MB", "INTERRUPTED"},
-			"text":  {"erase:a: ok, 0.25s, 4 kB", "operator  Ann", "error     erase:a: it says no", "verified  sent"},
-			"csv":   {"bench,run-1,", ",pass,sent,,,,7340032,1.500,'=census 5.1,Ann,0017,1,false,dev,"},
-			"chain": {`{"station":"bench","seq":1,`, `"kind":"intent"`, `"prev":"00000000`},
+			"table":   {"FLASHED", "FAIL device", "7 MB", "INTERRUPTED"},
+			"text":    {"erase:a: ok, 0.25s, 4 kB", "operator  Ann", "error     erase:a: it says no", "verified  sent"},
+			"таблица": {"ЗАПИСАН", "БРАК отказ", "7 МБ", "ПРЕРВАН"},
+			"текст":   {"erase:a: норма, 0,25 с, 4 кБ", "оператор   Ann"},
+			"csv":     {"bench,run-1,", ",pass,sent,,,,7340032,1.500,'=census 5.1,Ann,0017,1,false,dev,"},
+			"chain":   {`{"station":"bench","seq":1,`, `"kind":"intent"`, `"prev":"00000000`},
+			"none":    {"record,station,job,"},
+			"heads":   {"bench: 3 entries, unbroken, the last is 0a\n"},
 		} {
 			var out strings.Builder
 			if err := texts[name](&out); err != nil {
@@ -124,6 +135,40 @@ func TestTexts(t *testing.T) {
 	})
 }
 
+// A chain is exported whole; what narrows CSV is refused for it.
+func TestExportIsCheckedBeforeItIsWritten(t *testing.T) {
+	for said, e := range map[string]Export{
+		"--since":    {Format: "jsonl", Selection: Selection{Since: time.Hour}},
+		"--result":   {Format: "jsonl", Selection: Selection{Result: "pass"}},
+		"--serial":   {Format: "jsonl", Selection: Selection{Serial: "S1"}},
+		"--excel-ru": {Format: "jsonl", ExcelRu: true},
+		`"xml"`:      {Format: "xml"},
+		"no result":  {Format: "csv", Selection: Selection{Result: "good"}},
+	} {
+		err := e.Check()
+		if kind, _ := problem.KindOf(err); err == nil || kind != problem.Usage || !strings.Contains(err.Error(), said) {
+			t.Errorf("%+v: %v does not say %s", e, err, said)
+		}
+	}
+	for _, e := range []Export{{Format: "jsonl"}, {Format: "csv", ExcelRu: true, Selection: Selection{Since: time.Hour, Serial: "S1"}}} {
+		if err := e.Check(); err != nil {
+			t.Errorf("%+v: %v", e, err)
+		}
+	}
+}
+
+func TestFindWantsSomething(t *testing.T) {
+	reading(t, filled(t), func(l *ledger.Ledger) {
+		if jobs, err := Find(t.Context(), l, "run-1"); err != nil || len(jobs) != 1 {
+			t.Errorf("%v, %v", jobs, err)
+		}
+		_, err := Find(t.Context(), l, "nobody")
+		if kind, _ := problem.KindOf(err); err == nil || kind != problem.Usage {
+			t.Errorf("nobody: %v", err)
+		}
+	})
+}
+
 func TestMeasurementsAsPeopleReadThem(t *testing.T) {
 	for want, m := range map[string]flash.Measurement{
 		"boot: 12.50s, at most 60.00s":              {Name: "boot", Unit: "ms", Value: 12_500, High: 60_000},
@@ -131,7 +176,7 @@ func TestMeasurementsAsPeopleReadThem(t *testing.T) {
 		"wire: 4 MB/s, at least 10 MB/s: beyond it": {Name: "wire", Unit: "B/s", Value: 4_000_000, Low: 10_000_000},
 		"battery: 80 %":                             {Name: "battery", Unit: "%", Value: 80},
 	} {
-		if got := measurement(m); got != want {
+		if got := measurement(nil, m); got != want {
 			t.Errorf("%q, not %q", got, want)
 		}
 	}
@@ -180,17 +225,17 @@ func invalid(err error) bool {
 }
 
 func TestKeptHeadsAreRead(t *testing.T) {
-	if heads, err := ReadHeads("", ""); heads != nil || err != nil {
+	if heads, err := ReadHeads(t.Context(), "", ""); heads != nil || err != nil {
 		t.Errorf("%v, %v", heads, err)
 	}
 	empty := filepath.Join(t.TempDir(), "heads")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadHeads(empty, ""); !invalid(err) {
+	if _, err := ReadHeads(t.Context(), empty, ""); !invalid(err) {
 		t.Errorf("no head: %v", err)
 	}
-	if _, err := ReadHeads(empty+"-not", ""); err == nil {
+	if _, err := ReadHeads(t.Context(), empty+"-not", ""); err == nil {
 		t.Error("a file that is not there was read")
 	}
 }
@@ -328,8 +373,8 @@ func TestCircumstancesCanBePrinted(t *testing.T) {
 
 func TestALongListOfDifferencesIsCut(t *testing.T) {
 	var out strings.Builder
-	(&EditedError{make([]ledger.Difference, mostShown+3)}).Text(&out)
-	if n := strings.Count(out.String(), "\n"); n != mostShown+1 || !strings.HasSuffix(out.String(), "and 3 more\n") {
+	(&EditedError{make([]ledger.Difference, mostShown+3)}).Text(&out, nil)
+	if n := strings.Count(out.String(), "\n"); n != mostShown+1 || !strings.HasSuffix(out.String(), "… and 3 more\n") {
 		t.Errorf("%d lines:\n%s", n, out.String())
 	}
 }

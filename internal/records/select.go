@@ -25,7 +25,7 @@ var Results = []string{"pass", "compliant", "fail", "interrupted", "skipped", "r
 // Check holds a selection to what can be selected.
 func (s Selection) Check() error {
 	if s.Result != "" && !slices.Contains(Results, s.Result) {
-		return problem.New(problem.Usage, "known are "+strings.Join(Results, ", "), "--result: no result %q", s.Result)
+		return problem.New(problem.Usage, "choose one of "+strings.Join(Results, ", "), "--result: no result %q", s.Result)
 	}
 	if s.Since < 0 {
 		return problem.New(problem.Usage, "write --since 8h", "--since cannot be negative")

@@ -15,12 +15,13 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/sshsign"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
-// ReadHeads reads the file of --head: what verify --json printed, or a witness kept; "" is
-// none. A signature that is there must be right. If signers names a file of keys, each head
+// ReadHeads reads what --head names: a file with what verify --json printed or a witness kept, or
+// the address of that at another station; "" is none. A signature that is there must be right. If signers names a file of keys, each head
 // must be signed by one that may sign for its station.
-func ReadHeads(file, signers string) ([]ledger.Head, error) {
+func ReadHeads(ctx context.Context, file, signers string) ([]ledger.Head, error) {
 	if file == "" && signers != "" {
 		return nil, problem.New(problem.Usage, "name the heads with --head FILE", "--signers says who must have signed the heads")
 	}
@@ -33,6 +34,10 @@ func ReadHeads(file, signers string) ([]ledger.Head, error) {
 		if allowed, err = evidence.LoadSigners(signers); err != nil {
 			return nil, err
 		}
+	}
+	if evidence.IsRemote(file) {
+		kept, err := evidence.FetchHeads(ctx, file)
+		return kept, errors.Join(err, allowed.CheckHeads(kept))
 	}
 	f, err := os.Open(file) //nolint:gosec // the file that the user names
 	if err != nil {
@@ -95,12 +100,12 @@ func (e *EditedError) Error() string {
 const mostShown = 20
 
 // Text writes the differences for people.
-func (e *EditedError) Text(w io.Writer) {
+func (e *EditedError) Text(w io.Writer, ws *words.Words) {
 	for _, d := range e.Differences[:min(mostShown, len(e.Differences))] {
-		fmt.Fprintln(w, d)
+		fmt.Fprintln(w, ws.Say(d.String()))
 	}
 	if n := len(e.Differences) - mostShown; n > 0 {
-		fmt.Fprintf(w, "and %d more\n", n)
+		fmt.Fprintln(w, ws.Sayf("… and %d more", n))
 	}
 }
 

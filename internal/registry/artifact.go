@@ -164,7 +164,7 @@ func (a *artifact) fits(m *bundle.Manifest) error {
 	}
 	for _, name := range m.Names() {
 		if a.layer(name) == nil {
-			return wrong("%s is missing", name)
+			return wrong("the file %s is missing", name)
 		}
 	}
 	for _, f := range m.Files {

@@ -27,7 +27,8 @@ type Client struct {
 	Mirror string
 	// Auth is a file as docker's config.json is; "" is docker's own.
 	Auth string
-	// PlainHTTP lets every registry be spoken to without TLS, not only those on this machine.
+	// PlainHTTP has every registry be spoken to without TLS. Otherwise only one on this machine is,
+	// if it has none.
 	PlainHTTP bool
 	// Say tells a person how it goes, a line at a time; nil: nobody.
 	Say func(format string, args ...any)
@@ -36,8 +37,9 @@ type Client struct {
 	// and ends the fifth.
 	Wait func(ctx context.Context, failed int, why error) error
 
-	mu   sync.Mutex
-	http *auth.Client
+	mu    sync.Mutex
+	http  *auth.Client
+	plain map[string]bool // registries on this machine: whether they have no TLS
 }
 
 func (c *Client) say(format string, args ...any) {
@@ -52,7 +54,7 @@ const worthTelling = 256 << 20
 // tenth tells a person of another tenth of a blob, where from has become now.
 func (c *Client) tenth(l layer, from, now int64) {
 	if l.size >= worthTelling && now < l.size && now*10/l.size != from*10/l.size {
-		c.say("%s: %s of %s", l.name, bytesize.Text(now), bytesize.Text(l.size))
+		c.say("%s: %s of %s done", l.name, bytesize.Text(now), bytesize.Text(l.size))
 	}
 }
 
@@ -96,7 +98,7 @@ func (c *Client) Resolve(ctx context.Context, r Reference) (Reference, error) {
 	if r.Pinned() {
 		return r, nil
 	}
-	places, err := c.sources(r)
+	places, err := c.sources(ctx, r)
 	if err != nil {
 		return Reference{}, err
 	}
@@ -140,7 +142,7 @@ func (c *Client) Look(ctx context.Context, r Reference) (*Offer, error) {
 	if err != nil {
 		return nil, err
 	}
-	places, err := c.sources(pinned)
+	places, err := c.sources(ctx, pinned)
 	if err != nil {
 		return nil, err
 	}

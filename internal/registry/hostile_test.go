@@ -13,9 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/hosttest"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/registry"
 	"github.com/zarya-station/zarya/internal/registry/registrytest"
@@ -242,20 +241,8 @@ func TestNoRoom(t *testing.T) {
 	b := newBench(t)
 	p := b.proxy(registrytest.Faults{})
 	b.push(b.client(), b.build("5.1", 1, 2, 6), "oci://"+b.reg.Addr+"/census:1")
-	small := t.TempDir()
-	err := unix.Mount("disk", small, "tmpfs", 0, "size=4m")
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		t.Skipf("only root mounts a disk: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(small, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	_, err = b.clientAt(small).Pull(t.Context(), b.ref("oci://"+p.Addr+"/census:1"), nil)
+	small := hosttest.Disk(t, "size=4m")
+	_, err := b.clientAt(small).Pull(t.Context(), b.ref("oci://"+p.Addr+"/census:1"), nil)
 	b.refused(err, problem.Station, "needs 7 MB")
 	if p.Got.Load() > mib/2 {
 		t.Errorf("%d bytes passed", p.Got.Load())

@@ -31,7 +31,7 @@ func TestTenths(t *testing.T) {
 	said := 0
 	c := &Client{Say: func(format string, args ...any) {
 		said++
-		if words := fmt.Sprintf(format, args...); said == 1 && words != "system.img: 100 MB of 1.00 GB" {
+		if words := fmt.Sprintf(format, args...); said == 1 && words != "system.img: 100 MB of 1.00 GB done" {
 			t.Error(words)
 		}
 	}}

@@ -14,29 +14,24 @@ import (
 	"github.com/zarya-station/zarya/internal/registry/registrytest"
 )
 
-// TestThePage brings up the registry and the mirror with the configurations of
-// docs/fleet-registry.md, but for paths, ports and names; bundles go from the office to a
+// TestThePage brings up the registry and the mirror of docs/fleet-registry.md with the
+// configurations of deploy, but for paths, ports and names; bundles go from the office to a
 // station that knows no password, through the mirror, also when the tag has moved.
 func TestThePage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/fleet-registry.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var configs []string
-	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
-		if text, _, _ := strings.Cut(block, "```"); strings.HasPrefix(text, "version:") {
-			configs = append(configs, text)
+	for _, name := range []string{"writing", "reading", "mirror"} {
+		text, err := os.ReadFile("../../deploy/registry-" + name + ".yml")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if len(configs) != 3 {
-		t.Fatalf("%d configurations are in the page", len(configs))
+		configs = append(configs, string(text))
 	}
 	start := func(config, host, data string, more ...string) *registrytest.Registry {
 		t.Helper()
 		r, err := registrytest.Start(t.TempDir(), registrytest.Options{Host: host, Config: func(addr string) string {
 			changes := append([]string{"/var/lib/docker-registry", data, "addr: :5000", "addr: " + addr, "addr: :5443", "addr: " + addr,
-				"/etc/docker/registry/tls.crt", filepath.Join(certified, "cert.pem"),
-				"/etc/docker/registry/tls.key", filepath.Join(certified, "key.pem")}, more...)
+				"/etc/zarya-tls/tls.crt", filepath.Join(certified, "cert.pem"),
+				"/etc/zarya-tls/tls.key", filepath.Join(certified, "key.pem")}, more...)
 			return strings.NewReplacer(changes...).Replace(config)
 		}})
 		if err != nil {
@@ -55,9 +50,9 @@ func TestThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := t.TempDir()
-	writing := start(configs[0], elsewhere(t), data, "/etc/docker/registry/htpasswd", filepath.Join(dir, "htpasswd"))
+	writing := start(configs[0], elsewhere(t), data, "/etc/zarya-registry/htpasswd", filepath.Join(dir, "htpasswd"))
 	reading := start(configs[1], elsewhere(t), data)
-	mirror := start(configs[2], "", t.TempDir(), "registry.example:5000", reading.Addr)
+	mirror := start(configs[2], "", t.TempDir(), "server.example:5000", reading.Addr)
 
 	t.Setenv("DOCKER_CONFIG", dir)
 	auth := filepath.Join(dir, "auth.json")
@@ -69,12 +64,13 @@ func TestThePage(t *testing.T) {
 	office.Auth = auth
 	older, newer := b.build("5.1", 1, 2, 4), b.build("5.2", 3, 2, 4)
 	b.push(office, older, "oci://"+writing.Addr+"/tablets/census:stable")
-	if _, err := station.Pull(t.Context(), b.ref("oci://"+writing.Addr+"/tablets/census:stable"), nil); err == nil {
-		t.Error("the one that takes bundles asks nobody for a name")
-	}
+	_, err = station.Pull(t.Context(), b.ref("oci://"+writing.Addr+"/tablets/census:stable"), nil)
+	b.refused(err, problem.Station, "") // the one that takes bundles asks for a name
+	advised(t, err, "docker login HOST")
 	name := "oci://" + reading.Addr + "/tablets/census:stable"
 	_, err = office.Push(t.Context(), newer, b.ref(name))
 	b.refused(err, problem.Invalid, "405")
+	advised(t, err, "address for writing")
 	station.Mirror = "http://" + mirror.Addr
 	got := b.pull(station, name)
 	b.same(station, got.Reference.Digest, older)
@@ -83,4 +79,12 @@ func TestThePage(t *testing.T) {
 	b.same(station, got.Reference.Digest, newer)
 	mirror.Kill()
 	b.pull(b.client(), name)
+}
+
+// advised holds an error to its hint.
+func advised(t *testing.T, err error, hint string) {
+	t.Helper()
+	if got := problem.Advice(err); !strings.Contains(got, hint) {
+		t.Errorf("%v: the hint is %q", err, got)
+	}
 }

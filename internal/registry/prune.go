@@ -27,6 +27,9 @@ type Kept struct {
 	Removed bool      `json:"removed"`
 }
 
+// KeepBundles is how many bundles of a name stay in the store, if nobody says otherwise.
+const KeepBundles = 2
+
 // Pruned is what Prune did.
 type Pruned struct {
 	Bundles []Kept

@@ -15,6 +15,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/ctxio"
 	"github.com/zarya-station/zarya/internal/disk"
 	"github.com/zarya-station/zarya/internal/problem"
 )
@@ -72,7 +73,7 @@ func (c *Client) Fetch(ctx context.Context, o *Offer) (*Pulled, error) {
 		return nil, err
 	}
 	defer release()
-	places, err := c.sources(o.Reference)
+	places, err := c.sources(ctx, o.Reference)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +189,7 @@ func (c *Client) arrived(ctx context.Context, part string, l layer) (*incoming, 
 		return nil, stationTrouble(err)
 	}
 	in := &incoming{layer: l, f: f, sum: sha256.New()}
-	if in.have, err = io.Copy(in.sum, &reader{ctx, f}); err == nil && in.have > l.size {
+	if in.have, err = io.Copy(in.sum, ctxio.Reader{Context: ctx, R: f}); err == nil && in.have > l.size {
 		err = in.restart()
 	}
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/ctxio"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
@@ -62,7 +63,7 @@ func (c *Client) Push(ctx context.Context, b *bundle.Bundle, to Reference) (*Pus
 	}
 	var place destination = &sticky{c: c, dir: to.Folder}
 	if to.Folder == "" {
-		h, err := c.hub(to.Host, to.Repository)
+		h, err := c.hub(ctx, to.Host, to.Repository)
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +142,7 @@ func prepare(ctx context.Context, b *bundle.Bundle) (blobs []blobToSend, a *arti
 			return nil, nil, problem.New(problem.Invalid, "", "%s: %w", p.Name, err)
 		}
 		h := sha256.New()
-		n, err := io.Copy(h, &reader{ctx, r})
+		n, err := io.Copy(h, ctxio.Reader{Context: ctx, R: r})
 		if err = errors.Join(err, r.Close()); err != nil {
 			return nil, nil, err
 		}
@@ -206,7 +207,7 @@ func (s *sticky) exists(ctx context.Context, l layer) (bool, error) {
 	}
 	defer func() { _ = r.Close() }() // it was only read
 	h := sha256.New()
-	if _, err := io.Copy(h, &reader{ctx, r}); err == nil && isSum(h, l.digest) {
+	if _, err := io.Copy(h, ctxio.Reader{Context: ctx, R: r}); err == nil && isSum(h, l.digest) {
 		return true, nil
 	}
 	if ctx.Err() != nil {

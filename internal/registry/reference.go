@@ -7,11 +7,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"oras.land/oras-go/v2/registry"
 
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
@@ -45,8 +45,8 @@ func IsLayout(folder string) bool {
 const referenceHint = "write oci://HOST/REPO:TAG, oci://HOST/REPO@sha256:…, or oci-layout:FOLDER with the same endings"
 
 var (
-	digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	tagForm    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	digestForm = lazyregexp.New(`^sha256:[0-9a-f]{64}$`)
+	tagForm    = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 )
 
 // Parse reads a reference.
@@ -122,8 +122,8 @@ func (r Reference) At(digest string) Reference {
 	return r
 }
 
-// loopback reports whether a host is this machine.
-func loopback(host string) bool {
+// isLoopback reports whether a host is this machine.
+func isLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

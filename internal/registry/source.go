@@ -4,14 +4,17 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -63,11 +66,11 @@ const (
 )
 
 // hub makes the client of a repository. host may begin with http:// or https://.
-func (c *Client) hub(host, repository string) (*hub, error) {
+func (c *Client) hub(ctx context.Context, host, repository string) (*hub, error) {
 	h := &hub{name: host, scheme: "https"}
 	bare, plain := strings.CutPrefix(host, "http://")
-	bare, tls := strings.CutPrefix(bare, "https://")
-	if plain || !tls && (c.PlainHTTP || loopback(bare)) {
+	bare, encrypted := strings.CutPrefix(bare, "https://")
+	if plain || !encrypted && (c.PlainHTTP || isLoopback(bare) && c.speaksPlain(ctx, bare)) {
 		h.scheme = "http"
 	}
 	var err error
@@ -78,6 +81,36 @@ func (c *Client) hub(host, repository string) (*hub, error) {
 	h.repo.ManifestMediaTypes = []string{v1.MediaTypeImageManifest}
 	h.repo.Client, err = c.doer()
 	return h, err
+}
+
+// speaksPlain says whether a registry on this machine is to be spoken to without TLS: it answers
+// something else to TLS. One that has a certificate is never spoken to without, whoever signed it.
+// One that does not answer is what it was the last time.
+func (c *Client) speaksPlain(ctx context.Context, host string) bool {
+	address := host
+	_, _, err := net.SplitHostPort(host)
+	if err != nil {
+		address = net.JoinHostPort(strings.Trim(host, "[]"), "443")
+	}
+	hasPort := err == nil
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	conn, err := (&tls.Dialer{}).DialContext(ctx, "tcp", address)
+	if err == nil {
+		_ = conn.Close() // nothing was said
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.plain == nil {
+		c.plain = map[string]bool{}
+	}
+	switch {
+	case errors.As(err, new(tls.RecordHeaderError)), !hasPort && errors.Is(err, syscall.ECONNREFUSED): // port 80 is asked then
+		c.plain[host] = true
+	case err == nil, errors.As(err, new(*tls.CertificateVerificationError)):
+		c.plain[host] = false
+	}
+	return c.plain[host]
 }
 
 // doer is the HTTP client of all registries, with the names and passwords of docker's
@@ -97,7 +130,7 @@ func (c *Client) doer() (*auth.Client, error) {
 		store, err = credentials.NewStore(c.Auth, credentials.StoreOptions{})
 	}
 	if err != nil {
-		return nil, problem.New(problem.Station, "mend the file, or name another with the setting registry-auth",
+		return nil, problem.New(problem.Station, "fix the file, or name another with the setting registry-auth",
 			"names and passwords of registries: %w", err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() // it is one
@@ -208,6 +241,10 @@ func trouble(err error) error {
 		return err
 	case errors.As(err, &resp) && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden):
 		hint = "docker login HOST, or name a file as docker's config.json is with the setting registry-auth"
+	case errors.Is(err, auth.ErrBasicCredentialNotFound):
+		hint = "docker login HOST, or name a file as docker's config.json is with the setting registry-auth"
+	case errors.As(err, &resp) && resp.StatusCode == http.StatusMethodNotAllowed:
+		return problem.New(problem.Invalid, "push to the registry's address for writing: this one only gives", "%w", err)
 	case final(err):
 		return problem.New(problem.Invalid, "check the reference", "%w", err)
 	}
@@ -223,7 +260,7 @@ func (f folder) String() string { return layoutPrefix + string(f) }
 func (f folder) resolve(_ context.Context, tag string) (string, error) {
 	wrong := func(format string, args ...any) (string, error) {
 		return "", problem.New(problem.Invalid, "check the folder: zarya bundle push BUNDLE oci-layout:FOLDER:TAG makes one",
-			"%s "+format, append([]any{f}, args...)...)
+			"%s: "+format, append([]any{f}, args...)...)
 	}
 	if _, err := os.Stat(string(f)); err != nil {
 		return "", problem.New(problem.Station, "put the stick in, or check the name", "%s: %w", f, err)
@@ -290,18 +327,18 @@ func (f folder) file(name string, from int64) (io.ReadCloser, int64, error) {
 }
 
 // sources are the places that are asked for a reference, in order: the mirror first.
-func (c *Client) sources(r Reference) ([]source, error) {
+func (c *Client) sources(ctx context.Context, r Reference) ([]source, error) {
 	if r.Folder != "" {
 		return []source{folder(r.Folder)}, nil
 	}
 	var list []source
 	if c.Mirror != "" {
-		h, err := c.hub(strings.TrimSuffix(c.Mirror, "/"), r.Repository)
+		h, err := c.hub(ctx, strings.TrimSuffix(c.Mirror, "/"), r.Repository)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, h)
 	}
-	h, err := c.hub(r.Host, r.Repository)
+	h, err := c.hub(ctx, r.Host, r.Repository)
 	return append(list, h), err
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
+	"github.com/zarya-station/zarya/internal/ctxio"
 	"github.com/zarya-station/zarya/internal/flock"
 	"github.com/zarya-station/zarya/internal/problem"
 )
@@ -169,7 +170,7 @@ func (s *Store) has(ctx context.Context, l layer) (bool, error) {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	h := sha256.New()
-	n, err := io.Copy(h, &reader{ctx, f})
+	n, err := io.Copy(h, ctxio.Reader{Context: ctx, R: f})
 	if err != nil {
 		return false, err
 	}
@@ -183,19 +184,6 @@ func (s *Store) has(ctx context.Context, l layer) (bool, error) {
 }
 
 func isSum(h hash.Hash, digest string) bool { return fmt.Sprintf("sha256:%x", h.Sum(nil)) == digest }
-
-// reader ends with its context.
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(p)
-}
 
 // keep puts a blob that is held in memory into the store.
 func (s *Store) keep(text []byte) error {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,35 @@ func TestTLS(t *testing.T) {
 	t.Cleanup(far.Kill)
 	_, err = b.client().Push(t.Context(), from, b.ref("oci://"+far.Addr+"/census:1"))
 	b.refused(err, problem.Station, "certificate")
+}
+
+// TestTLSOnThisMachine: a registry on the loopback that has a certificate is spoken to with TLS,
+// whoever signed it, and one that has none without; each may become the other.
+func TestTLSOnThisMachine(t *testing.T) {
+	b := newBench(t)
+	from := b.build("5.1", 1, 2, 1)
+	c := b.client()
+	plain := "oci://" + b.reg.Addr + "/census:1"
+	b.push(c, from, plain)
+	b.reg.Kill()
+	cert, key := filepath.Join(certified, "cert.pem"), filepath.Join(certified, "key.pem")
+	near, err := registrytest.Start(t.TempDir(), registrytest.Options{Addr: b.reg.Addr, Cert: cert, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(near.Kill)
+	b.push(c, from, plain)
+	name := "oci://localhost:" + b.reg.Addr[strings.LastIndex(b.reg.Addr, ":")+1:] + "/census:1"
+	_, err = b.client().Pull(t.Context(), b.ref(name), nil)
+	b.refused(err, problem.Station, "certificate") // it is for the address alone
+	near.Kill()
+	if err := b.reg.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	b.pull(c, plain)
+	b.reg.Kill()
+	_, err = c.Pull(t.Context(), b.ref("oci://"+b.reg.Addr+"/census:2"), nil)
+	b.refused(err, problem.Station, "http://"+b.reg.Addr) // it is what it was
 }
 
 // TestPlainHTTP speaks to another machine without TLS only where that is said.

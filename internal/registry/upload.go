@@ -75,7 +75,7 @@ func (s *sender) try(ctx context.Context, file string, l layer, r io.ReadSeeker,
 	defer done()
 	u := &upload{chunk: chunk}
 	if readJSON(file, u) && u.Location != "" {
-		if err := s.ask(ctx, u, l.size); err != nil {
+		if err := s.arrived(ctx, u, l.size); err != nil {
 			if !final(err) {
 				return 0, err
 			}
@@ -115,20 +115,22 @@ func (s *sender) try(ctx context.Context, file string, l layer, r io.ReadSeeker,
 	return l.size, nil
 }
 
-// request makes a request to the place of an upload.
-func (s *sender) request(ctx context.Context, method, where string, body []byte) (*http.Request, error) {
-	var r io.Reader
-	if body != nil {
-		r = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, where, r)
+// ask sends a request of an upload that carries nothing.
+func (s *sender) ask(ctx context.Context, method, where string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, where, nil)
 	if err != nil {
 		return nil, s.failed(err)
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/octet-stream")
+	return s.exchange(ctx, req)
+}
+
+// exchange sends a request of an upload. What it answers is in the headers; nothing is behind them.
+func (s *sender) exchange(ctx context.Context, req *http.Request) (*http.Response, error) {
+	resp, err := s.do(ctx, req, auth.ActionPull, auth.ActionPush)
+	if err != nil {
+		return nil, err
 	}
-	return req, nil
+	return resp, resp.Body.Close()
 }
 
 // next reads where an upload goes on: at this registry, and nowhere else, for names and
@@ -152,15 +154,10 @@ func (s *sender) next(u *upload, resp *http.Response) error {
 
 // begin asks for a place to send a blob to.
 func (s *sender) begin(ctx context.Context, u *upload) error {
-	req, err := s.request(ctx, http.MethodPost, s.url("blobs/uploads/"), nil)
+	resp, err := s.ask(ctx, http.MethodPost, s.url("blobs/uploads/"))
 	if err != nil {
 		return err
 	}
-	resp, err := s.do(ctx, req, auth.ActionPull, auth.ActionPush)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }() // there is nothing in it
 	if least, err := strconv.ParseInt(resp.Header.Get("OCI-Chunk-Min-Length"), 10, 64); err == nil {
 		u.chunk = min(max(u.chunk, least), maxChunk)
 	}
@@ -168,17 +165,12 @@ func (s *sender) begin(ctx context.Context, u *upload) error {
 	return s.next(u, resp)
 }
 
-// ask asks how much of a blob has arrived.
-func (s *sender) ask(ctx context.Context, u *upload, size int64) error {
-	req, err := s.request(ctx, http.MethodGet, u.Location, nil)
+// arrived asks how much of a blob has arrived.
+func (s *sender) arrived(ctx context.Context, u *upload, size int64) error {
+	resp, err := s.ask(ctx, http.MethodGet, u.Location)
 	if err != nil {
 		return err
 	}
-	resp, err := s.do(ctx, req, auth.ActionPull, auth.ActionPush)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }() // there is nothing in it
 	_, last, _ := strings.Cut(resp.Header.Get("Range"), "-")
 	n, err := strconv.ParseInt(last, 10, 64)
 	switch {
@@ -197,19 +189,19 @@ func (s *sender) ask(ctx context.Context, u *upload, size int64) error {
 
 // piece sends a stretch of a blob.
 func (s *sender) piece(ctx context.Context, u *upload, piece []byte, alive func(), p *Pushed) error {
-	req, err := s.request(ctx, http.MethodPatch, u.Location, piece)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, u.Location, bytes.NewReader(piece))
 	if err != nil {
-		return err
+		return s.failed(err)
 	}
+	req.Header.Set("Content-Type", "application/octet-stream")
 	var sent atomic.Int64 // the client may still read when it has failed
 	req.Body = io.NopCloser(&counted{&lively{bytes.NewReader(piece), alive}, &sent})
 	req.Header.Set("Content-Range", fmt.Sprintf("%d-%d", u.Offset, u.Offset+int64(len(piece))-1))
-	resp, err := s.do(ctx, req, auth.ActionPull, auth.ActionPush)
+	resp, err := s.exchange(ctx, req)
 	p.Sent += sent.Load()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = resp.Body.Close() }() // there is nothing in it
 	u.Offset += int64(len(piece))
 	return s.next(u, resp)
 }
@@ -235,13 +227,6 @@ func (s *sender) end(ctx context.Context, u *upload, digest string) error {
 	q := at.Query()
 	q.Set("digest", digest)
 	at.RawQuery = q.Encode()
-	req, err := s.request(ctx, http.MethodPut, at.String(), nil)
-	if err != nil {
-		return err
-	}
-	resp, err := s.do(ctx, req, auth.ActionPull, auth.ActionPush)
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
+	_, err = s.ask(ctx, http.MethodPut, at.String())
+	return err
 }

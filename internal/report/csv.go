@@ -6,8 +6,6 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/xuri/excelize/v2"
-
 	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/internal/stats"
 )
@@ -44,51 +42,14 @@ func (r *Report) CSV(out io.Writer, ru bool) error {
 
 // XLSX is the same table as a workbook: numbers are numbers and texts are texts in it,
 // whatever a text begins with.
-func (r *Report) XLSX(out io.Writer) (err error) {
-	f := excelize.NewFile()
-	defer func() {
-		if cerr := f.Close(); err == nil && cerr != nil {
-			err = sheet.WriteProblem(cerr)
-		}
-	}()
-	const name = "report"
-	if err := f.SetSheetName(f.GetSheetName(0), name); err != nil {
-		return sheet.WriteProblem(err)
-	}
-	w, err := f.NewStreamWriter(name)
-	if err != nil {
-		return sheet.WriteProblem(err)
-	}
-	bold, err := f.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}})
-	if err != nil {
-		return sheet.WriteProblem(err)
-	}
+func (r *Report) XLSX(out io.Writer) error {
 	head, rows := r.table()
-	cells := make([]any, len(head))
-	for i, h := range head {
-		cells[i] = h
-	}
-	if err := w.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
-		return sheet.WriteProblem(err)
-	}
-	if err := w.SetRow("A1", cells, excelize.RowOpts{StyleID: bold}); err != nil {
-		return sheet.WriteProblem(err)
-	}
-	for i, row := range rows {
-		for j, c := range row {
+	for _, row := range rows {
+		for i, c := range row {
 			if d, ok := c.(decimal); ok {
-				row[j] = d.v
+				row[i] = d.v
 			}
 		}
-		if err := w.SetRow("A"+strconv.Itoa(i+2), row); err != nil {
-			return sheet.WriteProblem(err)
-		}
 	}
-	if err := w.Flush(); err != nil {
-		return sheet.WriteProblem(err)
-	}
-	if _, err := f.WriteTo(out); err != nil {
-		return sheet.WriteProblem(err)
-	}
-	return nil
+	return sheet.WriteXLSX(out, "report", head, rows)
 }

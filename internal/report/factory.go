@@ -61,13 +61,31 @@ func span(j *ledger.JobRecord) (begun, ended time.Time, err error) {
 }
 
 // passed reports whether a job did what was asked.
-func passed(j *ledger.JobRecord) bool {
-	return j.Result == string(flash.Pass) || j.Result == string(flash.Compliant)
-}
+func passed(j *ledger.JobRecord) bool { return endingOf(j) == endedPassed }
 
-// benchFault reports whether a job failed for a reason of the bench: the tablet was not
-// tested to its end.
-func benchFault(j *ledger.JobRecord) bool { return j.Class.Bench() }
+// ending is how a job ended as the systems of factories see it.
+type ending int
+
+const (
+	endedFailed  ending = iota // the tablet's fault
+	endedPassed                // it is as it should be
+	endedCutOff                // it was interrupted, or never begun
+	endedByBench               // the bench's fault: the tablet was not tested to its end
+)
+
+func endingOf(j *ledger.JobRecord) ending {
+	switch flash.JobResult(j.Result) {
+	case flash.Pass, flash.Compliant:
+		return endedPassed
+	case flash.Interrupted, flash.Skipped:
+		return endedCutOff
+	case flash.Fail:
+	}
+	if j.Class.Bench() {
+		return endedByBench
+	}
+	return endedFailed
+}
 
 // OpenHTF is a job as a test record of OpenHTF, in the form of its JSON output. A failure of
 // the bench is its ERROR, and a job that was cut off its ABORTED.
@@ -76,15 +94,7 @@ func OpenHTF(j *ledger.JobRecord) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	outcome := "FAIL"
-	switch {
-	case passed(j):
-		outcome = "PASS"
-	case j.Result == string(flash.Interrupted), j.Result == string(flash.Skipped):
-		outcome = "ABORTED"
-	case benchFault(j):
-		outcome = "ERROR"
-	}
+	outcome := map[ending]string{endedFailed: "FAIL", endedPassed: "PASS", endedCutOff: "ABORTED", endedByBench: "ERROR"}[endingOf(j)]
 	type measurement struct {
 		Name       string   `json:"name"`
 		Outcome    string   `json:"outcome"`
@@ -165,15 +175,7 @@ func WSJF(j *ledger.JobRecord) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := "F"
-	switch {
-	case passed(j):
-		result = "P"
-	case j.Result == string(flash.Interrupted), j.Result == string(flash.Skipped):
-		result = "T"
-	case benchFault(j):
-		result = "E"
-	}
+	result := map[ending]string{endedFailed: "F", endedPassed: "P", endedCutOff: "T", endedByBench: "E"}[endingOf(j)]
 	type numeric struct {
 		Name   string `json:"name,omitempty"`
 		Comp   string `json:"compOp"`

@@ -66,7 +66,7 @@ func (r *Report) HTML(out io.Writer, w *words.Words, program string, now time.Ti
 		if t.IsZero() {
 			return none
 		}
-		return t.Local().Format(dateForm(w) + " 15:04")
+		return t.Local().Format(w.DateForm() + " 15:04")
 	}
 	all := r.All
 	p := page{Lang: w.Lang(), Program: program, Made: moment(now, ""), Span: moment(r.Since, "…") + " – " + moment(r.Until, moment(now, ""))}
@@ -97,14 +97,6 @@ func (r *Report) HTML(out io.Writer, w *words.Words, program string, now time.Ti
 		}
 	}
 	return render(out, "report.html", "", w, p)
-}
-
-// dateForm is how a language writes days.
-func dateForm(w *words.Words) string {
-	if w.Lang() == "ru" {
-		return "02.01.2006"
-	}
-	return time.DateOnly
 }
 
 // why is a class of failures in a word.

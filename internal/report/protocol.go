@@ -80,7 +80,7 @@ func protocolOf(lot string, last map[string]*ledger.JobRecord, w *words.Words) *
 	for _, j := range jobs {
 		first, end = min(first, j.Ended), max(end, j.Ended)
 		t := ProtocolTablet{N: len(p.Tablets) + 1, Serial: cmp.Or(j.Serial, j.Tablet), Inventory: j.Inventory, Model: j.Model,
-			Ended: localTime(j.Ended, dateForm(w)+" 15:04"), Record: j.Record, Good: passed(j), Result: w.Text("state.fail", nil)}
+			Ended: localTime(j.Ended, w.DateForm()+" 15:04"), Record: j.Record, Good: passed(j), Result: w.Text("state.fail", nil)}
 		if t.Good {
 			t.Result = w.Text("state.pass", nil)
 			p.Passed++
@@ -93,7 +93,7 @@ func protocolOf(lot string, last map[string]*ledger.JobRecord, w *words.Words) *
 	}
 	p.Total = len(p.Tablets)
 	p.Failed = p.Total - p.Passed
-	p.From, p.Until = localTime(first, dateForm(w)), localTime(end, dateForm(w))
+	p.From, p.Until = localTime(first, w.DateForm()), localTime(end, w.DateForm())
 	for _, names := range []*[]string{&p.Stations, &p.Operators} {
 		slices.Sort(*names)
 		*names = slices.DeleteFunc(slices.Compact(*names), func(s string) bool { return s == "" })

@@ -1,8 +1,11 @@
-// Package report is the report of a warehouse: what was counted of the jobs in a ledger,
-// as data, as CSV for a spreadsheet, and as text.
+// Package report is the report of a warehouse: what the jobs in a ledger, or in a fleet's database,
+// add up to.
 //
-// A [Question] is what a person asks, in words; [Question.Ask] makes a span of time and a
-// grouping of it, and [Report.Count] reads the records once. What counts, package stats says.
+// A [Question] is what a person asks, in words; Question.Ask makes a [Report] of it, which has a
+// span of time and a grouping; Report.Count reads the records once, from any [Source]. A [Form]
+// says how the report is written: text, JSON, CSV, a workbook, a page, or each job for a factory's
+// system ([OpenHTF], [WSJF]). A [Protocol] is the acceptance protocol of one lot. Which jobs count,
+// and what a yield is, is defined in package stats.
 package report
 
 import (

@@ -3,8 +3,11 @@ package report
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -93,11 +96,20 @@ func TestReportOfALedger(t *testing.T) {
 			t.Fatal(err)
 		}
 		var text, csv strings.Builder
-		if err := r.Text(&text); err != nil {
+		if err := r.Text(&text, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.CSV(&csv, false); err != nil {
 			t.Fatal(err)
+		}
+		var said strings.Builder
+		if err := r.Text(&said, words.For("ru")); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []string{"ПЛАНШЕТОВ", "50,0 %", " до этой минуты\n", "НЕ ПРОШЛИ"} {
+			if !strings.Contains(said.String(), w) {
+				t.Errorf("by %q there is no %q in\n%s", by, w, said.String())
+			}
 		}
 		for i, got := range []string{text.String(), csv.String()} {
 			for _, w := range want[i] {
@@ -151,6 +163,64 @@ func TestReportOfALedger(t *testing.T) {
 	}
 }
 
+// Every form writes what it is for, and what cannot be written is refused before a job is read.
+func TestForms(t *testing.T) {
+	l, err := ledger.OpenMemory("bench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	job := flash.Job{ID: "r-1", Target: tablet("1"), Scope: flash.ScopeFlash}
+	if err := l.Intent(job, tablet("1").Where()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Result(job, tablet("1").Where(), flash.JobDone{Result: flash.Pass, Seconds: 1.5}); err != nil {
+		t.Fatal(err)
+	}
+	begins := map[string]string{"text": "from the beginning", "json": "", "csv": "by,", "xlsx": "PK", "html": "<!doctype html>",
+		"openhtf": `{"dut_id":"S1"`, "wsjf": "{"}
+	for _, name := range Forms {
+		r, err := Question{}.Ask(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		f := Form{Name: name}
+		err = errors.Join(f.Check(), r.Read(t.Context(), l, f, &out), r.Write(&out, f, words.For("en"), "dev", time.Now()))
+		if want, ok := begins[name]; err != nil || !ok || !strings.HasPrefix(out.String(), want) || (want == "") != (out.Len() == 0) {
+			t.Errorf("%s, %v: %.40q does not begin with %q", name, err, &out, want)
+		}
+		if jobs := name == "openhtf" || name == "wsjf"; jobs == (r.All.Jobs == 1) {
+			t.Errorf("%s counted %d jobs", name, r.All.Jobs)
+		}
+	}
+	for _, bad := range []Form{{Name: "xml"}, {Name: "text", ExcelRu: true}} {
+		err := bad.Check()
+		if kind, _ := problem.KindOf(err); err == nil || kind != problem.Usage {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	if err := (Form{Name: "csv", ExcelRu: true}).Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheTemplateIsTheOneThatIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "t.html")
+	if err := os.WriteFile(file, []byte("{{.Lot}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"": "", file: "{{.Lot}}"} {
+		if text, err := ReadTemplate(name); text != want || err != nil {
+			t.Errorf("%q: %q, %v", name, text, err)
+		}
+	}
+	_, err := ReadTemplate(file + ".not")
+	if kind, _ := problem.KindOf(err); err == nil || kind != problem.Usage {
+		t.Error(err)
+	}
+}
+
 // An empty ledger has a report too, and what cannot be told is not told.
 func TestReportOfNothing(t *testing.T) {
 	r, err := Question{}.Ask(time.Now())
@@ -161,7 +231,7 @@ func TestReportOfNothing(t *testing.T) {
 		t.Errorf("%+v", it)
 	}
 	var text strings.Builder
-	if err := r.Text(&text); err != nil || !strings.Contains(text.String(), "from the beginning until now") {
+	if err := r.Text(&text, nil); err != nil || !strings.Contains(text.String(), "from the beginning until now") {
 		t.Errorf("%v: %s", err, text.String())
 	}
 }

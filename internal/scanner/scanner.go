@@ -128,7 +128,7 @@ func read(ctx context.Context, d device, tell func(Event)) error {
 	}
 }
 
-// understood is what becomes of a scan.
+// understood is what a scan means.
 func understood(text, why string) Event {
 	if why != "" {
 		return Event{Kind: Dropped, Text: text, Err: fmt.Errorf("the scan %q does nothing: %s", text, why)}

@@ -21,7 +21,7 @@ var All = []Setting{
 	{"fleet-station", "this station's name in that database; in a file also fleet: {station: NAME}"},
 	{"follow-every", "how often a station checks the tags that it follows; default: 10m"},
 	{"label", "the printer of labels, which prints as each tablet ends: tcp:HOST[:PORT], or a device such as /dev/usb/lp0"},
-	{"label-dpi", "the dots an inch of that printer: 203, 300 or 600; default: 203"},
+	{"label-dpi", "the dots per inch of that printer: 203, 300 or 600; default: 203"},
 	{"label-on", "pass, or all to print labels of tablets that failed too; default: pass"},
 	{"label-size", "the size of its labels, WIDTHxHEIGHT in mm; default: 58x40"},
 	{"lang", "the language, en or ru; default: the one of LC_ALL, LC_MESSAGES or LANG"},
@@ -37,7 +37,7 @@ var All = []Setting{
 	{"page-key", "the key of that certificate, PEM"},
 	{"page-token-file", "the file with the token that the page asks for"},
 	{"plain-http", "true: talk to registries on other machines without TLS"},
-	{"plan", "how many tablets an hour are planned, to be shown"},
+	{"plan", "the planned number of tablets per hour, shown on the board and the page"},
 	{"pool-low", "at how many identities left in a pool the station warns"},
 	{"quiet", "true: print results only"},
 	{"receipts", "the folder in which each job leaves a signed receipt"},
@@ -49,7 +49,8 @@ var All = []Setting{
 	{"trust", "a folder that says who may sign bundles; where the machine has one in /etc/zarya/trust.d, that one counts"},
 	{"verbose", "true: print more"},
 	{"wait-for-device", "how long to wait for each tablet"},
-	{"witness", "a file or folder on another machine that keeps the signed heads of the ledger"},
+	{"witness", "what keeps the signed heads of the ledger: a file or folder elsewhere, or another station's page, https://HOST:PORT"},
+	{"witness-for", "the file of other stations' keys (lines of zarya ledger key) whose signed heads this station's page keeps"},
 }
 
 // Own are the keys that only the file of a station may have, the one that zarya station

@@ -1,8 +1,10 @@
-// Package settings reads what a machine is set to: the environment, then files of the
-// project, the user and the system; the first that has a key counts. It says where this
-// machine keeps things: the ledger, the cache of prepared images, its key.
+// Package settings reads the settings of a machine, and from them says where the machine keeps
+// things: the ledger, the cache of prepared images, its keys.
 //
-// A front end asks [Settings.Lookup] for each of [Keys] that it has, after what was typed.
+// [Load] gathers them from the environment, then from the files of the project, of the user and of
+// the system; the first that has a key counts. [Settings] is the result, a table of texts. A front
+// end asks Settings.Lookup for each of Keys that it has, after what was typed; what a setting
+// means is the business of those who use it.
 package settings
 
 import (
@@ -33,12 +35,16 @@ func files() []string {
 }
 
 // Load reads the file that --config names, or those that are there. own says that
-// the verb is the station, whose own file may have more.
+// the verb is the station, whose own file may have more: for other verbs, which read it to find
+// the station's ledger and fleet, that is not there.
 func Load(named string, own bool) (Settings, error) {
 	if named != "" {
-		c, err := read(named, own)
+		c, err := read(named, true)
+		if !own {
+			maps.DeleteFunc(c, func(key, _ string) bool { return isStations(key) })
+		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, problem.New(problem.Usage, "name a file that is there", "--config: %w", err)
+			return nil, problem.New(problem.Usage, "name an existing file", "--config: %w", err)
 		}
 		return c, err
 	}
@@ -79,11 +85,11 @@ func read(file string, own bool) (Settings, error) {
 	for key, value := range values {
 		list := slices.Contains(Lists, key)
 		switch {
-		case (list || key == "yes") && !own:
+		case isStations(key) && !own:
 			return nil, problem.New(problem.Invalid, "type it each time; only zarya station --config FILE may have it in FILE",
 				"%s: there is no setting %s for all verbs", file, key)
-		case !list && key != "yes" && !slices.Contains(Keys, key):
-			return nil, problem.New(problem.Invalid, "known are "+strings.Join(Keys, ", "), "%s: there is no setting %q", file, key)
+		case !isStations(key) && !slices.Contains(Keys, key):
+			return nil, problem.New(problem.Invalid, "choose one of "+strings.Join(Keys, ", "), "%s: there is no setting %q", file, key)
 		case !list && len(value) != 1:
 			return nil, problem.New(problem.Invalid, "write one value", "%s: %s is a list", file, key)
 		}
@@ -91,6 +97,10 @@ func read(file string, own bool) (Settings, error) {
 	}
 	return c, nil
 }
+
+// isStations says whether only a station's own file has a key: for all verbs, it would agree to
+// what nobody reads.
+func isStations(key string) bool { return key == "yes" || slices.Contains(Lists, key) }
 
 // group is the one key that has keys of its own: fleet: {database: …} is fleet-database.
 const group = "fleet"

@@ -10,5 +10,5 @@
 // The first row names the columns. Cells are without the blanks around them. An [Error]
 // has the line, and never what is in a row: it may be secret.
 //
-// A [Writer] writes CSV that no spreadsheet reads as a formula.
+// A [Writer] writes CSV that no spreadsheet reads as a formula, [WriteXLSX] a workbook.
 package sheet

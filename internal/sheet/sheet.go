@@ -106,14 +106,14 @@ func findSeparator(text []byte) (rune, error) {
 	for _, s := range []struct {
 		is   rune
 		name string
-	}{{',', "commas"}, {';', "semicolons"}, {'\t', "tabs"}} {
+	}{{',', ","}, {';', ";"}, {'\t', "TAB"}} {
 		if bytes.ContainsRune(head, s.is) {
 			separator, found = s.is, append(found, s.name)
 		}
 	}
 	if len(found) > 1 {
-		return 0, &Error{Line: 1, Reason: "has " + strings.Join(found, " and ") + ": which of them separates columns cannot be told",
-			Hint: "use one separator, and names of columns without it"}
+		return 0, &Error{Line: 1, Reason: fmt.Sprintf("has both %s in its first line: which of them separates columns cannot be told",
+			strings.Join(found, " ")), Hint: "use one separator, and names of columns without it"}
 	}
 	return separator, nil
 }
@@ -207,13 +207,12 @@ func joinLines(lines []int) string {
 	var words []string
 	for i, line := range lines {
 		if i == shown && len(lines) > shown+1 {
-			words = append(words, fmt.Sprintf("%d more", len(lines)-shown))
+			words = append(words, "…")
 			break
 		}
 		words = append(words, fmt.Sprint(line))
 	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " and " + words[last]
+	return strings.Join(words, ", ")
 }
 
 // Says tells what was recognised where it is not plain comma-separated UTF-8, and what was

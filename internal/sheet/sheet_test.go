@@ -89,7 +89,7 @@ func TestRefused(t *testing.T) {
 		"too many fields":           {"a,b\n1,2,3\n", "wrong number of fields: 3", 2},
 		"a quote in the middle":     {"a,b\n1,2\n3,x\"y\n", "quote", 3},
 		"a quote that is not ended": {"sep=,\na,b\n1,\"2\n", "quote", 3},
-		"two kinds of separators":   {"a,b;c\n1,2;3\n", "commas and semicolons", 1},
+		"two kinds of separators":   {"a,b;c\n1,2;3\n", "has both , ; in its first line", 1},
 		"a column without a name":   {"a,,c\n1,2,3\n", "column 2 has no name", 1},
 		"a name twice":              {"a,b,a\n1,2,3\n", `two columns have the name "a"`, 1},
 		"CP866":                     {encoded(t, charmap.CodePage866, "a;b\n1;москва и томск\n"), "not Windows-1251", 2},
@@ -111,8 +111,8 @@ func TestKey(t *testing.T) {
 		{"k,v\n1,a\n2,a\n", "k", ""},
 		{"k,v\n1,a\n2,a\n", "n", `line 1: there is no column "n"`},
 		{"k,v\n1,a\n,a\n", "k", "line 3: has nothing in the column k"},
-		{"k,v\n1,a\n2,b\n\n1,c\n", "k", `line 5: k "1" is in the lines 2 and 5`},
-		{"k,v\n2,\n1,\n1,\n1,\n1,\n1,\n1,\n1,\n1,\n", "k", `line 4: k "1" is in the lines 3, 4, 5, 6, 7 and 3 more`},
+		{"k,v\n1,a\n2,b\n\n1,c\n", "k", `line 5: k "1" is in the lines 2, 5`},
+		{"k,v\n2,\n1,\n1,\n1,\n1,\n1,\n1,\n1,\n1,\n", "k", `line 4: k "1" is in the lines 3, 4, 5, 6, 7, …`},
 	} {
 		s, err := Parse([]byte(test.text))
 		if err != nil {

@@ -6,10 +6,10 @@ package sheet
 import (
 	"encoding/csv"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
@@ -45,11 +45,11 @@ func (s *Writer) End() error {
 
 // WriteProblem is an export that cannot be written.
 func WriteProblem(err error) error {
-	return problem.New(problem.Station, "write to a disk with room", "export: %w", err)
+	return problem.New(problem.Station, "write to a disk with free space", "export: %w", err)
 }
 
 // numeric is what Excel makes a number or a date of, and loses zeros and digits.
-var numeric = regexp.MustCompile(`^[0-9][0-9.,:/eE+-]*$`)
+var numeric = lazyregexp.New(`^[0-9][0-9.,:/eE+-]*$`)
 
 // Text is a cell that may hold anything: no spreadsheet reads it as a formula, and the
 // Russian Excel reads a serial of digits as the text that it is.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Bundle is what is said of a bundle; sizes in bytes.
@@ -51,14 +52,17 @@ func OfBundle(b *bundle.Bundle, who string) Bundle {
 }
 
 // Text writes a bundle for people.
-func (b Bundle) Text(w io.Writer) {
-	fmt.Fprintf(w, "%s\n  name       %s %s\n  models     %s\n", b.File, b.Name, b.Version, strings.Join(b.Models, ", "))
+func (b Bundle) Text(w io.Writer, ws *words.Words) {
+	fmt.Fprintln(w, b.File)
+	detail(w, ws, "name", b.Name+" "+b.Version)
+	detail(w, ws, "models", strings.Join(b.Models, ", "))
 	if len(b.Products) > 0 {
-		fmt.Fprintf(w, "  products   %s\n", strings.Join(b.Products, ", "))
+		detail(w, ws, "products", strings.Join(b.Products, ", "))
 	}
-	fmt.Fprintf(w, "  access     %s\n  signature  %s\n", b.Access, b.signature)
+	detail(w, ws, "access", b.Access)
+	detail(w, ws, "signature", ws.Say(b.signature))
 	if b.Profile != "" {
-		fmt.Fprintf(w, "  profile    %s, %d files\n", b.Profile, len(b.Files))
+		detail(w, ws, "profile", ws.Sayf("%s, %d files", b.Profile, len(b.Files)))
 	}
 	for _, im := range b.Images {
 		where := im.Partition
@@ -68,7 +72,7 @@ func (b Bundle) Text(w io.Writer) {
 		if im.Mode != "fastboot" {
 			where += "@" + im.Mode
 		}
-		fmt.Fprintf(w, "  image      %-18s %10s  %s\n", where, bytesize.Text(im.Size), im.Root)
+		detail(w, ws, "image", fmt.Sprintf("%-18s %10s  %s", where, ws.Say(bytesize.Text(im.Size)), im.Root))
 	}
 }
 

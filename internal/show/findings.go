@@ -1,19 +1,14 @@
-// This file is what this machine's doctor found, what a result means, and identities.
+// This file is what this machine's doctor found, and what a result means.
 
 package show
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/zarya-station/zarya/internal/doctor"
 	"github.com/zarya-station/zarya/internal/explain"
-	"github.com/zarya-station/zarya/internal/ledger/pool"
 	"github.com/zarya-station/zarya/internal/words"
 )
 
@@ -29,7 +24,11 @@ func Findings(w io.Writer, ws *words.Words, findings []doctor.Finding) {
 
 // Explanation writes what something means, and what to do next.
 func Explanation(w io.Writer, ws *words.Words, e explain.Explanation) {
-	fmt.Fprintf(w, "%s\n\n%s\n", ws.Say(e.Subject), ws.Say(e.Happened))
+	subject := ws.Say(e.Subject)
+	if class, ok := strings.CutPrefix(e.Subject, "class "); ok { // too short to be known by itself
+		subject = ws.Sayf("class %s", class)
+	}
+	fmt.Fprintf(w, "%s\n\n%s\n", subject, ws.Say(e.Happened))
 	if e.Tablet != "" {
 		fmt.Fprintf(w, "\n%s\n", ws.Sayf("On the tablet now: %s", e.Tablet))
 	}
@@ -39,18 +38,4 @@ func Explanation(w io.Writer, ws *words.Words, e explain.Explanation) {
 	for _, n := range e.Next {
 		fmt.Fprintf(w, "  → %s\n", ws.Say(n))
 	}
-}
-
-// Identities writes identities as a table.
-func Identities(out io.Writer, rows []pool.Identity) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "POOL\tID\tSTATE\tTABLET\tCOLUMNS")
-	for _, r := range rows {
-		var words []string
-		for _, c := range slices.Sorted(maps.Keys(r.Columns)) {
-			words = append(words, c+"="+r.Columns[c])
-		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", r.Pool, r.ID, r.State, cmp.Or(r.Serial, "-"), strings.Join(words, " "))
-	}
-	return w.Flush()
 }

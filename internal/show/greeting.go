@@ -33,9 +33,9 @@ func Greeting(w io.Writer, ws *words.Words, bus *usb.Bus, names usb.Names, err e
 // nextSteps says what a person can do now; target is a tablet that is plugged in.
 func nextSteps(ws *words.Words, target string) string {
 	steps := [][2]string{
-		{"zarya doctor", "what this machine still needs"},
-		{"zarya try", "what zarya does, with tablets made of software"},
-		{"zarya profile new census.yaml", "a profile to begin with"},
+		{"zarya doctor", "check this machine"},
+		{"zarya try", "see it work, on virtual tablets"},
+		{"zarya profile new census.yaml", "write a first profile"},
 	}
 	if target != "" {
 		steps = [][2]string{

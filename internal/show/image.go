@@ -5,12 +5,12 @@ package show
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/problem"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Image is what is said of an image file; sizes in bytes.
@@ -55,12 +55,19 @@ func OfImage(file string, im *image.Image, limit int64) (Image, error) {
 }
 
 // Text writes an image for people.
-func (it Image) Text(w io.Writer) {
-	fmt.Fprintf(w, "%s\n  format     %s\n  file       %d bytes\n  expanded   %d bytes\n  digest     %s\n",
-		it.File, strings.TrimSuffix(it.Format+" in "+it.Packing, " in "), it.FileSize, it.Size, it.Digest)
-	fmt.Fprintf(w, "  extents    %d: data %d, fill %d, don't-care %d bytes\n", it.Extents, it.Data, it.Fill, it.DontCare)
+func (it Image) Text(w io.Writer, ws *words.Words) {
+	fmt.Fprintln(w, it.File)
+	form := it.Format
+	if it.Packing != "" {
+		form = ws.Sayf("%s, packed in %s", it.Format, it.Packing)
+	}
+	detail(w, ws, "format", form)
+	detail(w, ws, "file", ws.Sayf("%d bytes", it.FileSize))
+	detail(w, ws, "expanded", ws.Sayf("%d bytes", it.Size))
+	detail(w, ws, "digest", it.Digest)
+	detail(w, ws, "extents", ws.Sayf("%d: data %d, fill %d, don't-care %d bytes", it.Extents, it.Data, it.Fill, it.DontCare))
 	if it.Pieces > 0 {
-		fmt.Fprintf(w, "  sparse     %d pieces, %d bytes on the wire\n", it.Pieces, it.Wire)
+		detail(w, ws, "sparse", ws.Sayf("%d pieces, %d bytes on the wire", it.Pieces, it.Wire))
 	}
 }
 
@@ -84,7 +91,7 @@ func OfCache(entries []image.Entry, state string) (items []Cached, disk int64) {
 }
 
 // Text writes an entry of the cache for people.
-func (it Cached) Text(w io.Writer) {
-	fmt.Fprintf(w, "%s  %s  image %s, on the disk %s\n",
-		it.Used.Local().Format(time.DateTime), it.Digest, bytesize.Text(it.Size), bytesize.Text(it.Disk))
+func (it Cached) Text(w io.Writer, ws *words.Words) {
+	fmt.Fprintf(w, "%s  %s  %s\n", it.Used.Local().Format(ws.DateForm()+" "+time.TimeOnly), it.Digest,
+		ws.Sayf("image %s, on the disk %s", bytesize.Text(it.Size), bytesize.Text(it.Disk)))
 }

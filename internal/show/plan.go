@@ -11,43 +11,44 @@ import (
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Plans writes what profiles would do, for people.
-func Plans(out io.Writer, items []recipe.PlanItem) error {
+func Plans(out io.Writer, ws *words.Words, items []recipe.PlanItem) error {
 	for _, it := range items {
-		title := "profile " + it.Profile
+		title := ws.Sayf("profile %s", it.Profile)
 		for _, s := range []string{it.Target, it.Model, it.Serial, it.Bundle} {
 			if s != "" {
 				title += ", " + s
 			}
 		}
 		if it.Model == "" {
-			title += " (for " + strings.Join(it.Models, ", ") + ")"
+			title += ws.Sayf(" (for %s)", strings.Join(it.Models, ", "))
 		}
 		fmt.Fprintln(out, title)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for i, s := range it.Steps {
-			words := []string{}
+			parts := []string{}
 			if s.Bytes > 0 {
-				words = append(words, bytesize.Text(s.Bytes))
+				parts = append(parts, ws.Say(bytesize.Text(s.Bytes)))
 			}
 			if s.Wire > 0 && s.Wire != s.Bytes {
-				words = append(words, "("+bytesize.Text(s.Wire)+" on the wire)")
+				parts = append(parts, ws.Sayf("(%s on the wire)", bytesize.Text(s.Wire)))
 			}
 			if s.Value != "" {
-				words = append(words, s.Value)
+				parts = append(parts, ws.Say(s.Value))
 			}
 			if s.When != "" {
-				words = append(words, "when "+s.When)
+				parts = append(parts, ws.Sayf("when %s", s.When))
 			}
-			fmt.Fprintf(w, "%3d\t%s\t%s\n", i+1, s.Step, strings.Join(words, " "))
+			fmt.Fprintf(w, "%3d\t%s\t%s\n", i+1, s.Step, strings.Join(parts, " "))
 		}
 		if err := w.Flush(); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "writes %s, %s on the wire; about %.0f s; nothing was written\n",
-			bytesize.Text(it.Bytes), bytesize.Text(it.Wire), it.Estimate)
+		fmt.Fprintln(out, ws.Sayf("writes %s, %s on the wire; about %.0f s; nothing was written",
+			bytesize.Text(it.Bytes), bytesize.Text(it.Wire), it.Estimate))
 	}
 	return nil
 }
@@ -71,11 +72,11 @@ func OfDirect(target string, work *recipe.Direct) Direct {
 }
 
 // Text writes the steps and the images for people.
-func (d Direct) Text(w io.Writer) {
+func (d Direct) Text(w io.Writer, ws *words.Words) {
 	for _, s := range d.Steps {
 		fmt.Fprintln(w, s)
 	}
 	for _, im := range d.Images {
-		fmt.Fprintf(w, "%s: %s, %d bytes, %s\n", im.Partition, im.File, im.Size, im.Digest)
+		fmt.Fprintf(w, "%s: %s, %s, %s\n", im.Partition, im.File, ws.Sayf("%d bytes", im.Size), im.Digest)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/zarya-station/zarya/internal/recipe"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Validation is whether a profile is valid.
@@ -28,15 +29,19 @@ func OfValidation(profile string, found recipe.Validation) Validation {
 }
 
 // Text writes it for people.
-func (v Validation) Text(w io.Writer) {
+func (v Validation) Text(w io.Writer, ws *words.Words) {
 	if v.Valid {
-		fmt.Fprintf(w, "%s: valid\n", v.Profile)
+		fmt.Fprintf(w, "%s: %s\n", v.Profile, ws.Say("valid"))
 	}
 	for _, e := range v.Errors {
-		fmt.Fprintln(w, e)
+		fmt.Fprintln(w, ws.Say(e))
 	}
 	if len(v.Needs) > 0 {
-		fmt.Fprintf(w, "  to run it: %s\n", strings.Join(v.Needs, ", "))
+		needs := make([]string, len(v.Needs))
+		for i, n := range v.Needs {
+			needs[i] = ws.Say(n)
+		}
+		fmt.Fprintf(w, "  %s: %s\n", ws.Say("to run it"), strings.Join(needs, ", "))
 	}
 }
 
@@ -61,6 +66,6 @@ func OfProfiles(listed []recipe.Listed) (items []Profile, broken []string) {
 }
 
 // Text writes a profile's line.
-func (p Profile) Text(w io.Writer) {
-	fmt.Fprintf(w, "%-20s %-30s %s\n", p.Name, p.File, strings.Join(p.Models, ", "))
+func (p Profile) Text(w io.Writer, ws *words.Words) {
+	fmt.Fprintf(w, "%-20s %-30s %s\n", p.Name, ws.Say(p.File), strings.Join(p.Models, ", "))
 }

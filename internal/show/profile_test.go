@@ -15,12 +15,12 @@ func TestProfiles(t *testing.T) {
 	if v.Valid {
 		t.Error("a profile with errors is valid")
 	}
-	v.Text(&out)
-	OfValidation("q.yaml", recipe.Validation{}).Text(&out)
+	v.Text(&out, nil)
+	OfValidation("q.yaml", recipe.Validation{}).Text(&out, nil)
 	items, broken := OfProfiles([]recipe.Listed{{Name: "a", File: "a.yaml", Models: []string{"M", "N"}},
 		{File: "b.yaml", Problem: errors.New("bad")}})
 	for _, it := range items {
-		it.Text(&out)
+		it.Text(&out, nil)
 	}
 	holds(t, out.String(), "p.yaml:1:1: no name", "  to run it: ZARYA_SECRET_A", "q.yaml: valid",
 		"a                    a.yaml                         M, N")

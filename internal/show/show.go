@@ -8,9 +8,11 @@ package show
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // Document writes the one JSON document of an answer: its kind, and a list of items.
@@ -20,4 +22,9 @@ func Document(w io.Writer, kind string, items any) error {
 		Kind  string `json:"kind"`
 		Items any    `json:"items"`
 	}{ui.EventVersion, kind, items})
+}
+
+// detail writes one thing that is known, below what it is known of.
+func detail(w io.Writer, ws *words.Words, label, value string) {
+	fmt.Fprintf(w, "  %-10s %s\n", ws.Say(label), value)
 }

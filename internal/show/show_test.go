@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/flash/flashtest"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/adb"
@@ -19,6 +20,7 @@ import (
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/target/ask"
 	"github.com/zarya-station/zarya/internal/target/targettest"
+	"github.com/zarya-station/zarya/internal/words"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -57,7 +59,7 @@ func TestBundle(t *testing.T) {
 	}
 	it := OfBundle(b, "")
 	var out strings.Builder
-	it.Text(&out)
+	it.Text(&out, nil)
 	holds(t, out.String(), path, "  name       census 5.1", "  models     AGS3-L09, AGS3-W09", "  products   AGS3", "  access     none",
 		"  signature  not signed", "  image      boot:all@fastbootd      16 kB  "+it.Images[0].Root)
 	if s := Signature(b, "release@factory"); s != "signed by release@factory" {
@@ -74,17 +76,13 @@ func TestBundle(t *testing.T) {
 
 func TestImages(t *testing.T) {
 	file := boot(t)
-	im, err := image.Open(t.Context(), file, image.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer im.Close()
+	im := flashtest.Open(t, file)
 	it, err := OfImage(file, im, 6000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	it.Text(&out)
+	it.Text(&out, nil)
 	holds(t, out.String(), "  format     raw", "  expanded   16384 bytes", "  extents    2: data 8192, fill 8192, don't-care 0 bytes")
 	if it.Pieces < 2 || it.Wire <= it.Data || !strings.Contains(out.String(), "  sparse     ") {
 		t.Errorf("%+v", it)
@@ -95,7 +93,7 @@ func TestImages(t *testing.T) {
 	used := time.Date(2026, 11, 26, 12, 0, 0, 0, time.Local)
 	kept, disk := OfCache([]image.Entry{{Digest: "sha256:a", Size: 2e6, Disk: 1e6, Used: used}, {Disk: 3}}, "kept")
 	out.Reset()
-	kept[0].Text(&out)
+	kept[0].Text(&out, nil)
 	holds(t, out.String(), "2026-11-26 12:00:00  sha256:a  image 2 MB, on the disk 1 MB")
 	if disk != 1e6+3 || kept[0].State != "kept" {
 		t.Errorf("%d, %+v", disk, kept[0])
@@ -104,7 +102,7 @@ func TestImages(t *testing.T) {
 
 func TestPlans(t *testing.T) {
 	var out strings.Builder
-	err := Plans(&out, []recipe.PlanItem{{Profile: "census", PlanFor: recipe.PlanFor{Serial: "S1"}, Models: []string{"A", "B"},
+	err := Plans(&out, nil, []recipe.PlanItem{{Profile: "census", PlanFor: recipe.PlanFor{Serial: "S1"}, Models: []string{"A", "B"},
 		Bytes: 2e6, Wire: 1e6, Estimate: 61,
 		Steps: []recipe.PlanStep{{Step: "flash:boot", Bytes: 2e6, Wire: 1e6}, {Step: "hostname", Value: "t-1", When: "x"}}}})
 	if err != nil {
@@ -112,10 +110,16 @@ func TestPlans(t *testing.T) {
 	}
 	holds(t, out.String(), "profile census, S1 (for A, B)", "  1  flash:boot  2 MB (1 MB on the wire)",
 		"  2  hostname    t-1 when x", "writes 2 MB, 1 MB on the wire; about 61 s; nothing was written")
+	out.Reset()
+	if err := Plans(&out, words.For("ru"), []recipe.PlanItem{{Profile: "census", PlanFor: recipe.PlanFor{Serial: "S1"},
+		Models: []string{"A"}, Bytes: 2.5e6, Wire: 1e6, Estimate: 61}}); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, out.String(), "профиль census, S1 (для A)", "запишет 2 МБ, по кабелю 1 МБ; около 61 с; пока ничего не записано")
 	d := OfDirect("tcp:h", &recipe.Direct{Steps: []flash.Step{flash.Erase{Partition: "cache"}.Step()}})
 	d.Images = []flash.ImageInfo{{Partition: "boot", File: "boot.img", Size: 4096, Digest: "sha256:b"}}
 	out.Reset()
-	d.Text(&out)
+	d.Text(&out, nil)
 	holds(t, out.String(), "erase:cache", "boot: boot.img, 4096 bytes, sha256:b")
 }
 
@@ -124,7 +128,7 @@ func TestFindingsAndOtherAnswers(t *testing.T) {
 	Findings(&out, nil, []doctor.Finding{{Level: doctor.Error, About: "rules", Says: "no rule", Remedy: "sudo zarya doctor --fix"},
 		{Level: doctor.OK, About: "clock", Says: "right"}})
 	Explanation(&out, nil, explain.Explanation{Subject: "class cable", Happened: "It broke.", Tablet: "Half.", Next: []string{"Change it."}})
-	err := Identities(&out, []pool.Identity{{Pool: "census", ID: 7, State: "free", Columns: map[string]string{"b": "2", "a": "1"}}})
+	err := Identities(&out, nil, []pool.Identity{{Pool: "census", ID: 7, State: "free", Columns: map[string]string{"b": "2", "a": "1"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +157,7 @@ func TestWhatIsPluggedIn(t *testing.T) {
 	out.Reset()
 	Greeting(&out, nil, &usb.Bus{}, nil, nil)
 	Greeting(&out, nil, nil, nil, errors.New("no USB"))
-	holds(t, out.String(), "No tablet is plugged in.", "  zarya doctor                                 what this machine still needs")
+	holds(t, out.String(), "No tablet is plugged in.", "  zarya doctor                                 check this machine")
 	if !strings.Contains(out.String(), "This machine has no USB") {
 		t.Error(out.String())
 	}

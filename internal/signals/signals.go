@@ -1,5 +1,10 @@
-// Package signals lets a process end in two steps: the first signal is a request to stop
-// after the command under way, the second one an order.
+// Package signals lets a process end in two steps: the first signal asks it to stop after the
+// command under way, the second one orders it to stop at once.
+//
+// [Watch] begins to listen. Signals.Drain is closed by the first signal, Signals.Context ends with
+// the second; Signals.First says which signal it was, for the exit code. SIGHUP may mean something
+// else (OnHangup), unless the terminal went away (OnTerminal); it never orders. What is stopped, and
+// how, is not known here.
 package signals
 
 import (
@@ -20,8 +25,9 @@ type Signals struct {
 	ended  chan struct{}
 
 	mu     sync.Mutex
-	first  os.Signal // guarded by mu
-	hangup func()    // guarded by mu; what SIGHUP does; nil: it is a signal to stop
+	first  os.Signal   // guarded by mu
+	hangup func()      // guarded by mu; what SIGHUP does; nil: it is a signal to stop
+	gone   func() bool // guarded by mu; whether the terminal went away; nil: there is none
 }
 
 // Watch begins to watch. cause is why its contexts end. Stop it after use.
@@ -42,11 +48,12 @@ func (s *Signals) take(sig os.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case sig == syscall.SIGHUP && s.hangup != nil:
+	case sig == syscall.SIGHUP && s.hangup != nil && (s.gone == nil || !s.gone()):
 		s.hangup()
 	case s.first == nil:
 		s.first = sig
 		close(s.drain)
+	case sig == syscall.SIGHUP: // the shell says it, and then the kernel: nobody orders anything
 	default:
 		s.cancel(s.cause)
 	}
@@ -89,9 +96,21 @@ func (s *Signals) UntilFirst() (context.Context, context.CancelFunc) {
 	return ctx, func() { cancel(nil) }
 }
 
-// OnHangup makes SIGHUP call do, which must not wait; nil makes it a signal to stop again.
+// OnHangup makes SIGHUP call do, which must not wait; nil makes it a signal to stop again. If
+// it comes because the terminal of OnTerminal went away, it is a signal to stop in any case.
 func (s *Signals) OnHangup(do func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hangup = do
 }
+
+// OnTerminal says how to find out whether the terminal that this process is seen on went away;
+// gone must not wait. With nil, there is no terminal.
+func (s *Signals) OnTerminal(gone func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = gone
+}
+
+// Hangup is SIGHUP from whoever finds out first that the terminal went away.
+func (s *Signals) Hangup() { s.take(syscall.SIGHUP) }

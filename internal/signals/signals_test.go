@@ -58,6 +58,29 @@ func TestHangupIsWhatSomebodyMakesOfIt(t *testing.T) {
 	<-s.Drain()
 }
 
+// A shell tells its jobs that the terminal went away, and the kernel tells them again.
+func TestATerminalThatGoesAwayAsksOnce(t *testing.T) {
+	s := Watch(errStopped)
+	defer s.Stop()
+	reload := make(chan struct{}, 2)
+	gone := make(chan bool, 2)
+	s.OnHangup(func() { reload <- struct{}{} })
+	s.OnTerminal(func() bool { return <-gone })
+	gone <- false
+	send(t, syscall.SIGHUP)
+	<-reload
+	gone <- true
+	send(t, syscall.SIGHUP)
+	<-s.Drain()
+	gone <- true
+	s.Hangup()
+	if s.First() != syscall.SIGHUP || s.Context().Err() != nil || len(reload) > 0 {
+		t.Errorf("first %v, order %v, %d reloads", s.First(), s.Context().Err(), len(reload))
+	}
+	send(t, syscall.SIGTERM)
+	<-s.Context().Done()
+}
+
 func TestStopEndsWhatWaits(t *testing.T) {
 	s := Watch(errStopped)
 	ctx, cancel := s.UntilFirst()

@@ -54,5 +54,5 @@ const (
 	OrderGolden      OrderKind = "golden"      // the next unit that is plugged in is a golden or test unit
 	OrderNotGolden   OrderKind = "not-golden"  // it is not
 	OrderBadge       OrderKind = "badge"       // the supervisor's badge in Value was scanned
-	OrderDisposition OrderKind = "disposition" // what becomes of a failed tablet
+	OrderDisposition OrderKind = "disposition" // the decision about a failed tablet
 )

@@ -34,7 +34,7 @@ func ParseLimits(typed []string) (map[string]flash.Limit, error) {
 		})
 		switch {
 		case !ok:
-			return nil, bad("flash=3m, boot=90s, provision=2m, check=1m, wire=10MB, battery=50", "there is no =")
+			return nil, bad("write one such as flash=3m, boot=90s, provision=2m, check=1m, wire=10MB or battery=50", "there is no =")
 		case isTime:
 			d, err := time.ParseDuration(value)
 			if err != nil || d < time.Millisecond {
@@ -54,7 +54,7 @@ func ParseLimits(typed []string) (map[string]flash.Limit, error) {
 			}
 			l.Low = n
 		default:
-			return nil, bad("known are flash, boot, provision, check, wire, battery", "%s is not measured", name)
+			return nil, bad("choose one of flash, boot, provision, check, wire, battery", "%s is not measured", name)
 		}
 		limits[name] = l
 	}

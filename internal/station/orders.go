@@ -43,7 +43,7 @@ func (s *Station) Do(ctx context.Context, o Order) error {
 		return nil
 	}
 	if err := s.o.Decided(ctx, o); err != nil {
-		return problem.New(problem.Station, "mend the ledger: zarya ledger verify says more", "it was done, and could not be recorded: %w", err)
+		return problem.New(problem.Station, "fix the ledger: zarya ledger verify says more", "it was done, and could not be recorded: %w", err)
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (s *Station) reloadWork(ctx context.Context) error {
 	return nil
 }
 
-// dispose records what becomes of a failed tablet.
+// dispose records the decision about a failed tablet.
 func (s *Station) dispose(ctx context.Context, o Order) error {
 	if !slices.Contains(Dispositions, o.Disposition) {
 		return problem.New(problem.Usage, "rework, scrap or quarantine", "%q is no disposition", o.Disposition)

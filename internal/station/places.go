@@ -59,7 +59,7 @@ func ParsePlaces(b *target.Bench, typed []string) ([]Place, Watchers, error) {
 		}
 		t, err := target.ParseNetwork(rest)
 		if err != nil {
-			return nil, nil, problem.New(problem.Usage, "a station watches port:GLOB and tcp:, udp: or ssh:HOST[:PORT], unix:PATH",
+			return nil, nil, problem.New(problem.Usage, "a station watches port:GLOB and "+target.Forms(),
 				"--target %s: %w", text, err)
 		}
 		p := At(t)

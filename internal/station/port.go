@@ -267,8 +267,6 @@ func (p *port) reason() string {
 		return "no-identity"
 	case Failed, Retry:
 		switch c := p.result.Class; {
-		case c == flash.ClassDevice && strings.Contains(p.result.Error, "battery"):
-			return "battery"
 		case c == flash.ClassIdentity && p.result.Exhausted && !p.result.Twin:
 			return "numbers" // the pool's trouble, not two tablets'
 		case c == flash.ClassProfile && p.result.Step != "" && p.result.Step != string(flash.StatePreflight):

@@ -57,12 +57,7 @@ func open(t *testing.T, images map[string]*flash.WriteImage, change func(*statio
 		}
 		engine.Close()
 		events.Close()
-		b.mu.Lock()
-		left := b.in
-		b.mu.Unlock()
-		for name := range left {
-			b.unplug(name)
-		}
+		b.empty()
 	}}
 }
 

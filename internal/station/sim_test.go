@@ -7,13 +7,13 @@ package station_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -24,6 +24,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/flash/flashtest"
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/virtual"
@@ -189,6 +190,32 @@ func (b *bench) unplug(name string) {
 	b.tell(b.change(name, tab.serial, false))
 }
 
+// empty takes out all tablets.
+func (b *bench) empty() {
+	b.mu.Lock()
+	left := slices.Collect(maps.Keys(b.in))
+	b.mu.Unlock()
+	for _, name := range left {
+		b.unplug(name)
+	}
+}
+
+// recordedOnce are the jobs that were begun and have not exactly one result.
+func (b *bench) recordedOnce() (wrong []error) {
+	for job, records := range b.begun {
+		results := 0
+		for _, r := range records {
+			if r == "result" {
+				results++
+			}
+		}
+		if results != 1 {
+			wrong = append(wrong, fmt.Errorf("%s has %d results", job, results))
+		}
+	}
+	return wrong
+}
+
 // simWork makes the jobs.
 type simWork struct{ steps []flash.Step }
 
@@ -232,12 +259,7 @@ func (d *day) run(t *testing.T) {
 	}
 	close(closing)
 	technicians.Wait()
-	d.mu.Lock()
-	left := d.in
-	d.mu.Unlock()
-	for name := range left {
-		d.unplug(name)
-	}
+	d.empty()
 }
 
 // station lets one station live for a while; then it is stopped in order, or killed.
@@ -368,16 +390,10 @@ func (c *counter) next() string {
 // check lists what did not hold over the day.
 func (d *day) check() []error {
 	wrong := d.wrong
-	for job, records := range d.begun {
-		results := 0
-		for _, r := range records {
-			if r == "result" {
-				results++
-			}
-		}
-		if results != 1 {
-			wrong = append(wrong, fmt.Errorf("seed %d: %s has %d results", d.seed, job, results))
-		}
+	for _, err := range d.recordedOnce() {
+		wrong = append(wrong, fmt.Errorf("seed %d: %w", d.seed, err))
+	}
+	for job := range d.begun {
 		e := d.ended[job]
 		if e.Result == flash.Fail && (e.Class == flash.ClassBug || e.Hint == "") {
 			wrong = append(wrong, fmt.Errorf("seed %d: %s: %+v", d.seed, job, e))
@@ -389,20 +405,8 @@ func (d *day) check() []error {
 func simImages(t *testing.T) map[string]*image.Image {
 	t.Helper()
 	images := map[string]*image.Image{}
-	for name, size := range map[string]int{"boot": 20 << 10, "system": 200 << 10} {
-		b := make([]byte, size)
-		_, _ = rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(b) // the same at every call
-		path := filepath.Join(t.TempDir(), name+".img")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		im, err := image.Open(t.Context(), path, image.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = im.Close() })
-		images[name] = im
-	}
+	images["boot"], _ = flashtest.Image(t, flashtest.Noise(1, 20<<10))
+	images["system"], _ = flashtest.Image(t, flashtest.Noise(2, 200<<10))
 	return images
 }
 

@@ -51,7 +51,7 @@ type Options struct {
 	History func(ctx context.Context, serial string) (last *Past, attempts int)
 	// Earlier is how today's jobs ended before this process, the first before the last.
 	Earlier []stats.Record
-	// Dispose records what becomes of a failed tablet; nil: it cannot be recorded.
+	// Dispose records the decision about a failed tablet; nil: it cannot be recorded.
 	Dispose func(ctx context.Context, record, disposition, by string) error
 	// Decided records what else a supervisor ordered; nil: it is not recorded.
 	Decided func(ctx context.Context, o Order) error
@@ -107,7 +107,7 @@ type Station struct {
 	known      paces
 	lost       map[string]lost   // by serial: unplugged while they were written, and not seen since
 	failed     map[string]Past   // by serial
-	disposed   map[string]string // by record: what becomes of its tablet
+	disposed   map[string]string // by record: the decision about its tablet
 	day        stats.Day
 	now        *work
 	operator   string

@@ -130,7 +130,7 @@ type Port struct {
 	Hint   string      `json:"hint,omitempty"`  // English, one sentence
 	Keys   string      `json:"keys,omitempty"`  // YourTurn: what to press
 
-	Disposition string `json:"disposition,omitempty"` // what becomes of it: rework, scrap, quarantine
+	Disposition string `json:"disposition,omitempty"` // the decision about it: rework, scrap, quarantine
 
 	Before *Past `json:"before,omitempty"` // this tablet's last failure here, in whichever port
 }

@@ -105,7 +105,7 @@ func (a *Awake) run(ctx context.Context, why string, say func(error)) {
 // inhibit takes a lock against suspending; closing the file gives it up. Where blocking is
 // refused, a delay of some seconds is taken, with an error that says so beside the file.
 func inhibit(why string) (*os.File, error) {
-	const helps = "suspend can cut a tablet off: sudo systemctl mask sleep.target suspend.target"
+	const helps = "suspend can cut a tablet off (sudo systemctl mask sleep.target suspend.target)"
 	ctx, cancel := context.WithCancel(context.Background())
 	limit := time.AfterFunc(askLimit, cancel)
 	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))

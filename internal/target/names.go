@@ -18,7 +18,7 @@ func (b *Bench) Names() (usb.Names, error) {
 	}
 	n, err := usb.LoadNames(b.names)
 	if err != nil {
-		return nil, problem.New(problem.Station, "mend or remove the file", "port names: %w", err)
+		return nil, problem.New(problem.Station, "fix or remove the file", "port names: %w", err)
 	}
 	return n, nil
 }

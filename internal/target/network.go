@@ -21,18 +21,22 @@ import (
 
 // protocol is how a tablet on a network is reached.
 type protocol struct {
-	about    string // what it leads to, in a few words
+	form     string // what is written behind its name
+	about    string // what it leads to, in a few words; form is in them
 	parse    func(rest string) (address string, err error)
 	fastboot func(ctx context.Context, address string) (fastboot.Transport, error)
 	system   func(ctx context.Context, address string, port int) (net.Conn, error)
 }
 
+// hostForm is the form of an address on a network.
+const hostForm = "HOST[:PORT]"
+
 // protocols are what a network target's name begins with.
 var protocols = map[string]protocol{
-	"tcp":  {"fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialTCP, dialHost},
-	"udp":  {"fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialUDP, dialHost},
-	"ssh":  {"a booted tablet at HOST[:PORT]", hostPort(strconv.Itoa(sshPort)), noFastboot, dialSystem},
-	"unix": {"fastboot at a Unix socket's PATH", socketPath, dialUnix, dialSocket},
+	"tcp":  {hostForm, "fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialTCP, dialHost},
+	"udp":  {hostForm, "fastboot at HOST[:PORT]", hostPort(fastboot.DefaultPort), dialUDP, dialHost},
+	"ssh":  {hostForm, "a booted tablet at HOST[:PORT]", hostPort(strconv.Itoa(sshPort)), noFastboot, dialSystem},
+	"unix": {"PATH", "fastboot at a Unix socket's PATH", socketPath, dialUnix, dialSocket},
 }
 
 // Protocols returns what a network target's name begins with, and what each leads to.
@@ -43,6 +47,18 @@ func Protocols() map[string]string {
 	}
 	return about
 }
+
+// Forms lists how network targets are written: tcp:HOST[:PORT] and the others.
+func Forms() string {
+	var forms []string
+	for _, name := range slices.Sorted(maps.Keys(protocols)) {
+		forms = append(forms, name+":"+protocols[name].form)
+	}
+	return strings.Join(forms, ", ")
+}
+
+// prefixes lists what a network target's name begins with: tcp: and the others.
+func prefixes() string { return strings.Join(slices.Sorted(maps.Keys(protocols)), ":, ") + ":" }
 
 func dialTCP(ctx context.Context, address string) (fastboot.Transport, error) {
 	return fastboot.DialTCP(ctx, address)
@@ -103,13 +119,12 @@ func isNetwork(name string) bool {
 	return found && known
 }
 
-// ParseNetwork reads tcp:HOST[:PORT], udp:HOST[:PORT], ssh:HOST[:PORT] and unix:PATH. Two
-// names of one address give equal targets.
+// ParseNetwork reads a target of protocols, such as tcp:HOST[:PORT]. Two names of one address
+// give equal targets.
 func ParseNetwork(name string) (Network, error) {
 	proto, rest, _ := strings.Cut(name, ":")
 	if !isNetwork(name) {
-		begins := strings.Join(slices.Sorted(maps.Keys(protocols)), ":, ") + ":"
-		return Network{}, problem.New(problem.Usage, "a network target begins with one of "+begins, "target %q is not on the network", name)
+		return Network{}, problem.New(problem.Usage, "a network target begins with one of "+prefixes(), "target %q is not on the network", name)
 	}
 	address, err := protocols[proto].parse(rest)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/zarya-station/zarya/usb"
 )
 
-// Resolve finds the targets of names: tcp:, udp: or ssh:HOST[:PORT], unix:PATH; usb:PORT or
-// port:PORT with a port's short form, path or glob, port: also with the station's name;
-// serial:SERIAL or SERIAL alone. Without names it is the one tablet on USB. No tablet is
-// named twice. One that is named and not there is a target that fails, unless all are.
+// Resolve finds the targets of names: those on a network (Forms); usb:PORT or port:PORT with a
+// port's short form, path or glob, port: also with the station's name; serial:SERIAL or SERIAL
+// alone. Without names it is the one tablet on USB. No tablet is named twice. One that is named
+// and not there is a target that fails, unless all are.
 func (b *Bench) Resolve(names []string) ([]Target, error) {
 	if len(names) == 0 {
 		return b.only()
@@ -126,7 +126,8 @@ func (b *Bench) find(names usb.Names, name string) ([]Target, error) {
 	if kind, rest, found := strings.Cut(name, ":"); name == "" || found && rest == "" {
 		return nil, problem.New(problem.Usage, "write SERIAL, usb:1-1.3, port:A3, tcp:HOST or ssh:HOST", "target %q names nothing", name)
 	} else if found && kind != "usb" && kind != "port" && kind != "serial" {
-		return nil, problem.New(problem.Usage, "write serial:"+name+" if that is a serial; otherwise tcp:, udp:, ssh:, unix:, usb:, port:",
+		return nil, problem.New(problem.Usage, "write serial:"+name+" if that is a serial; otherwise "+
+			strings.TrimSuffix(prefixes(), ":")+":, usb:, port:",
 			"target %q: there is no kind of target %q", name, kind)
 	}
 	bus, err := b.Bus()

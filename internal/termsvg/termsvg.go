@@ -129,12 +129,13 @@ func Still(screen *vt.Emulator, title string) string {
 func Film(frames []Frame, columns, rows int, title string, hold time.Duration) string {
 	ends := frames[len(frames)-1].At + hold
 	wide := float64(columns) * cellWidth
+	apart := wide + space // so that no letter leans into its neighbour
 	var style strings.Builder
 	style.WriteString("@keyframes film{")
 	for i, f := range frames {
-		fmt.Fprintf(&style, "%.3f%%{transform:translateX(%.1fpx)}", 100*f.At.Seconds()/ends.Seconds(), -float64(i)*wide)
+		fmt.Fprintf(&style, "%.3f%%{transform:translateX(%.1fpx)}", 100*f.At.Seconds()/ends.Seconds(), -float64(i)*apart)
 	}
-	last := -float64(len(frames)-1) * wide
+	last := -float64(len(frames)-1) * apart
 	fmt.Fprintf(&style, "}.film{animation:film %.2fs step-end infinite}"+
 		"@media(prefers-reduced-motion:reduce){.film{animation:none;transform:translateX(%.1fpx)}}", ends.Seconds(), last)
 	var b strings.Builder
@@ -152,7 +153,7 @@ func Film(frames []Frame, columns, rows int, title string, hold time.Duration) s
 				known[r] = id
 				fmt.Fprintf(&defs, `<g id="r%d">%s</g>`+"\n", id, r)
 			}
-			fmt.Fprintf(&uses, `<use href="#r%d" x="%.1f" y="%g"/>`, id, float64(i)*wide, float64(y)*cellHeight)
+			fmt.Fprintf(&uses, `<use href="#r%d" x="%.1f" y="%g"/>`, id, float64(i)*apart, float64(y)*cellHeight)
 		}
 		uses.WriteString("\n")
 	}

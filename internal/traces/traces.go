@@ -15,13 +15,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/untrusted"
 )
 
@@ -132,8 +132,8 @@ func Open(dir string, room Room, warn func(format string, args ...any)) (*Store,
 }
 
 var (
-	isJob  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
-	isFile = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.jsonl$`)
+	isJob  = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+	isFile = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.jsonl$`)
 )
 
 // at is the recording of a place. s.mu is held.

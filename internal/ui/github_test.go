@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/goldentest"
 )
 
 // What a tablet says cannot end its annotation and begin a command of its own.
@@ -59,7 +60,7 @@ func TestStepSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "step-summary.md", string(text))
+	goldentest.Is(t, "step-summary.md", string(text))
 
 	g = NewGitHub(&bytes.Buffer{}, file)
 	for i := range 4000 {

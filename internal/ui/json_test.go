@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/goldentest"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -58,7 +59,7 @@ func TestJSONForm(t *testing.T) {
 	if err := sink.Close(); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "events.jsonl", b.String())
+	goldentest.Is(t, "events.jsonl", b.String())
 	if len(seen) != 13 {
 		t.Errorf("%d types: %v", len(seen), seen)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/goldentest"
 )
 
 // junitForm is Jenkins' schema (xunit-plugin, junit-10.xsd), as far as it says what there may
@@ -108,7 +109,7 @@ func TestJUnit(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkJUnit(t, b.String())
-		golden(t, "junit.xml", b.String())
+		goldentest.Is(t, "junit.xml", b.String())
 		// Jenkins and GitLab take a file from the runner where the output of a case asks for it.
 		if strings.Contains(b.String(), "ATTACHMENT") {
 			t.Error("what a tablet says is in the output of its case")
@@ -122,7 +123,7 @@ func TestJUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkJUnit(t, b.String())
-	golden(t, "junit-error.xml", b.String())
+	goldentest.Is(t, "junit-error.xml", b.String())
 	sink = NewJUnit(broken{})
 	if err := sink.Close(); !errors.Is(err, errDisk) {
 		t.Error(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/goldentest"
 )
 
 // A rate is of the last seconds, and never of bytes that were not sent.
@@ -105,5 +106,5 @@ func TestTableGroupsByCause(t *testing.T) {
 	if err := sink.Close(); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "table-causes.txt", out.String())
+	goldentest.Is(t, "table-causes.txt", out.String())
 }

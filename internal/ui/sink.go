@@ -143,6 +143,15 @@ func (o Options) word(d flash.JobDone) string {
 	return o.Words.Text("result."+id, nil)
 }
 
+// Result is the word for a job's result and, behind it, that for its class.
+func Result(ws *words.Words, d flash.JobDone) string {
+	o := Options{Words: ws}
+	if ws.Lang() == words.Languages[0] {
+		return strings.TrimSpace(d.Result.Word(d.Scope) + " " + string(d.Class))
+	}
+	return strings.TrimSpace(o.word(d) + " " + o.class(d.Class))
+}
+
 // class is the word for a class: its name, or what a person calls it.
 func (o Options) class(c flash.Class) string {
 	if c == "" || o.Words.Lang() == "en" {

@@ -12,9 +12,9 @@ type Summary struct {
 	Interrupted int     `json:"interrupted"` // jobs with the result interrupted
 	Skipped     int     `json:"skipped"`     // jobs with the result skipped
 	Seconds     float64 `json:"seconds"`     // how long the run took
-	Retryable   int     `json:"retryable"`   // jobs that another try may pass
+	Retryable   int     `json:"retryable"`   // jobs for which another try may pass
 	Exit        int     `json:"exit"`        // the exit code
-	// Error is why the verb ended before any job did; nil after jobs.
+	// why the command ended before any job started; left out otherwise
 	Error *SummaryError `json:"error,omitempty"`
 }
 

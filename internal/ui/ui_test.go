@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,37 +15,15 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/goldentest"
 )
 
 func TestMain(m *testing.M) {
 	time.Local = time.UTC // plain lines have the station's time
 	goleak.VerifyTestMain(m)
-}
-
-var update = os.Getenv("ZARYA_UPDATE") != ""
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if update {
-		if err := os.MkdirAll("testdata", 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (ZARYA_UPDATE=1 writes it anew):\n%s", path, diff)
-	}
 }
 
 // story tells of n tablets: most pass, some do not. pause is called between its
@@ -62,7 +38,7 @@ func story(n int, tell func(flash.Event), pause func(chapter string)) {
 	for i := range n {
 		say(i, flash.JobStarted{Scope: flash.ScopeFlash, Steps: []string{"flash:system", "reboot:system"}})
 		say(i, flash.Device{Change: "present", Model: "AGS3-L09"})
-		say(i, flash.Warning{Message: "not told by the tablet: size of system"})
+		say(i, flash.Warning{Message: "not reported by the tablet: size of system"})
 	}
 	for i := range n {
 		if i%8 == 4 {
@@ -114,7 +90,7 @@ func TestPlainAndTable(t *testing.T) {
 			if err := sink.Close(); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name+".txt", lines.String()+"---\n"+table.String())
+			goldentest.Is(t, name+".txt", lines.String()+"---\n"+table.String())
 			for _, line := range strings.Split(table.String(), "\n")[:7] { // the head and six rows
 				if o.Color {
 					break // counted in the others
@@ -222,7 +198,7 @@ func TestBoard(t *testing.T) {
 					t.Fatal(err)
 				}
 				fmt.Fprintf(&seen, "== closed\n%s", s)
-				golden(t, "board-"+test.name+".txt", seen.String())
+				goldentest.Is(t, "board-"+test.name+".txt", seen.String())
 				if len(s.scroll) > 0 {
 					t.Errorf("the board scrolled away: %q", s.scroll)
 				}

@@ -56,8 +56,8 @@ func (a aosp) run(args ...string) string {
 }
 
 // serve runs a tablet on a free port of this machine and gives its address as
-// fastboot writes it.
-func serve(t *testing.T, network string, c virtual.Config) (*virtual.Tablet, string) {
+// fastboot writes it. It came up once more for each value of up.
+func serve(t *testing.T, network string, c virtual.Config) (tablet *virtual.Tablet, address string, up <-chan struct{}) {
 	t.Helper()
 	tablet, err := virtual.New(c)
 	if err != nil {
@@ -67,6 +67,8 @@ func serve(t *testing.T, network string, c virtual.Config) (*virtual.Tablet, str
 	if err != nil {
 		t.Fatal(err)
 	}
+	came := make(chan struct{}, 100)
+	at.Listening = func() { came <- struct{}{} }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -83,7 +85,7 @@ func serve(t *testing.T, network string, c virtual.Config) (*virtual.Tablet, str
 		}
 		_ = at.Close()
 	})
-	return tablet, network + ":" + at.Addr()
+	return tablet, network + ":" + at.Addr(), came
 }
 
 // noise is n reproducible bytes with holes and constant stretches, as images have.
@@ -154,7 +156,7 @@ func testAOSP(t *testing.T, network, family string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tablet, address := serve(t, network, virtual.Config{
+	tablet, address, up := serve(t, network, virtual.Config{
 		Serial: "VT1", Family: f, Dir: filepath.Join(dir, "state"),
 		Partitions: map[string]int64{"system": partSize, "cache": 8 * mib, "userdata": partSize},
 		Log:        t.Logf,
@@ -233,7 +235,9 @@ func testAOSP(t *testing.T, network, family string) {
 	}
 
 	// It comes back from a restart with what was written.
+	<-up
 	host.run("reboot-bootloader")
+	<-up // AOSP's fastboot waits for ever where a tablet over UDP restarts between its query and its init
 	if !f.Refuses {
 		host.run("getvar", "product")
 	}

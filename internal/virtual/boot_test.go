@@ -45,7 +45,7 @@ func boot(t *testing.T, network string, faults ...string) booted {
 	if c.Faults, err = virtual.ParseFaults(faults...); err != nil {
 		t.Fatal(err)
 	}
-	tablet, address := serve(t, network, c)
+	tablet, address, _ := serve(t, network, c)
 	b := booted{tablet, t, aosp{t, address}, strings.TrimPrefix(address, network+":"), set}
 	for _, im := range [][2]string{{"system", set.SystemSparse}, {"boot", set.Boot}, {"userdata", set.UserdataSparse},
 		{"vbmeta", set.VBMeta}} {

@@ -14,7 +14,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +24,8 @@ import (
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 	"gopkg.in/yaml.v3"
+
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 //go:embed ru/*.yaml
@@ -47,6 +48,7 @@ type format struct {
 type sentences struct {
 	whole    map[string]*sentence // by its English
 	patterns []*sentence          // those with verbs by which a text can be known, the most telling first
+	twice    []string             // what is in two files; a test wants none
 }
 
 var russianSentences = sync.OnceValue(func() *sentences {
@@ -74,8 +76,9 @@ func readSentences(files fs.FS, folder string) (*sentences, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		for english, node := range lines {
-			if s.whole[english] != nil {
-				return nil, fmt.Errorf("%s: %q is said twice", name, english)
+			if s.whole[english] != nil { // either will do: nobody goes without words for it
+				s.twice = append(s.twice, english)
+				continue
 			}
 			said, err := readForms(&node)
 			if err != nil {
@@ -120,13 +123,13 @@ func readForms(node *yaml.Node) (map[plural.Form]format, error) {
 }
 
 // formatVerb is a verb of fmt, with the number of its argument if it has one.
-var formatVerb = regexp.MustCompile(`%[-+# 0]*(?:\d+)?(?:\.\d+)?(?:\[(\d+)\])?[a-zA-Z%]`)
+var formatVerb = lazyregexp.New(`%[-+# 0]*(?:\d+)?(?:\.\d+)?(?:\[(\d+)\])?[a-zA-Z%]`)
 
 // parseFormat takes a format apart.
 func parseFormat(text string) format {
 	f := format{literals: []string{""}}
 	at := 0
-	for _, m := range formatVerb.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range formatVerb.Get().FindAllStringSubmatchIndex(text, -1) {
 		f.literals[len(f.literals)-1] += text[at:m[0]]
 		at = m[1]
 		if text[m[1]-1] == '%' {
@@ -147,10 +150,10 @@ func parseFormat(text string) format {
 // telling reports whether a format has so much text of its own that what fits it was made
 // with it.
 func (f format) telling() bool {
-	return len(notLetters.ReplaceAllString(strings.Join(f.literals, ""), "")) >= 6
+	return len(notLetters.Get().ReplaceAllString(strings.Join(f.literals, ""), "")) >= 5
 }
 
-var notLetters = regexp.MustCompile(`[^a-zA-Z]`)
+var notLetters = lazyregexp.New(`[^a-zA-Z]`)
 
 // maxSaid is how long a line may be, in bytes: what is longer is no sentence.
 const maxSaid = 1 << 10
@@ -200,6 +203,12 @@ func (w *Words) sayPart(text string) string {
 	if said, ok := w.sayWhole(text); ok {
 		return said
 	}
+	if said, ok := w.sayList(text); ok {
+		return said
+	}
+	if said, ok := w.sayAdvice(text); ok {
+		return said
+	}
 	for from := 0; ; {
 		i := strings.Index(text[from:], ": ")
 		if i < 0 {
@@ -218,7 +227,49 @@ func (w *Words) sayPart(text string) string {
 	return text
 }
 
-var sentenceEnd = regexp.MustCompile(`\. ([A-Z])`)
+// sayList says what is listed with commas, such as size of vbmeta, lock state: each item that is
+// not one word, which is a name. It says nothing unless it has words for all of those.
+func (w *Words) sayList(text string) (string, bool) {
+	items := strings.Split(text, ", ")
+	known := 0
+	for i, item := range items {
+		if !strings.Contains(item, " ") {
+			continue
+		}
+		said, ok := w.sayWhole(item)
+		if !ok {
+			return "", false
+		}
+		items[i] = said
+		known++
+	}
+	return strings.Join(items, ", "), known > 0 && len(items) > 1
+}
+
+// sayAdvice says what is wrong and, behind semicolons, what to do about it: there are words for
+// the first of these, or for the last.
+func (w *Words) sayAdvice(text string) (string, bool) {
+	parts := strings.Split(text, "; ")
+	if len(parts) == 1 {
+		return "", false
+	}
+	first, ok := w.sayWhole(parts[0])
+	if !ok {
+		last := len(parts) - 1
+		advice, ok := w.sayWhole(parts[last])
+		if !ok {
+			return "", false
+		}
+		return w.sayPart(strings.Join(parts[:last], "; ")) + "; " + advice, true
+	}
+	parts[0] = first
+	for i, part := range parts[1:] {
+		parts[i+1] = w.sayPart(part)
+	}
+	return strings.Join(parts, "; "), true
+}
+
+var sentenceEnd = lazyregexp.New(`\. ([A-Z])`)
 
 // sayWhole says a text that is one entry of the catalogue, a measure, or an entry made a
 // sentence.
@@ -235,6 +286,13 @@ func (w *Words) sayWhole(text string) (string, bool) {
 	}
 	for _, entry := range all.patterns {
 		if args, ok := entry.english.match(text); ok {
+			for _, between := range []string{"; ", ", "} { // advice, or one more item of a list, belongs to no argument
+				if slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, between) && !w.knows(arg) }) {
+					if said, ok := w.sayAll(strings.Split(text, between)); ok {
+						return strings.Join(said, between), true
+					}
+				}
+			}
 			return w.filled(entry, args), true
 		}
 	}
@@ -247,20 +305,31 @@ func (w *Words) sayWhole(text string) (string, bool) {
 	return "", false
 }
 
+// knows reports whether there are words for a text as a whole.
+func (w *Words) knows(text string) bool {
+	_, ok := w.sayWhole(text)
+	return ok
+}
+
+// sayAll says texts if there are words for each of them.
+func (w *Words) sayAll(texts []string) (said []string, ok bool) {
+	said = make([]string, len(texts))
+	for i, text := range texts {
+		if said[i], ok = w.sayWhole(text); !ok {
+			return nil, false
+		}
+	}
+	return said, true
+}
+
 // saySeveral says sentences that stand one behind another.
 func (w *Words) saySeveral(text string) (string, bool) {
-	list := strings.Split(sentenceEnd.ReplaceAllString(text, ".\n$1"), "\n")
+	list := strings.Split(sentenceEnd.Get().ReplaceAllString(text, ".\n$1"), "\n")
 	if len(list) == 1 {
 		return "", false
 	}
-	for i, one := range list {
-		said, ok := w.sayWhole(one)
-		if !ok {
-			return "", false
-		}
-		list[i] = said
-	}
-	return strings.Join(list, " "), true
+	said, ok := w.sayAll(list)
+	return strings.Join(said, " "), ok
 }
 
 // filled is an entry with its arguments, which are said too, but for what is quoted.
@@ -322,7 +391,7 @@ func matchArgs(args []string, text string, verbs, literals []string) ([]string, 
 		if end < 1 {
 			return nil, false
 		}
-		if fits(verbs[0], text[:end]) {
+		if fits(verbs[0], text[:end]) && text[end-1] != ':' { // a colon ends a name, not an argument
 			if all, ok := matchArgs(append(args, text[:end]), text[end+len(literals[0]):], verbs[1:], literals[1:]); ok {
 				return all, true
 			}
@@ -347,36 +416,8 @@ func fits(verb, text string) bool {
 	case 'q':
 		_, err := strconv.Unquote(text)
 		return err == nil
+	case 'x':
+		return strings.Trim(text, "0123456789abcdefx ") == ""
 	}
 	return true
-}
-
-// units are how units are written.
-var units = map[string]string{"B": "Б", "kB": "кБ", "MB": "МБ", "GB": "ГБ", "TB": "ТБ", "KiB": "КиБ", "MiB": "МиБ", "GiB": "ГиБ",
-	"bytes": "байт", "h": "ч", "min": "мин", "m": "мин", "s": "с", "ms": "мс", "V": "В"}
-
-var (
-	measured = regexp.MustCompile(`^(\d+(?:\.\d+)?) ?([a-zA-Z]+)(/s)?`)
-	measures = regexp.MustCompile(`^(?:\d+(?:\.\d+)? ?[a-zA-Z]+(?:/s)? ?)+$`)
-)
-
-// measure says a size, a rate or a time: 3.10 GB, 38 MB/s, 2 min 05 s, 1m30s.
-func (w *Words) measure(text string) (string, bool) {
-	if !measures.MatchString(text) {
-		return "", false
-	}
-	var parts []string
-	for rest := text; rest != ""; {
-		m := measured.FindStringSubmatch(rest)
-		if m == nil || units[m[2]] == "" {
-			return "", false
-		}
-		per := ""
-		if m[3] != "" {
-			per = "/с"
-		}
-		parts = append(parts, strings.ReplaceAll(m[1], ".", ",")+" "+units[m[2]]+per)
-		rest = strings.TrimPrefix(rest[len(m[0]):], " ")
-	}
-	return strings.Join(parts, " "), true
 }

@@ -5,12 +5,15 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"gopkg.in/yaml.v3"
 )
 
 // source is what the program's own files say: every text in them, and which of those a person
@@ -27,16 +30,30 @@ var whole = []string{"internal/doctor", "internal/explain"}
 // erring are the packages whose errors a technician sees, hinting those of which he sees the
 // hints only.
 var (
-	erring  = []string{"flash"}
-	hinting = []string{"internal/ui", "internal/show"}
+	erring = []string{"cmd/zarya", "flash", "internal/adb", "internal/author", "internal/board", "internal/console",
+		"internal/daemon", "internal/evidence", "internal/finished", "internal/fleet", "internal/fleet/lease",
+		"internal/fleet/outbox", "internal/fleet/schema", "internal/fleet/stock", "internal/label", "internal/ledger",
+		"internal/ledger/pool", "internal/machine", "internal/outputs", "internal/page", "internal/provision",
+		"internal/provision/overssh", "internal/recipe", "internal/records", "internal/registry", "internal/registry/follow",
+		"internal/registry/named", "internal/report", "internal/runs", "internal/scanner", "internal/settings", "internal/station",
+		"internal/target", "internal/target/ask", "internal/target/ports", "internal/target/reach", "usb", "profiles",
+		"flash/fastboot", "flash/image", "flash/image/bundle", "flash/image/convert", "flash/image/unpack", "internal/disk",
+		"internal/flock", "internal/help", "internal/identities", "internal/sheet", "internal/show", "internal/sshsign",
+		"internal/systemd", "internal/ui", "usb/libusb", "usb/usbnet", "internal/bytesize",
+		"flash/image/payload", "flash/image/release", "flash/image/sparse", "flash/image/updateapp", "flash/image/xzinfo"}
+	hinting = []string{}
 )
 
 // outside are folders whose words are no technician's: tests' helpers, and tablets made of
 // software.
 var outside = []string{"internal/virtual", "flash/fastboot/fastboottest", "internal/hosttest", "internal/fleet/fleettest", "bench"}
 
+// apart are files whose texts are no errors: pages of the documentation, which are in English,
+// and what bootloaders say.
+var apart = []string{"internal/settings/keys.go", "profiles/provision.go", "flash/fastboot/words.go"}
+
 // hintNames are the names of what is a hint, wherever it is set.
-var hintNames = regexp.MustCompile(`^([Hh]int|[Rr]emedy|Hint[A-Z].*|hint[A-Z].*|Says|Fix|Happened|Short)$`)
+var hintNames = regexp.MustCompile(`^([Hh]int|[Rr]emedy|Hint[A-Z].*|hint[A-Z].*|[a-z]+Hint|Says|Fix|Happened|Tablet|Short)$`)
 
 // readSource reads all files of the program.
 func readSource(t *testing.T) *source {
@@ -57,6 +74,7 @@ func readSource(t *testing.T) *source {
 				return err
 			}
 			r := reader{source: s, files: files, folder: folder, whole: slices.Contains(whole, folder), errs: slices.Contains(erring, folder)}
+			r.errs = r.errs && !slices.ContainsFunc(apart, func(d string) bool { return strings.HasSuffix(filepath.ToSlash(path), d) })
 			r.hints = r.whole || r.errs || slices.Contains(hinting, folder)
 			ast.Inspect(file, r.visit)
 			return nil
@@ -65,11 +83,44 @@ func readSource(t *testing.T) *source {
 			t.Fatal(err)
 		}
 	}
+	s.readDatabase(t, filepath.Join(root, "internal", "fleet", "schema", "migrations"))
+	usage, err := os.ReadFile(filepath.Join(root, "internal", "help", "usage.tmpl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range saidInTemplate.FindAllStringSubmatch(string(usage), -1) {
+		s.texts[m[1]], s.spoken[m[1]] = true, "usage.tmpl"
+	}
 	if len(s.texts) < 1000 {
 		t.Fatalf("only %d texts were found", len(s.texts))
 	}
 	return s
 }
+
+// saidBySQL is what a function of the fleet's database says: an error, or its hint.
+var saidBySQL = regexp.MustCompile(`(?:RAISE EXCEPTION|HINT =) '((?:[^']|'')+)'`)
+
+// readDatabase reads what the fleet's database says in the files of a folder.
+func (s *source) readDatabase(t *testing.T, folder string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.sql"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		sql, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range saidBySQL.FindAllStringSubmatch(string(sql), -1) {
+			text := strings.ReplaceAll(strings.ReplaceAll(m[1], "''", "'"), "%", "%v")
+			s.texts[text], s.spoken[text] = true, file
+		}
+	}
+}
+
+// saidInTemplate is what the template of --help says.
+var saidInTemplate = regexp.MustCompile(`say "([^"]+)"`)
 
 // reader reads the files of one folder.
 type reader struct {
@@ -84,7 +135,11 @@ func (r reader) visit(n ast.Node) bool {
 	switch n := n.(type) {
 	case ast.Expr:
 		for _, text := range alternatives(n) {
-			r.texts[normal(text)] = true
+			for line := range strings.SplitSeq(text, "\n") { // as they are said
+				for _, part := range append(strings.Split(line, "; "), line) {
+					r.texts[normal(part)] = true
+				}
+			}
 			if _, call := n.(*ast.CallExpr); !call && r.whole {
 				r.speak(n)
 			}
@@ -93,7 +148,11 @@ func (r reader) visit(n ast.Node) bool {
 		case *ast.CallExpr:
 			r.call(n)
 		case *ast.CompositeLit:
+			name := lastName(n.Type)
 			for _, e := range n.Elts {
+				if r.errs && (name == "Failure" || strings.HasSuffix(name, "Error")) && !isPathError(n) && keyOf(e) != "Command" {
+					r.speak(valueOf(e))
+				}
 				if r.errs && len(alternatives(e)) == 1 && strings.Count(alternatives(e)[0], " ") >= 4 { // a row of a table
 					r.speak(e)
 				}
@@ -108,19 +167,61 @@ func (r reader) visit(n ast.Node) bool {
 			}
 			return false
 		}
+	case *ast.FuncDecl:
+		switch {
+		case !r.errs || n.Recv == nil || n.Body == nil:
+		case n.Name.Name == "hint":
+			ast.Inspect(n.Body, r.returned)
+		case n.Name.Name == "Error":
+			ast.Inspect(n.Body, func(n ast.Node) bool {
+				if e, ok := n.(ast.Expr); ok && len(alternatives(e)) > 0 {
+					r.speak(e)
+					return false
+				}
+				return true
+			})
+		}
+	case *ast.ReturnStmt:
+		for _, e := range n.Results {
+			if texts := alternatives(e); r.errs && len(texts) > 0 && strings.Count(texts[0], " ") >= 4 { // why something cannot be
+				r.speak(e)
+			}
+		}
 	case *ast.ImportSpec:
 		return false
 	case *ast.AssignStmt:
 		for i := range n.Lhs {
 			if len(n.Lhs) == len(n.Rhs) {
 				r.named(n.Lhs[i], n.Rhs[i])
+				r.long(n.Rhs[i])
 			}
 		}
 	case *ast.ValueSpec:
 		for i := range n.Names {
 			if len(n.Names) == len(n.Values) {
 				r.named(n.Names[i], n.Values[i])
+				r.long(n.Values[i])
 			}
+		}
+	}
+	return true
+}
+
+// noSentence is XML, a query of a database, a command line or examples of some.
+var noSentence = regexp.MustCompile(`xmlns=|SELECT |CASE |COMMENT ON |SET LOCAL|\bzarya\.|%s connect|^ulimit|^  `)
+
+// long looks at what a variable or a constant is: in these packages a long text is a sentence.
+func (r reader) long(e ast.Expr) {
+	if texts := alternatives(e); r.errs && len(texts) == 1 && strings.Count(texts[0], " ") >= 4 {
+		r.speak(e)
+	}
+}
+
+// returned looks at what the method of an error returns.
+func (r reader) returned(n ast.Node) bool {
+	if n, ok := n.(*ast.ReturnStmt); ok {
+		for _, e := range n.Results {
+			r.speak(e)
 		}
 	}
 	return true
@@ -144,6 +245,25 @@ func (r reader) named(name, value ast.Expr) {
 	}
 }
 
+// isPathError reports whether a composite literal is the system's, whose texts are operations.
+func isPathError(c *ast.CompositeLit) bool { return lastName(c.Type) == "PathError" }
+
+// keyOf is an element's name in a composite literal; "" if it has none.
+func keyOf(e ast.Expr) string {
+	if kv, ok := e.(*ast.KeyValueExpr); ok {
+		return lastName(kv.Key)
+	}
+	return ""
+}
+
+// valueOf is what an element of a composite literal has for its value.
+func valueOf(e ast.Expr) ast.Expr {
+	if kv, ok := e.(*ast.KeyValueExpr); ok {
+		return kv.Value
+	}
+	return e
+}
+
 func lastName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -156,10 +276,12 @@ func lastName(e ast.Expr) string {
 
 // speaking are the calls that say something, and which of their arguments is what. A method
 // and a function of one name say the same.
-var speaking = map[string]int{"Say": 0, "Sayf": 0, "say": 0, "agreed": 0, "askable": 0, "tell": 0}
+var speaking = map[string]int{
+	"Say": 0, "say": 0, "Sayf": 0, "Line": 0, "Notef": 0, "Progressf": 0, "Agreed": 0, "Confirmed": 0, "Askable": 1,
+}
 
 // failing are those that make an error: where its text is.
-var failing = map[string]int{"Errorf": 0, "failf": 2, "warn": 0, "Warn": 0}
+var failing = map[string]int{"Errorf": 0, "failf": 2, "fail": 0, "wrong": 0, "untrusted": 0, "Warn": 0, "Warnf": 0, "at": 1}
 
 func (r reader) call(c *ast.CallExpr) {
 	name := lastName(c.Fun)
@@ -182,6 +304,21 @@ func (r reader) call(c *ast.CallExpr) {
 	case name == "failf":
 		argument(1)
 		argument(2)
+	case name == "Askable":
+		argument(0)
+		argument(1)
+	case name == "fail" && r.errs: // a text, or a place and a text
+		argument(0)
+		argument(2)
+	case (name == "bad" || name == "foreign") && r.errs: // a text, or where it is in a file and a text
+		argument(0)
+		argument(1)
+	case name == "append" && r.errs && len(c.Args) > 1 && lastName(c.Args[0]) == "Left": // what was not taken, and why
+		argument(1)
+	case name == "append" && len(c.Args) > 1:
+		for _, arg := range c.Args[1:] {
+			r.long(arg)
+		}
 	case of == "errors" && name == "New" && r.errs:
 		argument(0)
 	default:
@@ -195,8 +332,12 @@ func (r reader) call(c *ast.CallExpr) {
 }
 
 // commandLine is a remedy that is only to be typed: it is the same in every language.
-var commandLine = regexp.MustCompile(`^(zarya (retry|doctor|identity (import|list) --pool .*)|adb start-server|` +
-	`(sudo |sysctl |systemctl |timedatectl )[^,]*)$`)
+var commandLine = regexp.MustCompile(`^(zarya (retry|doctor|(plan|run) --profile .*|identity (import|list) --pool .*)|adb start-server|` +
+	`flashing %v|(sudo |chmod |sysctl |systemctl |timedatectl |zarya ssh |head -c )[^,]*)$`)
+
+// causeOf is a name and what is wrong with it, which is an argument: --keep: %w. The cause is
+// said without it.
+var causeOf = regexp.MustCompile(`^[-\w.:]+( -| %[a-z])?: %[svwd]$`)
 
 // letters is what a sentence has at least.
 var letters = regexp.MustCompile(`[a-zA-Z]{2}.* |[a-zA-Z]{4}`)
@@ -204,8 +345,14 @@ var letters = regexp.MustCompile(`[a-zA-Z]{2}.* |[a-zA-Z]{4}`)
 // speak notes what an expression says.
 func (r reader) speak(e ast.Expr) {
 	for _, text := range alternatives(e) {
-		if letters.MatchString(formatVerb.ReplaceAllString(text, "")) && strings.Contains(text, " ") {
-			if commandLine.MatchString(text) {
+		if strings.Contains(text, "\n") && !strings.ContainsAny(text, "`") { // said line by line
+			for line := range strings.SplitSeq(text, "\n") {
+				r.speak(&ast.BasicLit{ValuePos: e.Pos(), Kind: token.STRING, Value: strconv.Quote(line)})
+			}
+			continue
+		}
+		if letters.MatchString(formatVerb.Get().ReplaceAllString(text, "")) && strings.Contains(text, " ") {
+			if commandLine.MatchString(text) || noSentence.MatchString(text) || causeOf.MatchString(text) {
 				continue
 			}
 			r.spoken[text] = r.files.Position(e.Pos()).String()
@@ -213,75 +360,38 @@ func (r reader) speak(e ast.Expr) {
 	}
 }
 
-// alternatives are the texts that an expression can be, as formats.
-func alternatives(e ast.Expr) []string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		if e.Kind == token.STRING {
-			if text, err := strconv.Unquote(e.Value); err == nil {
-				return []string{text}
-			}
-		}
-	case *ast.ParenExpr:
-		return alternatives(e.X)
-	case *ast.BinaryExpr:
-		if e.Op != token.ADD {
-			return nil
-		}
-		left, right := alternatives(e.X), alternatives(e.Y)
-		if left == nil && right == nil {
-			return nil
-		}
-		var all []string
-		for _, x := range orVerb(left) {
-			for _, y := range orVerb(right) {
-				all = append(all, x+y)
-			}
-		}
-		return all
-	case *ast.CallExpr:
-		switch lastName(e.Fun) {
-		case "Sprintf":
-			return alternatives(e.Args[0])
-		case "Or":
-			var all []string
-			for _, a := range e.Args {
-				all = append(all, orVerb(alternatives(a))...)
-			}
-			return all
-		}
+// ofLibraries is what no file of the program says, but what it is built from.
+func ofLibraries(t *testing.T) (said map[string]any) {
+	t.Helper()
+	text, err := sentenceFiles.ReadFile("ru/libraries.yaml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return nil
-}
-
-func orVerb(texts []string) []string {
-	if texts == nil {
-		return []string{"%v"}
+	if err := yaml.Unmarshal(text, &said); err != nil {
+		t.Fatal(err)
 	}
-	return texts
-}
-
-// normal is a format with all its verbs alike.
-func normal(text string) string {
-	return formatVerb.ReplaceAllStringFunc(text, func(v string) string {
-		if v == "%%" {
-			return v
-		}
-		return "%v"
-	})
+	return said
 }
 
 func TestEverySentenceIsSaidInRussian(t *testing.T) {
 	src := readSource(t)
 	known := map[string]bool{}
+	libraries := ofLibraries(t)
 	for english := range russianSentences().whole {
 		known[normal(english)] = true
+		if _, ok := libraries[english]; ok {
+			continue
+		}
 		if !src.texts[normal(english)] {
 			t.Errorf("nobody says %q", english)
 		}
 	}
 	for text, where := range src.spoken {
-		if !known[normal(text)] {
+		unknown := func(part string) bool { // a name, a colon and what is wrong with it are said apart
+			said := known[normal(part)] || known[strings.TrimPrefix(normal(part), "%v: ")]
+			return letters.MatchString(formatVerb.Get().ReplaceAllString(part, "")) && !said
+		}
+		if unknown(text) && slices.ContainsFunc(strings.Split(text, "; "), unknown) {
 			t.Errorf("%s: %q is not said in Russian", where, text)
 		}
 	}

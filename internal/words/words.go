@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -151,6 +152,40 @@ func fill(s string, args Args) string {
 // 97.2 or 97,2.
 func (w *Words) Number(f float64, decimals int) string {
 	return w.printer.Sprint(number.Decimal(f, number.MinFractionDigits(decimals), number.MaxFractionDigits(decimals)))
+}
+
+// Decimal is a number with so many decimals and nothing between its thousands, for tables.
+func (w *Words) Decimal(f float64, decimals int) string {
+	text := strconv.FormatFloat(f, 'f', decimals, 64)
+	if w.Lang() == "ru" {
+		text = strings.Replace(text, ".", ",", 1)
+	}
+	return text
+}
+
+// DateForm is how a day is written, as a layout of package time.
+func (w *Words) DateForm() string {
+	if w.Lang() == "ru" {
+		return "02.01.2006"
+	}
+	return time.DateOnly
+}
+
+// DayForm is how a day of this year is written, as a layout of package time.
+func (w *Words) DayForm() string {
+	if w.Lang() == "ru" {
+		return "02.01"
+	}
+	return "01-02"
+}
+
+// Titles are the titles of a table's columns, in this language.
+func (w *Words) Titles(english ...string) string {
+	titles := make([]string, len(english))
+	for i, title := range english {
+		titles[i] = w.Say(title)
+	}
+	return strings.Join(titles, "\t")
 }
 
 // Percent is a part of one as percent with one decimal: 97.2% or 97,2%.

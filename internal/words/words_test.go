@@ -121,12 +121,13 @@ func TestPlurals(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	en, ru := For("en"), For("ru")
+	en, ru, noon := For("en"), For("ru"), time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct{ got, want string }{
 		{en.Percent(0.972), "97.2%"}, {ru.Percent(0.972), "97,2%"}, {ru.PercentWide(1), "100,0 %"},
 		{en.Rate(38e6), "38 MB/s"}, {ru.Rate(38e6), "38 МБ/с"},
 		{en.Bytes(290e6), "290 MB"}, {ru.Bytes(3_100_000_000), "3,1 ГБ"},
-		{en.Number(1286, 0), "1,286"}, {ru.Number(1286, 0), "1\u00a0286"},
+		{noon.Format(en.DateForm()), "2026-11-26"}, {noon.Format(ru.DateForm()), "26.11.2026"}, {noon.Format(en.DayForm()), "11-26"},
+		{noon.Format(ru.DayForm()), "26.11"}, {en.Number(1286, 0), "1,286"}, {ru.Number(1286, 0), "1\u00a0286"},
 		{ru.Seconds(22 * time.Second), "22с"},
 		{Clock(80 * time.Second), "1:20"}, {Clock(-time.Second), "0:00"}, {Clock(3*time.Hour + 62*time.Second), "3:01:02"},
 	} {

@@ -2,7 +2,10 @@
 
 package libusb
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Kind is what kept a device from being used.
 type Kind int
@@ -26,13 +29,10 @@ type Error struct {
 
 func (e *Error) Error() string {
 	what := map[Kind]string{
-		Unavailable: "USB cannot be used", Permission: "no permission to open", Busy: "another program has claimed",
-		Gone: "the device left:", NotFastboot: "no fastboot interface at", Wedged: "a transfer never came back; given up:",
+		Unavailable: "USB cannot be used", Permission: "no permission to open %s", Busy: "another program has claimed %s",
+		Gone: "the device left: %s", NotFastboot: "no fastboot interface at %s", Wedged: "a transfer never came back; given up: %s",
 	}[e.Kind]
-	text := what
-	if e.Node != "" {
-		text += " " + e.Node
-	}
+	text := strings.Replace(what, "%s", e.Node, 1)
 	if e.Err != nil && e.Kind != Busy && e.Kind != Permission { // which say nothing more
 		text = fmt.Sprintf("%s (%v)", text, e.Err)
 	}

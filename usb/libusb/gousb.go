@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/google/gousb"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // Available says that this program can use USB devices.
@@ -222,7 +222,7 @@ func (c *claimed) explain(err error) error {
 
 // quotedCode is libusb's number at the end of an error that gousb quotes and does not
 // wrap, as it does when it selects a configuration or claims an interface.
-var quotedCode = regexp.MustCompile(`\[code (-?[0-9]+)\]$`)
+var quotedCode = lazyregexp.New(`\[code (-?[0-9]+)\]$`)
 
 // errorCode returns libusb's number for an error; Success is none.
 func errorCode(err error) gousb.Error {

@@ -31,7 +31,7 @@ func TestBudget(t *testing.T) {
 func TestErrors(t *testing.T) {
 	cause := errors.New("the cause")
 	for kind, want := range map[Kind]string{
-		Unavailable: "USB cannot be used N (the cause)", Permission: "no permission to open N", Busy: "another program has claimed N",
+		Unavailable: "USB cannot be used (the cause)", Permission: "no permission to open N", Busy: "another program has claimed N",
 		Gone: "the device left: N (the cause)", NotFastboot: "no fastboot interface at N (the cause)",
 		Wedged: "a transfer never came back; given up: N (the cause)",
 	} {

@@ -57,7 +57,7 @@ func MemoryMB(tablets int) int {
 }
 
 // throttle is what this process learnt about the host's memory. Other processes use it
-// too, so the kernel's setting alone does not tell.
+// too, so the kernel's setting alone does not report.
 type throttle struct {
 	mu    sync.Mutex
 	limit int // guarded by mu; transfers in flight a tablet; 0 is not limited

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/ctxio"
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
@@ -161,7 +162,7 @@ func Build(ctx context.Context, out string, m Manifest, sources []Source, o Opti
 	err = to.add(ManifestName, func(w io.Writer) error { _, err := w.Write(text); return err })
 	for _, name := range order {
 		if err == nil {
-			err = to.add(name, func(w io.Writer) error { return writers[name](&interruptible{ctx, w}) })
+			err = to.add(name, func(w io.Writer) error { return writers[name](ctxio.Writer{Context: ctx, W: w}) })
 		}
 	}
 	if cerr := to.close(); err == nil {
@@ -244,19 +245,6 @@ func withoutVerity(ctx context.Context, s Source, o Options, dir string) (string
 
 // vbmetaHeader is the size of an AVB vbmeta header.
 const vbmetaHeader = 256
-
-// interruptible is a writer that ends with its context.
-type interruptible struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (i *interruptible) Write(p []byte) (int, error) {
-	if i.ctx.Err() != nil {
-		return 0, context.Cause(i.ctx)
-	}
-	return i.w.Write(p)
-}
 
 // sink is where the files of a bundle go.
 type sink interface {

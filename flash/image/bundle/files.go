@@ -28,7 +28,7 @@ type copies struct {
 }
 
 // Open opens a file that is no image. The reader gives the bytes that have the digest in
-// the manifest, whatever becomes of the bundle after Open began. It is safe for
+// the manifest, even if the folder changes after Open began. It is safe for
 // concurrent use.
 func (b *Bundle) Open(name string) (io.ReadCloser, int64, error) {
 	i := slices.IndexFunc(b.Manifest.Files, func(f File) bool { return f.File == name })

@@ -16,13 +16,13 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/internal/canon"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // The files of a bundle that are always called so.
@@ -80,8 +80,8 @@ func (e *Error) Error() string { return e.Path + ": " + e.Problem }
 func (e *Error) Unwrap() error { return e.Err }
 
 var (
-	names   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	version = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9}){0,7}$`)
+	names   = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	version = lazyregexp.New(`^[0-9]{1,9}(\.[0-9]{1,9}){0,7}$`)
 )
 
 // Encode is the manifest's one text.
@@ -160,7 +160,7 @@ func (m *Manifest) check() error {
 // ProfileFolder is where a profile and its files are.
 const ProfileFolder = "profile/"
 
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var digestForm = lazyregexp.New(`^sha256:[0-9a-f]{64}$`)
 
 func (m *Manifest) checkFiles() error {
 	last, profile := "", m.Profile == ""

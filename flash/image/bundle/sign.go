@@ -215,19 +215,19 @@ func (t *Trust) Check(b *Bundle, floor string, now time.Time) (who string, err e
 	if slices.ContainsFunc(t.revoked, func(k ssh.PublicKey) bool { return sshsign.Same(k, key) }) {
 		return "", b.untrusted("is signed by %s, a key that was revoked", print)
 	}
-	problem := print + ", which is none of the keys in " + t.dir
+	refused := b.untrusted("is signed by %s, which is none of the keys in %s", print, t.dir)
 	for _, a := range t.signers {
 		if !a.Is(key) {
 			continue
 		}
 		if why := a.Refuses(Namespace, "bundles", now); why != "" {
-			problem = why
+			refused = b.untrusted("is signed by %s", why)
 		} else {
 			who = a.Who
 		}
 	}
 	if who == "" {
-		return "", b.untrusted("is signed by %s", problem)
+		return "", refused
 	}
 	m := b.Manifest
 	if t.floors[m.Name] != "" && (floor == "" || Older(floor, t.floors[m.Name])) {

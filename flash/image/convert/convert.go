@@ -1,8 +1,10 @@
-// Package convert writes an image to a file in the form that somebody wants: raw or sparse.
+// Package convert writes an image to a file in another form: raw or sparse. [Make] is all of it,
+// from the names of files; [Format] chooses the form where none was asked for, [Write] writes an
+// image that is open.
 //
-// A file is there whole or not at all. What a sparse image leaves as it is on the tablet
-// (don't-care) is a hole in a raw file, and so zeros, which would be written: whoever converts
-// says so ([image.Image.Sums]).
+// The file appears complete or not at all. Blocks that a sparse image leaves untouched on the
+// tablet (don't-care) become holes in a raw file, which read as zeros and would be flashed as
+// zeros; Make warns of that. Compressed files and archives are unpacked by package image.
 package convert
 
 import (
@@ -11,11 +13,42 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/zarya-station/zarya/flash/image"
+	"github.com/zarya-station/zarya/internal/ctxio"
+	"github.com/zarya-station/zarya/internal/problem"
 )
+
+// Make makes the file out of an image, or of its pieces, in the form that is wanted: raw, sparse,
+// or "" for the one that [Format] chooses. warn is told of what the new file says otherwise.
+func Make(ctx context.Context, files []string, out, wanted string, o image.Options, warn func(format string, args ...any)) error {
+	if !slices.Contains([]string{"", "raw", "sparse"}, wanted) {
+		return problem.New(problem.Usage, "choose one of raw, sparse", "--to: no format %q", wanted)
+	}
+	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+		return problem.New(problem.Usage, "name another file", "%s is there already", out)
+	}
+	im, err := image.OpenPieces(ctx, files, o)
+	if err != nil {
+		return problem.New(problem.Invalid, "check the file; nothing was written", "%w", err)
+	}
+	defer func() { _ = im.Close() }() // it was only read
+	to := Format(im, len(files), image.Format(wanted))
+	if kept := im.Sums()[image.DontCare].Bytes; to == image.FormatRaw && kept > 0 {
+		warn("%s leaves %d bytes as they are on the tablet; in %s they are zeros, which are written", files[0], kept, out)
+	}
+	if err := Write(ctx, im, out, to); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return problem.New(problem.Station, "nothing was made", "%w", err)
+	}
+	return nil
+}
 
 // Format is the form of a file that is made of an image: the one that is wanted, or else that
 // of its pieces if there are several, or else the other one.
@@ -64,7 +97,7 @@ func writeImage(ctx context.Context, f *os.File, im *image.Image, to image.Forma
 		if err != nil {
 			return err
 		}
-		w := bufio.NewWriterSize(&until{ctx, f}, 1<<20)
+		w := bufio.NewWriterSize(ctxio.Writer{Context: ctx, W: f}, 1<<20)
 		if _, err := pieces.At(0).WriteTo(w); err != nil {
 			return err
 		}
@@ -75,22 +108,9 @@ func writeImage(ctx context.Context, f *os.File, im *image.Image, to image.Forma
 			continue
 		}
 		at := io.NewOffsetWriter(f, e.Offset)
-		if _, err := io.Copy(&until{ctx, at}, io.NewSectionReader(im, e.Offset, e.Length)); err != nil {
+		if _, err := io.Copy(ctxio.Writer{Context: ctx, W: at}, io.NewSectionReader(im, e.Offset, e.Length)); err != nil {
 			return fmt.Errorf("at byte %d: %w", e.Offset, err)
 		}
 	}
 	return f.Truncate(im.Size())
-}
-
-// until is a writer that ends with its context.
-type until struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (u *until) Write(p []byte) (int, error) {
-	if u.ctx.Err() != nil {
-		return 0, context.Cause(u.ctx)
-	}
-	return u.w.Write(p)
 }

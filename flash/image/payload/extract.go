@@ -164,7 +164,7 @@ func (p *Payload) make(op operation) ([]byte, error) {
 		return nil, bad("%v", err)
 	}
 	if int64(len(b)) != want {
-		return nil, bad("%d bytes for %d", len(b), want)
+		return nil, bad("its data unpack to %d bytes, not %d", len(b), want)
 	}
 	return b, nil
 }

@@ -102,7 +102,7 @@ func TestRefuses(t *testing.T) {
 		"another image":     {with(func(p *part) { p.Hash = noise(32) }), "the manifest says"},
 		"no sum":            {with(func(p *part) { p.Hash = nil }), "no SHA-256"},
 		"no xz":             {with(func(p *part) { p.Ops[0].Data = noise(99) }), "operation 1"},
-		"more than it says": {with(func(p *part) { p.Ops[1].Data = noise(3 * 4096) }), "bytes for 8192"},
+		"more than it says": {with(func(p *part) { p.Ops[1].Data = noise(3 * 4096) }), "bytes, not 8192"},
 		"out of it":         {with(func(p *part) { p.Name = "../system" }), "cannot be a partition"},
 		"partition twice":   {imagetest.Payload(0, good, good), "there twice"},
 		"no partition":      {imagetest.Payload(0), "0 partitions"},

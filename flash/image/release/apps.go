@@ -53,7 +53,7 @@ func (im *Release) records(f io.Reader, path string, from map[string]string) err
 		partition := strings.ToLower(h.Name)
 		switch {
 		case slices.Contains(control, strings.ToUpper(h.Name)) || h.Size == 0:
-			im.Left = append(im.Left, h.Name+": says something of the update, no image")
+			im.Left = append(im.Left, h.Name+": describes the update, not an image")
 		case from[partition] == path: // a further piece
 		case from[partition] != "":
 			what := fmt.Sprintf("%s is in it and in %s: import one of them, or name the other partitions with --only", h.Name, from[partition])

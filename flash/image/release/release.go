@@ -51,7 +51,7 @@ func (r *Release) Describe(m *bundle.Manifest, from string) error {
 		missing bool
 	}{{"name", m.Name == ""}, {"bundle-version", m.Version == ""}, {"model", len(m.Models) == 0}} {
 		if of.missing {
-			return problem.New(problem.Usage, "add --"+of.flag, "%s does not tell the bundle's %s", from, of.flag)
+			return problem.New(problem.Usage, "add --"+of.flag, "%s does not report the bundle's %s", from, of.flag)
 		}
 	}
 	return nil
@@ -305,7 +305,7 @@ func (a *archive) under(folder string) *archive {
 func (a *archive) text(name string) (string, error) {
 	from, ok := a.files[name]
 	if !ok {
-		return "", a.bad("has no %s", name)
+		return "", a.bad("has no file %s", name)
 	}
 	f, err := from.open()
 	if err != nil {

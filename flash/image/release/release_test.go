@@ -169,7 +169,7 @@ func TestRefuses(t *testing.T) {
 		"another variable":     {"getvar_fail_if secure yes", "getvar_fail_if anti 4", "cannot be part of a bundle"},
 		"no such image":        {"sailfish.img001", "sailfish.img002", "has no sailfish.img002"},
 		"an image outside":     {"hybris-boot.img", "../boot.img", "has no ../boot.img"},
-		"no blob":              {"*_v1[67]_nile.img", "*_v18_nile.img", "exactly one file must match"},
+		"no blob":              {"*_v1[67]_nile.img", "*_v18_nile.img", "no file matches"},
 		"many blobs":           {"*_v1[67]_nile.img", "*", "exactly one file must match"},
 		"a string unended":     {"Remove the $cable'", "Remove the $cable", "a string that does not end"},
 		"a list unended":       {"_nile.img\"\n)", "_nile.img\"\n", "FLASH_OPS=( does not end"},
@@ -290,7 +290,7 @@ func TestDescribeFillsWhatIsNotSaid(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	err := new(Release).Describe(&bundle.Manifest{Name: "n"}, "a.zip")
-	if err == nil || !strings.Contains(err.Error(), "a.zip does not tell the bundle's bundle-version") {
+	if err == nil || !strings.Contains(err.Error(), "a.zip does not report the bundle's bundle-version") {
 		t.Error(err)
 	}
 }

@@ -9,19 +9,19 @@ import (
 	"io"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
-	"github.com/zarya-station/zarya/flash/image/unpack"
+	"github.com/zarya-station/zarya/internal/ctxio"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // product is a full name of one.
-var product = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var product = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // The name of a release: NAME-VERSION-DEVICE-HWVERSION.zip.
-var releaseName = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9._-]*?)-([0-9]+(?:\.[0-9]+)+)(?:-|\.zip$|$)`)
+var releaseName = lazyregexp.New(`^([A-Za-z][A-Za-z0-9._-]*?)-([0-9]+(?:\.[0-9]+)+)(?:-|\.zip$|$)`)
 
 // script does, as data, what the release's flash.sh does with its configuration.
 func (a *archive) script(ctx context.Context) (*Release, error) {
@@ -124,12 +124,15 @@ func (a *archive) one(pattern string) (string, error) {
 		}
 	}
 	slices.Sort(found)
-	if len(found) != 1 {
+	switch len(found) {
+	case 0:
+		return "", &bundle.Error{Path: a.path, Problem: fmt.Sprintf("no file matches %s: it often has to be downloaded from the vendor", pattern)}
+	case 1:
+		return found[0], nil
+	default:
 		return "", &bundle.Error{Path: a.path,
-			Problem: fmt.Sprintf("exactly one file must match %s, %d do (%s): it often has to be downloaded from the vendor", pattern, len(found),
-				strings.Join(found, ", "))}
+			Problem: fmt.Sprintf("exactly one file must match %s, %d do (%s)", pattern, len(found), strings.Join(found, ", "))}
 	}
-	return found[0], nil
 }
 
 // sums reads md5.lst.
@@ -165,7 +168,7 @@ func (a *archive) sum(ctx context.Context, file string, sums map[string]string) 
 	}
 	defer func() { _ = f.Close() }()
 	h := md5.New() //nolint:gosec // see above
-	if _, err := io.Copy(h, unpack.Interruptible(ctx, f)); err != nil {
+	if _, err := io.Copy(h, ctxio.Reader{Context: ctx, R: f}); err != nil {
 		return &bundle.Error{Path: a.path, Problem: fmt.Sprintf("%s: %v", file, err), Err: err}
 	}
 	if got := fmt.Sprintf("%x", h.Sum(nil)); got != want {

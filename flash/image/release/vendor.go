@@ -10,13 +10,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/flash/image/payload"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 	payloadName = "payload.bin"
 )
 
-var factoryImages = regexp.MustCompile(`^image-.*\.zip$`)
+var factoryImages = lazyregexp.New(`^image-.*\.zip$`)
 
 // read tells what an archive is by what is in it.
 func (a *archive) read(ctx context.Context) (*Release, error) {
@@ -112,7 +112,7 @@ func (a *archive) payload(name string) (*Release, error) {
 	}
 	for _, other := range a.names() {
 		if other != name {
-			im.Left = append(im.Left, other+": belongs to the update, no image")
+			im.Left = append(im.Left, other+": belongs to the update, not an image")
 		}
 	}
 	if text, err := a.text("META-INF/com/android/metadata"); err == nil {
@@ -181,7 +181,7 @@ func (a *archive) update(name string) (*Release, error) {
 	}
 	for _, other := range a.names() {
 		if other != name {
-			im.Left = append(im.Left, other+": belongs to the update, no image")
+			im.Left = append(im.Left, other+": belongs to the update, not an image")
 		}
 	}
 	return im, nil
@@ -189,7 +189,7 @@ func (a *archive) update(name string) (*Release, error) {
 
 // imageFile is the name of an image in a folder of them: its partition, its place if it
 // comes in pieces, and what it is packed in.
-var imageFile = regexp.MustCompile(
+var imageFile = lazyregexp.New(
 	`^([A-Za-z0-9_]+?)(?:\.img_sparsechunk[._-]?([0-9]+)|\.(?:img|simg|raw|bin|sparse|img\.ext4)(?:\.([0-9]{1,3}))?)(?:\.(?:zst|xz|gz|lz4))?$`)
 
 // images takes an archive of images, each named after its partition, in one folder of it.
@@ -260,7 +260,7 @@ func (a *archive) joined(partition string, pieces []numbered) (bundle.Source, er
 	s := bundle.Source{Partition: partition, Mode: "fastboot", Path: a.files[pieces[0].name].path}
 	for i, p := range pieces[1:] {
 		if p.number != pieces[i].number+1 {
-			return s, a.bad("of the pieces of %s, number %d is missing or there twice: copy or download it", partition, pieces[i].number+1)
+			return s, a.bad("of the pieces of %s, number %d is not there, or there twice: copy or download it", partition, pieces[i].number+1)
 		}
 		s.More = append(s.More, a.files[p.name].path)
 	}

@@ -123,7 +123,7 @@ func TestVendorPackages(t *testing.T) {
 		"wrapped.zip":             "import " + filepath.Join(w.dir, "wrapped.zip/release/images.zip"),
 		"folders.zip":             "several folders (a/, b/)",
 		"missing.zip":             "those before number 1 are missing",
-		"gap.zip":                 "number 2 is missing",
+		"gap.zip":                 "number 2 is not there",
 		"both.zip":                "two images for super",
 		"bomb.txt":                "is a text",
 		"firmware.7z":             "7z x",

@@ -72,7 +72,7 @@ func Parse(r io.ReaderAt, size int64) (*Index, error) {
 			want = 4
 		case DontCare:
 		default:
-			return nil, foreign(pos, "chunk %d is of an unknown %v", i, c.Type)
+			return nil, foreign(pos, "chunk %d has the unknown type %#04x", i, uint16(c.Type))
 		}
 		if body != want {
 			return nil, bad(pos+8, "chunk %d (%v) says it is %d bytes long, not %d", i, c.Type, body+chunkHead, want+chunkHead)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image/payload"
 	"github.com/zarya-station/zarya/flash/image/updateapp"
+	"github.com/zarya-station/zarya/internal/ctxio"
 )
 
 // zip takes a member out of a zip file.
@@ -52,7 +53,8 @@ func (u *unpacker) zip(at *io.SectionReader, depth int, member string) error {
 	if offset, err := wanted.DataOffset(); err == nil && wanted.Method == zip.Store && inside != "" {
 		open = io.NewSectionReader(at, offset, int64(wanted.UncompressedSize64)) //nolint:gosec // what is not there cannot be read
 	}
-	if err := u.take(&interrupted{u.ctx, r}, open, depth, inside, name); err != nil { // its length and CRC-32 are checked at its end
+	// Its length and CRC-32 are checked at its end.
+	if err := u.take(ctxio.Reader{Context: u.ctx, R: r}, open, depth, inside, name); err != nil {
 		return fmt.Errorf("zip: %s: %w", name, err)
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/zarya-station/zarya/flash/image/payload"
 	"github.com/zarya-station/zarya/flash/image/updateapp"
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 )
 
 // Packing is what a file is packed in.
@@ -143,21 +143,21 @@ var signs = []sign{
 
 // endings are names that say what their bytes do not.
 var endings = []struct {
-	re           *regexp.Regexp
+	re           *lazyregexp.Regexp
 	what, advice string
 }{
-	{regexp.MustCompile(`\.new\.dat(\.(br|xz|lzma))?$`), "a part of an update by blocks",
+	{lazyregexp.New(`\.new\.dat(\.(br|xz|lzma))?$`), "a part of an update by blocks",
 		"make an image of it and its .transfer.list (brotli -d, then sdat2img), and give that"},
-	{regexp.MustCompile(`\.br$`), "a brotli file", "unpack it (brotli -dk FILE), and give the image that comes out"},
-	{regexp.MustCompile(`\.(crdownload|part|partial|aria2|!ut|download)$`), "a download that has not ended",
+	{lazyregexp.New(`\.br$`), "a brotli file", "unpack it (brotli -dk FILE), and give the image that comes out"},
+	{lazyregexp.New(`\.(crdownload|part|partial|aria2|!ut|download)$`), "a download that has not ended",
 		"let it end"},
-	{regexp.MustCompile(`\.(zip|7z|rar|tar|tgz|gz|xz|zst|lz4)\.\d{3}$`), "one volume of a split archive",
+	{lazyregexp.New(`\.(zip|7z|rar|tar|tgz|gz|xz|zst|lz4)\.\d{3}$`), "one volume of a split archive",
 		"join its volumes in their order (cat FILE.001 FILE.002 … >FILE), and give the whole"},
-	{regexp.MustCompile(`\.(z\d\d|r\d\d|part\d+\.rar)$`), "one volume of a split archive",
+	{lazyregexp.New(`\.(z\d\d|r\d\d|part\d+\.rar)$`), "one volume of a split archive",
 		"put all volumes into one folder and unpack the first (7z x FILE)"},
-	{regexp.MustCompile(`[._-]sparsechunk[._-]?\d+$|\.(img|simg|raw)\.\d{1,3}$`), "one of several pieces of an image",
+	{lazyregexp.New(`[._-]sparsechunk[._-]?\d+$|\.(img|simg|raw)\.\d{1,3}$`), "one of several pieces of an image",
 		"join them in their order: zarya image convert --to sparse FILE.0 FILE.1 … OUT"},
-	{regexp.MustCompile(`\.(md5|sha1|sha256|sha512|sig|asc|torrent)$`), "not an image but what goes with one", "check the name"},
+	{lazyregexp.New(`\.(md5|sha1|sha256|sha512|sig|asc|torrent)$`), "not an image but what goes with one", "check the name"},
 }
 
 // Refuse says what a file is that is no image and cannot be unpacked here, by its first

@@ -24,6 +24,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+
+	"github.com/zarya-station/zarya/internal/ctxio"
 )
 
 const (
@@ -80,11 +82,11 @@ func (f File) Images(ctx context.Context, take func(r io.Reader) error) (digest 
 			return nil, err
 		}
 		if f.Member == "" && !u.NoSum {
-			_, err = io.Copy(u.sum, &interrupted{u.ctx, io.NewSectionReader(u.File.File, 0, f.Size)})
+			_, err = io.Copy(u.sum, ctxio.Reader{Context: u.ctx, R: io.NewSectionReader(u.File.File, 0, f.Size)})
 		}
 		return u.sum.Sum(nil), err
 	}
-	r := io.Reader(&interrupted{u.ctx, u.File.File})
+	r := io.Reader(ctxio.Reader{Context: u.ctx, R: u.File.File})
 	if f.Member == "" {
 		r = io.TeeReader(r, u.sum)
 	}
@@ -109,21 +111,6 @@ type nothing struct{ hash.Hash }
 
 func (nothing) Write(p []byte) (int, error) { return len(p), nil }
 func (nothing) Sum([]byte) []byte           { return nil }
-
-// Interruptible returns a reader of r that ends with ctx, for its cause.
-func Interruptible(ctx context.Context, r io.Reader) io.Reader { return &interrupted{ctx, r} }
-
-type interrupted struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i *interrupted) Read(p []byte) (int, error) {
-	if i.ctx.Err() != nil {
-		return 0, context.Cause(i.ctx)
-	}
-	return i.r.Read(p)
-}
 
 // ending is a reader that goes on to say how it ended; not every decoder does.
 type ending struct {
@@ -180,7 +167,7 @@ func (u *unpacker) placed(in *input) (*io.SectionReader, error) {
 	if err := os.Remove(f.Name()); err != nil {
 		return nil, err
 	}
-	n, err := io.Copy(f, &bounded{r: &interrupted{u.ctx, in.b}, left: u.Limit, limit: u.Limit})
+	n, err := io.Copy(f, &bounded{r: ctxio.Reader{Context: u.ctx, R: in.b}, left: u.Limit, limit: u.Limit})
 	return io.NewSectionReader(f, 0, n), err
 }
 

@@ -20,7 +20,7 @@ type Bouncer struct {
 	proc   *process
 }
 
-// StartBouncer starts one in front of s, set up as docs/fleet.md says.
+// StartBouncer starts one in front of s, set up as deploy/pgbouncer.ini is.
 func StartBouncer(t testing.TB, s *Server) *Bouncer {
 	t.Helper()
 	bouncer := program(t, "pgbouncer")

@@ -97,9 +97,9 @@ func TestServersStartAsTheyAreDeployed(t *testing.T) {
 		t.Errorf("PostgreSQL does not take it: %s, %v", said, err)
 	}
 	dir := folder(t, s.as)
-	cert, key := selfSigned(t)
-	write(t, filepath.Join(dir, "tls.crt"), cert, s.as)
-	write(t, filepath.Join(dir, "tls.key"), key, s.as)
+	cert, key := certificate(t, "127.0.0.1")
+	write(t, filepath.Join(dir, "tls.crt"), string(cert), s.as)
+	write(t, filepath.Join(dir, "tls.key"), string(key), s.as)
 	write(t, filepath.Join(dir, "users"), `"`+Superuser+`" "`+Password+`"`+"\n", s.as)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -139,24 +139,29 @@ func TestServersStartAsTheyAreDeployed(t *testing.T) {
 func TestTheComposeFileIsWhole(t *testing.T) {
 	var c struct {
 		Services map[string]struct {
-			Image     string         `yaml:"image"`
-			Volumes   []string       `yaml:"volumes"`
-			Secrets   []string       `yaml:"secrets"`
-			DependsOn map[string]any `yaml:"depends_on"`
+			Image     string   `yaml:"image"`
+			Command   []string `yaml:"command"`
+			Volumes   []string `yaml:"volumes"`
+			DependsOn []string `yaml:"depends_on"`
 		} `yaml:"services"`
 		Volumes map[string]any `yaml:"volumes"`
-		Secrets map[string]any `yaml:"secrets"`
 	}
 	if err := yaml.Unmarshal([]byte(deployed(t, "compose.yaml")), &c); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Services) != 4 {
+	if len(c.Services) != 5 {
 		t.Errorf("it has %d services", len(c.Services))
 	}
-	pinned := regexp.MustCompile(`^[a-z.]+/[a-z/]+:[a-z0-9.-]+$`)
+	copied := regexp.MustCompile(`COPY .*`).FindString(deployed(t, "Containerfile"))
+	for _, file := range regexp.MustCompile(`[a-z-]+\.[a-z]+ `).FindAllString(copied, -1) {
+		deployed(t, strings.TrimSpace(file))
+	}
 	for name, s := range c.Services {
-		if !pinned.MatchString(s.Image) {
-			t.Errorf("%s has the image %q", name, s.Image)
+		if s.Image != c.Services["postgres"].Image || len(s.Command) != 1 || s.Command[0] != name {
+			t.Errorf("%s is %v of the image %q", name, s.Command, s.Image)
+		}
+		if !regexp.MustCompile(`(?m)^([a-z]+ \| )?` + name + `( \| [a-z]+)?\)`).MatchString(deployed(t, "container.sh")) {
+			t.Errorf("container.sh knows no %s", name)
 		}
 		for _, v := range s.Volumes {
 			from, _, _ := strings.Cut(v, ":")
@@ -166,12 +171,7 @@ func TestTheComposeFileIsWhole(t *testing.T) {
 				t.Errorf("%s mounts %s, which is not there", name, from)
 			}
 		}
-		for _, secret := range s.Secrets {
-			if c.Secrets[secret] == nil {
-				t.Errorf("%s wants the secret %s", name, secret)
-			}
-		}
-		for of := range s.DependsOn {
+		for _, of := range s.DependsOn {
 			if c.Services[of].Image == "" {
 				t.Errorf("%s depends on %s", name, of)
 			}

@@ -6,7 +6,9 @@ package fleettest
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -35,10 +37,11 @@ const Database = "zarya"
 type Server struct {
 	Dir string // where its socket is
 
-	t    testing.TB
-	as   *syscall.Credential
-	proc *process
-	port string // of TCP; "": only its socket
+	t      testing.TB
+	as     *syscall.Credential
+	proc   *process
+	port   string   // of TCP; "": only its socket
+	within *os.File // the network namespace that it runs in; nil: that of the test
 }
 
 // Start starts a server whose database is migrated to the newest form.
@@ -93,11 +96,22 @@ func (s *Server) Restart() {
 		args = append(args, "-h", "*", "-p", s.port, "-c", "ssl=on", "-c", "ssl_cert_file="+filepath.Join(s.Dir, "tls.crt"),
 			"-c", "ssl_key_file="+filepath.Join(s.Dir, "tls.key"))
 	}
-	p, ok := run(s.t, s.as, s.Dir, ready, postgres, args...)
-	if !ok {
-		s.t.Fatalf("PostgreSQL does not start: %s", p.said())
+	start := func() error {
+		p, ok := run(s.t, s.as, s.Dir, ready, postgres, args...)
+		if s.proc = p; !ok {
+			return fmt.Errorf("PostgreSQL does not start: %s", p.said())
+		}
+		return nil
 	}
-	s.proc = p
+	err := error(nil)
+	if s.within == nil {
+		err = start()
+	} else {
+		err = enter(s.within, start)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // Stop ends the server as its administrator would: sessions are cut, nothing is lost.
@@ -116,7 +130,11 @@ func (s *Server) URL(login string) string { return s.urlFor(s.Dir, login, Passwo
 func (s *Server) StationURL() string { return s.urlFor(s.Dir, "", "", Database) }
 
 func (s *Server) urlFor(host, login, password, database string) string {
-	u := url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: url.Values{"host": {host}}.Encode()}
+	q := url.Values{"host": {host}}
+	if host == s.Dir && s.port != "" { // which is in its socket's name
+		q.Set("port", s.port)
+	}
+	u := url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: q.Encode()}
 	if login != "" {
 		u.User = url.UserPassword(login, password)
 	}

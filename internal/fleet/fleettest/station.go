@@ -5,6 +5,8 @@
 package fleettest
 
 import (
+	"context"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -20,6 +22,26 @@ func Key(t testing.TB) *evidence.Key {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// OnMachine makes this another machine until the test ends, with the name that its system and the
+// address that its network card has. The disk is the same.
+func OnMachine(t testing.TB, id, address string) {
+	t.Helper()
+	root := t.TempDir()
+	for path, text := range map[string]string{"etc/machine-id": id, "sys/class/net/eth0/address": address,
+		"sys/class/net/eth0/addr_assign_type": "0"} {
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := fleet.Root
+	fleet.Root = root
+	t.Cleanup(func() { fleet.Root = was })
 }
 
 // Enrol makes a station of the fleet, as zarya fleet enrol and join do, and returns its
@@ -46,4 +68,15 @@ func (s *Server) OpenAs(t testing.TB, files fleet.Files) *fleet.DB {
 		t.Fatal(err)
 	}
 	return Open(t, s.StationURL(), as)
+}
+
+// Connector opens the database as the station whose files these are, as its outbox does.
+func (s *Server) Connector(files fleet.Files) func(context.Context) (*fleet.DB, error) {
+	return func(ctx context.Context) (*fleet.DB, error) {
+		_, as, err := files.Login()
+		if err != nil {
+			return nil, err
+		}
+		return fleet.Open(ctx, s.StationURL(), as)
+	}
 }

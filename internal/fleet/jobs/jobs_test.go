@@ -44,13 +44,7 @@ func fill(t *testing.T, s *fleettest.Server, n int) *ledger.Ledger {
 			write(t, path, station, uint64(i), n)
 		}
 		files := s.Enrol(t, station, "")
-		f, err := outbox.New(t.Context(), outbox.Options{Ledger: own, Station: station, Connect: func(ctx context.Context) (*fleet.DB, error) {
-			_, as, err := files.Login()
-			if err != nil {
-				return nil, err
-			}
-			return fleet.Open(ctx, s.StationURL(), as)
-		}})
+		f, err := outbox.New(t.Context(), outbox.Options{Ledger: own, Station: station, Connect: s.Connector(files)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +102,7 @@ func forms(t *testing.T, q report.Question, from report.Source) map[string]strin
 	}
 	written := map[string]string{}
 	for name, form := range map[string]func(*bytes.Buffer) error{
-		"text": func(b *bytes.Buffer) error { return r.Text(b) },
+		"text": func(b *bytes.Buffer) error { return r.Text(b, nil) },
 		"csv":  func(b *bytes.Buffer) error { return r.CSV(b, true) },
 		"xlsx": func(b *bytes.Buffer) error { return r.XLSX(b) },
 		"html": func(b *bytes.Buffer) error { return r.HTML(b, words.For("ru"), "dev", now) },

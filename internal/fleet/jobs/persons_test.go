@@ -77,11 +77,15 @@ func TestATabletIsErasedAndTheChainIsWhole(t *testing.T) {
 	if whole := ask(hashes); whole != all {
 		t.Fatal(whole, all)
 	}
-	if _, err := reader.Exec(t.Context(), "SELECT zarya.erase($1, 'asked')", serial); err == nil {
+	if _, err := reader.Erase(t.Context(), serial, "asked"); err == nil {
 		t.Error("a reader erases")
 	}
-	var erased int
-	if err := anna.QueryRow(t.Context(), "SELECT zarya.erase($1, 'the owner asked')", serial).Scan(&erased); err != nil || erased < 2 {
+	if _, err := anna.Erase(t.Context(), serial, ""); err == nil {
+		t.Error("it was erased for no reason")
+	}
+	n, err := anna.Erase(t.Context(), serial, "the owner asked")
+	erased := int(n)
+	if err != nil || erased < 2 {
 		t.Fatal(erased, err)
 	}
 	if left := ask("SELECT count(*)::int FROM zarya.entry WHERE strpos(body, $1) > 0", serial); left != 0 {

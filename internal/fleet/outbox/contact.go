@@ -39,18 +39,20 @@ func (f *Forwarder) contact(ctx context.Context) error {
 	if err := flock.Try(lock); err != nil {
 		return err
 	}
+	if Files(f.o.Ledger).IsElsewhere() {
+		f.change(func(s *State) { s.Fault, s.Confirmed = &moved, false })
+		return nil
+	}
 	err = f.converse(ctx)
 	if saved := f.saveCursor(); err == nil {
 		err = saved
 	}
-	if err != nil {
-		if f.db != nil { // it may be another server the next time, or of another form
-			f.db.Close()
-			f.db = nil
-		}
-	}
 	f.count(ctx)
 	f.change(func(s *State) { s.Err = err })
+	if err != nil && f.db != nil { // it may be another server the next time, or of another form
+		f.db.Close() // which takes a while where nothing is answered
+		f.db = nil
+	}
 	return err
 }
 
@@ -125,7 +127,7 @@ func (f *Forwarder) send(ctx context.Context, batch []ledger.Entry) (a answer, e
 // weigh compares an answer with the ledger; stop says that nothing more is to be sent.
 func (f *Forwarder) weigh(ctx context.Context, a answer) (stop bool, err error) {
 	if a.fault.Kind != "" {
-		f.settle(a, &a.fault)
+		f.settle(a, &a.fault, 0)
 		return true, nil
 	}
 	fault, err := f.compare(ctx, a)
@@ -135,6 +137,7 @@ func (f *Forwarder) weigh(ctx context.Context, a answer) (stop bool, err error) 
 	if fault != nil {
 		return true, f.report(ctx, *fault)
 	}
+	var rewound int64
 	if sent := f.sentTo(a.database); sent > a.seq {
 		// The database ends before what it had: it was restored. It gets the rest again.
 		ctx, cancel := context.WithTimeout(ctx, f.t.answer)
@@ -142,9 +145,9 @@ func (f *Forwarder) weigh(ctx context.Context, a answer) (stop bool, err error) 
 		if _, err := f.db.Exec(ctx, "SELECT zarya.report_rewind($1)", sent); err != nil {
 			return true, fleet.Problem(err)
 		}
-		f.change(func(s *State) { s.Rewound = sent })
+		rewound = sent
 	}
-	f.settle(a, nil)
+	f.settle(a, nil, rewound)
 	return false, nil
 }
 
@@ -192,8 +195,9 @@ func (f *Forwarder) sentTo(database string) int64 {
 	return f.cursor.Seq
 }
 
-// settle remembers an answer.
-func (f *Forwarder) settle(a answer, fault *fleet.Fault) {
+// settle remembers an answer, and what the database had before it was restored (0: it was not)
+// at once: whoever sees Rewound must not see Sent as it was before.
+func (f *Forwarder) settle(a answer, fault *fleet.Fault, rewound int64) {
 	f.mu.Lock()
 	f.cursor.Database, f.cursor.Seq, f.cursor.Fault = a.database, a.seq, fault
 	f.cursor.Hash = hex.EncodeToString(a.hash)
@@ -203,6 +207,9 @@ func (f *Forwarder) settle(a answer, fault *fleet.Fault) {
 	f.mu.Unlock()
 	f.change(func(s *State) {
 		s.Sent, s.Fault, s.Contact, s.Err = a.seq, fault, time.Now(), nil
+		if rewound > 0 {
+			s.Rewound = rewound
+		}
 		s.Young = time.Duration(a.young * float64(time.Second))
 		s.Confirmed = fault == nil && (s.Confirmed || a.young == 0)
 	})

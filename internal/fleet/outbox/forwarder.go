@@ -115,7 +115,9 @@ func New(ctx context.Context, o Options) (*Forwarder, error) {
 	if f.cursor, err = loadCursor(o.Ledger, o.Station); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	f.state.Fault = f.cursor.Fault
+	if f.state.Fault = f.cursor.Fault; Files(o.Ledger).IsElsewhere() {
+		f.state.Fault = &moved
+	}
 	f.state.Confirmed = f.cursor.isConfirmed(ctx, f.ledger, o.Boot)
 	f.count(ctx)
 	return f, nil
@@ -188,9 +190,16 @@ func (f *Forwarder) Confirmed() error {
 		"whether this ledger is the newest one is not known: the fleet's database has not answered yet")
 }
 
+// moved is the fault of a machine that is not the one that joined. It is found here, where a copy
+// cannot speak for the original.
+var moved = fleet.Fault{Kind: fleet.Moved}
+
 // FaultProblem is a station's fault as an error.
 func FaultProblem(station string, f fleet.Fault) error {
 	what, todo := f.Meaning()
+	if f.Kind == fleet.Moved {
+		return problem.New(problem.Invalid, todo, "station %s sends nothing: %s", station, what)
+	}
 	return problem.New(problem.Invalid, todo, "the fleet's database takes nothing of station %s, from %s on: %s (%s)",
 		station, ledger.RecordName(station, f.Seq), what, f.Kind)
 }

@@ -38,6 +38,9 @@ func Connector(rawURL, ledger, station string) (func(context.Context) (*fleet.DB
 		if err != nil {
 			return nil, err
 		}
+		if files.IsElsewhere() {
+			return nil, FaultProblem(station, moved)
+		}
 		return fleet.Open(ctx, rawURL, as)
 	}, nil
 }

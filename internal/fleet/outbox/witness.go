@@ -6,6 +6,7 @@ package outbox
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,14 +70,33 @@ func Kept(ctx context.Context, db *fleet.DB, station string) (heads []ledger.Hea
 // compareAtOnce is how many entries are asked for at once.
 const compareAtOnce = 5000
 
-// Compare holds a ledger to all entries of a station that the database has, and returns how
-// many these are. One that the ledger has not, or has otherwise, is a *ledger.RolledBackError.
-func Compare(ctx context.Context, db *fleet.DB, l *ledger.Ledger, station string) (n int, err error) {
+// Compared is what of a ledger was held to the database.
+type Compared struct {
+	Entries     int
+	First, Last int64 // the first entry that the database has, and where it says that the chain ends; 0 is none
+}
+
+// Retired is up to which entry the database has none any more: their months were taken out.
+func (c Compared) Retired() int64 {
+	if c.Entries == 0 {
+		return c.Last
+	}
+	return c.First - 1
+}
+
+// Compare holds a ledger to all entries of a station that the database has, and to where it says
+// that the chain ends. What the ledger has not, or has otherwise, is a *ledger.RolledBackError.
+func Compare(ctx context.Context, db *fleet.DB, l *ledger.Ledger, station string) (c Compared, err error) {
+	end, err := headHere(ctx, db, station)
+	if err != nil || end.Seq == 0 {
+		return c, err
+	}
+	c.Last = end.Seq
 	for last := int64(0); ; {
 		rows, err := db.Query(ctx, "SELECT seq, hash FROM zarya.entry WHERE station = $1 AND seq > $2 ORDER BY seq LIMIT $3",
 			station, last, compareAtOnce)
 		if err != nil {
-			return n, fleet.Problem(err)
+			return c, fleet.Problem(err)
 		}
 		heads, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ledger.Head, error) {
 			h, hash := ledger.Head{Station: station}, []byte(nil)
@@ -84,20 +104,35 @@ func Compare(ctx context.Context, db *fleet.DB, l *ledger.Ledger, station string
 			h.Hash = hex.EncodeToString(hash)
 			return h, err
 		})
-		if err != nil || len(heads) == 0 {
-			return n, fleet.Problem(err)
+		if err != nil {
+			return c, fleet.Problem(err)
 		}
-		if n == 0 { // old months were taken out of it
-			last = heads[0].Seq - 1
+		if len(heads) == 0 {
+			return c, l.CompareHeads(ctx, []ledger.Head{end}, Witness{}.String())
+		}
+		if c.Entries == 0 { // old months were taken out of it
+			c.First, last = heads[0].Seq, heads[0].Seq-1
 		}
 		for i, h := range heads {
 			if want := last + 1 + int64(i); h.Seq != want {
-				return n, fmt.Errorf("the fleet's database has no entry %s, and some after it", ledger.RecordName(station, want))
+				return c, fmt.Errorf("the fleet's database has no entry %s, and some after it", ledger.RecordName(station, want))
 			}
 		}
 		if err := l.CompareHeads(ctx, heads, Witness{}.String()); err != nil {
-			return n, err
+			return c, err
 		}
-		n, last = n+len(heads), heads[len(heads)-1].Seq
+		c.Entries, last = c.Entries+len(heads), heads[len(heads)-1].Seq
 	}
+}
+
+// headHere is where the database says that a station's chain ends, also when it has no entry of
+// it any more.
+func headHere(ctx context.Context, db *fleet.DB, station string) (ledger.Head, error) {
+	h, hash := ledger.Head{Station: station}, []byte(nil)
+	err := db.QueryRow(ctx, "SELECT seq, hash FROM zarya.head WHERE station = $1", station).Scan(&h.Seq, &hash)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	h.Hash = hex.EncodeToString(hash)
+	return h, fleet.Problem(err)
 }

@@ -77,12 +77,16 @@ type machine struct {
 	boot  string
 	ahead int
 	alone bool
+
+	connect func(context.Context) (*fleet.DB, error) // of the stock; nil: the outbox's
+	answer  time.Duration                            // how long the database may take while a tablet waits
 }
 
 func newMachine(t testing.TB, s *fleettest.Server, name string) *machine {
 	t.Helper()
 	key := newKey(t)
-	return &machine{t: t, name: name, files: s.Enrol(t, name, key.Recipient().String()), url: s.StationURL(), key: key, ahead: 4}
+	return &machine{t: t, name: name, files: s.Enrol(t, name, key.Recipient().String()), url: s.StationURL(), key: key, ahead: 4,
+		answer: 5 * time.Second}
 }
 
 func (m *machine) path() string { return filepath.Join(m.files.Dir, "ledger.db") }
@@ -139,10 +143,13 @@ func (m *machine) start(pools ...string) *working {
 	w.outbox, err = outbox.New(ctx, outbox.Options{Ledger: m.path(), Station: m.name, Connect: connect,
 		Changed: w.ledger.Changed, Boot: m.boot})
 	fail(err)
+	if m.connect != nil {
+		connect = m.connect
+	}
 	w.Stock, err = New(ctx, Options{Ledger: w.ledger, Supply: pool.NewSupply(w.ledger, seal{m.key}), Seal: seal{m.key}, Key: m.key,
 		Outbox: w.outbox, Connect: connect, Ahead: m.ahead, Alone: m.alone, Warn: w.warn}, pools...)
 	fail(err)
-	w.t = timing{answer: 5 * time.Second, refill: 30 * time.Second, look: 50 * time.Millisecond, again: 50 * time.Millisecond}
+	w.t = timing{answer: m.answer, refill: 30 * time.Second, look: 50 * time.Millisecond, again: 50 * time.Millisecond}
 	var all sync.WaitGroup
 	all.Go(func() { w.outbox.Run(ctx) })
 	all.Go(func() { w.Run(ctx) })

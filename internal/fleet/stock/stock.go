@@ -242,19 +242,10 @@ func (s *Stock) explain(ctx context.Context, name string) error {
 // ask asks the database, if it can be reached, whether the chain is still the one that it
 // knows, and whether the tablet has an identity; then that one becomes this station's.
 func (s *Stock) ask(ctx context.Context, name, serial, job string) error {
-	if s.o.Outbox.State().Err != nil || s.isAway() { // it does not answer: nobody waits for it
+	if s.isAway() { // nobody waits for it
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.t.answer)
-	defer cancel()
-	st, err := s.station(ctx)
-	if err == nil {
-		err = st.Check(ctx)
-	}
-	var held *lease.Identity
-	if err == nil && serial != "" { // without one no other station can know it again
-		held, err = st.Held(ctx, name, serial)
-	}
+	held, err := s.held(ctx, name, serial)
 	var sealed *lease.SealedError
 	switch kind, _ := problem.KindOf(err); {
 	case errors.As(err, &sealed):
@@ -273,10 +264,26 @@ func (s *Stock) ask(ctx context.Context, name, serial, job string) error {
 	return nil // the line is down: the outbox says so
 }
 
+// held is what the database says that a tablet has; nil is nothing. Only this has to be in time: what
+// the ledger takes is not the line's matter.
+func (s *Stock) held(ctx context.Context, name, serial string) (*lease.Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.t.answer)
+	defer cancel()
+	st, err := s.station(ctx)
+	if err == nil {
+		err = st.Check(ctx)
+	}
+	if err != nil || serial == "" { // without one no other station can know it again
+		return nil, err
+	}
+	return st.Held(ctx, name, serial)
+}
+
+// isAway says that the database does not answer.
 func (s *Stock) isAway() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Now().Before(s.away)
+	return s.o.Outbox.State().Err != nil || time.Now().Before(s.away)
 }
 
 // adopt makes the identity that a tablet has this station's too.

@@ -229,68 +229,6 @@ func TestATabletThatGoesToAnotherStation(t *testing.T) {
 	}
 }
 
-func TestACopyGivesNothingAway(t *testing.T) {
-	s := fleettest.Start(t)
-	anna := newOffice(t, s)
-	a := newMachine(t, s, "a")
-	w := a.start("p")
-	anna.imports("p", 1, 100)
-	w.give("p", "T1")
-	w.sent()
-	backup := w.clone()
-
-	// A clone, beside the original: it is too young to give anything, and the original speaks.
-	twin := w.clone().start("p")
-	twin.refuses("p", "T9", "")
-	twin.until("young", func() bool { return twin.outbox.State().Young > 0 })
-	twin.refuses("p", "T9", "another machine works with a copy")
-	w.refuses("p", "T2", "gives this station no identities: its chain has a fault") // it asks, and is told
-	w.end()
-	twin.end()
-	twin = twin.m.start("p")
-	twin.until("found out", func() bool { return twin.outbox.State().Fault != nil })
-	twin.refuses("p", "T9", "two ledgers go by its name")
-	twin.end()
-	if was, err := anna.Resume(t.Context(), "a"); err != nil || was != fleet.Fork {
-		t.Fatal(was, err)
-	}
-	w = a.start("p")
-	if id := w.give("p", "T2"); id.ID != 2 {
-		t.Errorf("%+v", id)
-	}
-	w.sent()
-	w.end()
-
-	// The same machine again, after a restart of its program: it goes on without a line. After
-	// a restart of the machine it does not, unless that was asked for.
-	away := *a
-	away.url = "postgres:///zarya?host=/nowhere"
-	alone := away.start("p")
-	if id := alone.give("p", "T3"); id.ID != 3 {
-		t.Errorf("%+v", id)
-	}
-	alone.end()
-	away.boot = "rebooted"
-	alone = away.start("p")
-	alone.refuses("p", "T4", "the fleet's database")
-	alone.end()
-	away.alone = true
-	alone = away.start("p")
-	if id := alone.give("p", "T4"); id.ID != 4 {
-		t.Errorf("%+v", id)
-	}
-	alone.end()
-
-	// A backup that was put back.
-	restored := backup.start("p")
-	restored.until("found out", func() bool { return restored.outbox.State().Fault != nil })
-	if f := restored.outbox.State().Fault; f.Kind != fleet.SetBack {
-		t.Errorf("%+v", f)
-	}
-	restored.refuses("p", "T5", "an older copy was put back")
-	restored.end()
-}
-
 func TestGiveBackAndWriteOff(t *testing.T) {
 	s := fleettest.Start(t)
 	anna := newOffice(t, s)

@@ -7,14 +7,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"regexp"
 
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/sheet"
 )
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var nameForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // CheckName holds the name of a pool to its form.
 func CheckName(name string) error {

@@ -4,18 +4,18 @@
 package pool
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/zarya-station/zarya/internal/lazyregexp"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/sheet"
 )
 
 const maxIdentities = 64 << 20 // of a file, bytes
 
-var columnForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+var columnForm = lazyregexp.New(`^[a-z][a-z0-9_]{0,31}$`)
 
 // ReadTable reads a file of identities. Nothing of a row but its key is ever in an error.
 func ReadTable(file string) (*sheet.Sheet, error) {

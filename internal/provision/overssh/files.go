@@ -30,13 +30,18 @@ type fileServer interface {
 	exists(name string) (bool, error)
 }
 
-// ReadFile reads a whole file.
-func (c *Session) ReadFile(ctx context.Context, name string, limit int64, root bool) (f *provision.Content, err error) {
+// withFiles uses the files of the login, or of root, within a limit of time.
+func (c *Session) withFiles(ctx context.Context, root bool, limit time.Duration, use func(fileServer) error) error {
 	s, err := c.fileServer(ctx, root)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = c.within(ctx, callTimeout, func() error {
+	return c.within(ctx, limit, func() error { return use(s) })
+}
+
+// ReadFile reads a whole file.
+func (c *Session) ReadFile(ctx context.Context, name string, limit int64, root bool) (f *provision.Content, err error) {
+	err = c.withFiles(ctx, root, callTimeout, func(s fileServer) error {
 		f, err = s.read(name, limit)
 		if err == nil && int64(len(f.Data)) > limit {
 			err = failf(flash.ClassDevice, "look at the tablet: no such file is that long", "%s has more than %d bytes", name, limit)
@@ -56,20 +61,12 @@ func temporary(name string) string {
 
 // WriteFile writes beside the file, then renames.
 func (c *Session) WriteFile(ctx context.Context, name string, data []byte, mode fs.FileMode, root bool) error {
-	s, err := c.fileServer(ctx, root)
-	if err != nil {
-		return err
-	}
-	return c.within(ctx, callTimeout+timeFor(len(data)), func() error { return s.write(name, data, mode) })
+	return c.withFiles(ctx, root, callTimeout+timeFor(len(data)), func(s fileServer) error { return s.write(name, data, mode) })
 }
 
 // Remove removes a file.
 func (c *Session) Remove(ctx context.Context, name string, root bool) error {
-	s, err := c.fileServer(ctx, root)
-	if err != nil {
-		return err
-	}
-	return c.within(ctx, callTimeout, func() error { return s.remove(name) })
+	return c.withFiles(ctx, root, callTimeout, func(s fileServer) error { return s.remove(name) })
 }
 
 // maxNames is more than any folder here has.
@@ -77,11 +74,7 @@ const maxNames = 10_000
 
 // List returns the names in a folder.
 func (c *Session) List(ctx context.Context, name string) (names []string, err error) {
-	s, err := c.fileServer(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	err = c.within(ctx, callTimeout, func() error {
+	err = c.withFiles(ctx, false, callTimeout, func(s fileServer) error {
 		names, err = s.list(name)
 		return err
 	})
@@ -93,20 +86,12 @@ func (c *Session) List(ctx context.Context, name string) (names []string, err er
 
 // Link makes the link beside name, then renames it.
 func (c *Session) Link(ctx context.Context, target, name string) error {
-	s, err := c.fileServer(ctx, true)
-	if err != nil {
-		return err
-	}
-	return c.within(ctx, callTimeout, func() error { return s.link(target, name) })
+	return c.withFiles(ctx, true, callTimeout, func(s fileServer) error { return s.link(target, name) })
 }
 
 // ReadLink returns what a symbolic link points to.
 func (c *Session) ReadLink(ctx context.Context, name string) (target string, err error) {
-	s, err := c.fileServer(ctx, false)
-	if err != nil {
-		return "", err
-	}
-	err = c.within(ctx, callTimeout, func() error {
+	err = c.withFiles(ctx, false, callTimeout, func(s fileServer) error {
 		target, err = s.readLink(name)
 		return err
 	})
@@ -115,11 +100,7 @@ func (c *Session) ReadLink(ctx context.Context, name string) (target string, err
 
 // Exists reports whether there is something at name.
 func (c *Session) Exists(ctx context.Context, name string, root bool) (there bool, err error) {
-	s, err := c.fileServer(ctx, root)
-	if err != nil {
-		return false, err
-	}
-	err = c.within(ctx, callTimeout, func() error {
+	err = c.withFiles(ctx, root, callTimeout, func(s fileServer) error {
 		there, err = s.exists(name)
 		return err
 	})
@@ -128,11 +109,7 @@ func (c *Session) Exists(ctx context.Context, name string, root bool) (there boo
 
 // Upload streams a file to its place.
 func (c *Session) Upload(ctx context.Context, name string, r io.Reader, size int64) error {
-	s, err := c.fileServer(ctx, false)
-	if err != nil {
-		return err
-	}
-	return c.within(ctx, callTimeout+timeFor(int(size)), func() error { return s.upload(name, r, size) })
+	return c.withFiles(ctx, false, callTimeout+timeFor(int(size)), func(s fileServer) error { return s.upload(name, r, size) })
 }
 
 // fileServer gives the files of the login, or of root: by SFTP where the tablet has it.

@@ -1,11 +1,17 @@
-// Package named opens bundles by whatever names them: a file or a folder of this machine, or
-// where they lie in a registry.
+// Package named opens a bundle by whatever names it: a file or folder of this machine, or a
+// reference to a registry (oci://HOST/REPO:TAG, oci-layout:FOLDER:TAG).
+//
+// [Bundles] looks at a bundle without its images (Look), brings one of a registry into the store
+// once a gate has accepted its manifest (Use, and Pull for a person), sends one that is whole (Push),
+// and pins a tag to its digest, so that a run means one version throughout (Pin). Fetching, sending
+// and storing are package registry; who may sign is the gate's decision.
 package named
 
 import (
 	"context"
 	"sync"
 
+	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/registry"
@@ -97,4 +103,50 @@ func (b *Bundles) Use(ctx context.Context, name string, gate func(context.Contex
 		return nil, err
 	}
 	return c.Use(ctx, r, gate)
+}
+
+// Push sends a bundle of this machine to where a name says, once every block of it has been
+// verified, for which packed images are unpacked into cache. It returns the bundle, and what was
+// sent.
+func (b *Bundles) Push(ctx context.Context, path, name string, cache *image.Cache) (*bundle.Bundle, *registry.Pushed, error) {
+	to, err := registry.Parse(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	local, err := Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := b.Client()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer c.Close()
+	if err := local.Verify(ctx, cache); err != nil {
+		return nil, nil, problem.New(problem.Invalid, "build or copy it again; nothing was sent", "%w", err)
+	}
+	p, err := c.Push(ctx, local, to)
+	return local, p, err
+}
+
+// Pull brings a bundle into the store, if gate lets it in, and writes it out as the folder out;
+// "" leaves it in the store alone. A name is one of a registry, or an OCI layout's folder.
+func (b *Bundles) Pull(ctx context.Context, name, out string, gate registry.Gate) (*registry.Pulled, error) {
+	from := registry.Reference{Folder: name}
+	if !registry.IsLayout(name) {
+		var err error
+		if from, err = registry.Parse(name); err != nil {
+			return nil, err
+		}
+	}
+	c, err := b.Client()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	p, err := c.Pull(ctx, from, gate)
+	if err == nil && out != "" {
+		err = c.Export(ctx, p.Reference.Digest, out)
+	}
+	return p, err
 }

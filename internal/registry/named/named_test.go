@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zarya-station/zarya/flash/image"
 	"github.com/zarya-station/zarya/flash/image/bundle"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/registry"
@@ -27,6 +28,17 @@ func file(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// cache is one of prepared images.
+func cache(t *testing.T) *image.Cache {
+	t.Helper()
+	c, err := image.OpenCache(t.TempDir(), 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
 }
 
 // A file needs no registry, and no client is made for it.
@@ -62,21 +74,8 @@ func TestABundleInAFolderOfTheOCILayout(t *testing.T) {
 	b := &Bundles{Say: func(format string, _ ...any) { said = append(said, format) },
 		Connect: func() (*registry.Client, error) { made++; return &registry.Client{Store: store}, nil }}
 	name := "oci-layout:" + filepath.Join(t.TempDir(), "stick") + ":5.1"
-	to, err := registry.Parse(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := b.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	local, err := Open(file(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Push(t.Context(), local, to); err != nil {
-		t.Fatal(err)
+	if local, p, err := b.Push(t.Context(), file(t), name, cache(t)); err != nil || local.Manifest.Version != "5.1" || p.Sent == 0 {
+		t.Fatalf("%+v, %v", p, err)
 	}
 	if _, err := b.Pin(t.Context(), name); err == nil || !strings.Contains(err.Error(), "may name another bundle tomorrow") {
 		t.Errorf("a tag without permission: %v", err)
@@ -104,6 +103,56 @@ func TestABundleInAFolderOfTheOCILayout(t *testing.T) {
 	defer use.Close()
 	if err := use.Verify(t.Context(), nil); err != nil || made != 1 {
 		t.Errorf("%v, %d clients", err, made)
+	}
+}
+
+// What a person sends is whole; what he fetches is let in by the gate, and comes out as a folder.
+func TestPushAndPull(t *testing.T) {
+	store, err := registry.OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Bundles{Connect: func() (*registry.Client, error) { return &registry.Client{Store: store}, nil }}
+	dir := t.TempDir()
+	stick := filepath.Join(dir, "stick")
+	damaged := file(t)
+	text, err := os.ReadFile(damaged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.Index(string(text), "\x7fboot")
+	text[at+8] ^= 1
+	if err := os.WriteFile(damaged, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = b.Push(t.Context(), damaged, "oci-layout:"+stick+":5.1", cache(t))
+	if kind, _ := problem.KindOf(err); err == nil || kind != problem.Invalid || !strings.Contains(err.Error(), "checksum error") {
+		t.Errorf("a damaged bundle: %v", err)
+	}
+	if _, err := os.Stat(stick); err == nil {
+		t.Error("something of the damaged bundle was sent")
+	}
+	if _, _, err := b.Push(t.Context(), file(t), "oci-layout:"+stick+":5.1", cache(t)); err != nil {
+		t.Fatal(err)
+	}
+	refused, out := errors.New("not signed"), filepath.Join(dir, "out")
+	if _, err := b.Pull(t.Context(), stick, out, func(context.Context, *bundle.Bundle) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("the gate was not asked: %v", err)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("what the gate refused was written out")
+	}
+	p, err := b.Pull(t.Context(), stick, out, func(context.Context, *bundle.Bundle) error { return nil })
+	if err != nil || p.Version != "5.1" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	pulled, err := Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pulled.Close()
+	if err := pulled.Verify(t.Context(), nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -4,6 +4,7 @@ package registrytest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,7 @@ func program() (string, error) {
 // Options of a registry. All may be empty.
 type Options struct {
 	Host      string // an address of this machine, without a port; "" is 127.0.0.1
+	Addr      string // with the port, in the place of Host; "": one that is free
 	Cert, Key string // files, for TLS
 	More      string // lines of its configuration
 	// Config makes the whole configuration, for its address; nil: there is one.
@@ -62,7 +64,7 @@ func Start(dir string, o Options) (*Registry, error) {
 	if o.Host == "" {
 		o.Host = "127.0.0.1"
 	}
-	l, err := net.Listen("tcp", o.Host+":0") //nolint:noctx // a port that is free
+	l, err := net.Listen("tcp", cmp.Or(o.Addr, o.Host+":0")) //nolint:noctx // a port that is free
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,10 @@
-// Package ask asks many tablets something at once, without a job: who they are, their
-// variables, a restart. An [Answer] is one tablet's; the failure of one is its own.
+// Package ask asks many tablets something at once, without a job: what they are ([Look]), their
+// variables ([Getvars]), or that they restart ([Reboot]). [Each] is what all of these are made of:
+// it opens a [Session] with all tablets at once, calls a function with each, and returns an
+// [Answer] for each. EachLocked also keeps other processes away meanwhile.
+//
+// A tablet that fails has its failure in its own answer and does not affect the others. Nothing is
+// written to a tablet here, and nothing is recorded: that is what jobs are for.
 package ask
 
 import (

@@ -1,5 +1,6 @@
-// Package ports names the ports of a station's hubs: by plugging something into each in turn,
-// or from a table; and lists them.
+// Package ports gives names to the ports of a station's hubs: [Learn] asks for something to be
+// plugged into each port in turn, [Import] reads a table, [List] shows what is named and what is
+// plugged in. The names are kept by a target.Bench; what a port is, package usb knows.
 package ports
 
 import (
@@ -14,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/internal/sheet"
 	"github.com/zarya-station/zarya/internal/target"
 	"github.com/zarya-station/zarya/internal/ui"
+	"github.com/zarya-station/zarya/internal/words"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -49,8 +51,8 @@ func List(b *target.Bench) ([]Item, error) {
 }
 
 // Text writes ports as a table.
-func Text(out io.Writer, items []Item) {
-	fmt.Fprintf(out, "%-16s %-12s %-10s %-18s %s\n", "NAME", "PORT", "MODE", "SERIAL", "PATH")
+func Text(out io.Writer, ws *words.Words, items []Item) {
+	fmt.Fprintf(out, "%-16s %-12s %-10s %-18s %s\n", ws.Say("NAME"), ws.Say("PORT"), ws.Say("MODE"), ws.Say("SERIAL"), ws.Say("PATH"))
 	for _, i := range items {
 		fmt.Fprintf(out, "%-16s %-12s %-10s %-18s %s\n", ui.Dash(i.Name), ui.Dash(i.Port), ui.Dash(string(i.Mode)), ui.Dash(i.Serial), i.Path)
 	}

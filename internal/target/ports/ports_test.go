@@ -43,7 +43,7 @@ func TestListHasWhatIsNamedAndWhatIsPluggedIn(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	Text(&out, items)
+	Text(&out, nil, items)
 	if !strings.Contains(out.String(), "A2               1-2          fastboot   SN2                "+path("2")+"\n") {
 		t.Error(out.String())
 	}

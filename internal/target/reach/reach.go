@@ -1,5 +1,7 @@
-// Package reach gets into the booted tablet in a port: a connection to a TCP port of it, and a
-// shell by this machine's OpenSSH, whose ProxyCommand such a connection is.
+// Package reach connects to the booted tablet in a port: [Dial] opens a TCP connection to it, [Pipe]
+// joins that to two streams, and [SSH] makes a shell by this machine's OpenSSH, with such a
+// connection as its ProxyCommand. It runs no steps and keeps no keys; provisioning has its own SSH
+// client (package overssh).
 package reach
 
 import (

@@ -40,6 +40,7 @@ type Device struct {
 	sizes  map[string]int64         // guarded by mu
 	state  State                    // guarded by mu
 	serial string                   // guarded by mu
+	ahead  time.Duration            // guarded by mu; of the clock that runs while the tablet is off, of the machine's
 }
 
 // State is a snapshot of a tablet.
@@ -69,6 +70,9 @@ type Flaws struct {
 	LowBattery    bool
 }
 
+// madeAt is the time that the clock of a new tablet shows: its battery was empty.
+var madeAt = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // New makes a device that is in fastboot.
 func New(c Config) (*Device, error) {
 	if err := c.complete(); err != nil {
@@ -86,6 +90,7 @@ func New(c Config) (*Device, error) {
 		}
 	}
 	d.state.Mode = ModeFastboot
+	d.ahead = time.Until(madeAt)
 	if c.Family.Userspace {
 		d.state.Mode = ModeFastbootd
 	}
@@ -126,6 +131,20 @@ func (d *Device) Update(change func(*State)) {
 
 // SetMode is Update of the mode alone.
 func (d *Device) SetMode(mode string) { d.Update(func(s *State) { s.Mode = mode }) }
+
+// ClockAhead is how far the clock that runs while the tablet is off is ahead of the machine's.
+func (d *Device) ClockAhead() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ahead
+}
+
+// SetClockAhead sets that clock.
+func (d *Device) SetClockAhead(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ahead = by
+}
 
 // Serial returns the serial number that the tablet reports now.
 func (d *Device) Serial() string {

@@ -46,13 +46,21 @@ const (
 	epoch = "1735689600"
 )
 
+// CheckSize says whether a system image can have this size.
+func CheckSize(size int64) error {
+	if size < 8*mib || size%mib != 0 {
+		return fmt.Errorf("a system image is 8 MiB or larger, in whole MiB: not %d bytes", size)
+	}
+	return nil
+}
+
 // Build makes the set in dir, replacing a set that is there but nothing else.
 func Build(ctx context.Context, dir string, opt Options) (*Set, error) {
 	if opt.Size == 0 {
 		opt.Size = 256 * mib
 	}
-	if opt.Size < 8*mib || opt.Size%mib != 0 {
-		return nil, fmt.Errorf("a system image of %d bytes: take whole MiB, at least 8", opt.Size)
+	if err := CheckSize(opt.Size); err != nil {
+		return nil, err
 	}
 	if opt.Version == "" {
 		opt.Version = "5.1.0.100"
@@ -134,8 +142,9 @@ var packages = map[string]string{"mkfs.ext4": "e2fsprogs", "debugfs": "e2fsprogs
 func run(ctx context.Context, name string, args ...string) error {
 	path, err := exec.LookPath(name)
 	if err != nil { // an unprivileged PATH often lacks sbin
-		if path, err = exec.LookPath("/usr/sbin/" + name); err != nil {
-			return fmt.Errorf("%s is not installed: apt-get install %s", name, packages[name])
+		var there error
+		if path, there = exec.LookPath("/usr/sbin/" + name); there != nil {
+			return fmt.Errorf("%s of the package %s: %w", name, packages[name], errors.Unwrap(err))
 		}
 	}
 	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // tools of the table above
@@ -176,7 +185,7 @@ func system(ctx context.Context, path, root string, opt Options) error {
 	if err := zones(root); err != nil {
 		return err
 	}
-	budget := opt.Size / 2
+	budget := min(opt.Size/2, opt.Size-7*mib) // the journal alone takes 4 MiB, and the time zones one
 	for i, from := range sources(opt.From) {
 		if err := stage(ctx, from, filepath.Join(root, "usr", "share", "set", strconv.Itoa(i)), &budget); err != nil {
 			return err

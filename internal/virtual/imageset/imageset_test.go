@@ -105,6 +105,15 @@ func TestSameBytesAgain(t *testing.T) {
 	}
 }
 
+// A small image has room for what has to be in it.
+func TestLeastSizes(t *testing.T) {
+	for size := int64(8); size <= 16; size += 2 {
+		if _, err := Build(t.Context(), filepath.Join(t.TempDir(), "set"), Options{Size: size * mib}); err != nil {
+			t.Errorf("%d MiB: %v", size, err)
+		}
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	dir := t.TempDir()
 	mine := filepath.Join(dir, "thesis.txt")
@@ -130,7 +139,7 @@ func TestRefuses(t *testing.T) {
 		t.Error("half a set is left:", err)
 	}
 	t.Setenv("PATH", dir)
-	if err := run(t.Context(), "img2simg"); err == nil || !strings.Contains(err.Error(), "apt-get install android-sdk-libsparse-utils") {
+	if err := run(t.Context(), "img2simg"); err == nil || !strings.Contains(err.Error(), "of the package android-sdk-libsparse-utils") {
 		t.Error(err)
 	}
 	f, err := os.Create(filepath.Join(dir, "s"))

@@ -33,6 +33,7 @@ type System struct {
 	closed     bool                // guarded by mu; SSH was closed in this boot
 	powerOff   func(time.Duration) // guarded by mu; turns the tablet off after a time
 	installing []installing        // guarded by mu; packages on their way
+	clockAhead time.Duration       // guarded by mu; of the machine's
 }
 
 // New makes the system of a device, with what earlier runs have written to it.
@@ -142,6 +143,7 @@ func (s *System) Run(ctx context.Context, listen func() (net.Listener, error)) (
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	defer func() { _ = l.Close() }()
+	s.startClock()
 	s.device.SetMode(device.ModeSystem)
 	return s.serveSSH(ctx, l)
 }

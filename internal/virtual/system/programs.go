@@ -43,7 +43,7 @@ func (s *System) runSettings(ch output, argv []string, uid int) (status int, kno
 		return 0, true
 	}
 	name := argv[0][strings.LastIndexByte(argv[0], '/')+1:]
-	asRoot := slices.Contains([]string{"ssh-keygen", "update-ca-trust", "systemd-run", "pkcon"}, name)
+	asRoot := slices.Contains([]string{"ssh-keygen", "update-ca-trust", "systemd-run", "pkcon", "hwclock"}, name)
 	if asRoot && uid != 0 {
 		return fail("%s: permission denied", name)
 	}
@@ -57,6 +57,11 @@ func (s *System) runSettings(ch output, argv []string, uid int) (status int, kno
 			return fail("sha256sum: %s: %v", argv[1], err)
 		}
 		say(ch, "%x  %s\n", sha256.Sum256(b), argv[1])
+		return 0, true
+	case name == "date" && len(argv) > 1:
+		return s.date(ch, argv[1:], uid), true
+	case name == "hwclock" && slices.Equal(argv[1:], []string{"-w", "-u"}):
+		s.keepClock()
 		return 0, true
 	case name == "cat" && len(argv) == 2:
 		b, err := s.root.ReadFile(argv[1])
