@@ -1,19 +1,22 @@
 // The station's page in a real browser: Chromium without a screen, through playwright-core.
 // usage: node pages.mjs TEST-BINARY PICTURES; TEST-BINARY is internal/page's, which serves a
-// bench. Each check says what it holds; the first that fails ends it.
+// bench. Each check says what it holds; the first that fails ends it. The pictures of the
+// documentation are compared by the words on them, which lie beside them; with ZARYA_PICTURES=DIR
+// they are made anew.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import assert from "node:assert/strict";
 
 const [binary, pictures] = process.argv.slice(2);
+const fresh = process.env.ZARYA_PICTURES, kept = fresh || "docs/pictures";
 const { chromium } = createRequire(process.cwd() + "/.tools/pages/")("playwright-core");
 mkdirSync(pictures, { recursive: true });
 
 async function serve(listen, lang) {
   const child = spawn(binary, ["-test.run", "^TestServeForBrowser$", "-test.timeout", "5m"],
-    { env: { ...process.env, ZARYA_PAGE_LISTEN: listen, ZARYA_PAGE_LANG: lang }, stdio: ["pipe", "ignore", "pipe"] });
+    { env: { ...process.env, TZ: "UTC", ZARYA_PAGE_LISTEN: listen, ZARYA_PAGE_LANG: lang }, stdio: ["pipe", "ignore", "pipe"] });
   const ended = new Promise((done) => child.on("exit", done));
   const address = await new Promise((done, failed) => {
     createInterface({ input: child.stderr }).on("line", (line) => {
@@ -53,6 +56,21 @@ const contrast = () => {
     if (ratio < least[0]) least = [ratio, e.textContent.trim().slice(0, 40)];
   }
   return least;
+};
+
+// Words that are broken in their middle: their letters stand on two lines.
+const broken = (within) => {
+  const found = [];
+  for (const e of document.querySelectorAll(within)) {
+    const texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT), range = document.createRange();
+    for (let t; (t = texts.nextNode());) {
+      for (const m of t.data.matchAll(/\p{L}{2,}/gu)) {
+        range.setStart(t, m.index); range.setEnd(t, m.index + m[0].length);
+        if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1) found.push(m[0]);
+      }
+    }
+  }
+  return found;
 };
 
 async function check(name, run) {
@@ -109,6 +127,8 @@ try {
         assert.deepEqual(cut, [], `${path}: words that are cut off`);
         const beside = await page.evaluate(() => [...document.querySelectorAll(".jobs")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className));
         assert.deepEqual(beside, [], `${path}: a list that is wider than its place`);
+        const apart = await page.evaluate(broken, "main section");
+        if (width > 320) assert.deepEqual(apart, [], `${path}: words that are broken`);
         const [ratio, text] = await page.evaluate(contrast);
         assert.ok(ratio >= 4.5, `${path}: contrast ${ratio.toFixed(2)} of "${text}"`);
         await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png`, fullPage: true });
@@ -143,6 +163,21 @@ try {
     await desk.waitForURL("**/jobs?**serial=4821**");
     assert.equal(await desk.locator("tbody tr").count(), 1);
   });
+  await check("English is chosen on a page, remembered on the next, and Russian again", async () => {
+    const page = await tab({ viewport: { width: 390, height: 844 }, colorScheme: "light" });
+    await page.goto(base + "/jobs?days=7");
+    await page.click(".language button[value=en]");
+    await page.waitForFunction(() => document.documentElement.lang === "en");
+    assert.equal(page.url(), base + "/jobs?days=7");
+    await page.goto(base + "/");
+    assert.match(await page.textContent("#next strong"), /A3: plug it back in, 22 s left/);
+    server.tell(91);
+    await page.waitForFunction(() => /flash 91%/.test(document.querySelector("#port-A2").textContent), null, { timeout: 5000 });
+    await page.screenshot({ path: `${pictures}/board-en-light-390.png`, fullPage: true });
+    await page.click(".language button[value=ru]");
+    await page.waitForFunction(() => document.documentElement.lang === "ru");
+    await page.context().close();
+  });
   await check("60 ports: on a desk, on a phone, each a place of its own", async () => {
     server.tell("ports");
     for (const [width, height] of [[1280, 900], [390, 844]]) {
@@ -158,6 +193,16 @@ try {
       await page.context().close();
     }
     server.tell("bench");
+  });
+  await check("no word on a port is broken, whatever its hint is", async () => {
+    for (const width of [320, 390, 768, 1200, 1280, 1920]) {
+      const page = await tab({ viewport: { width, height: 900 }, javaScriptEnabled: true });
+      await page.goto(base + "/");
+      assert.deepEqual(await page.evaluate(broken, ".port, .tile, #next, h2, nav, header b"), [], `${width} px`);
+      await page.evaluate(() => { for (const e of document.querySelectorAll(".port .w")) e.textContent = "кабель: подключите, не грузится, отложите"; });
+      assert.deepEqual(await page.evaluate(broken, ".port"), [], `${width} px, long hints`);
+      await page.context().close();
+    }
   });
   await check("on a phone ports come before figures", async () => {
     const page = await tab({ viewport: { width: 390, height: 844 } });
@@ -177,6 +222,31 @@ try {
     assert.deepEqual(strange, []);
     assert.deepEqual(complaints, []);
   });
+  for (const lang of ["en", "ru"]) {
+    await check(`the documentation's pictures show what the page says today, ${lang}`, async () => {
+      const bench = await serve("127.0.0.1:0", lang);
+      const words = [], dot = lang === "en" ? "" : "." + lang;
+      try {
+        for (const [name, width, height] of [["page", 1200, 840], ["phone", 390, 844]]) {
+          const context = await browser.newContext({ viewport: { width, height }, colorScheme: "light", timezoneId: "UTC" });
+          const page = await context.newPage();
+          await page.goto(`http://${bench.address}/`);
+          words.push(await page.evaluate(() => document.body.innerText.replace(/\s*\n\s*/g, "\n").trim()));
+          const cut = await page.evaluate(() => [...document.querySelectorAll(".port *")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent));
+          assert.deepEqual(cut, [], `${width} px, ${lang}: words that are cut off`);
+          const last = width > 1000 ? "#hub1" : "#hub0"; // a picture ends where a hub does
+          const end = await page.evaluate((q) => document.querySelector(q).getBoundingClientRect().bottom + 14, last);
+          if (fresh) await page.screenshot({ path: `${kept}/${name}${dot}.png`, clip: { x: 0, y: 0, width, height: Math.ceil(end) }, fullPage: true });
+          await context.close();
+        }
+      } finally {
+        await bench.end();
+      }
+      const file = `${kept}/page${dot}.txt`, text = words.join("\n\n") + "\n";
+      if (fresh) writeFileSync(file, text);
+      assert.equal(text, readFileSync(file, "utf8"), `${file} is not what the page says: run make pictures`);
+    });
+  }
   console.log(`pictures are in ${pictures}`);
 } finally {
   await browser.close();

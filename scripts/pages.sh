@@ -1,5 +1,6 @@
 #!/bin/bash
-# The station's page in a real browser (scripts/pages.mjs). Pictures go to bin/pages.
+# The station's page in a real browser (scripts/pages.mjs). Pictures go to bin/pages; with
+# ZARYA_PICTURES=DIR those of the documentation are made anew there (make pictures).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)

@@ -1,16 +1,16 @@
 #!/bin/bash
-# Records zarya try on a terminal, as the film of the README: docs/pictures/try.svg.
+# Records zarya try on a terminal, as the film of the README: docs/pictures/try.svg (make pictures).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/bin:$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8 TERM=xterm-256color
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-columns=88 rows=22
+columns=92 rows=22
 cat >"$dir/session" <<'S'
-stty cols 88 rows 22
+stty cols 92 rows 22
 type() { printf '\033[1;32m$\033[0m '; sleep 0.6; printf '%s' "$*"; sleep 0.8; printf '\r\n'; }
-type "zarya try --count 8 --size 256MiB --fault-on VT0003=locked --fault-on VT0006=unplug=2@40%"
-zarya try --count 8 --size 256MiB --fault-on VT0003=locked --fault-on VT0006=unplug=2@40% || true
+type "zarya try --count 8 --size 512MiB --fault-on VT0003=locked --fault-on VT0006=unplug=2@40%"
+zarya try --count 8 --size 512MiB --fault-on VT0003=locked --fault-on VT0006=unplug=2@40% || true
 type zarya explain locked
 zarya explain locked
 S

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, and says which. Quick and silent
 # when there is nothing to do; never asks a question.
+# usage: setup.sh [try | deb | packages]; "try" installs only what make try needs.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 
@@ -31,6 +32,7 @@ needed=(
   "/usr/lib/openssh/sftp-server openssh-sftp-server"
   "python3 python3"
   "pytest-3 python3-pytest"
+  "/usr/lib/python3/dist-packages/labgrid python3-labgrid"
   "pkg-config pkg-config"
   "chromium chromium"
   "node nodejs"
@@ -38,8 +40,14 @@ needed=(
   "curl curl"
 )
 
+if [ "${1:-}" = try ]; then
+  needed=("go golang-go" "cc gcc" "img2simg android-sdk-libsparse-utils" "mkfs.ext4 e2fsprogs" "pkg-config pkg-config")
+fi
+
 # With "deb": what tries a package. With "packages": what builds them for both architectures, and what tries them.
 case "${1:-}" in deb | packages) needed+=("mmdebstrap mmdebstrap") ;; esac
+# With "fleet": machines in which docs/fleet.md is followed, where somebody is root.
+[ "${1:-}" != fleet ] || [ "$(id -u)" -ne 0 ] || needed+=("podman podman" "runc runc" "conmon conmon" "iptables iptables" "/usr/lib/podman/netavark netavark")
 if [ "${1:-}" = packages ]; then
   needed+=(
     "aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu"
@@ -114,9 +122,15 @@ refuse_services() {
 }
 
 missing=()
-postgres || missing+=("postgresql")
-command -v pgbouncer >/dev/null || missing+=("pgbouncer")
-command -v npm >/dev/null || driver || missing+=("npm")
+if [ "${1:-}" = try ]; then
+  server() { :; }
+  registry() { :; }
+  driver() { :; }
+else
+  postgres || missing+=("postgresql")
+  command -v pgbouncer >/dev/null || missing+=("pgbouncer")
+  command -v npm >/dev/null || driver || missing+=("npm")
+fi
 pkg-config --exists libusb-1.0 2>/dev/null || missing+=("libusb-1.0-0-dev")
 for pair in "${needed[@]}"; do
   read -r command package <<<"$pair"

@@ -2,16 +2,18 @@
 
     pytest -p zarya_pytest --zarya-profile tablet.yaml --zarya-target port:A3
 
-The fixture zarya_tablet runs the profile on the tablet once for all tests: flashed, booted,
-provisioned and checked; a tablet that complies already is left as it is. Without a target it
-is a virtual tablet, which needs no hardware and no privileges. See docs/ci.md.
+The fixture zarya_tablet runs the profile on the tablet once for all tests: it is flashed,
+booted, set up and checked. A tablet that complies already is left as it is. Without a target,
+a virtual tablet is started, which needs no hardware and no privileges. See docs/ci.md.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -22,8 +24,26 @@ def pytest_addoption(parser):
     group.addoption("--zarya-bundle", metavar="BUNDLE", help="the bundle to flash")
     group.addoption("--zarya-target", metavar="TARGET", default=os.environ.get("ZARYA_TARGET", "virtual"),
                     help="one tablet, such as port:A3 or tcp:HOST:PORT (default: ZARYA_TARGET, or virtual)")
-    group.addoption("--zarya-wait", metavar="TIME", default="60s", help="wait so long for the tablet, and for its port")
+    group.addoption("--zarya-wait", metavar="TIME", default="60s", help="wait this long for the tablet, and for its port to be free")
     group.addoption("--zarya-program", metavar="FILE", default="zarya", help="the program zarya")
+
+
+@pytest.fixture(scope="session")
+def zarya_tablet(request, record_testsuite_property):
+    """One flashed tablet, the same for all tests."""
+    options = {name: request.config.getoption("--zarya-" + name) for name in ("profile", "bundle", "target", "wait", "program")}
+    with contextlib.ExitStack() as stack:
+        try:
+            tablet = stack.enter_context(flashed(**options))
+        except NoTablet as why:
+            pytest.fail(str(why), pytrace=False)
+        for name in ("serial", "model", "result", "record", "inventory"):
+            record_testsuite_property("zarya-" + name, getattr(tablet, name))
+        yield tablet
+
+
+class NoTablet(Exception):
+    """There is no flashed tablet, and why: in the words of zarya."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,46 +69,37 @@ class Tablet:
         return done
 
 
-@pytest.fixture(scope="session")
-def zarya_tablet(request, tmp_path_factory, record_testsuite_property):
-    """One flashed tablet, the same for all tests."""
-    option = request.config.getoption
-    program = shutil.which(option("--zarya-program"))
-    if program is None:
-        pytest.fail(f"there is no program {option('--zarya-program')}", pytrace=False)
-    folder = tmp_path_factory.mktemp("zarya")
-    profile, bundle, target = option("--zarya-profile"), option("--zarya-bundle"), option("--zarya-target")
-    password, process = os.environ.get("ZARYA_SSH_PASSWORD"), None
-    try:
+@contextlib.contextmanager
+def flashed(target="virtual", profile=None, bundle=None, wait="60s", program="zarya"):
+    """Run a profile on one tablet, and give the Tablet that passed. A virtual one ends with it."""
+    if shutil.which(program) is None:
+        raise NoTablet(f"there is no program {program}")
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="zarya-"))
+        password = os.environ.get("ZARYA_SSH_PASSWORD")
         if target == "virtual":
-            process = subprocess.Popen([program, "virtual", "--count", "1", "--listen", "tcp:127.0.0.1:0"],
-                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            process = stack.enter_context(subprocess.Popen(
+                [program, "virtual", "--count", "1", "--listen", "tcp:127.0.0.1:0"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+            stack.callback(process.terminate)
             target = process.stdout.readline().split()[1]
             if profile is None and bundle is None:
-                subprocess.run([program, "virtual", "images", str(folder / "images"), "--size", "16MiB"], check=True, stdout=subprocess.DEVNULL)
-                profile, password = str(folder / "images" / "profile.yaml"), password or "aurora"
-        argv = [program, "run", "--yes", "--no-input", "--json", "--wait-for-device", option("--zarya-wait"),
-                "--lock-wait", option("--zarya-wait"), "--target", target]
+                subprocess.run([program, "virtual", "images", folder + "/images", "--size", "16MiB"], check=True, stdout=subprocess.DEVNULL)
+                profile, password = folder + "/images/profile.yaml", password or "aurora"
+        argv = [program, "run", "--yes", "--no-input", "--json", "--wait-for-device", wait, "--lock-wait", wait, "--target", target]
         argv += ["--profile", profile] if profile else []
         argv += ["--bundle", bundle] if bundle else []
         run = subprocess.run(argv, capture_output=True, text=True, check=False)
         events = [json.loads(line) for line in run.stdout.splitlines()]
         done = [e for e in events if e["type"] == "job-done"]
         if run.returncode != 0 or len(done) != 1:
-            pytest.fail(failure(done, events, run), pytrace=False)
+            raise NoTablet(reason(done, events, run))
         told = {key: done[0].get(key, "") for key in ("serial", "model", "result", "record", "inventory")}
-        for key, value in told.items():
-            record_testsuite_property("zarya-" + key, value)
         yield Tablet(target=target, program=program, environment=environment(password, folder), **told)
-    finally:
-        if process is not None:
-            process.terminate()
-            process.wait()
-            process.stdout.close()
 
 
-def failure(done, events, run):
-    """Why there is no tablet, in the words of zarya."""
+def reason(done, events, run):
+    """Why there is no tablet, and what to do."""
     lines = [f"zarya run: exit {run.returncode}" + (" (the bench is to blame: try again)" if run.returncode == 9 else "")]
     for e in done:
         lines.append(f"{e.get('port_name') or e.get('port') or e.get('address')}: {e['result']} {e.get('class', '')}: {e.get('error', '')}")
@@ -103,7 +114,7 @@ def environment(password, folder):
     """What OpenSSH needs to give the password, if there is one; it is never on a command line."""
     if not password:
         return dict(os.environ)
-    script = folder / "askpass"
-    script.write_text("#!/bin/sh\nprintf '%s\\n' \"$ZARYA_SSH_PASSWORD\"\n")
-    script.chmod(0o700)
-    return {**os.environ, "ZARYA_SSH_PASSWORD": password, "SSH_ASKPASS": str(script), "SSH_ASKPASS_REQUIRE": "force"}
+    script = os.path.join(folder, "askpass")
+    with open(script, "w", opener=lambda name, flags: os.open(name, flags, 0o700)) as file:
+        file.write("#!/bin/sh\nprintf '%s\\n' \"$ZARYA_SSH_PASSWORD\"\n")
+    return {**os.environ, "ZARYA_SSH_PASSWORD": password, "SSH_ASKPASS": script, "SSH_ASKPASS_REQUIRE": "force"}

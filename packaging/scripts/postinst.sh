@@ -5,10 +5,6 @@
 set -e
 if command -v systemd-sysusers >/dev/null; then systemd-sysusers zarya.conf; fi
 if command -v systemd-tmpfiles >/dev/null; then systemd-tmpfiles --create zarya.conf; fi
-if getent group zarya >/dev/null; then
-  chgrp zarya /etc/zarya
-  chmod 0750 /etc/zarya
-fi
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload
   udevadm control --reload || true
