@@ -119,7 +119,8 @@ type working struct {
 	outbox  *outbox.Forwarder
 	stop    func()
 	mu      sync.Mutex
-	warned  []string // guarded by mu
+	warned  []string      // guarded by mu
+	heard   chan struct{} // closed at the next warning; guarded by mu
 	stopped bool
 }
 
@@ -127,7 +128,7 @@ type working struct {
 func (m *machine) start(pools ...string) *working {
 	m.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &working{m: m}
+	w := &working{m: m, heard: make(chan struct{})}
 	fail := func(err error) {
 		m.t.Helper()
 		if err != nil {
@@ -176,6 +177,32 @@ func (w *working) warn(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.warned = append(w.warned, fmt.Sprintf(format, args...))
+	close(w.heard)
+	w.heard = make(chan struct{})
+}
+
+// warns waits for a warning that says this: what it is about is in the ledger a moment before.
+func (w *working) warns(text string) {
+	w.m.t.Helper()
+	w.until("a warning of "+text, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return strings.Contains(strings.Join(w.warned, "\n"), text)
+	})
+}
+
+// unanswered lets the stock take the database for away until then.
+func (w *working) unanswered(until time.Time) {
+	w.Stock.mu.Lock()
+	defer w.Stock.mu.Unlock()
+	w.away = until
+}
+
+// nextWarning is closed at the next warning.
+func (w *working) nextWarning() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heard
 }
 
 // give waits until the tablet has an identity, and ends its job.
@@ -213,19 +240,22 @@ func (w *working) bind(id *flash.Identity) {
 	}
 }
 
-// until waits until something is so, looking at each change of the outbox and of the stock.
+// until waits until something is so, looking at each change of the outbox and of the stock, and at each warning.
 func (w *working) until(what string, is func() bool) {
 	w.m.t.Helper()
 	limit := time.After(enough)
 	for {
-		told, changed := w.outbox.Changed(), w.soon()
+		told, changed, heard := w.outbox.Changed(), w.soon(), w.nextWarning()
 		if is() {
 			return
 		}
 		select {
 		case <-told:
 		case <-changed:
+		case <-heard:
 		case <-limit:
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			w.m.t.Fatalf("%s is never so at %s: %+v, %q", what, w.m.name, w.outbox.State(), w.warned)
 		}
 	}
