@@ -8,11 +8,14 @@
 // The first run prepares the images, the others find them so; -cold is for every run the
 // first one.
 //
-// CPU is the user and system time of the client processes and memory their peak resident
-// size, mapped file pages included, both as the kernel counts them; the first byte is
-// the mean over the devices of the time from the start of the clients to the first byte
-// of payload that the device is given. What devices are: drain.go. That the bytes are
-// right is shown by -check, with tablets that keep them.
+// CPU is the user and system time of the client processes. Memory is what they have for
+// themselves: the peak of their anonymous and shared memory, looked at every 5 ms. Pages of
+// files are not in it: all processes share them, the kernel keeps them without a process too,
+// and how many it maps at once differs from kernel to kernel. The peak resident size, pages of
+// files included, stands with the medians. The first byte is the mean over the devices of the
+// time from the start of the clients to the first byte of payload that the device is given.
+// What devices are: drain.go. That the bytes are right is shown by -check, with tablets that
+// keep them.
 package main
 
 import (
@@ -146,7 +149,7 @@ func (b *bench) cache() string { return filepath.Join(b.scratch, "cache") }
 type result struct {
 	wall, first, mean time.Duration
 	cpu               time.Duration
-	memory, anonymous int64 // bytes, peak
+	own, resident     int64 // bytes, peak
 	wire              int64
 }
 
@@ -257,15 +260,15 @@ func run(start time.Time, p *devices, cmds []*exec.Cmd) (result, error) {
 		wg.Go(func() {
 			watched := make(chan struct{})
 			peak := int64(0)
-			go func() { // the kernel keeps no peak of anonymous memory
+			go func() { // the kernel keeps no peak of it
 				defer close(watched)
 				for {
-					n := anonymous(c.Process.Pid)
+					n := ownMemory(c.Process.Pid)
 					if n < 0 {
 						return
 					}
 					peak = max(peak, n)
-					time.Sleep(20 * time.Millisecond)
+					time.Sleep(5 * time.Millisecond)
 				}
 			}()
 			err := c.Wait()
@@ -277,8 +280,8 @@ func run(start time.Time, p *devices, cmds []*exec.Cmd) (result, error) {
 			}
 			usage := c.ProcessState.SysUsage().(*syscall.Rusage)
 			r.cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-			r.memory += usage.Maxrss << 10
-			r.anonymous += peak
+			r.resident += usage.Maxrss << 10
+			r.own += peak
 		})
 	}
 	wg.Wait()
@@ -313,20 +316,24 @@ func average(of map[int]int64) time.Duration {
 	return time.Duration(sum / int64(max(1, len(of))))
 }
 
-var rssAnon = regexp.MustCompile(`(?m)^RssAnon:\s+(\d+) kB`)
+var own = regexp.MustCompile(`(?m)^Rss(?:Anon|Shmem):\s+(\d+) kB`)
 
-// anonymous is the anonymous resident memory of a process now, -1 when it has ended.
-func anonymous(pid int) int64 {
+// ownMemory is the resident memory of a process without pages of files, in bytes; -1 when it has ended.
+func ownMemory(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return -1
 	}
-	m := rssAnon.FindSubmatch(text)
-	if m == nil {
+	found := own.FindAllSubmatch(text, -1)
+	if found == nil {
 		return -1
 	}
-	n, _ := strconv.ParseInt(string(m[1]), 10, 64)
-	return n << 10
+	var sum int64
+	for _, m := range found {
+		n, _ := strconv.ParseInt(string(m[1]), 10, 64)
+		sum += n << 10
+	}
+	return sum
 }
 
 // measure prints a scenario's row.
@@ -372,15 +379,12 @@ func (b *bench) measure(s scenario) error {
 	}
 	o, t := medians(ours), medians(theirs)
 	ratio := func(a, b float64) string { return fmt.Sprintf("%.2f", a/b) }
-	memory := ratio(float64(o.memory), float64(t.memory))
-	if s.raw != "" {
-		memory = fmt.Sprintf("%d MiB anonymous", o.anonymous/mib)
-	}
-	fmt.Printf("| %s | %s | %s | %s | %s | %s | %.2f / %.2f s, CPU %.2f / %.2f s, %d / %d MiB, first %.2f / %.2f s, mean %.2f / %.2f s, "+
+	memory := ratio(float64(o.own), float64(t.own))
+	fmt.Printf("| %s | %s | %s | %s | %s | %s | %.2f / %.2f s, CPU %.2f / %.2f s, own %d / %d MiB, resident %d / %d MiB, first %.2f / %.2f s, mean %.2f / %.2f s, "+
 		"wire %d / %d MB | %s |\n", s.name,
 		ratio(o.wall.Seconds(), t.wall.Seconds()), ratio(o.cpu.Seconds(), t.cpu.Seconds()), memory,
 		ratio(o.first.Seconds(), t.first.Seconds()), ratio(o.mean.Seconds(), t.mean.Seconds()),
-		o.wall.Seconds(), t.wall.Seconds(), o.cpu.Seconds(), t.cpu.Seconds(), o.memory/mib, t.memory/mib,
+		o.wall.Seconds(), t.wall.Seconds(), o.cpu.Seconds(), t.cpu.Seconds(), o.own/mib, t.own/mib, o.resident/mib, t.resident/mib,
 		o.first.Seconds(), t.first.Seconds(), o.mean.Seconds(), t.mean.Seconds(), o.wire/mb, t.wire/mb, s.goal)
 	return nil
 }
@@ -390,7 +394,7 @@ func medians(of []result) result {
 	return result{
 		wall: median(of, func(r result) time.Duration { return r.wall }), first: median(of, func(r result) time.Duration { return r.first }),
 		mean: median(of, func(r result) time.Duration { return r.mean }), cpu: median(of, func(r result) time.Duration { return r.cpu }),
-		memory: median(of, func(r result) int64 { return r.memory }), anonymous: median(of, func(r result) int64 { return r.anonymous }),
+		own: median(of, func(r result) int64 { return r.own }), resident: median(of, func(r result) int64 { return r.resident }),
 		wire: median(of, func(r result) int64 { return r.wire }),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -89,8 +90,12 @@ func write(t *testing.T, path, station string, seed uint64, n int) {
 	}
 }
 
-// forms writes a report in all its forms.
-func forms(t *testing.T, q report.Question, from report.Source) map[string]string {
+// allForms are the forms of a report, and of the single jobs. All of one report are made of one
+// count, which one of them shows: a question is asked in all of them where it is a new kind.
+var allForms = []string{"text", "csv", "xlsx", "html", "htf", "wsjf"}
+
+// forms writes a report in these forms.
+func forms(t *testing.T, q report.Question, from report.Source, names ...string) map[string]string {
 	t.Helper()
 	now := time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC)
 	r, err := q.Ask(now)
@@ -109,6 +114,9 @@ func forms(t *testing.T, q report.Question, from report.Source) map[string]strin
 		"htf":  func(b *bytes.Buffer) error { return r.Export(t.Context(), b, from, report.OpenHTF) },
 		"wsjf": func(b *bytes.Buffer) error { return r.Export(t.Context(), b, from, report.WSJF) },
 	} {
+		if !slices.Contains(names, name) {
+			continue
+		}
 		var b bytes.Buffer
 		if err := form(&b); err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -122,8 +130,8 @@ func TestTheDatabaseReportsAsALedgerDoes(t *testing.T) {
 	s := fleettest.Start(t)
 	l := fill(t, s, 200)
 	db := fleettest.Open(t, s.URL(fleettest.Reader), fleet.Login{})
-	empty := forms(t, report.Question{Until: "2001-01-01"}, l)
-	for _, q := range []report.Question{
+	empty := forms(t, report.Question{Until: "2001-01-01"}, l, "htf")
+	for i, q := range []report.Question{
 		{}, {By: "day"}, {By: "station"}, {By: "port"}, {By: "operator"}, {By: "lot"}, {By: "model"}, {By: "bundle"}, {By: "class"},
 		{By: "day", Since: "2026-09-28T12:00", Until: "2026-09-29T02:00"}, {By: "lot", Since: "2026-09-28T11:00"},
 		{By: "lot", Until: "2026-09-28"},
@@ -133,7 +141,11 @@ func TestTheDatabaseReportsAsALedgerDoes(t *testing.T) {
 		{By: "lot", Only: []string{"day=2026-09-28", "class=-"}},
 	} {
 		r, _ := q.Ask(time.Now())
-		want, got := forms(t, q, l), forms(t, q, jobs.Reader{DB: db, Stations: r.Stations()})
+		names := []string{"csv", "htf"}
+		if i == 0 || q.By == "day" || q.By == "class" {
+			names = allForms
+		}
+		want, got := forms(t, q, l, names...), forms(t, q, jobs.Reader{DB: db, Stations: r.Stations()}, names...)
 		for name := range want {
 			if want[name] != got[name] {
 				t.Errorf("%+v as %s: the ledger says\n%.2000s\nthe database says\n%.2000s", q, name, want[name], got[name])
