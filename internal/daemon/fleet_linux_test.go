@@ -81,7 +81,7 @@ func TestAStationOfAFleet(t *testing.T) {
 				t.Fatal(err)
 			}
 			if state := f.State(); state.Sent == last && state.Err == nil {
-				if n := there(); n != last {
+				if n := there(); n < last { // one may have been written meanwhile
 					t.Errorf("%s: the database has %d of %d entries", what, n, last)
 				}
 				return
@@ -94,8 +94,14 @@ func TestAStationOfAFleet(t *testing.T) {
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("%+v, %v", jobs, err)
 	}
+	for { // something more of the tablet may be written, and sent
+		changed := f.Changed()
+		if strings.Contains(d.get(t, "/metrics"), `zarya_queue_records{queue="outbox"} 0`) {
+			break
+		}
+		<-changed
+	}
 	for path, want := range map[string]string{
-		"/metrics":              `zarya_queue_records{queue="outbox"} 0`,
 		"/job/run-1":            jobs[0].Record,
 		"/tablet?serial=VT0001": `href="/job/run-1"`,
 		"/port/A1":              "VT0001",
