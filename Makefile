@@ -54,7 +54,7 @@ unit: ## the tests, without the race detector
 	@$(GO) test ./...
 
 race: ## the packages' tests with the race detector, their coverage, and whole runs raced
-	@ZARYA_UPTIME_JOBS=160 $(GO) test -race -cover $$($(GO) list ./... | grep -Ev '/(cmd/zarya|bench/fleet)$$')
+	@ZARYA_UPTIME_JOBS=160 ZARYA_SIM_DAYS=4 $(GO) test -race -cover $$($(GO) list ./... | grep -Ev '/(cmd/zarya|bench/fleet)$$')
 	@$(GO) test -race -timeout 20m -run '^Test(Nested|Signals|Closed|Memory)' ./cmd/zarya
 	@$(GO) test -race -timeout 20m -run '^TestScripts$$/^(run|flash|faults|identity|lock)$$' ./cmd/zarya
 
@@ -63,7 +63,7 @@ scripts: ## every verb by its scripts, the processes' tests, and a programme's s
 
 simulate: ## SCHEDULES fault schedules of sixteen tablets, and days without a restart
 	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash
-	@$(GO) test -count=1 -run '^TestMonth$$' ./internal/station
+	@$(GO) test -count=1 -run '^TestMonth$$|^TestDays$$' ./internal/station
 
 pages: setup ## the station's page in a real browser
 	@scripts/pages.sh

@@ -150,7 +150,7 @@ func TestAOSPFastboot(t *testing.T) {
 }
 
 func testAOSP(t *testing.T, network, family string) {
-	const partSize, dataSize = 48 * mib, 40*mib + 4096
+	const partSize, dataSize = 20 * mib, 16*mib + 4096
 	dir := t.TempDir()
 	f, err := virtual.FamilyByName(family)
 	if err != nil {
