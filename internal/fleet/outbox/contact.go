@@ -127,7 +127,7 @@ func (f *Forwarder) send(ctx context.Context, batch []ledger.Entry) (a answer, e
 // weigh compares an answer with the ledger; stop says that nothing more is to be sent.
 func (f *Forwarder) weigh(ctx context.Context, a answer) (stop bool, err error) {
 	if a.fault.Kind != "" {
-		f.settle(a, &a.fault, 0)
+		f.settle(ctx, a, &a.fault, 0)
 		return true, nil
 	}
 	fault, err := f.compare(ctx, a)
@@ -147,7 +147,7 @@ func (f *Forwarder) weigh(ctx context.Context, a answer) (stop bool, err error) 
 		}
 		rewound = sent
 	}
-	f.settle(a, nil, rewound)
+	f.settle(ctx, a, nil, rewound)
 	return false, nil
 }
 
@@ -196,8 +196,10 @@ func (f *Forwarder) sentTo(database string) int64 {
 }
 
 // settle remembers an answer, and what the database had before it was restored (0: it was not)
-// at once: whoever sees Rewound must not see Sent as it was before.
-func (f *Forwarder) settle(a answer, fault *fleet.Fault, rewound int64) {
+// at once: whoever sees Rewound must not see Sent as it was before, and whoever sees that all is
+// sent must not see that something waits.
+func (f *Forwarder) settle(ctx context.Context, a answer, fault *fleet.Fault, rewound int64) {
+	waiting, oldest, err := f.after(ctx, a.seq)
 	f.mu.Lock()
 	f.cursor.Database, f.cursor.Seq, f.cursor.Fault = a.database, a.seq, fault
 	f.cursor.Hash = hex.EncodeToString(a.hash)
@@ -207,6 +209,9 @@ func (f *Forwarder) settle(a answer, fault *fleet.Fault, rewound int64) {
 	f.mu.Unlock()
 	f.change(func(s *State) {
 		s.Sent, s.Fault, s.Contact, s.Err = a.seq, fault, time.Now(), nil
+		if err == nil { // else it is counted after the contact
+			s.Waiting, s.Oldest = waiting, oldest
+		}
 		if rewound > 0 {
 			s.Rewound = rewound
 		}

@@ -304,18 +304,22 @@ func (f *Forwarder) count(ctx context.Context) {
 	f.mu.Lock()
 	sent := f.cursor.Seq
 	f.mu.Unlock()
-	last, err := f.ledger.Last(ctx, f.o.Station)
-	var first []ledger.Entry
-	if err == nil && last > sent {
-		first, err = f.ledger.After(ctx, f.o.Station, sent, 1)
-	}
+	n, oldest, err := f.after(ctx, sent)
 	if err != nil {
 		return // the ledger's own trouble is told where it is written
 	}
-	f.change(func(s *State) {
-		s.Sent, s.Waiting, s.Oldest = sent, max(0, last-sent), time.Time{}
-		if len(first) > 0 {
-			s.Oldest, _ = time.Parse(time.RFC3339, first[0].TS) // zero: not known
-		}
-	})
+	f.change(func(s *State) { s.Sent, s.Waiting, s.Oldest = sent, n, oldest })
+}
+
+// after is how many entries come after one, and when the first of them was written.
+func (f *Forwarder) after(ctx context.Context, seq int64) (n int64, oldest time.Time, err error) {
+	last, err := f.ledger.Last(ctx, f.o.Station)
+	if err != nil || last <= seq {
+		return 0, oldest, err
+	}
+	first, err := f.ledger.After(ctx, f.o.Station, seq, 1)
+	if len(first) > 0 {
+		oldest, _ = time.Parse(time.RFC3339, first[0].TS) // zero: not known
+	}
+	return last - seq, oldest, err
 }

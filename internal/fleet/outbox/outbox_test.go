@@ -133,12 +133,13 @@ func TestFaultsStopOneStationOnly(t *testing.T) {
 		"a new machine is believed after a while": func(t *testing.T, b *bench) {
 			twin := b.clone().forwarder()
 			twin.t.quiet = 50 * time.Millisecond
-			running(t, twin)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // else a failure hangs
+			stop := running(t, twin)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // else a failure hangs
 			defer cancel()
 			if err := twin.Confirm(ctx); err != nil || until(t, twin, "confirmed", func(s State) bool { return s.Confirmed }).Young > 0 {
 				t.Errorf("%v", err)
 			}
+			stop() // or it speaks once more when the fault was taken away, and brings it back
 			b.caught(fleet.Fork, 11)
 		},
 		"set back": func(t *testing.T, b *bench) {
@@ -222,6 +223,21 @@ func TestAServerThatIsKilledAndComesBack(t *testing.T) {
 		until(t, f, "back", func(s State) bool { return s.Err == nil && s.Waiting == 0 })
 		b.arrived()
 	}
+}
+
+// Whoever sees that all is sent must not see that something waits, nor the other way round.
+func TestSentAndWaitingAreSaidAtOnce(t *testing.T) {
+	s := fleettest.Start(t)
+	b := newBench(t, s, "a")
+	b.write(50)
+	f := b.forwarder()
+	running(t, f)
+	until(t, f, "sent", func(s State) bool {
+		if s.Sent+s.Waiting != 50 || s.Oldest.IsZero() != (s.Waiting == 0) {
+			t.Errorf("of 50: %+v", s)
+		}
+		return s.Sent == 50
+	})
 }
 
 func TestALineThatIsCutAndSwallows(t *testing.T) {

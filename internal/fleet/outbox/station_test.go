@@ -16,8 +16,9 @@ import (
 	"github.com/zarya-station/zarya/internal/problem"
 )
 
-// quick is for tests: what takes seconds takes moments.
-var quick = timing{answer: 5 * time.Second, gather: time.Millisecond, look: 20 * time.Millisecond, greet: 20 * time.Millisecond,
+// quick is for tests: what takes seconds takes moments. For an answer there is time enough for a
+// machine that has much to do.
+var quick = timing{answer: time.Minute, gather: time.Millisecond, look: 20 * time.Millisecond, greet: 20 * time.Millisecond,
 	backoff: time.Millisecond, longest: 10 * time.Millisecond}
 
 // bench is a station with a ledger.
@@ -197,7 +198,7 @@ func (b *bench) resume() {
 // until waits for a state.
 func until(t *testing.T, f *Forwarder, what string, is func(State) bool) State {
 	t.Helper()
-	limit := time.After(time.Minute) // else a failure hangs
+	limit := time.After(5 * time.Minute) // else a failure hangs
 	for {
 		changed := f.Changed()
 		if s := f.State(); is(s) {
@@ -211,10 +212,12 @@ func until(t *testing.T, f *Forwarder, what string, is func(State) bool) State {
 	}
 }
 
-// running runs a forwarder until the test ends.
-func running(t *testing.T, f *Forwarder) {
+// running runs a forwarder until stop, at the latest until the test ends.
+func running(t *testing.T, f *Forwarder) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { f.Run(ctx); close(done) }()
-	t.Cleanup(func() { cancel(); <-done })
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return stop
 }

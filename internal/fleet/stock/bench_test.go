@@ -25,14 +25,15 @@ import (
 	"github.com/zarya-station/zarya/internal/fleet/fleettest"
 	"github.com/zarya-station/zarya/internal/fleet/lease"
 	"github.com/zarya-station/zarya/internal/fleet/outbox"
+	"github.com/zarya-station/zarya/internal/flock"
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/ledger/pool"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// enough is a limit for what would hang otherwise.
-const enough = 20 * time.Second
+// enough is a limit for what would hang otherwise, also on a machine that has much to do.
+const enough = 5 * time.Minute
 
 // seal seals for an age key, as a station's does.
 type seal struct{ key *age.X25519Identity }
@@ -86,14 +87,23 @@ func newMachine(t testing.TB, s *fleettest.Server, name string) *machine {
 	t.Helper()
 	key := newKey(t)
 	return &machine{t: t, name: name, files: s.Enrol(t, name, key.Recipient().String()), url: s.StationURL(), key: key, ahead: 4,
-		answer: 5 * time.Second}
+		answer: time.Minute}
 }
 
 func (m *machine) path() string { return filepath.Join(m.files.Dir, "ledger.db") }
 
-// clone is a copy of the machine's disk, as it is now.
+// clone is a copy of the machine's disk, as it is between two contacts of the outbox: what was
+// sent is kept at the end of one.
 func (w *working) clone() *machine {
 	w.m.t.Helper()
+	lock, err := os.OpenFile(w.m.path()+".forward", os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		defer lock.Close()
+		err = flock.Wait(lock)
+	}
+	if err != nil {
+		w.m.t.Fatal(err)
+	}
 	again := *w.m
 	again.files.Dir = w.m.t.TempDir()
 	if err := w.ledger.CopyTo(w.m.t.Context(), again.path()); err != nil {
@@ -150,7 +160,7 @@ func (m *machine) start(pools ...string) *working {
 	w.Stock, err = New(ctx, Options{Ledger: w.ledger, Supply: pool.NewSupply(w.ledger, seal{m.key}), Seal: seal{m.key}, Key: m.key,
 		Outbox: w.outbox, Connect: connect, Ahead: m.ahead, Alone: m.alone, Warn: w.warn}, pools...)
 	fail(err)
-	w.t = timing{answer: m.answer, refill: 30 * time.Second, look: 50 * time.Millisecond, again: 50 * time.Millisecond}
+	w.t = timing{answer: m.answer, refill: time.Minute, look: 50 * time.Millisecond, again: 50 * time.Millisecond}
 	var all sync.WaitGroup
 	all.Go(func() { w.outbox.Run(ctx) })
 	all.Go(func() { w.Run(ctx) })

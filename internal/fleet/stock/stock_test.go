@@ -23,9 +23,12 @@ func equal(t *testing.T, got []string, want ...string) {
 	}
 }
 
-// verified fails the test unless a ledger's tables are what its entries say.
+// verified fails the test unless a ledger's tables are what its entries say. Nothing is leased
+// meanwhile: the entries are read before the tables.
 func (w *working) verified() {
 	w.m.t.Helper()
+	w.refilling.Lock()
+	defer w.refilling.Unlock()
 	if list, err := pool.Verify(w.m.t.Context(), w.ledger); err != nil || len(list) > 0 {
 		w.m.t.Errorf("%v %v", list, err)
 	}
@@ -239,9 +242,11 @@ func TestGiveBackAndWriteOff(t *testing.T) {
 	if err != nil || len(list) == 0 {
 		t.Fatal(list, err)
 	}
+	a.refilling.Lock() // one that is under way knows what was wanted
 	a.Stock.mu.Lock()
 	a.wanted = map[string]bool{} // or it leases again what it gives back
 	a.Stock.mu.Unlock()
+	a.refilling.Unlock()
 	n, err := pool.GiveBack(a.ledger, "p", list[0].Lease)
 	if err != nil || n < 1 {
 		t.Fatal(n, err)
@@ -278,10 +283,11 @@ func TestTheDatabaseWasRestored(t *testing.T) {
 	s := fleettest.Start(t)
 	anna := newOffice(t, s)
 	a, b := newMachine(t, s, "a"), newMachine(t, s, "b")
-	at, bt := a.start("p"), b.start("p")
+	bt := b.start("p")
 	anna.imports("p", 1, 40)
 	bt.give("p", "B1")
 	bt.sent()
+	at := a.start("p") // its lease comes after b's, and is what the database forgets
 	at.until("ahead", func() bool { free, err := pool.Free(t.Context(), at.ledger, "p"); return err == nil && free >= 4 })
 	at.sent()
 	at.bind(at.give("p", "A1"))
