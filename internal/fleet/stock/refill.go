@@ -70,7 +70,8 @@ func (s *Stock) Refill(ctx context.Context) (err error) {
 	s.refilling.Lock()
 	defer s.refilling.Unlock()
 	s.mu.Lock()
-	pools := slices.Sorted(maps.Keys(s.wanted))
+	s.round++
+	round, pools := s.round, slices.Sorted(maps.Keys(s.wanted))
 	s.mu.Unlock()
 	defer func() {
 		var empty *lease.EmptyError
@@ -80,7 +81,7 @@ func (s *Stock) Refill(ctx context.Context) (err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.err = err
-		s.rounds++
+		s.looked = round
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}()

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,6 +38,22 @@ func (l *lastMoment) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, q pgx.Trace
 	}
 }
 
+// traced lets a tracer see what the stock asks the database.
+func (m *machine) traced(by pgx.QueryTracer) {
+	m.connect = func(ctx context.Context) (*fleet.DB, error) {
+		_, as, err := m.files.Login()
+		if err != nil {
+			return nil, err
+		}
+		c, err := fleet.Parse(m.url, as)
+		if err != nil {
+			return nil, err
+		}
+		c.ConnConfig.Tracer = by
+		return fleet.Connect(ctx, c)
+	}
+}
+
 // TestAnAnswerAtTheLastMoment: the time is the database's alone. The ledger takes what was
 // answered in it, however late it is by then; an error of the ledger would stop the station.
 func TestAnAnswerAtTheLastMoment(t *testing.T) {
@@ -46,18 +63,7 @@ func TestAnAnswerAtTheLastMoment(t *testing.T) {
 	anna.imports("p", 1, 100)
 	var late lastMoment
 	b.answer = time.Second
-	b.connect = func(ctx context.Context) (*fleet.DB, error) {
-		_, as, err := b.files.Login()
-		if err != nil {
-			return nil, err
-		}
-		c, err := fleet.Parse(b.url, as)
-		if err != nil {
-			return nil, err
-		}
-		c.ConnConfig.Tracer = &late
-		return fleet.Connect(ctx, c)
-	}
+	b.traced(&late)
 	working := b.start("p")
 	working.give("p", "warm")                                               // it is connected, and has some of its own
 	for i := 0; late.answers.Load() == 0 && t.Context().Err() == nil; i++ { // a slow machine answers too late, and is asked again
@@ -69,4 +75,62 @@ func TestAnAnswerAtTheLastMoment(t *testing.T) {
 		}
 	}
 	working.verified()
+}
+
+// firstLease is a tracer of a connection: the first answer to who leases is held back.
+type firstLease struct {
+	once         sync.Once
+	came, goesOn chan struct{}
+}
+
+type leases struct{}
+
+// TraceQueryStart marks the question.
+func (*firstLease) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, leases{}, strings.Contains(q.SQL, "zarya.lease("))
+}
+
+// TraceQueryEnd holds the answer back.
+func (f *firstLease) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	if is, _ := ctx.Value(leases{}).(bool); is {
+		f.once.Do(func() {
+			close(f.came)
+			<-f.goesOn
+		})
+	}
+}
+
+// TestAnAnswerFromBeforeTheTablet: that the fleet had nothing when it was asked before a tablet
+// came is no reason to turn the tablet away.
+func TestAnAnswerFromBeforeTheTablet(t *testing.T) {
+	s := fleettest.Start(t)
+	anna := newOffice(t, s)
+	m := newMachine(t, s, "a")
+	first := &firstLease{came: make(chan struct{}), goesOn: make(chan struct{})}
+	m.traced(first)
+	w := m.start()
+	release := sync.OnceFunc(func() { close(first.goesOn) })
+	t.Cleanup(release)
+	w.o.Patience = enough
+	w.Want("p")
+	<-first.came // there is no such pool yet
+	anna.imports("p", 1, 10)
+	for len(w.wake) > 0 {
+		<-w.wake // of who wanted it
+	}
+	ended := make(chan error, 1)
+	go func() {
+		id, err := w.Assign(t.Context(), "p", "T1", "job")
+		if err == nil && id.ID != 1 {
+			err = fmt.Errorf("it got %+v", id)
+		}
+		ended <- err
+	}()
+	<-w.wake // it came, found nothing, and hurries
+	w.hurry()
+	release()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	w.Release("job")
 }

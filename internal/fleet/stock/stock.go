@@ -71,7 +71,8 @@ type Stock struct {
 	empty   map[string]bool // guarded by mu: the fleet has nothing of them
 	checked map[string]bool // guarded by mu: it was looked for what was leased and not taken in, since the program began
 	err     error           // guarded by mu: why nothing was leased the last time
-	rounds  int             // guarded by mu: how often the pools were looked at
+	round   int             // guarded by mu: the look at the pools that began last, counted from 1
+	looked  int             // guarded by mu: the one that ended last
 	clashed int64           // guarded by mu: the last clash that was put right
 	changed chan struct{}   // guarded by mu: closed when something was leased, or could not be
 }
@@ -138,7 +139,7 @@ func (s *Stock) Assign(ctx context.Context, name, serial, job string) (*flash.Id
 	patience, cancel := context.WithTimeout(ctx, s.o.Patience)
 	defer cancel()
 	s.mu.Lock()
-	begun := s.rounds
+	begun := s.round
 	s.mu.Unlock()
 	for {
 		changed, told := s.soon(), s.o.Outbox.Changed()
@@ -164,14 +165,15 @@ func (s *Stock) Assign(ctx context.Context, name, serial, job string) (*flash.Id
 	}
 }
 
-// isHopeless says that nothing will come soon: nobody answers, or what answers has nothing. rounds
-// is how often the pools had been looked at when the tablet came.
-func (s *Stock) isHopeless(name string, rounds int) bool {
+// isHopeless says that nothing will come soon: nobody answers, or what answers has nothing. begun
+// is the look at the pools that had begun last when the tablet came: what was asked before that may
+// have another answer now.
+func (s *Stock) isHopeless(name string, begun int) bool {
 	f := s.o.Outbox.State()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kind, _ := problem.KindOf(s.err)
-	return f.Err != nil || f.Fault != nil || s.rounds > rounds && (s.empty[name] || kind == problem.Identity)
+	return f.Err != nil || f.Fault != nil || s.looked > begun && (s.empty[name] || kind == problem.Identity)
 }
 
 // soon is closed when something was leased, or could not be.
