@@ -102,12 +102,14 @@ type Daemon struct {
 	sink   ui.Sink
 	events *flash.Events
 	engine *flash.Engine
+
+	lastSent time.Duration // how long the last records may take to the database; tests are more patient
 }
 
 // New puts a station together. Its page listens already: an address that is taken is known
 // before anything is done. Close it after use.
 func New(ctx context.Context, o Options) (_ *Daemon, err error) {
-	d := &Daemon{o: o}
+	d := &Daemon{o: o, lastSent: lastSent}
 	defer func() {
 		if err != nil {
 			d.page.close()

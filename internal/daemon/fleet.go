@@ -62,7 +62,7 @@ func (d *Daemon) startOutbox(ctx context.Context) (stop func()) {
 	return func() {
 		cancel()
 		all.Wait()
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSent)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.lastSent)
 		defer cancel()
 		_, _ = f.Sync(last) // what is left is sent when the station works again
 	}

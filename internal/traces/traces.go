@@ -96,6 +96,7 @@ type Store struct {
 	mu      sync.Mutex
 	places  map[string]*recording // guarded by mu; by where the tablet is
 	jobs    map[string]string     // guarded by mu; where the jobs under way are
+	ended   map[string][]Line     // guarded by mu; of jobs that ended, until they are in their files
 	files   []file                // guarded by mu; the oldest first
 	bytes   int64                 // guarded by mu; of all files
 	warned  bool                  // guarded by mu
@@ -112,7 +113,8 @@ func Open(dir string, room Room, warn func(format string, args ...any)) (*Store,
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{root: root, room: room, warn: warn, places: map[string]*recording{}, jobs: map[string]string{}}
+	s := &Store{root: root, room: room, warn: warn, places: map[string]*recording{}, jobs: map[string]string{},
+		ended: map[string][]Line{}}
 	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
@@ -192,22 +194,23 @@ func (s *Store) Event(e flash.Event) {
 		s.at(place).add(l)
 	}
 	if _, ended := e.Body.(flash.JobDone); ended {
-		r := s.at(place)
+		lines := s.at(place).lines()
 		delete(s.places, place)
 		delete(s.jobs, e.Job)
-		s.writing.Go(func() { s.write(e.Job, r.lines()) })
+		if isFile.MatchString(e.Job + ".jsonl") {
+			s.ended[e.Job] = lines
+			s.writing.Go(func() { s.write(e.Job, lines) })
+		}
 	}
 }
 
 // write keeps a trace, and lets go of the oldest that there is no room for.
 func (s *Store) write(job string, lines []Line) {
 	name := job + ".jsonl"
-	if !isFile.MatchString(name) {
-		return
-	}
 	size, err := s.put(name, lines)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.ended, job)
 	if err != nil {
 		_ = s.root.Remove(name) // half of one is none
 		if !s.warned && s.warn != nil {
@@ -248,7 +251,8 @@ func (s *Store) shrink() {
 	}
 }
 
-// Lines are the trace of a job, as far as it is kept; of one under way, what there is yet.
+// Lines are the trace of a job, as far as it is kept; of one under way, what there is yet; of one
+// that has just ended, all of it, whether or not it is in its file.
 // None is no error. What stands in the file is read as what anybody may have written.
 func (s *Store) Lines(job string) ([]Line, error) {
 	if !isJob.MatchString(job) {
@@ -260,7 +264,11 @@ func (s *Store) Lines(job string) ([]Line, error) {
 		defer s.mu.Unlock()
 		return s.at(place).lines(), nil
 	}
+	lines, writing := s.ended[job]
 	s.mu.Unlock()
+	if writing {
+		return lines, nil
+	}
 	f, err := s.root.Open(job + ".jsonl")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -81,6 +81,28 @@ func TestEachJobHasItsOwn(t *testing.T) {
 	}
 }
 
+// A job that has just ended has its trace, whether or not it is in its file yet: never none, nor
+// the half that is written.
+func TestATraceIsThereWhileItIsWritten(t *testing.T) {
+	s := open(t, t.TempDir(), Usual)
+	for i := range 200 {
+		job := fmt.Sprint("r-", i)
+		for n := range 400 {
+			s.Wire(wire("A1", "<", fmt.Sprint("INFO", n)))
+		}
+		s.Event(about(job, "A1", flash.JobDone{Result: flash.Pass}))
+		if list, err := s.Lines(job); err != nil || len(list) != 401 {
+			t.Fatalf("%s has %d lines, %v", job, len(list), err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.ended) != 0 {
+		t.Errorf("%d traces are kept in memory", len(s.ended))
+	}
+}
+
 func TestALongTraceKeepsItsEnds(t *testing.T) {
 	s := open(t, t.TempDir(), Usual)
 	const all = 10_000
