@@ -157,7 +157,7 @@ func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Mkdir(dir, 0o700))
 	r, err := registrytest.Start(dir, registrytest.Options{More: more})
 	ts.Check(err)
-	ts.Defer(r.Kill)
+	ts.Defer(r.Close)
 	ts.Setenv(args[0], r.Addr)
 	ts.Value("registries").(map[string]*registrytest.Registry)[args[0]] = r
 }

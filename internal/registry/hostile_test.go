@@ -265,7 +265,7 @@ func TestMirror(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(mirror.Kill)
+	t.Cleanup(mirror.Close)
 	for i := range 3 {
 		c := b.client()
 		c.Mirror = mirror.Addr

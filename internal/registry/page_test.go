@@ -37,7 +37,7 @@ func TestThePage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(r.Kill)
+		t.Cleanup(r.Close)
 		return r
 	}
 	b := newBench(t)

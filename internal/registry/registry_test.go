@@ -36,7 +36,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(reg.Kill)
+	t.Cleanup(reg.Close)
 	return &bench{t, dir, reg}
 }
 

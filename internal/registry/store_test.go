@@ -83,7 +83,7 @@ func TestCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(locked.Kill)
+	t.Cleanup(locked.Close)
 	name := "oci://" + locked.Addr + "/census:1"
 	from := b.build("5.1", 1, 2, 1)
 	t.Setenv("DOCKER_CONFIG", t.TempDir())

@@ -98,7 +98,7 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(far.Kill)
+	t.Cleanup(far.Close)
 	from := b.build("5.1", 1, 2, 20)
 	name := "oci://" + far.Addr + "/census:1"
 	b.push(b.client(), from, name)
@@ -115,7 +115,7 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(far.Kill)
+	t.Cleanup(far.Close)
 	_, err = b.client().Push(t.Context(), from, b.ref("oci://"+far.Addr+"/census:1"))
 	b.refused(err, problem.Station, "certificate")
 }
@@ -134,7 +134,7 @@ func TestTLSOnThisMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(near.Kill)
+	t.Cleanup(near.Close)
 	b.push(c, from, plain)
 	name := "oci://localhost:" + b.reg.Addr[strings.LastIndex(b.reg.Addr, ":")+1:] + "/census:1"
 	_, err = b.client().Pull(t.Context(), b.ref(name), nil)

@@ -3,7 +3,6 @@
 package fleettest
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,14 +100,7 @@ func TestServersStartAsTheyAreDeployed(t *testing.T) {
 	write(t, filepath.Join(dir, "tls.crt"), string(cert), s.as)
 	write(t, filepath.Join(dir, "tls.key"), string(key), s.as)
 	write(t, filepath.Join(dir, "users"), `"`+Superuser+`" "`+Password+`"`+"\n", s.as)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := hold(t, "127.0.0.1")
 	ini := deployed(t, "pgbouncer.ini")
 	for from, to := range map[string]string{"/etc/zarya-tls": dir, "/etc/pgbouncer/userlist.txt": filepath.Join(dir, "users"), "6432": port,
 		"host=127.0.0.1 auth_user=pgbouncer": "host=" + s.Dir + " auth_user=" + Superuser, "listen_addr = *": "listen_addr = 127.0.0.1"} {

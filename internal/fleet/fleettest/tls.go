@@ -8,6 +8,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"testing"
+
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 // SetTLS starts the server anew, at a port of TCP as well, where everybody who connects is
@@ -16,16 +19,25 @@ func (s *Server) SetTLS(cert, key []byte) {
 	s.t.Helper()
 	port := s.port
 	if port == "" {
-		l, err := net.Listen("tcp", ":0")
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		_, port, _ = net.SplitHostPort(l.Addr().String())
-		if err := l.Close(); err != nil {
-			s.t.Fatal(err)
-		}
+		port = hold(s.t, "0.0.0.0")
 	}
 	s.setTLS(cert, key, port)
+}
+
+// hold returns a port of an address of this machine that is given to nobody else until the test
+// ends: only who asks for its number has it.
+func hold(t testing.TB, host string) (port string) {
+	t.Helper()
+	held, err := virtual.Hold("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = held.Close() })
+	_, port, err = net.SplitHostPort(held.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 func (s *Server) setTLS(cert, key []byte, port string) {

@@ -4,7 +4,6 @@ package registrytest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +20,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 // Registry is a docker-registry on a port of its own. It keeps its port and its data when
@@ -28,10 +29,11 @@ import (
 type Registry struct {
 	Addr string // HOST:PORT
 
-	dir string
-	mu  sync.Mutex
-	cmd *exec.Cmd
-	log bytes.Buffer
+	dir  string
+	held *virtual.Held // its address, which nobody else is given, also while it is away; nil: another registry's
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	log  bytes.Buffer
 }
 
 // program finds the registry: installed, or where scripts/setup.sh unpacked it.
@@ -52,7 +54,7 @@ func program() (string, error) {
 // Options of a registry. All may be empty.
 type Options struct {
 	Host      string // an address of this machine, without a port; "" is 127.0.0.1
-	Addr      string // with the port, in the place of Host; "": one that is free
+	Addr      string // with the port, in the place of Host, of a registry that was killed; "": one that is free
 	Cert, Key string // files, for TLS
 	More      string // lines of its configuration
 	// Config makes the whole configuration, for its address; nil: there is one.
@@ -64,13 +66,13 @@ func Start(dir string, o Options) (*Registry, error) {
 	if o.Host == "" {
 		o.Host = "127.0.0.1"
 	}
-	l, err := net.Listen("tcp", cmp.Or(o.Addr, o.Host+":0")) //nolint:noctx // a port that is free
-	if err != nil {
-		return nil, err
-	}
-	r := &Registry{Addr: l.Addr().String(), dir: dir}
-	if err := l.Close(); err != nil {
-		return nil, err
+	r := &Registry{Addr: o.Addr, dir: dir}
+	if r.Addr == "" {
+		held, err := virtual.Hold("tcp", net.JoinHostPort(o.Host, "0"))
+		if err != nil {
+			return nil, err
+		}
+		r.Addr, r.held = held.Addr(), held
 	}
 	text := fmt.Sprintf(`version: 0.1
 log: {level: error}
@@ -80,10 +82,23 @@ http: {addr: %s, secret: for a test, tls: {certificate: %q, key: %q}}
 	if o.Config != nil {
 		text = o.Config(r.Addr)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(text), 0o600); err != nil {
+	err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(text), 0o600)
+	if err == nil {
+		err = r.Restart()
+	}
+	if err != nil {
+		r.Close()
 		return nil, err
 	}
-	return r, r.Restart()
+	return r, nil
+}
+
+// Close ends it, and gives its address back.
+func (r *Registry) Close() {
+	r.Kill()
+	if r.held != nil {
+		_ = r.held.Close()
+	}
 }
 
 // Restart starts it again, and waits until it answers.
@@ -106,7 +121,7 @@ func (r *Registry) Restart() error {
 	r.cmd = cmd
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 500 {
+	for range 6000 { // two minutes, on a machine that has much to do
 		d := net.Dialer{}
 		if c, err := d.DialContext(context.Background(), "tcp", r.Addr); err == nil {
 			return c.Close()
