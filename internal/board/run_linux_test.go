@@ -49,6 +49,8 @@ func (f *front) Changed() <-chan struct{} {
 
 func (f *front) Do(_ context.Context, o station.Order) error {
 	f.orders <- o
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.refuse
 }
 
@@ -127,7 +129,7 @@ func (p *terminal) press(keys string) {
 // until waits until the screen, or the count of bells, is as asked for.
 func (p *terminal) until(what string, is func(screen string, bells int) bool) {
 	p.t.Helper()
-	limit := time.NewTimer(time.Minute)
+	limit := time.NewTimer(5 * time.Minute) // else a failure hangs
 	defer limit.Stop()
 	for {
 		p.mu.Lock()
@@ -263,7 +265,7 @@ func TestBoardRedrawsAndOutlivesItsTerminal(t *testing.T) {
 		if err == nil {
 			t.Error("a terminal that went away is no error")
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the board stays with a terminal that went away")
 	}
 }
