@@ -26,7 +26,11 @@ const (
 	udpMinPacket  = 512
 	udpMaxPacket  = 8192
 	udpRetransmit = 500 * time.Millisecond
+	udpInitTries  = 4 // packets to a device that told its sequence number, before it is asked again
 )
+
+// errUnanswered is that a packet was sent as often as it may be.
+var errUnanswered = errors.New("no answer")
 
 // Datagram is a Transport over UDP.
 type Datagram struct {
@@ -65,18 +69,10 @@ func NewDatagram(ctx context.Context, conn net.Conn) (*Datagram, error) {
 
 func newDatagram(ctx context.Context, conn net.Conn, again time.Duration) (*Datagram, error) {
 	u := &Datagram{conn: conn, size: udpMinPacket, again: again, in: make([]byte, 64<<10), out: make([]byte, udpMaxPacket)}
-	answer, _, err := u.exchange(ctx, udpQuery, 0, nil)
-	if err != nil {
-		return nil, err
+	answer, err := u.greet(ctx)
+	for errors.Is(err, errUnanswered) { // it restarted in between, and counts from another number
+		answer, err = u.greet(ctx)
 	}
-	if len(answer) < 2 {
-		return nil, &NotFastbootError{conn.RemoteAddr().String(), Clean(string(answer))}
-	}
-	u.seq = binary.BigEndian.Uint16(answer)
-	var hello [4]byte
-	binary.BigEndian.PutUint16(hello[:2], udpVersion)
-	binary.BigEndian.PutUint16(hello[2:], udpMaxPacket)
-	answer, _, err = u.exchange(ctx, udpInit, 0, hello[:])
 	if err != nil {
 		return nil, err
 	}
@@ -90,15 +86,37 @@ func newDatagram(ctx context.Context, conn net.Conn, again time.Duration) (*Data
 	return u, nil
 }
 
-// exchange sends one packet until it is answered, and returns the answer's bytes
-// (valid until the next call) and whether more follow.
-func (u *Datagram) exchange(ctx context.Context, id, flags byte, payload []byte) ([]byte, bool, error) {
+// greet asks for the sequence number and begins the session; it returns the device's version
+// and packet size.
+func (u *Datagram) greet(ctx context.Context) ([]byte, error) {
+	u.seq = 0
+	answer, _, err := u.exchange(ctx, udpQuery, 0, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(answer) < 2 {
+		return nil, &NotFastbootError{u.conn.RemoteAddr().String(), Clean(string(answer))}
+	}
+	u.seq = binary.BigEndian.Uint16(answer)
+	var hello [4]byte
+	binary.BigEndian.PutUint16(hello[:2], udpVersion)
+	binary.BigEndian.PutUint16(hello[2:], udpMaxPacket)
+	answer, _, err = u.exchange(ctx, udpInit, 0, hello[:], udpInitTries)
+	return answer, err
+}
+
+// exchange sends one packet until it is answered, at most so many times (0: until ctx ends), and
+// returns the answer's bytes (valid until the next call) and whether more follow.
+func (u *Datagram) exchange(ctx context.Context, id, flags byte, payload []byte, tries int) ([]byte, bool, error) {
 	packet := append(u.out[:0], id, flags, byte(u.seq>>8), byte(u.seq)) //nolint:gosec // the two bytes of a sequence number
 	packet = append(packet, payload...)
 	defer endReads(ctx, u.conn)()
-	for {
+	for sent := 0; ; sent++ {
 		if err := ctx.Err(); err != nil {
 			return nil, false, context.Cause(ctx)
+		}
+		if tries > 0 && sent == tries {
+			return nil, false, errUnanswered
 		}
 		if _, err := u.conn.Write(packet); err != nil {
 			return nil, false, err
@@ -179,7 +197,7 @@ func (u *Datagram) ReadData(ctx context.Context, p []byte) (int, error) {
 // say sends one packet and keeps what the answer brings, at most bytes of it
 // together with what is unread.
 func (u *Datagram) say(ctx context.Context, flags byte, p []byte, most int) error {
-	answer, more, err := u.exchange(ctx, udpFastboot, flags, p)
+	answer, more, err := u.exchange(ctx, udpFastboot, flags, p, 0)
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,29 @@ func TestUDPHello(t *testing.T) {
 	}
 }
 
+// TestUDPRestarted: a device that restarts after it told its number counts from another; it is
+// asked again.
+func TestUDPRestarted(t *testing.T) {
+	restarted := false
+	device := func(_ int, p []byte) [][]byte {
+		switch {
+		case p[0] == 1 && !restarted:
+			restarted = true
+			return [][]byte{like(p, "\x00\x05")}
+		case p[0] == 1:
+			return [][]byte{like(p, "\x00\x09")}
+		case p[3] == 9:
+			return [][]byte{like(p, "\x00\x01\x02\x00")}
+		}
+		return nil // not the packet that is due
+	}
+	u, err := dialUDP(t, answers(t, device), time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = u.Close()
+}
+
 // TestUDPNobody: a port where nothing listens is refused at once, not after a
 // deadline; a host that never answers is waited for as long as the caller says.
 func TestUDPNobody(t *testing.T) {
