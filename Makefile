@@ -54,7 +54,7 @@ unit: ## the tests, without the race detector
 	@$(GO) test ./...
 
 race: ## the packages' tests with the race detector, their coverage, and whole runs raced
-	@ZARYA_UPTIME_JOBS=160 ZARYA_SIM_DAYS=4 $(GO) test -race -cover $$($(GO) list ./... | grep -Ev '/(cmd/zarya|bench/fleet)$$')
+	@ZARYA_UPTIME_JOBS=160 ZARYA_SIM_DAYS=4 ZARYA_SIM_SCHEDULES=30 $(GO) test -race -cover $$($(GO) list ./... | grep -Ev '/(cmd/zarya|bench/fleet)$$')
 	@$(GO) test -race -timeout 20m -run '^Test(Nested|Signals|Closed|Memory)' ./cmd/zarya
 	@$(GO) test -race -timeout 20m -run '^TestScripts$$/^(run|flash|faults|identity|lock)$$' ./cmd/zarya
 
