@@ -26,6 +26,20 @@ func (d *day) given(dir string) (n int) {
 	return n
 }
 
+// last is the last entry of a station's ledger.
+func (d *day) last(of *line) (seq int64) {
+	d.t.Helper()
+	l, err := ledger.OpenReader(d.t.Context(), filepath.Join(of.dir, "ledger.db"))
+	if err == nil {
+		defer l.Close()
+		seq, err = l.Last(d.t.Context(), of.name)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return seq
+}
+
 // asks asks the database until the answer is true.
 func (d *day) asks(what, sql string, args ...any) {
 	d.t.Helper()

@@ -177,7 +177,7 @@ func TestSignals(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			addresses := farm(t, 3, func(_ int, c *virtual.Config) {
-				c.Rate, c.MaxDownload = 8<<20, 4<<20
+				c.Rate, c.MaxDownload = 2<<20, 1<<20 // it lasts longer than a signal takes to come
 				if test.fault != "" {
 					f, err := virtual.ParseFault(test.fault)
 					if err != nil {
