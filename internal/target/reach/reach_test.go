@@ -13,6 +13,7 @@ import (
 
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/target"
+	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -79,25 +80,31 @@ func TestPipeEndsWithItsContext(t *testing.T) {
 
 // A tablet that is not there yet is waited for, and one that never comes is said to be absent.
 func TestDialWaits(t *testing.T) {
-	l, n := place(t)
-	_ = l.Close()
-	_, err := Dial(t.Context(), n, 0, 0)
+	held, err := virtual.Hold("tcp", "127.0.0.1:0") // nobody else is given the address
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	n, err := target.ParseNetwork("ssh:" + held.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Dial(t.Context(), n, 0, 0)
 	if kind, _ := problem.KindOf(err); err == nil || kind != problem.NoDevice {
 		t.Errorf("nobody there: %v", err)
 	}
-	address := l.Addr().String()
 	first := make(chan struct{})
 	dialled := make(chan error, 1)
 	go func() {
 		close(first)
-		conn, err := Dial(t.Context(), n, 0, time.Minute)
+		conn, err := Dial(t.Context(), n, 0, 5*time.Minute)
 		if err == nil {
 			err = conn.Close()
 		}
 		dialled <- err
 	}()
 	<-first
-	again, err := net.Listen("tcp", address)
+	again, err := held.Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}
