@@ -432,8 +432,7 @@ func TestTypingIsNoBadge(t *testing.T) {
 	if m.asked != nil {
 		t.Error("it cannot be given up")
 	}
-	second := m.press(key('q'))
-	if second != nil || m.press(key('y')) == nil {
+	if second := m.press(key('q')); second != nil || m.press(key('y')) == nil {
 		t.Fatal("it cannot be asked again")
 	}
 	m.Update(doneMsg{of: first, err: context.Canceled})
