@@ -265,8 +265,12 @@ func (p *port) reason() string {
 		return string(flash.ClassProfile)
 	case NoIdentity:
 		return "no-identity"
-	case Failed, Retry:
+	case Failed, Retry, Interrupted:
 		switch c := p.result.Class; {
+		case unwanted(p.result):
+			return string(flash.ClassDevice) // "refused", with what the hook said
+		case p.state == Interrupted:
+			return string(flash.ClassOperator)
 		case c == flash.ClassIdentity && p.result.Exhausted && !p.result.Twin:
 			return "numbers" // the pool's trouble, not two tablets'
 		case c == flash.ClassProfile && p.result.Step != "" && p.result.Step != string(flash.StatePreflight):
@@ -274,11 +278,15 @@ func (p *port) reason() string {
 		default:
 			return string(c)
 		}
-	case Interrupted:
-		return string(flash.ClassOperator)
 	default:
 	}
 	return ""
+}
+
+// unwanted reports whether the hook that was asked said that the tablet is not worked on:
+// plugging it in again changes nothing, and somebody has to read why.
+func unwanted(d flash.JobDone) bool {
+	return d.Answer != nil && d.Answer.Say != flash.SayRun && d.Class == flash.ClassOperator
 }
 
 // view is what the port shows now.

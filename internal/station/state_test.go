@@ -64,6 +64,12 @@ func TestStatesOfAPort(t *testing.T) {
 		{want: Retry, events: to(failed(flash.ClassCable)), gone: true, reason: "cable"}, // nothing was written yet
 		{want: Interrupted, events: append(flashing[:len(flashing):len(flashing)],
 			flash.JobDone{Result: flash.Interrupted, Class: flash.ClassOperator}), reason: "operator"},
+		{want: Interrupted, events: to(flash.JobDone{Result: flash.Skipped, Class: flash.ClassOperator,
+			Answer: &flash.Answer{Say: flash.SaySkip}}), reason: "device"}, // it would be skipped again
+		{want: Retry, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassOperator, Answer: &flash.Answer{Say: flash.SayAbort}}),
+			reason: "device"},
+		{want: Retry, events: append(flashing[:len(flashing):len(flashing)],
+			flash.JobDone{Result: flash.Fail, Class: flash.ClassCable, Answer: &flash.Answer{Say: flash.SayRun}}), reason: "cable"},
 		{want: Foreign, events: to(flash.JobDone{Result: flash.Skipped, Class: flash.ClassProfile, Foreign: true}), reason: "profile"},
 		{want: SetAside, off: true, reason: "port-off"},
 		{want: SetAside, events: to(failed(flash.ClassLocked)), off: true, reason: "port-off"},
