@@ -14,7 +14,7 @@ import (
 
 func newExplain(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain {CLASS | CODE | RECORD | MESSAGE}",
+		Use:   "explain {CLASS | CODE | SERIAL | RECORD | MESSAGE}",
 		Short: "Explain a result: what happened, what is on the tablet, what to do",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -64,7 +64,7 @@ func (r *Report) Text(out io.Writer, ws *words.Words) error {
 		fmt.Fprintln(w, "\n"+ws.Titles("FAILED", "OF JOBS", "CLASS", "STEP"))
 		for i, f := range r.All.Failures {
 			if i == shownReasons {
-				fmt.Fprintf(w, "…\t\t%s\n", ws.Sayf("and %d more reasons", len(r.All.Failures)-i))
+				fmt.Fprintf(w, "…\t\t%s\n", ws.Sayf("further reasons: %d", len(r.All.Failures)-i))
 				break
 			}
 			fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", f.N, percent(float64(f.N)/float64(r.All.Jobs)), ui.Dash(f.Class), ui.Dash(f.Step))
@@ -74,7 +74,7 @@ func (r *Report) Text(out io.Writer, ws *words.Words) error {
 		fmt.Fprintln(w, "\n"+ws.Titles("TIME", "JOBS", "HALF WITHIN")+"\t"+ws.Sayf("%d %% WITHIN", 95))
 		for i, t := range slices.Concat(r.All.States, r.All.Steps) {
 			if i == len(r.All.States)+shownReasons {
-				fmt.Fprintf(w, "…\t\t%s\n", ws.Sayf("and %d faster steps", len(r.All.Steps)-shownReasons))
+				fmt.Fprintf(w, "…\t\t%s\n", ws.Sayf("faster steps: %d", len(r.All.Steps)-shownReasons))
 				break
 			}
 			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", t.Name, t.N, seconds(t.P50), seconds(t.P95))

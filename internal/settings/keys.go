@@ -12,7 +12,7 @@ var All = []Setting{
 	{"age-key", "the file with the key that opens secrets in profiles; default: age.key in the user's configuration folder"},
 	{"bell", "true: the station rings the terminal's bell when a tablet ends"},
 	{"bundle-store", "the folder for bundles from registries; default: zarya/bundles in the user's cache folder"},
-	{"cache", "the folder for prepared images; default: zarya in the user's cache folder"},
+	{"cache", "the folder for prepared images, or none; default: zarya/images in the user's cache folder"},
 	{"cache-size", "how much disk the prepared images may take"},
 	{"concurrency", "how many tablets to work on at once"},
 	{"fleet-ahead", "how many identities of a pool this station leases ahead at most; default: 200; in a file also fleet: {ahead: N}"},
