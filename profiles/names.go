@@ -64,17 +64,18 @@ var factForm = lazyregexp.New(
 // numberFacts are the facts that are numbers.
 var numberFacts = []string{"battery", "storage"}
 
-// secretWords make a column of an identity a secret by its name.
-var secretWords = []string{"password", "passphrase", "secret", "psk", "pin", "key"}
+// secretParts make a column of an identity a secret wherever they stand in its name; secretWords
+// only as a word of it, because shipping and keyboard are none.
+var (
+	secretParts = []string{"password", "passphrase", "secret"}
+	secretWords = []string{"psk", "pin", "key"}
+)
 
 // SecretColumn reports whether a column of an identity is a secret by its name.
 func SecretColumn(name string) bool {
-	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' }) {
-		if slices.Contains(secretWords, word) {
-			return true
-		}
-	}
-	return false
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' })
+	return slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(name, part) }) ||
+		slices.ContainsFunc(secretWords, func(word string) bool { return slices.Contains(words, word) })
 }
 
 // name finds out about a name. An error says which there are.
@@ -95,7 +96,7 @@ func (p *Profile) name(name string) (known, error) {
 			}
 			return k, nil
 		}
-		return known{}, fmt.Errorf("there is no fact %q; docs/profile.md lists them under checks", rest)
+		return known{}, fmt.Errorf("there is no fact %q; docs/profile-reference.md lists them under checks", rest)
 	case "secret":
 		if rest != "" {
 			return known{phase: AtStart, secret: true}, nil
