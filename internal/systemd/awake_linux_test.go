@@ -74,7 +74,7 @@ func (l *login) Inhibit(what, who, why, mode string) (dbus.UnixFD, *dbus.Error) 
 	}
 	l.locks <- os.NewFile(uintptr(p[0]), "lock")
 	// The bus takes a copy when the reply is sent, and nobody tells when that is.
-	time.AfterFunc(100*time.Millisecond, func() { _ = unix.Close(p[1]); l.gone <- true })
+	time.AfterFunc(500*time.Millisecond, func() { _ = unix.Close(p[1]); l.gone <- true })
 	return dbus.UnixFD(p[1]), nil
 }
 

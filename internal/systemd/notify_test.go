@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -138,11 +139,9 @@ func TestWatchdog(t *testing.T) {
 	stuck := errors.New("the ledger is\nstuck")
 	answers := []error{nil, nil, stuck, stuck, nil, stuck, nil}
 	var sick []error
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	start := time.Now()
-	go func() {
-		defer close(ended)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		start := time.Now()
 		n.Watchdog(ctx, func() (err error) {
 			err, answers = answers[0], answers[1:]
 			if len(answers) == 0 {
@@ -150,16 +149,15 @@ func TestWatchdog(t *testing.T) {
 			}
 			return err
 		}, func(err error) { sick = append(sick, err) })
-	}()
+		if took := time.Since(start); took != 6*interval/2 { // the first is asked at once
+			t.Errorf("seven questions took %v", took)
+		}
+	})
 	const ill = "STATUS=not well: the ledger is stuck"
 	for at, want := range []string{"WATCHDOG=1", "WATCHDOG=1", ill, "WATCHDOG=1", ill, "WATCHDOG=1"} {
 		if got := m.next(); got != want {
 			t.Errorf("message %d: %q, not %q", at, got, want)
 		}
-	}
-	<-ended
-	if took := time.Since(start); took < 6*interval/2-interval/2 || took > 6*interval {
-		t.Errorf("seven questions took %v", took)
 	}
 	if len(sick) != 2 || !errors.Is(sick[0], stuck) {
 		t.Errorf("told %v", sick)
