@@ -95,6 +95,9 @@ func (s *store) readAt(p []byte, off int64, last *lastWindow) error {
 	return nil
 }
 
+// comparing are the buffers in which a window is compared.
+var comparing = sync.Pool{New: func() any { b := make([]byte, window256); return &b }}
+
 // lastWindow is the window of a source that was read and compared last.
 type lastWindow struct {
 	buf   *[]byte // nil: none
@@ -107,7 +110,7 @@ func (l *lastWindow) of(s *store, w int64) ([]byte, error) {
 		return l.bytes, nil
 	}
 	if l.buf == nil {
-		l.buf = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
+		l.buf = comparing.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
 	}
 	l.bytes = nil
 	b := (*l.buf)[:s.sums.length(w)]
@@ -120,7 +123,7 @@ func (l *lastWindow) of(s *store, w int64) ([]byte, error) {
 
 func (l *lastWindow) drop() {
 	if l.buf != nil {
-		buffers.Put(l.buf)
+		comparing.Put(l.buf)
 	}
 	*l = lastWindow{}
 }
@@ -185,8 +188,8 @@ func (s *store) compareGroup(g, now int64) error {
 
 // check compares windows [from, to), but those in which nothing was ever written.
 func (s *store) check(from, to int64) error {
-	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
-	defer buffers.Put(buf)
+	buf := comparing.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
+	defer comparing.Put(buf)
 	for w := from; w < to; w++ {
 		if s.sums.empty(w) {
 			continue
