@@ -103,7 +103,7 @@ func Classify(err error) *Failure {
 	case errors.As(err, &remote):
 		t, ok := failureByMeaning[remote.Meaning()]
 		if !ok {
-			t.class, t.hint = ClassDevice, "the tablet refused "+cmp.Or(remote.Command, "it")+"; its own words are all it tells"
+			t.class, t.hint = ClassDevice, "the tablet refused "+cmp.Or(remote.Command, "it")+", and says no more than that"
 		}
 		if ok && remote.Meaning() == fastboot.MeansRefused && strings.HasPrefix(remote.Command, "getvar:") {
 			t.class, t.hint = ClassDevice, "this bootloader does not report that; the lock has nothing to do with it"
@@ -120,7 +120,7 @@ func Classify(err error) *Failure {
 	case errors.As(err, &protocol):
 		f.Class, f.Hint = ClassDevice, "the tablet does not follow the protocol: try another cable and port, then set it aside"
 	case errors.As(err, &gaveUp):
-		f.Class, f.Hint = ClassDevice, "the tablet ended the connection; its own words are all it tells: restart it and try again"
+		f.Class, f.Hint = ClassDevice, "the tablet ended the connection, and says no more than that: restart it and try again"
 	case errors.As(err, &wire), errors.Is(err, fastboot.ErrClosed):
 		f.Class, f.Hint = ClassCable, "check the cable and the port, then try again"
 	case errors.As(err, &usage):

@@ -166,7 +166,7 @@ func (d *Digest) read(ctx context.Context, s *flash.Session) (string, error) {
 		return "", err
 	}
 	if status != 0 {
-		return "", failf(flash.ClassDevice, "look at the tablet's words", "%s cannot be read back: %s", d.Partition, errs)
+		return "", failf(flash.ClassDevice, "the tablet says no more than that", "%s cannot be read back: %s", d.Partition, errs)
 	}
 	sum, _, _ := strings.Cut(out, " ")
 	return clean(sum), nil

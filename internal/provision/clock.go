@@ -48,7 +48,7 @@ func (t tablet) clockOff(ctx context.Context) (time.Duration, error) {
 	}
 	seconds, err := strconv.ParseInt(strings.TrimSpace(out), 10, 64)
 	if err != nil {
-		return 0, failf(flash.ClassDevice, "the tablet's own words are all it tells", "date says %q, which is no time", clean(out))
+		return 0, failf(flash.ClassDevice, "the tablet says no more than that", "date says %q, which is no time", clean(out))
 	}
 	shown := time.Unix(seconds, 0)
 	return max(asked.Sub(shown.Add(time.Second)), time.Until(shown)), nil

@@ -89,7 +89,7 @@ func (e *Exec) run(ctx context.Context, s *flash.Session) error {
 	}
 	if status != 0 {
 		if said != "" {
-			return failf(flash.ClassDevice, "the program's own words are all it tells", "%s ended with status %d: %s", e.Program, status, said)
+			return failf(flash.ClassDevice, "the program says no more than that", "%s ended with status %d: %s", e.Program, status, said)
 		}
 		return failf(flash.ClassDevice, "look at the program", "%s ended with status %d", e.Program, status)
 	}

@@ -112,7 +112,7 @@ func explain(name string, err error) error {
 // refused is a command that ended badly.
 func refused(what string, status int, said string) error {
 	if said != "" {
-		return failf(flash.ClassDevice, "the tablet's own words are all it tells", "%s ended with status %d: %s", what, status, said)
+		return failf(flash.ClassDevice, "the tablet says no more than that", "%s ended with status %d: %s", what, status, said)
 	}
 	return failf(flash.ClassDevice, "look at the tablet: it said nothing more", "%s ended with status %d", what, status)
 }
