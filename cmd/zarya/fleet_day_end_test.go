@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/zarya-station/zarya/internal/fleet/lease"
+	"github.com/zarya-station/zarya/internal/flock"
 	"github.com/zarya-station/zarya/internal/ledger"
 )
 
@@ -180,4 +181,33 @@ func (d *day) addsUp(lines []*line, tablets int) {
 		}
 	}
 	t.Logf("%d tablets, %d clashes, identities: %v", tablets, len(trouble), states)
+}
+
+// copy copies a station's disk.
+func (d *day) copy(l *line, to string) {
+	if err := os.CopyFS(to, os.DirFS(l.dir)); err != nil {
+		d.t.Error(err)
+	}
+	_ = filepath.WalkDir(to, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			err = os.Chmod(path, 0o600)
+		}
+		return err
+	})
+	d.settings(l, to)
+}
+
+// betweenContacts does something while a station that works does not speak to the database, and
+// keeps nothing of what was said: a file that it has just written anew would be missed.
+func (d *day) betweenContacts(l *line, do func()) {
+	d.t.Helper()
+	lock, err := os.OpenFile(filepath.Join(l.dir, "ledger.db.forward"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		defer lock.Close()
+		err = flock.Wait(lock)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	do()
 }
