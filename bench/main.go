@@ -357,8 +357,8 @@ func (b *bench) measure(s scenario) error {
 	o, t := medians(ours), medians(theirs)
 	ratio := func(a, b float64) string { return fmt.Sprintf("%.2f", a/b) }
 	memory := ratio(float64(o.own), float64(t.own))
-	fmt.Printf("| %s | %s | %s | %s | %s | %s | %.2f / %.2f s, CPU %.2f / %.2f s, own %d / %d MiB, resident %d / %d MiB, first %.2f / %.2f s, mean %.2f / %.2f s, "+
-		"wire %d / %d MB |\n", s.name,
+	fmt.Printf("| %s | %s | %s | %s | %s | %s | %.2f / %.2f s, CPU %.2f / %.2f s, own %d / %d MiB, "+
+		"resident %d / %d MiB, first %.2f / %.2f s, mean %.2f / %.2f s, wire %d / %d MB |\n", s.name,
 		ratio(o.wall.Seconds(), t.wall.Seconds()), ratio(o.cpu.Seconds(), t.cpu.Seconds()), memory,
 		ratio(o.first.Seconds(), t.first.Seconds()), ratio(o.mean.Seconds(), t.mean.Seconds()),
 		o.wall.Seconds(), t.wall.Seconds(), o.cpu.Seconds(), t.cpu.Seconds(), o.own/mib, t.own/mib, o.resident/mib, t.resident/mib,

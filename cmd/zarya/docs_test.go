@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 )
 
 // docCommand is one command of a page and what it prints.
@@ -73,7 +73,7 @@ func freeHundred(t *testing.T) string {
 	for range 100 {
 		base, free := fmt.Sprint(100+rand.IntN(220)), true // below those that the kernel hands out
 		for i := range 16 {
-			held, err := virtual.Hold("tcp", fmt.Sprintf("127.0.0.1:%s%02d", base, i))
+			held, err := heldaddr.Hold("tcp", fmt.Sprintf("127.0.0.1:%s%02d", base, i))
 			if free = free && err == nil; err == nil {
 				_ = held.Close()
 			}

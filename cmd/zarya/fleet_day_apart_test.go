@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/zarya-station/zarya/internal/fleet/fleettest"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 	"github.com/zarya-station/zarya/internal/virtual"
 )
 
@@ -57,10 +58,10 @@ func (d *day) runAt(l *line, args ...string) string {
 }
 
 // hold is an address for a tablet at a station, and where it listens.
-func (d *day) hold(l *line) (at *virtual.Held, n virtual.Network) {
+func (d *day) hold(l *line) (at *heldaddr.Held, n virtual.Network) {
 	d.t.Helper()
 	var err error
-	d.in(l, func() { at, err = virtual.Hold("tcp", "127.0.0.1:0") })
+	d.in(l, func() { at, err = heldaddr.Hold("tcp", "127.0.0.1:0") })
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func (d *day) hold(l *line) (at *virtual.Held, n virtual.Network) {
 
 // placed listens where a station is.
 type placed struct {
-	*virtual.Held
+	*heldaddr.Held
 	d *day
 	l *line
 }

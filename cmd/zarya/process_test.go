@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/zarya-station/zarya/flash"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/signals"
 	"github.com/zarya-station/zarya/internal/virtual"
@@ -43,7 +44,7 @@ func farm(t *testing.T, n int, change func(i int, c *virtual.Config)) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, err := virtual.Hold("tcp", "127.0.0.1:0")
+		at, err := heldaddr.Hold("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}

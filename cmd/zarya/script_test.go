@@ -29,8 +29,8 @@ import (
 
 	"github.com/zarya-station/zarya/internal/bytesize"
 	"github.com/zarya-station/zarya/internal/fleet/fleettest"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 	"github.com/zarya-station/zarya/internal/registry/registrytest"
-	"github.com/zarya-station/zarya/internal/virtual"
 	"github.com/zarya-station/zarya/usb"
 )
 
@@ -359,7 +359,7 @@ func listener(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: listener NAME TEXT")
 	}
 	if args[1] == "closed" {
-		held, err := virtual.Hold("tcp", "127.0.0.1:0")
+		held, err := heldaddr.Hold("tcp", "127.0.0.1:0")
 		ts.Check(err)
 		ts.Defer(func() { _ = held.Close() })
 		ts.Setenv(args[0], "tcp:"+held.Addr())

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zarya-station/zarya/internal/heldaddr"
 	"github.com/zarya-station/zarya/internal/virtual"
 )
 
@@ -63,7 +64,7 @@ func serve(t *testing.T, network string, c virtual.Config) (tablet *virtual.Tabl
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := virtual.Hold(network, "127.0.0.1:0")
+	at, err := heldaddr.Hold(network, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

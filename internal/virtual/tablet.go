@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/zarya-station/zarya/internal/heldaddr"
 	"github.com/zarya-station/zarya/internal/virtual/adbd"
 	"github.com/zarya-station/zarya/internal/virtual/bootloader"
 	"github.com/zarya-station/zarya/internal/virtual/device"
@@ -49,7 +50,7 @@ func (t *Tablet) ReadFile(name string) ([]byte, error) { return t.system.ReadFil
 // ReadLink reads a symbolic link of the booted system, as root.
 func (t *Tablet) ReadLink(name string) (string, error) { return t.system.ReadLink(name) }
 
-// Network is where a tablet listens. *memnet.Net is one, *Held another.
+// Network is where a tablet listens. *memnet.Net is one, *heldaddr.Held another.
 type Network interface {
 	Listen(address string) (net.Listener, error)
 }
@@ -70,7 +71,7 @@ func (t *Tablet) Serve(ctx context.Context, n Network, address string) error {
 }
 
 // ServeUDP is Serve over UDP at a held address.
-func (t *Tablet) ServeUDP(ctx context.Context, at *Held) error {
+func (t *Tablet) ServeUDP(ctx context.Context, at *heldaddr.Held) error {
 	listen := func() (net.Listener, error) { return at.Listen(at.Addr()) }
 	return t.run(ctx, listen, func() error {
 		conn, err := at.ListenPacket()

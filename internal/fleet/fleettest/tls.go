@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 )
 
 // SetTLS starts the server anew, at a port of TCP as well, where everybody who connects is
@@ -28,7 +28,7 @@ func (s *Server) SetTLS(cert, key []byte) {
 // ends: only who asks for its number has it.
 func hold(t testing.TB, host string) (port string) {
 	t.Helper()
-	held, err := virtual.Hold("tcp", net.JoinHostPort(host, "0"))
+	held, err := heldaddr.Hold("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 )
 
 // Registry is a docker-registry on a port of its own. It keeps its port and its data when
@@ -30,7 +30,7 @@ type Registry struct {
 	Addr string // HOST:PORT
 
 	dir  string
-	held *virtual.Held // its address, which nobody else is given, also while it is away; nil: another registry's
+	held *heldaddr.Held // its address, which nobody else is given, also while it is away; nil: another registry's
 	mu   sync.Mutex
 	cmd  *exec.Cmd
 	log  bytes.Buffer
@@ -68,7 +68,7 @@ func Start(dir string, o Options) (*Registry, error) {
 	}
 	r := &Registry{Addr: o.Addr, dir: dir}
 	if r.Addr == "" {
-		held, err := virtual.Hold("tcp", net.JoinHostPort(o.Host, "0"))
+		held, err := heldaddr.Hold("tcp", net.JoinHostPort(o.Host, "0"))
 		if err != nil {
 			return nil, err
 		}

@@ -11,9 +11,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/zarya-station/zarya/internal/heldaddr"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/target"
-	"github.com/zarya-station/zarya/internal/virtual"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,7 +80,7 @@ func TestPipeEndsWithItsContext(t *testing.T) {
 
 // A tablet that is not there yet is waited for, and one that never comes is said to be absent.
 func TestDialWaits(t *testing.T) {
-	held, err := virtual.Hold("tcp", "127.0.0.1:0") // nobody else is given the address
+	held, err := heldaddr.Hold("tcp", "127.0.0.1:0") // nobody else is given the address
 	if err != nil {
 		t.Fatal(err)
 	}

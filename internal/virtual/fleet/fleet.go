@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/internal/bytesize"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 	"github.com/zarya-station/zarya/internal/problem"
 	"github.com/zarya-station/zarya/internal/virtual"
 )
@@ -187,15 +188,15 @@ func serveNetwork(ctx context.Context, o Options, ready func([]Place)) error {
 
 // holdAll takes consecutive addresses. Port 0 is any free ones: consecutive, too, if some
 // are found below those that the kernel hands out.
-func holdAll(proto, host string, port, count int) (held []*virtual.Held, err error) {
-	try := func(first int) ([]*virtual.Held, error) {
-		var held []*virtual.Held
+func holdAll(proto, host string, port, count int) (held []*heldaddr.Held, err error) {
+	try := func(first int) ([]*heldaddr.Held, error) {
+		var held []*heldaddr.Held
 		for i := range count {
 			at := 0
 			if first > 0 {
 				at = first + i
 			}
-			h, err := virtual.Hold(proto, net.JoinHostPort(host, strconv.Itoa(at)))
+			h, err := heldaddr.Hold(proto, net.JoinHostPort(host, strconv.Itoa(at)))
 			if err != nil {
 				for _, h := range held {
 					_ = h.Close()

@@ -2,7 +2,7 @@
 
 // This file stands in for held_linux.go: an address is looked at, not kept.
 
-package virtual
+package heldaddr
 
 import (
 	"net"

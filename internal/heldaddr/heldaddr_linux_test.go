@@ -1,4 +1,4 @@
-package virtual_test
+package heldaddr_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/zarya-station/zarya/internal/virtual"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 )
 
 // A held address is refused to others and to hosts, and open to its tablet, as often
@@ -19,7 +19,7 @@ import (
 func TestHold(t *testing.T) {
 	for _, proto := range []string{"tcp", "udp"} {
 		t.Run(proto, func(t *testing.T) {
-			held, err := virtual.Hold(proto, "127.0.0.1:0")
+			held, err := heldaddr.Hold(proto, "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -27,7 +27,7 @@ func TestHold(t *testing.T) {
 			up := 0
 			held.Listening = func() { up++ }
 			for range 3 {
-				if _, err := virtual.Hold(proto, held.Addr()); !errors.Is(err, syscall.EADDRINUSE) {
+				if _, err := heldaddr.Hold(proto, held.Addr()); !errors.Is(err, syscall.EADDRINUSE) {
 					t.Fatalf("held twice: %v", err)
 				}
 				if err := bindAlone(t, proto, held.Addr()); !errors.Is(err, syscall.EADDRINUSE) {

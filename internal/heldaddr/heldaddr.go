@@ -1,8 +1,7 @@
-// This file keeps an address of this machine for one tablet, also while the tablet is
-// away and nothing listens there: otherwise another program's connection may be given
-// the port, and the tablet could not come back.
-
-package virtual
+// Package heldaddr keeps an address of this machine for one server, also while the server is
+// away and nothing listens there: otherwise another program's connection may be given the port,
+// and the server could not come back. Virtual tablets have theirs so, and the servers of tests.
+package heldaddr
 
 import (
 	"errors"
@@ -13,20 +12,20 @@ import (
 	"time"
 )
 
-// Held is an address that is a tablet's until Close. It is a Network.
+// Held is an address that is one server's until Close. It is a virtual tablet's Network.
 type Held struct {
-	Listening func() // is called, if set, each time that the tablet has come up there
+	Listening func() // is called, if set, each time that the server has come up there
 
 	address string // HOST:PORT
-	sockets []int  // that keep the address (held_linux.go); never listening
+	sockets []int  // that keep the address (reserve_linux.go); never listening
 }
 
-// Hold takes HOST:PORT for a tablet that speaks proto, which is "tcp" or "udp"; the
-// latter's system has its SSH server on the TCP port of the same number, which is
-// held too. Port 0 is any free one. An address that is taken is syscall.EADDRINUSE.
+// Hold takes HOST:PORT for a server that speaks proto, which is "tcp" or "udp"; for the latter,
+// the TCP port of the same number is held too: a tablet's SSH server is there. Port 0 is any free
+// one. An address that is taken is syscall.EADDRINUSE.
 //
 // Only Linux can keep an address where nothing listens. Elsewhere Hold finds out whether
-// it is free now, and another program may take it while the tablet is away.
+// it is free now, and another program may take it while the server is away.
 func Hold(proto, address string) (*Held, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -70,14 +69,14 @@ func (h *Held) Listen(string) (net.Listener, error) {
 // listenFor is more than a fork takes until its exec, on a machine that has much to do.
 const listenFor = 5 * time.Second
 
-// ListenPacket opens the tablet's UDP socket.
+// ListenPacket opens the server's UDP socket.
 func (h *Held) ListenPacket() (net.PacketConn, error) {
 	conn, err := h.listenPacket()
 	h.report(err)
 	return conn, err
 }
 
-// report calls Listening if the tablet came up.
+// report calls Listening if the server came up.
 func (h *Held) report(err error) {
 	if err == nil && h.Listening != nil {
 		h.Listening()

@@ -1,6 +1,6 @@
 // This file keeps an address with a bound socket that never listens, as only Linux can.
 
-package virtual
+package heldaddr
 
 import (
 	"context"
@@ -43,7 +43,7 @@ func (h *Held) reserve(network string) error {
 			if err != nil {
 				return err
 			}
-			six.ZoneId = uint32(i.Index)
+			six.ZoneId = uint32(i.Index) //nolint:gosec // the kernel's number of an interface is 31 bits
 		}
 		to = six
 	}
@@ -72,7 +72,7 @@ func (h *Held) reserve(network string) error {
 	case *syscall.SockaddrInet6:
 		h.setPort(b.Port)
 	}
-	if network == "udp" { // hears no one but itself: what comes while the tablet is away is refused
+	if network == "udp" { // hears no one but itself: what comes while the server is away is refused
 		if err := syscall.Connect(fd, bound); err != nil {
 			return os.NewSyscallError("connect", err)
 		}
