@@ -1,6 +1,6 @@
 //go:build !linux
 
-// This file stands in for held_linux.go: an address is looked at, not kept.
+// This file stands in for reserve_linux.go: an address is looked at, not kept.
 
 package heldaddr
 
