@@ -62,7 +62,7 @@ func TestTheClockJumps(t *testing.T) {
 				s.put("A2", "SN2", "slow=20000")
 				s.waitsFor("A1", station.Flashing)
 				s.waitsFor("A2", station.Flashing)
-				time.Sleep(time.Second) // of the bubble
+				time.Sleep(3 * time.Second) // of the bubble: boot is written, and a part of system
 				before := []station.Port{s.port("A1"), s.port("A2"), s.port("B1")}
 				s.unplug("A2")
 				s.waitsFor("A2", station.Away)

@@ -78,12 +78,28 @@ func dry(t *testing.T, test func(*shop, *numbers)) {
 	rule(t, change, func(s *shop) { test(s, n) })
 }
 
-// waitsFor runs on until a port shows a state.
-func (s *shop) waitsFor(port string, state station.PortState) station.Port {
-	for s.port(port).State != state {
-		<-s.Changed()
+// until runs on until something is so, for a day at most.
+func (s *shop) until(what string, is func() bool) {
+	s.t.Helper()
+	limit := time.After(24 * time.Hour)
+	for {
+		changed := s.Changed()
+		if is() {
+			break
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			s.t.Fatalf("never: %s: %+v", what, s.View().Hubs)
+		}
 	}
 	synctest.Wait()
+}
+
+// waitsFor runs on until a port shows a state.
+func (s *shop) waitsFor(port string, state station.PortState) station.Port {
+	s.t.Helper()
+	s.until(port+" shows "+string(state), func() bool { return s.port(port).State == state })
 	return s.port(port)
 }
 

@@ -238,7 +238,7 @@ func (p *port) end(d flash.JobDone, now time.Time) PortState {
 		state = Interrupted
 	case d.Class == flash.ClassCable && p.wrote && away:
 		state = Unplugged
-	case !d.Class.Bench():
+	case !d.Class.Bench() || unwanted(d):
 		state = Failed
 	}
 	p.set(state, now)

@@ -15,9 +15,7 @@ func TestATabletThatRestartsHasOneJob(t *testing.T) {
 	for _, state := range []station.PortState{station.Flashing, station.Booting} {
 		rule(t, restarting, func(s *shop) {
 			s.put("A1", "SN1", "slow=20000")
-			for s.port("A1").State != state {
-				<-s.Changed()
-			}
+			s.waitsFor("A1", state)
 			s.tell(s.change("A1", "SN1", false))
 			s.tell(s.change("A1", "SN1", true))
 			s.settle()
@@ -38,9 +36,7 @@ func restarting(o *station.Options) {
 func TestARestartThatFailsIsNoArrival(t *testing.T) {
 	rule(t, restarting, func(s *shop) {
 		s.put("A1", "SN1", "")
-		for s.port("A1").State != station.Booting {
-			<-s.Changed()
-		}
+		s.waitsFor("A1", station.Booting)
 		s.unplug("A1")
 		s.tell(s.change("A1", "SN1", true)) // it is there, and answers nothing
 		s.settle()
@@ -56,13 +52,9 @@ func TestARestartThatFailsIsNoArrival(t *testing.T) {
 func TestATabletInThePlaceOfAnotherHasItsJob(t *testing.T) {
 	rule(t, nil, func(s *shop) {
 		s.put("A1", "SN1", "slow=20000")
-		for s.port("A1").State != station.Flashing || s.port("A1").Percent < 1 {
-			<-s.Changed()
-		}
+		s.until("A1 is flashed in part", func() bool { return s.port("A1").State == station.Flashing && s.port("A1").Percent >= 1 })
 		s.unplug("A1")
-		for s.port("A1").State != station.Away {
-			<-s.Changed()
-		}
+		s.waitsFor("A1", station.Away)
 		s.put("A1", "SN2", "")
 		s.settle()
 		time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock: the port rests after a failure

@@ -190,9 +190,7 @@ func TestAFailedTabletIsGreetedInAnyPort(t *testing.T) {
 		tab := s.in["A1"]
 		s.unplug("A1")
 		s.plug(t, "B1", tab)
-		for s.port("B1").Before == nil && s.Busy() > 0 {
-			<-s.Changed()
-		}
+		s.until("B1 is greeted, or done", func() bool { return s.port("B1").Before != nil || s.Busy() == 0 })
 		if b := s.port("B1").Before; b == nil || b.Port != "A1" || b.Step != "flash:system" {
 			t.Errorf("greeted with %+v", b)
 		}
@@ -261,14 +259,10 @@ func TestOneBadTabletDoesNotSetThePortAside(t *testing.T) {
 func TestUnpluggedStaysRedUntilTheTabletIsBack(t *testing.T) {
 	rule(t, nil, func(s *shop) {
 		s.put("A1", "SN1", "slow=20000")
-		for s.port("A1").State != station.Flashing || s.port("A1").Percent < 1 {
-			<-s.Changed()
-		}
+		s.until("A1 is flashed in part", func() bool { return s.port("A1").State == station.Flashing && s.port("A1").Percent >= 1 })
 		tab := s.in["A1"]
 		s.unplug("A1")
-		for s.port("A1").State != station.Away {
-			<-s.Changed()
-		}
+		s.waitsFor("A1", station.Away)
 		if a, due := s.action("away"); !due || a.Seconds < 1 || a.Seconds > 30 {
 			t.Errorf("%+v", s.View().Actions)
 		}
@@ -357,9 +351,7 @@ func TestAReloadThatIsNotGoodChangesNothing(t *testing.T) {
 func TestStoppingLetsRunningJobsEnd(t *testing.T) {
 	rule(t, nil, func(s *shop) {
 		s.put("A1", "SN1", "slow=20000")
-		for s.port("A1").State != station.Flashing {
-			<-s.Changed()
-		}
+		s.waitsFor("A1", station.Flashing)
 		s.do(station.Order{Do: station.OrderStop})
 		s.put("A2", "SN2", "")
 		s.settle()
@@ -373,9 +365,7 @@ func TestStoppingLetsRunningJobsEnd(t *testing.T) {
 func TestOrdersThatCannotBeDone(t *testing.T) {
 	rule(t, nil, func(s *shop) {
 		s.put("A1", "SN1", "slow=20000")
-		for s.port("A1").State != station.Flashing {
-			<-s.Changed()
-		}
+		s.waitsFor("A1", station.Flashing)
 		for _, o := range []station.Order{
 			{Do: station.OrderClear, Port: "A1"}, {Do: station.OrderClear, Port: "Z9"}, {Do: station.OrderStopPort, Port: "A2"},
 			{Do: "dance", Port: "A1"}, {Do: station.OrderReload},

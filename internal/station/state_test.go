@@ -66,7 +66,7 @@ func TestStatesOfAPort(t *testing.T) {
 			flash.JobDone{Result: flash.Interrupted, Class: flash.ClassOperator}), reason: "operator"},
 		{want: Interrupted, events: to(flash.JobDone{Result: flash.Skipped, Class: flash.ClassOperator,
 			Answer: &flash.Answer{Say: flash.SaySkip}}), reason: "device"}, // it would be skipped again
-		{want: Retry, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassOperator, Answer: &flash.Answer{Say: flash.SayAbort}}),
+		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassOperator, Answer: &flash.Answer{Say: flash.SayAbort}}),
 			reason: "device"},
 		{want: Retry, events: append(flashing[:len(flashing):len(flashing)],
 			flash.JobDone{Result: flash.Fail, Class: flash.ClassCable, Answer: &flash.Answer{Say: flash.SayRun}}), reason: "cable"},

@@ -141,12 +141,14 @@ func (t *Tablet) serveHosts(ctx context.Context, l net.Listener) error {
 		if err != nil {
 			return err
 		}
-		closeConn := closeWith(ctx, conn)
+		// Who loses the connection finds nobody listening either, or would be answered at once.
+		stop := context.AfterFunc(ctx, func() { _ = l.Close(); _ = conn.Close() })
 		link, err := bootloader.Greet(conn)
 		if err == nil {
 			err = t.bootloader.Serve(ctx, link)
 		}
-		closeConn()
+		stop()
+		_ = conn.Close()
 		var gone *device.Departure
 		var broken *storage.Error
 		if errors.As(err, &gone) || errors.As(err, &broken) {
