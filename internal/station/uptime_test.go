@@ -54,9 +54,10 @@ type month struct {
 	failed atomic.Int64
 }
 
-// maxGrown is how much the heap may differ: what caches and maps keep. It is 16 bytes a
-// tablet, where there are ten thousand.
-const maxGrown = 128 << 10
+// maxGrown is how much the heap may differ: what caches and maps keep. They took 135 kB from the
+// 112th to the 592nd tablet, and 61 kB from the 480th to the 2,400th. Where there are ten thousand,
+// it is 24 bytes a tablet.
+const maxGrown = 192 << 10
 
 // TestMonth works off ZARYA_UPTIME_JOBS tablets, 10,000 in thirty days.
 func TestMonth(t *testing.T) {
