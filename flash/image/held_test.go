@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,6 +96,24 @@ func TestRottenEntryIsMadeAnew(t *testing.T) {
 				t.Error(again.Digest())
 			}
 		})
+	}
+}
+
+// Sixteen tablets to which the kernel copies all data need no buffers for it.
+func TestWhatTheKernelCopiesTakesNoBuffer(t *testing.T) {
+	c, path, _ := prepared(t, noise(9<<20))
+	im := openWith(t, path, Options{Cache: c})
+	taken, made := 0, gathered.New
+	gathered = sync.Pool{New: func() any { taken++; return made() }}
+	t.Cleanup(func() { gathered = sync.Pool{New: made} })
+	for _, form := range []Form{Raw, Sparse} {
+		w := &sender{}
+		if _, err := plan(t, im, 1<<30, form).At(0).WriteTo(w); err != nil || w.files == 0 || taken != 0 {
+			t.Errorf("form %s: %v, %d stretches, %d buffers", form, err, w.files, taken)
+		}
+	}
+	if _, err := plan(t, im, 1<<30, Raw).At(0).WriteTo(io.Discard); err != nil || taken != 1 {
+		t.Errorf("what is written takes %d buffers, %v", taken, err)
 	}
 }
 
