@@ -5,6 +5,7 @@ package virtual_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,6 +60,42 @@ func TestComesBack(t *testing.T) {
 			t.Fatal(got)
 		}
 	})
+}
+
+// TestUnplugged pulls a tablet out: who loses the connection finds nobody to connect to again.
+func TestUnplugged(t *testing.T) {
+	for range 100 { // two things happen in one moment
+		synctest.Test(t, func(t *testing.T) {
+			f, err := virtual.FamilyByName("qualcomm")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tablet, err := virtual.New(virtual.Config{Serial: "S1", Family: f})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := &memnet.Net{}
+			ctx, unplug := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- tablet.Serve(ctx, n, "tablet:1") }()
+			synctest.Wait()
+			conn, err := n.Dial(t.Context(), "tablet:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			unplug()
+			_, _ = io.Copy(io.Discard, conn)
+			if again, err := n.Dial(t.Context(), "tablet:1"); err == nil {
+				_ = again.Close()
+				t.Error("it is found again")
+			}
+			_ = conn.Close()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestRate holds the wire and the bus to their limits, in the bubble's time.
