@@ -102,7 +102,8 @@ export -f inside
 export root
 python3 scripts/package-reader.py quickstart "$docs/quickstart.md" bash -c 'inside anna bash "$@"' bash || fail "the quickstart"
 say quickstart "its commands, by a user of the package"
-LANG_INSIDE=ru_RU.UTF-8 python3 scripts/package-reader.py station "$docs/station.md" "$docs/station-guide.ru.md" bash -c 'inside anna bash "$@"' bash ||
+go build -o "$work/screen" ./packaging/screen
+LANG_INSIDE=ru_RU.UTF-8 python3 scripts/package-reader.py station "$docs/station.md" "$docs/station-guide.ru.md" "$work/screen" bash -c 'inside anna bash "$@"' bash ||
   fail "the station's page"
 inside anna zarya ledger list | grep -q 'VT0012 .* PASS ' || fail "the last tablet of the day has no record"
 say guide "a station of twelve virtual tablets, in the Russian of the technician's sheet"
