@@ -72,7 +72,7 @@ done
 for m in server mirror; do podman cp deploy $net-$m:/srv/deploy; done
 on() { podman exec -i --env HOME=/srv $net-"$1" bash -euo pipefail -c "cd /srv && $2"; }
 for m in $machines; do
-  on "$m" 'timeout 120 systemctl is-system-running --wait' >"$work/log" 2>&1 || grep -q degraded "$work/log" || cannot "systemd in a container"
+  on "$m" 'timeout 600 systemctl is-system-running --wait' >"$work/log" 2>&1 || grep -q degraded "$work/log" || cannot "systemd in a container"
 done
 
 follow() { # MACHINE FROM TO AS: runs these commands of the page, on the machine AS
@@ -95,7 +95,7 @@ follow() { # MACHINE FROM TO AS: runs these commands of the page, on the machine
 same() { sed -E 's/(line-[0-9])\.[A-Z2-7]{26}/\1.TOKEN/; s/[0-9]+s ago/N ago/; s/ +/ /g; s/(joined) [0-9]+/\1 N/; s/sha256:[0-9a-f]+/sha256:N/'; }
 
 passed() { # MACHINE: its two tablets have passed, and their records have been sent
-  on "$1" 'timeout 120 grep -m2 -q PASS < <(journalctl --unit zarya-station --follow --lines all --output cat)' ||
+  on "$1" 'timeout 600 grep -m2 -q PASS < <(journalctl --unit zarya-station --follow --lines all --output cat)' ||
     { on "$1" 'journalctl --unit zarya-station --output cat | tail -20'; fail "the tablets of $1"; }
   on "$1" 'runuser -u zarya -- zarya ledger sync --config /etc/zarya/station.yaml' >/dev/null || fail "$1 does not send"
 }
@@ -134,7 +134,7 @@ while [ "$from" -le "$last" ]; do
   say followed "$m, commands $from to $to"
   from=$((to + 1))
 done
-on mirror 'timeout 60 grep -m1 -qE "(GET|HEAD) /v2/tablets/census/manifests/stable HTTP/1.1. 200" < <(journalctl --unit zarya-registry@mirror --follow --lines all --output cat)' ||
+on mirror 'timeout 600 grep -m1 -qE "(GET|HEAD) /v2/tablets/census/manifests/stable HTTP/1.1. 200" < <(journalctl --unit zarya-registry@mirror --follow --lines all --output cat)' ||
   fail "the station did not ask its mirror"
 on server 'systemd-analyze verify --man=no /etc/systemd/system/zarya-*' || fail "the units"
 on server 'ls /var/lib/zarya-backup/*.dump' >/dev/null || fail "there is no backup"
