@@ -123,7 +123,7 @@ func (m *machine) usb() []Finding {
 			Remedy: "use a machine with USB; in a container, give it /dev/bus/usb and /sys"}}
 	}
 	return []Finding{{Level: OK, About: "usb",
-		Says: fmt.Sprintf("%d buses, %d tablets are plugged in", len(m.bus.Roots), len(m.bus.Tablets()))}}
+		Says: fmt.Sprintf("buses: %d, tablets plugged in: %d", len(m.bus.Roots), len(m.bus.Tablets()))}}
 }
 
 // permissions finds tablets in fastboot that this user cannot open.

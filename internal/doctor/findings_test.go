@@ -200,8 +200,8 @@ func TestRoom(t *testing.T) {
 func TestFiles(t *testing.T) {
 	for limit, want := range map[int64]string{
 		0:   "", // not known
-		151: "error a process may have 151, 16 tablets need 152 → raise the limit: ulimit -n 4096; LimitNOFILE= in a unit of systemd",
-		152: "ok a process may have 152, 16 tablets need 152 → ",
+		151: "error a process may have 151, and needs 152 (tablets: 16) → raise the limit: ulimit -n 4096; LimitNOFILE= in a unit of systemd",
+		152: "ok a process may have 152, and needs 152 (tablets: 16) → ",
 	} {
 		if got := says(enoughFiles(limit, 152, 16), "open files"); got != want {
 			t.Errorf("%d: %q, not %q", limit, got, want)

@@ -151,7 +151,7 @@ func TestATextHasAllThatIsRecorded(t *testing.T) {
 			t.Errorf("there is no %q:\n%s", want, first)
 		}
 	}
-	if n := strings.Count(second, "\n"); n != 5 || !strings.Contains(second, "RUNNING") { // record, job, tablet, started, result
+	if n := strings.Count(second, "\n"); n != 4 || !strings.Contains(second, "RUNNING") { // record, job, tablet, result
 		t.Errorf("%d lines of a job that has just begun:\n%s", n, second)
 	}
 	var csv strings.Builder

@@ -133,7 +133,9 @@ func text(out io.Writer, ws *words.Words, j *ledger.JobRecord) {
 	row("bundle", exact(ws, j.Bundle, source(j).Bundle, source(j).Signer))
 	row("lock", j.Lock)
 	row("program", j.Program)
-	row("started", local(ws, j.Started))
+	if j.Started != "" { // not one that failed before its intent
+		row("started", local(ws, j.Started))
+	}
 	if j.Ended != "" {
 		row("ended", local(ws, j.Ended))
 	}

@@ -59,6 +59,9 @@ func (b Bundle) Text(w io.Writer, ws *words.Words) {
 	if len(b.Products) > 0 {
 		detail(w, ws, "products", strings.Join(b.Products, ", "))
 	}
+	if b.MinBattery > 0 {
+		detail(w, ws, "charge", ws.Sayf("at least %d %%", b.MinBattery))
+	}
 	detail(w, ws, "access", b.Access)
 	detail(w, ws, "signature", ws.Say(b.signature))
 	if b.Profile != "" {

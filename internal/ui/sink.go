@@ -112,9 +112,6 @@ func rateText(n int64, seconds float64) string {
 
 // count is "1 tablet", "2 tablets".
 func (o Options) count(n int) string {
-	if n == 1 {
-		return o.Words.Say("1 tablet")
-	}
 	return o.Words.Sayf("%d tablets", n)
 }
 

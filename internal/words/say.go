@@ -180,7 +180,7 @@ func (w *Words) Say(text string) string {
 // Sayf is a format filled in, in this language.
 func (w *Words) Sayf(english string, args ...any) string {
 	if w == nil || w.lang != "ru" {
-		return fmt.Sprintf(english, args...)
+		return inEnglish(english, args)
 	}
 	entry := russianSentences().whole[english]
 	if entry == nil || len(entry.english.verbs) != len(args) {

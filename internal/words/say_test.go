@@ -1,6 +1,8 @@
 package words
 
 import (
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -90,6 +92,26 @@ func TestListsAreSaidItemByItem(t *testing.T) {
 	} {
 		if got := w.Say(text); got != want {
 			t.Errorf("%q: %q, not %q", text, got, want)
+		}
+	}
+}
+
+func TestOneOfAThing(t *testing.T) {
+	for n, want := range map[int]string{0: "a: 0 rows, 1 of them new", 1: "a: 1 row, 1 of them new", 2: "a: 2 rows, 1 of them new"} {
+		if said := For("en").Sayf("%s: %d rows, %d of them new", "a", n, 1); said != want {
+			t.Errorf("%d: %q, not %q", n, said, want)
+		}
+	}
+	if said := For("ru").Sayf("%s: %d identities given back", "a", 1); strings.Contains(said, "identit") {
+		t.Error(said)
+	}
+	said := readSource(t).texts
+	for many, one := range singular {
+		if verbs := parseFormat(many).verbs; !slices.Equal(verbs, parseFormat(one).verbs) {
+			t.Errorf("%q and %q have other verbs", many, one)
+		}
+		if !said[normal(many)] {
+			t.Errorf("nobody says %q", many)
 		}
 	}
 }
