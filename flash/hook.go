@@ -34,6 +34,10 @@ type Answer struct {
 	Reason string `json:"reason,omitempty"` // one line
 }
 
+// Refused reports whether the answer is why a job ended in this class: its tablet is not to be worked
+// on, and plugging it in again changes nothing. No answer refuses nothing.
+func (a *Answer) Refused(c Class) bool { return a != nil && a.Say != SayRun && c == ClassOperator }
+
 // Hooks are programs of the station or of a signed bundle that are called as jobs go on.
 type Hooks interface {
 	// Call runs the hook of a moment, if there is one. done is nil but after the job. The

@@ -238,7 +238,7 @@ func TestRenderFits(t *testing.T) {
 
 // allReasons are the keys of what can be wrong in a port: classes of failures, and others.
 func allReasons() []string {
-	reasons := []string{"away", "keys", "port-off", "unplugged", "no-identity", "numbers", "settings", "set-aside"}
+	reasons := []string{"away", "keys", "port-off", "unplugged", "no-identity", "numbers", "settings", "set-aside", "skipped"}
 	for _, c := range flash.Classes() {
 		reasons = append(reasons, string(c))
 	}
@@ -267,7 +267,7 @@ func TestEveryKeyHasWords(t *testing.T) {
 			t.Errorf("%s has no words", id)
 		}
 	}
-	if len(looks) != 22 {
+	if len(looks) != 23 {
 		t.Errorf("%d states have a look", len(looks))
 	}
 	for s, l := range looks {

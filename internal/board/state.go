@@ -50,6 +50,7 @@ var looks = map[station.PortState]look{
 	station.Failed:       {"✘", bad, true},
 	station.Retry:        {"✘", warning, true},
 	station.Interrupted:  {"✘", bad, false},
+	station.Skipped:      {"–", warning, false},
 	station.Unplugged:    {"✘", bad, true},
 	station.SetAside:     {"⊘", suspect, false},
 	station.Foreign:      {"–", dim, false},

@@ -79,7 +79,8 @@ func (m *machine) usbMemory() []Finding {
 	}
 	need := libusb.MemoryMB(m.Tablets)
 	if have == 0 || have >= need {
-		return []Finding{{Level: OK, About: "usbfs memory", Says: fmt.Sprintf("%d MB, of which %d MB are used (tablets: %d)", have, need, m.Tablets)}}
+		return []Finding{{Level: OK, About: "usbfs memory",
+			Says: fmt.Sprintf("%d MB, of which %d MB are used (tablets: %d)", have, need, m.Tablets)}}
 	}
 	return []Finding{{Level: Warning, About: "usbfs memory",
 		Says:   fmt.Sprintf("%d MB in all, but %d MB are used at full speed (tablets: %d): flashing will be slower", have, need, m.Tablets),

@@ -43,8 +43,8 @@ var states = []struct{ sign, id, colourEN, colourRU, en, ru string }{
 		"The tablet is at fault. Do what the bottom line says.", "Дело в планшете. Делайте, что сказано в строке."},
 	{"✘", "state.retry", "yellow", "жёлтый", "The cable or the station is at fault. Do what the bottom line says.",
 		"Дело в кабеле или в стенде. Повторите, как сказано в строке."},
-	{"✘", "state.interrupted", "red", "красный", "Stopped. Plug it in again; if the bottom line says set aside, do that.",
-		"Прерван. Подключите снова; если внизу написано «отложите», отложите."},
+	{"✘", "state.interrupted", "red", "красный", "Stopped. Plug it in again.", "Прерван. Подключите снова."},
+	{"–", "state.skipped", "yellow", "жёлтый", "Left out, nothing was written. Set it aside.", "Этот не берём, ничего не записано. Отложите."},
 	{"✘", "state.unplugged", "red", "красный", "Taken out too early. Plug it in again.", "Вынут раньше времени. Подключите снова."},
 	{"⊘", "state.off", "magenta", "лиловый", "Do not use this port.", "Этим портом не пользуйтесь."},
 	{"–", "state.foreign", "grey", "серый",
@@ -80,7 +80,7 @@ func chip(colour, word string) string {
 // reasons are the words of failures, as they stand in a row, and whose actions they have, with
 // the colour of the row.
 var reasons = []reason{
-	{"cable", "yellow"}, {"timeout", "yellow"}, {"station", "yellow"}, {"no-identity", "yellow"},
+	{"cable", "yellow"}, {"timeout", "yellow"}, {"station", "yellow"}, {"no-identity", "yellow"}, {"skipped", "yellow"},
 	{"unplugged", "red"}, {"operator", "red"}, {"boot", "red"}, {"image", "red"}, {"battery", "red"}, {"locked", "red"}, {"device", "red"},
 	{"settings", "red"}, {"profile", "red"}, {"identity", "red"}, {"numbers", "red"}, {"bug", "red"},
 	{"port-off", "magenta"}, {"set-aside", "magenta"}}

@@ -51,6 +51,8 @@ func paint(s station.PortState) (class, sign string) {
 		return "fail", "✘"
 	case station.Retry:
 		return "warn", "✘"
+	case station.Skipped:
+		return "warn", "–"
 	case station.SetAside:
 		return "off", "⊘"
 	case station.Silent:

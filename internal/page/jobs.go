@@ -134,7 +134,7 @@ const underWay = station.PortState("running")
 
 // results are what jobs are filtered by.
 var results = []station.PortState{station.Passed, station.Compliant, station.Flashed, station.Failed, station.Retry, station.Interrupted,
-	station.Foreign, underWay}
+	station.Skipped, station.Foreign, underWay}
 
 type (
 	jobsPage struct {
@@ -318,13 +318,19 @@ func stateOf(j *ledger.JobRecord) station.PortState {
 	case flash.Interrupted:
 		return station.Interrupted
 	case flash.Skipped:
-		return station.Foreign
+		switch {
+		case j.Foreign:
+			return station.Foreign
+		case j.Answer.Refused(j.Class):
+			return station.Skipped
+		}
+		return station.Interrupted // it never started
 	case flash.Fail:
 	}
 	switch {
 	case j.Foreign:
 		return station.Foreign
-	case j.Class.Bench():
+	case j.Class.Bench() && !j.Answer.Refused(j.Class):
 		return station.Retry
 	}
 	return station.Failed

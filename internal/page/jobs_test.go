@@ -238,3 +238,28 @@ func TestATraceIsShownAndTaken(t *testing.T) {
 		t.Errorf("a job without its trace: %s", res.Status)
 	}
 }
+
+// A record is shown as the board showed its port.
+func TestARecordsState(t *testing.T) {
+	skip := &flash.Answer{Say: flash.SaySkip}
+	for _, c := range []struct {
+		j    ledger.JobRecord
+		want station.PortState
+	}{
+		{ledger.JobRecord{Result: "pass", Scope: flash.ScopeRun}, station.Passed},
+		{ledger.JobRecord{Result: "pass", Scope: flash.ScopeFlash}, station.Flashed},
+		{ledger.JobRecord{Result: "compliant"}, station.Compliant},
+		{ledger.JobRecord{Result: "interrupted", Class: flash.ClassOperator}, station.Interrupted},
+		{ledger.JobRecord{Result: "skipped", Class: flash.ClassOperator, Answer: skip}, station.Skipped},
+		{ledger.JobRecord{Result: "skipped", Class: flash.ClassOperator}, station.Interrupted}, // it never started
+		{ledger.JobRecord{Result: "skipped", Class: flash.ClassProfile, Foreign: true, Answer: skip}, station.Foreign},
+		{ledger.JobRecord{Result: "fail", Class: flash.ClassCable}, station.Retry},
+		{ledger.JobRecord{Result: "fail", Class: flash.ClassLocked}, station.Failed},
+		{ledger.JobRecord{Result: "fail", Class: flash.ClassOperator, Answer: &flash.Answer{Say: flash.SayAbort}}, station.Failed},
+		{ledger.JobRecord{Result: "running"}, underWay},
+	} {
+		if got := stateOf(&c.j); got != c.want {
+			t.Errorf("%+v is shown as %s, not %s", c.j, got, c.want)
+		}
+	}
+}

@@ -96,7 +96,7 @@ var isKind = lazyregexp.New(`^[a-z][a-z-]{0,31}$`)
 var portStates = []station.PortState{station.Empty, station.Detected, station.Identified, station.Preflight, station.Flashing,
 	station.Booting, station.Provisioning, station.Checking, station.Silent, station.Away, station.Queued, station.NoIdentity,
 	station.YourTurn, station.Passed, station.Compliant, station.Flashed, station.Failed, station.Retry, station.Interrupted,
-	station.Unplugged, station.SetAside, station.Foreign}
+	station.Skipped, station.Unplugged, station.SetAside, station.Foreign}
 
 // shown collects what the view has when it is asked for.
 type shown struct{ s *Server }

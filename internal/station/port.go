@@ -234,11 +234,13 @@ func (p *port) end(d flash.JobDone, now time.Time) PortState {
 		state = Flashed
 	case d.Result == flash.Compliant:
 		state = Compliant
+	case d.Result == flash.Skipped && d.Answer.Refused(d.Class):
+		state = Skipped
 	case d.Result == flash.Interrupted || d.Result == flash.Skipped:
 		state = Interrupted
 	case d.Class == flash.ClassCable && p.wrote && away:
 		state = Unplugged
-	case !d.Class.Bench() || unwanted(d):
+	case !d.Class.Bench() || d.Answer.Refused(d.Class):
 		state = Failed
 	}
 	p.set(state, now)
@@ -265,9 +267,11 @@ func (p *port) reason() string {
 		return string(flash.ClassProfile)
 	case NoIdentity:
 		return "no-identity"
+	case Skipped:
+		return "skipped"
 	case Failed, Retry, Interrupted:
 		switch c := p.result.Class; {
-		case unwanted(p.result):
+		case p.result.Answer.Refused(c):
 			return string(flash.ClassDevice) // "refused", with what the hook said
 		case p.state == Interrupted:
 			return string(flash.ClassOperator)
@@ -281,12 +285,6 @@ func (p *port) reason() string {
 	default:
 	}
 	return ""
-}
-
-// unwanted reports whether the hook that was asked said that the tablet is not worked on:
-// plugging it in again changes nothing, and somebody has to read why.
-func unwanted(d flash.JobDone) bool {
-	return d.Answer != nil && d.Answer.Say != flash.SayRun && d.Class == flash.ClassOperator
 }
 
 // view is what the port shows now.

@@ -176,7 +176,7 @@ func rank(p Port) int {
 		return 3
 	case Unplugged, Failed, Retry, Interrupted, NoIdentity:
 		return 4
-	case Foreign:
+	case Foreign, Skipped:
 		return 5
 	case SetAside:
 		if p.Reason == "set-aside" {

@@ -64,8 +64,9 @@ func TestStatesOfAPort(t *testing.T) {
 		{want: Retry, events: to(failed(flash.ClassCable)), gone: true, reason: "cable"}, // nothing was written yet
 		{want: Interrupted, events: append(flashing[:len(flashing):len(flashing)],
 			flash.JobDone{Result: flash.Interrupted, Class: flash.ClassOperator}), reason: "operator"},
-		{want: Interrupted, events: to(flash.JobDone{Result: flash.Skipped, Class: flash.ClassOperator,
-			Answer: &flash.Answer{Say: flash.SaySkip}}), reason: "device"}, // it would be skipped again
+		{want: Skipped, events: to(flash.JobDone{Result: flash.Skipped, Class: flash.ClassOperator,
+			Answer: &flash.Answer{Say: flash.SaySkip}}), reason: "skipped"},
+		{want: Interrupted, events: to(flash.JobDone{Result: flash.Skipped, Class: flash.ClassOperator}), reason: "operator"}, // before it began
 		{want: Failed, events: to(flash.JobDone{Result: flash.Fail, Class: flash.ClassOperator, Answer: &flash.Answer{Say: flash.SayAbort}}),
 			reason: "device"},
 		{want: Retry, events: append(flashing[:len(flashing):len(flashing)],
@@ -108,7 +109,7 @@ func TestStatesOfAPort(t *testing.T) {
 			t.Errorf("%s goes on to %s, not %s", c.want, p.state, c.then)
 		}
 	}
-	if len(shown) != 22 {
+	if len(shown) != 23 {
 		t.Errorf("%d states have a row", len(shown))
 	}
 }

@@ -34,6 +34,7 @@ const (
 	Failed       PortState = "fail"        // by the tablet
 	Retry        PortState = "retry"       // failed by the bench
 	Interrupted  PortState = "interrupted" // stopped by a person
+	Skipped      PortState = "skipped"     // by the hook that was asked: nothing was written, and nothing failed
 	Unplugged    PortState = "unplugged"   // while it was written; stays until the tablet is back
 	SetAside     PortState = "off"         // the port, not its tablets, is the suspect
 	Foreign      PortState = "foreign"     // no profile here is for it

@@ -65,7 +65,8 @@ func readSource(t *testing.T) *source {
 		err := filepath.WalkDir(filepath.Join(root, top), func(path string, d fs.DirEntry, err error) error {
 			folder, _ := filepath.Rel(root, filepath.Dir(path))
 			folder = filepath.ToSlash(folder)
-			if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || filepath.Base(path) == "singular.go" || // these are what others say
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") ||
+				filepath.Base(path) == "singular.go" || // they are what others say
 
 				slices.ContainsFunc(outside, func(o string) bool { return folder == o || strings.HasPrefix(folder, o+"/") }) {
 				return err
