@@ -132,7 +132,8 @@ func enoughFiles(limit, need int64, tablets int) []Finding {
 		return nil // not known, or there is no limit
 	case limit < need:
 		return []Finding{{Level: Error, About: "open files",
-			Says: fmt.Sprintf("a process may have %d, and needs %d (tablets: %d)", limit, need, tablets), Remedy: "raise the limit: " + target.MoreFiles}}
+			Says:   fmt.Sprintf("a process may have %d, and needs %d (tablets: %d)", limit, need, tablets),
+			Remedy: "raise the limit: " + target.MoreFiles}}
 	}
 	return []Finding{{Level: OK, About: "open files",
 		Says: fmt.Sprintf("a process may have %d, and needs %d (tablets: %d)", limit, need, tablets)}}
