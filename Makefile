@@ -13,6 +13,9 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(PATH):/usr/sbin:/sbin
 FUZZTIME ?= 3s
 SCHEDULES ?= 1000
+# Tests wait for processes and servers more than they compute, so more of them run than there are processors.
+PACKAGES_AT_ONCE := $(shell echo $$((2 * $$(nproc))))
+SCRIPTS_AT_ONCE := $(shell echo $$((3 * $$(nproc))))
 
 .PHONY: help try demo test check bench soak setup build lint unit race scripts pages pictures site rig simulate fuzz nocgo package fleet packages snapshot release-check clean
 
@@ -54,12 +57,12 @@ unit: ## the tests, without the race detector
 	@$(GO) test ./...
 
 race: ## the packages' tests with the race detector, their coverage, and whole runs raced
-	@ZARYA_UPTIME_JOBS=160 ZARYA_SIM_DAYS=4 ZARYA_SIM_SCHEDULES=30 $(GO) test -race -cover $$($(GO) list ./... | grep -Ev '/(cmd/zarya|bench/fleet)$$')
+	@ZARYA_UPTIME_JOBS=160 ZARYA_SIM_DAYS=4 ZARYA_SIM_SCHEDULES=30 $(GO) test -p $(PACKAGES_AT_ONCE) -race -cover $$($(GO) list ./... | grep -Ev '/(cmd/zarya|bench/fleet)$$')
 	@$(GO) test -race -timeout 20m -run '^Test(Nested|Signals|Closed|Memory)' ./cmd/zarya
-	@$(GO) test -race -timeout 20m -run '^TestScripts$$/^(run|flash|faults|identity|lock)$$' ./cmd/zarya
+	@$(GO) test -race -parallel $(SCRIPTS_AT_ONCE) -timeout 20m -run '^TestScripts$$/^(run|flash|faults|identity|lock)$$' ./cmd/zarya
 
 scripts: ## every verb by its scripts, the processes' tests, and a programme's simulation, which has nothing to race
-	@$(GO) test -timeout 20m ./cmd/zarya ./bench/fleet
+	@$(GO) test -parallel $(SCRIPTS_AT_ONCE) -timeout 20m ./cmd/zarya ./bench/fleet
 
 simulate: ## SCHEDULES fault schedules of sixteen tablets, and days without a restart
 	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash

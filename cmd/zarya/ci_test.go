@@ -25,6 +25,7 @@ func githubJob(t *testing.T, name string) []ciStep {
 }
 
 func TestGitHubActionsExample(t *testing.T) {
+	t.Parallel()
 	t.Run("virtual", func(t *testing.T) {
 		r := newCIRunner(t, false)
 		r.outputs["github.token"] = "secret"
@@ -103,6 +104,7 @@ checks: [{fact: os-release.VERSION_ID, is: "5"}]
 }
 
 func TestGitLabExample(t *testing.T) {
+	t.Parallel()
 	type job struct {
 		Extends   string
 		Script    []string
@@ -142,6 +144,7 @@ func TestGitLabExample(t *testing.T) {
 
 // TestLabgridExample runs labgrid itself, by the command on its page.
 func TestLabgridExample(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../docs/ci.md")
 	command := regexp.MustCompile(`(?m)^python3 -m pytest --lg-env .*$`).FindString(string(page))
 	if err != nil || command == "" {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -67,11 +68,17 @@ func plainly(s string) string {
 	return spaces.ReplaceAllString(measured.ReplaceAllString(s, "N"), " ")
 }
 
+// hundreds are those that tests of this process have.
+var hundreds sync.Map
+
 // freeHundred gives the first digits of a hundred ports, whose first ones are free.
 func freeHundred(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		base, free := fmt.Sprint(100+rand.IntN(220)), true // below those that the kernel hands out
+		if _, taken := hundreds.LoadOrStore(base, true); taken {
+			continue
+		}
 		for i := range 16 {
 			held, err := heldaddr.Hold("tcp", fmt.Sprintf("127.0.0.1:%s%02d", base, i))
 			if free = free && err == nil; err == nil {
@@ -87,8 +94,10 @@ func freeHundred(t *testing.T) string {
 }
 
 func TestDocumentedSessions(t *testing.T) {
+	t.Parallel()
 	for _, page := range []string{"README.md", "docs/quickstart.md", "docs/ci.md", "docs/supervisor.md", "docs/troubleshooting.md"} {
 		t.Run(page, func(t *testing.T) {
+			t.Parallel()
 			commands := readSession(t, filepath.Join("..", "..", page))
 			base := freeHundred(t)
 			// One shell runs the whole page, since commands build on each other.
@@ -106,6 +115,7 @@ func TestDocumentedSessions(t *testing.T) {
 			script += `if [ "${!-}" ]; then kill $!; wait $! || true; fi` + "\n"
 			cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 			cmd.Dir = t.TempDir()
+			cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(cmd.Dir, ".state"))
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 			var stdout, stderr bytes.Buffer

@@ -87,6 +87,7 @@ func onTerminal(t *testing.T, args ...string) (cmd *exec.Cmd, master *os.File, s
 
 // A station whose terminal goes away finishes the tablet that it flashes, and ends.
 func TestAStationEndsWithItsTerminal(t *testing.T) {
+	t.Parallel()
 	for _, how := range [][]string{nil, {"--plain"}} {
 		t.Run(fmt.Sprint("station ", strings.Join(how, " ")), func(t *testing.T) {
 			s := startShift(t, 1, 1, "--rate", "6MB")

@@ -222,6 +222,7 @@ func TestSignals(t *testing.T) {
 // TestClosedPipe closes the output after its first line: the tablets are finished and
 // recorded all the same, and the exit code says that the output is not complete.
 func TestClosedPipe(t *testing.T) {
+	t.Parallel()
 	image := holey(t, 32<<20)
 	addresses := farm(t, 2, func(_ int, c *virtual.Config) { c.Rate = 16 << 20 })
 	db := "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")

@@ -88,6 +88,7 @@ func (m leakChecked) Run() int {
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	docs, err := filepath.Abs("../../docs")
 	if err != nil {
 		t.Fatal(err)

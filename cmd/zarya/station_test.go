@@ -90,6 +90,7 @@ func (s *shift) station(see func(p *os.Process, e map[string]any)) (code int, st
 }
 
 func TestStationIsKilledAndGoesOn(t *testing.T) {
+	t.Parallel()
 	ports, supply := 6, 12
 	if n, err := strconv.Atoi(os.Getenv("ZARYA_STATION_TABLETS")); err == nil {
 		ports, supply = 16, n

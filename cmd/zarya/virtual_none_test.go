@@ -13,6 +13,7 @@ import (
 )
 
 func TestWithoutVirtualTablets(t *testing.T) {
+	t.Parallel()
 	goTool := func(args ...string) string {
 		t.Helper()
 		out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
