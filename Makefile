@@ -37,7 +37,9 @@ try: ## see it work: sixteen virtual tablets, a minute; installs only what that 
 demo: setup build ## sixteen virtual tablets: flashed, booted, provisioned, recorded
 	@scripts/demo.sh
 
-test: setup lint nocgo race scripts pages site package fleet rig simulate fuzz ## every test
+test: setup lint nocgo race scripts ## every test
+# Those that wait for a browser, containers or QEMU run beside those that compute.
+	@scripts/side-by-side.sh "pages site package fleet rig" "simulate fuzz"
 	@echo "all tests passed"
 
 check: setup build lint unit ## the fast loop: build, vet, lint, unit tests
