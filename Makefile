@@ -59,16 +59,16 @@ unit: ## the tests, without the race detector
 	@$(GO) test ./...
 
 race: ## the packages' tests with the race detector, their coverage, and whole runs raced
-	@ZARYA_UPTIME_JOBS=160 ZARYA_SIM_DAYS=4 ZARYA_SIM_SCHEDULES=30 $(GO) test -p $(PACKAGES_AT_ONCE) -race -cover $$($(GO) list ./... | grep -Ev '/(cmd/zarya|bench/fleet)$$')
-	@$(GO) test -race -timeout 20m -run '^Test(Nested|Signals|Closed|Memory)' ./cmd/zarya
-	@$(GO) test -race -parallel $(SCRIPTS_AT_ONCE) -timeout 20m -run '^TestScripts$$/^(run|flash|faults|identity|lock)$$' ./cmd/zarya
+	@ZARYA_UPTIME_JOBS=160 ZARYA_SIM_DAYS=4 ZARYA_SIM_SCHEDULES=30 $(GO) test -p $(PACKAGES_AT_ONCE) -race -cover -timeout 60m $$($(GO) list ./... | grep -Ev '/(cmd/zarya|bench/fleet)$$')
+	@$(GO) test -race -timeout 60m -run '^Test(Nested|Signals|Closed|Memory)' ./cmd/zarya
+	@$(GO) test -race -parallel $(SCRIPTS_AT_ONCE) -timeout 60m -run '^TestScripts$$/^(run|flash|faults|identity|lock)$$' ./cmd/zarya
 
 scripts: ## every verb by its scripts, the processes' tests, and a programme's simulation, which has nothing to race
-	@$(GO) test -parallel $(SCRIPTS_AT_ONCE) -timeout 20m ./cmd/zarya ./bench/fleet
+	@$(GO) test -parallel $(SCRIPTS_AT_ONCE) -timeout 60m ./cmd/zarya ./bench/fleet
 
 simulate: ## SCHEDULES fault schedules of sixteen tablets, and days without a restart
-	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -run '^TestSim|^TestWhole' ./flash
-	@$(GO) test -count=1 -run '^TestMonth$$|^TestDays$$' ./internal/station
+	@ZARYA_SIM_SCHEDULES=$(SCHEDULES) $(GO) test -count=1 -timeout 60m -run '^TestSim|^TestWhole' ./flash
+	@$(GO) test -count=1 -timeout 60m -run '^TestMonth$$|^TestDays$$' ./internal/station
 
 pages: setup ## the station's page in a real browser
 	@scripts/pages.sh

@@ -58,9 +58,9 @@ func TestOneIdentityForOneOfTwo(t *testing.T) {
 		}}
 		return flash.Job{ID: id, Scope: flash.ScopeFlash, Pool: "census", Target: simTarget{w, place}, Steps: []flash.Step{step}}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // two that wait for each other
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // two that wait for each other
 	defer cancel()
-	r := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: l, Identities: identities.NewSupply(l, nil), Wait: 10 * time.Second})
+	r := flash.NewEngine(flash.EngineOptions{Events: events, Recorder: l, Identities: identities.NewSupply(l, nil), Wait: 10 * time.Minute})
 	both := r.Run(ctx, []flash.Job{job("0", "a", "1"), job("1", "b", "0")})
 	first, second := both[0], both[1]
 	if first.Result != flash.Pass {

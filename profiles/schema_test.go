@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -118,7 +119,8 @@ func (g generator) object(s *shape, depth int) map[string]any {
 	choice := func(key string) bool {
 		return slices.ContainsFunc(s.OneOf, func(o *shape) bool { return o.Required[0] == key })
 	}
-	for key, p := range s.Properties {
+	for _, key := range slices.Sorted(maps.Keys(s.Properties)) {
+		p := s.Properties[key]
 		usual := key == one || slices.Contains(s.Required, key) || !choice(key) && g.IntN(4) == 0
 		if usual != (g.IntN(150) == 0) {
 			m[key] = g.value(p, depth+1)

@@ -56,7 +56,7 @@ flash:
   - erase: [userdata]
   - images: all
   - reboot: system
-boot: {within: 1m}
+boot: {within: 3m}
 ssh: {user: defaultuser, password: aurora, root: devel-su, root-password: aurora-root, port: target}
 EOF
 echo 'tablet={{ identity.inventory }} serial={{ tablet.serial }}' >profile/kiosk.conf

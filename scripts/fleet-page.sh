@@ -92,7 +92,7 @@ follow() { # MACHINE FROM TO AS: runs these commands of the page, on the machine
     diff <(same <"$work/$i.want") <(same <"$work/got") >&2 || fail "on $4, the page says otherwise: $(cat "$work/$i.run")"
   done
 }
-same() { sed -E 's/(line-[0-9])\.[A-Z2-7]{26}/\1.TOKEN/; s/[0-9]+s ago/N ago/; s/ +/ /g; s/(joined) [0-9]+/\1 N/; s/sha256:[0-9a-f]+/sha256:N/'; }
+same() { sed -E 's/(line-[0-9])\.[A-Z2-7]{26}/\1.TOKEN/; s/([0-9]+h)?([0-9]+m)?[0-9]+s ago/N ago/; s/ +/ /g; s/(joined) [0-9]+/\1 N/; s/sha256:[0-9a-f]+/sha256:N/'; }
 
 passed() { # MACHINE: its two tablets have passed, and their records have been sent
   on "$1" 'timeout 600 grep -m2 -q PASS < <(journalctl --unit zarya-station --follow --lines all --output cat)' ||

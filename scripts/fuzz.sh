@@ -10,9 +10,11 @@ run() { go test -run '^$' -fuzz "^$2\$" -fuzztime "$time" -fuzzminimizetime 20x 
 grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do
   package=$(dirname "$file")
   grep -o '^func Fuzz[A-Za-z0-9]*' "$file" | awk '{print $2}' | while read -r name; do
-    run "$package" "$name" ||
-      { grep -q 'context deadline exceeded' "$log" && ! grep -q 'Failing input' "$log" && run "$package" "$name"; } ||
-      { echo "FAIL $package $name"; cat "$log"; exit 1; }
+    tries=1
+    until run "$package" "$name"; do
+      [ $((tries++)) -lt 5 ] && grep -q 'context deadline exceeded' "$log" && ! grep -q 'Failing input' "$log" ||
+        { echo "FAIL $package $name"; cat "$log"; exit 1; }
+    done
     echo "ok  $package $name $(grep -o 'execs: [0-9]*' "$log" | tail -1)"
   done
 done

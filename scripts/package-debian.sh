@@ -55,7 +55,7 @@ if [ "${3:-}" = shells ]; then
   inside root bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader zarya
     COMP_WORDS=(zarya led) COMP_CWORD=1 COMP_LINE="zarya led" COMP_POINT=9; __start_zarya; echo "${COMPREPLY[@]}"' 2>/dev/null | grep -q '^ledger' || fail "completion of bash"
   inside root fish -c 'complete -C "zarya led"' | grep -q '^ledger' || fail "completion of fish"
-  inside root timeout 60 zsh -fc 'zmodload zsh/zpty; zpty z zsh -f -i; zpty -w z "autoload -Uz compinit; compinit -u; PS1=; print READY"
+  inside root timeout 600 zsh -fc 'zmodload zsh/zpty; zpty z zsh -f -i; zpty -w z "autoload -Uz compinit; compinit -u; PS1=; print READY"
     zpty -r -m z l "*READY*READY*"; zpty -w -n z $'"'zarya led\t'"'; zpty -r -m z l "*zarya ledger*"; print -r -- "$l"' | grep -q 'zarya ledger' || fail "completion of zsh"
   say pages "man, and completions of bash, fish and zsh"
 fi

@@ -15,7 +15,7 @@ const { chromium } = createRequire(process.cwd() + "/.tools/pages/")("playwright
 mkdirSync(pictures, { recursive: true });
 
 async function serve(listen, lang) {
-  const child = spawn(binary, ["-test.run", "^TestServeForBrowser$", "-test.timeout", "5m"],
+  const child = spawn(binary, ["-test.run", "^TestServeForBrowser$", "-test.timeout", "60m"],
     { env: { ...process.env, TZ: "UTC", ZARYA_PAGE_LISTEN: listen, ZARYA_PAGE_LANG: lang }, stdio: ["pipe", "ignore", "pipe"] });
   const ended = new Promise((done) => child.on("exit", done));
   const address = await new Promise((done, failed) => {
@@ -29,13 +29,15 @@ async function serve(listen, lang) {
     kill: () => { child.kill("SIGKILL"); return ended; } };
 }
 
+const guard = 600000; // milliseconds, of what hangs
 let server = await serve("127.0.0.1:0", "ru");
 const base = `http://${server.address}`;
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"], timeout: guard });
 const strange = [], complaints = [];
 
 async function tab(options) {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(guard);
   const page = await context.newPage();
   page.on("request", (r) => { if (!r.url().startsWith(base + "/")) strange.push(r.url()); });
   page.on("console", (m) => { if (/Content Security|Refused/.test(m.text())) complaints.push(m.text()); });
@@ -90,18 +92,18 @@ try {
   await check("a change comes by itself, and the focus stays", async () => {
     await desk.focus("#port-A2");
     server.tell(77);
-    await desk.waitForFunction(() => document.querySelector("#port-A2").textContent.includes("77%"), null, { timeout: 60000 });
+    await desk.waitForFunction(() => document.querySelector("#port-A2").textContent.includes("77%"));
     assert.equal(await desk.evaluate(() => document.activeElement.id), "port-A2");
   });
   await check("a stream that is cut is said, and comes back by itself", async () => {
     await server.kill();
-    await desk.waitForSelector("#cut:not([hidden])", { timeout: 60000 });
+    await desk.waitForSelector("#cut:not([hidden])");
     assert.match(await desk.textContent("#cut"), /^нет связи с \d\d:\d\d:\d\d, пробуем снова$/);
     await desk.screenshot({ path: `${pictures}/board-cut-1440.png` });
     server = await serve(server.address, "ru");
     server.tell(88);
-    await desk.waitForFunction(() => document.querySelector("#cut").textContent === "снова на связи", null, { timeout: 60000 });
-    await desk.waitForFunction(() => document.querySelector("#cut").hidden && !document.body.classList.contains("stale") && document.querySelector("#port-A2").textContent.includes("88%"), null, { timeout: 60000 });
+    await desk.waitForFunction(() => document.querySelector("#cut").textContent === "снова на связи");
+    await desk.waitForFunction(() => document.querySelector("#cut").hidden && !document.body.classList.contains("stale") && document.querySelector("#port-A2").textContent.includes("88%"));
   });
   await check("with the keyboard alone: a port, its question, the order", async () => {
     await desk.goto(base + "/");
@@ -172,7 +174,7 @@ try {
     await page.goto(base + "/");
     assert.match(await page.textContent("#next strong"), /A3: plug it back in, 22 s left/);
     server.tell(91);
-    await page.waitForFunction(() => /flash 91%/.test(document.querySelector("#port-A2").textContent), null, { timeout: 60000 });
+    await page.waitForFunction(() => /flash 91%/.test(document.querySelector("#port-A2").textContent));
     await page.screenshot({ path: `${pictures}/board-en-light-390.png`, fullPage: true });
     await page.click(".language button[value=ru]");
     await page.waitForFunction(() => document.documentElement.lang === "ru");
@@ -184,7 +186,7 @@ try {
       const shape = width > 1000 ? 8 : 2; // ports in a row: a hub stays as it stands on the bench
       const page = await tab({ viewport: { width, height } });
       await page.goto(base + "/");
-      await page.waitForFunction(() => document.querySelectorAll(".port").length === 60, null, { timeout: 60000 });
+      await page.waitForFunction(() => document.querySelectorAll(".port").length === 60);
       const places = await page.evaluate(() => [...document.querySelectorAll(".port")].map((e) => { const r = e.getBoundingClientRect(); return `${r.left},${r.top}`; }));
       assert.equal(new Set(places).size, 60);
       assert.equal(places.filter((p) => p.endsWith("," + places[0].split(",")[1])).length, shape);
@@ -215,7 +217,7 @@ try {
     const page = await tab({ javaScriptEnabled: false });
     await page.goto(base + "/");
     server.tell(91);
-    await page.locator("#port-A2", { hasText: "91%" }).waitFor({ timeout: 60000 });
+    await page.locator("#port-A2", { hasText: "91%" }).waitFor();
     await page.context().close();
   });
   await check("no request to another host, nothing against the policy", async () => {
@@ -229,6 +231,7 @@ try {
       try {
         for (const [name, width, height] of [["page", 1200, 840], ["phone", 390, 844]]) {
           const context = await browser.newContext({ viewport: { width, height }, colorScheme: "light", timezoneId: "UTC" });
+          context.setDefaultTimeout(guard);
           const page = await context.newPage();
           await page.goto(`http://${bench.address}/`);
           words.push(await page.evaluate(() => document.body.innerText.replace(/\s*\n\s*/g, "\n").trim()));

@@ -89,10 +89,10 @@ chmod +x "$initramfs/init"
 (cd "$initramfs" && find . | cpio -o -H newc --quiet) | gzip -1 >"$tree/initrd"
 
 # The nested test wants the machine's programs: all of it, read only, under an overlay.
-limit=600 # a guard against what hangs, not a measure
+limit=1800 # a guard against what hangs, not a measure
 steps=${1:-}
 if [ "${steps##*/}" = rig-nested.sh ]; then
-  limit=900
+  limit=1800
   (cd "$root" && CGO_ENABLED=0 go test -c -o "$rig/nested.test" ./cmd/zarya)
 fi
 
@@ -133,7 +133,7 @@ done
 bench() {
   mkdir "$tree/bench"
   sed 's/^tablet: {models: \[[^]]*\]/tablet: {models: [AGS3-L09]/' "$share/images/profile.yaml" >"$share/images/station.yaml"
-  "$zarya" virtual --count 5 --listen "usbredir:$tree/bench" --state "$tree/bench-tablets" --verbose --write-rate 8MB \
+  "$zarya" virtual --count 5 --listen "usbredir:$tree/bench" --state "$tree/bench-tablets" --verbose --write-rate 2MB \
     --family kirin710a-ags3,kirin710a-ags3,kirin710a-ags3,kirin710a-ags3,mt8768-kob2 >"$tree/bench-ready" 2>"$rig/bench.log" &
   pids+=($!)
   python3 scripts/rig-hands.py "$tree/monitor" "$tree/hands" "$tree/bench" 1 2 3 4 5.1 >"$tree/hands-ready" 2>"$rig/hands.log" &

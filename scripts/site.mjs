@@ -15,6 +15,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || 
 try {
   for (const [width, height, colorScheme] of [[1280, 900, "light"], [1280, 900, "dark"], [390, 844, "light"], [390, 844, "dark"]]) {
     const page = await (await browser.newContext({ viewport: { width, height }, colorScheme })).newPage();
+    page.setDefaultTimeout(600000);
     const complaints = [];
     page.on("request", (r) => { if (!r.url().startsWith(base) && !r.url().startsWith("data:")) complaints.push(r.url()); });
     page.on("pageerror", (e) => complaints.push(String(e)));

@@ -59,7 +59,7 @@ func readSession(t *testing.T, page string) (commands []docCommand) {
 }
 
 var (
-	measured = regexp.MustCompile(`[0-9.]+ ?(GB/s|MB/s|kB/s|B/s|s\b)`)
+	measured = regexp.MustCompile(`([0-9]+ (h|min) )*[0-9.]+ ?(GB/s|MB/s|kB/s|B/s|s\b)`)
 	spaces   = regexp.MustCompile(`[ -]+`)
 )
 
@@ -75,7 +75,7 @@ var hundreds sync.Map
 func freeHundred(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		base, free := fmt.Sprint(100+rand.IntN(220)), true // below those that the kernel hands out
+		base, free := fmt.Sprint(200+rand.IntN(100)), true // nobody else takes those: virtual tablets have lower ones, the kernel higher ones
 		if _, taken := hundreds.LoadOrStore(base, true); taken {
 			continue
 		}
@@ -106,7 +106,8 @@ func TestDocumentedSessions(t *testing.T) {
 				if strings.HasPrefix(c.line, "make ") {
 					continue // CI runs these
 				}
-				line := strings.ReplaceAll(c.line, "127.0.0.1:56", "127.0.0.1:"+base)
+				line := strings.NewReplacer("127.0.0.1:56", "127.0.0.1:"+base, "--wait-for-device 30s", "--wait-for-device 10m",
+					"--wait-for-device 60s", "--wait-for-device 10m").Replace(c.line)
 				if c.succeeds {
 					line = "{ " + line + "} || echo failed\n"
 				}

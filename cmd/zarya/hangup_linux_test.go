@@ -106,7 +106,7 @@ func TestAStationEndsWithItsTerminal(t *testing.T) {
 			if err := master.Close(); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // the test's own end
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // the test's own end
 			defer cancel()
 			stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 			defer stop()

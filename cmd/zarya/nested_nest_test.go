@@ -136,7 +136,7 @@ func (tab *nestedTablet) await(t *testing.T, line string) {
 		if got != line {
 			t.Fatalf("%s says %q, not %q", tab.name, got, line)
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(10 * time.Minute):
 		t.Fatalf("%s does not say %q:\n%s", tab.name, line, tab.said.String())
 	}
 }

@@ -50,7 +50,7 @@ func TestNested(t *testing.T) {
 	}
 	self, err := os.Executable()
 	must(t, err)
-	cmd := exec.Command(self, "-test.run=^TestNestedInside$", "-test.v", "-test.timeout=9m")
+	cmd := exec.Command(self, "-test.run=^TestNestedInside$", "-test.v", "-test.timeout=28m")
 	cmd.Env = append(os.Environ(), nestedEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: nestedFlags, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()

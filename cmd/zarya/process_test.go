@@ -224,7 +224,7 @@ func TestSignals(t *testing.T) {
 func TestClosedPipe(t *testing.T) {
 	t.Parallel()
 	image := holey(t, 32<<20)
-	addresses := farm(t, 2, func(_ int, c *virtual.Config) { c.Rate = 16 << 20 })
+	addresses := farm(t, 2, func(_ int, c *virtual.Config) { c.Rate = 2 << 20 })
 	db := "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")
 	cmd, out, errs := start(t, append(flashArgs(image, addresses), "--ledger", db))
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {

@@ -71,6 +71,9 @@ func (m leakChecked) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(state)
+	if cache, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil { //nolint:noctx // it does not wait
+		os.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // else it is in the folder that is made below
+	}
 	os.Setenv("ZARYA_LOCK_DIR", filepath.Join(state, "locks"))
 	os.Setenv("XDG_CACHE_HOME", state)
 	os.Setenv("XDG_STATE_HOME", state) // nothing is recorded in the home of whoever tests

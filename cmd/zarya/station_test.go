@@ -61,6 +61,7 @@ func startShift(t *testing.T, ports, supply int, args ...string) *shift {
 		_, target, _ := strings.Cut(lines.Text(), " ")
 		s.targets = append(s.targets, target)
 	}
+	t.Cleanup(func() { <-s.away })
 	go func() {
 		defer close(s.away)
 		_, _ = io.Copy(io.Discard, out)

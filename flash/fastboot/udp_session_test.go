@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zarya-station/zarya/flash/fastboot"
+	"github.com/zarya-station/zarya/internal/heldaddr"
 )
 
 // answers is a device that answers the nth packet with what f makes of it; nil
@@ -102,7 +103,7 @@ func TestUDPRestarted(t *testing.T) {
 		}
 		return nil // not the packet that is due
 	}
-	u, err := dialUDP(t, answers(t, device), time.Millisecond)
+	u, err := dialUDP(t, answers(t, device), 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,16 +113,17 @@ func TestUDPRestarted(t *testing.T) {
 // TestUDPNobody: a port where nothing listens is refused at once, not after a
 // deadline; a host that never answers is waited for as long as the caller says.
 func TestUDPNobody(t *testing.T) {
-	gone := newUDPDevice(t, 512)
-	address := gone.conn.LocalAddr().String()
-	_ = gone.Close()
-	if _, err := fastboot.DialUDP(t.Context(), address); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+	gone, err := heldaddr.Hold("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gone.Close()
+	if _, err := fastboot.DialUDP(t.Context(), gone.Addr()); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	cause := errors.New("waited enough")
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, cause)
-	defer cancel()
-	if _, err := fastboot.DialUDP(ctx, answers(t, func(int, []byte) [][]byte { return nil })); !errors.Is(err, cause) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	if _, err := fastboot.DialUDP(ctx, answers(t, func(int, []byte) [][]byte { cancel(cause); return nil })); !errors.Is(err, cause) {
 		t.Errorf("got %v, want the cause", err)
 	}
 }

@@ -192,7 +192,7 @@ func (d *udpDevice) seen() counts {
 // dialUDP connects and says how long to wait before a packet is sent again.
 func dialUDP(t *testing.T, address string, again time.Duration) (*fastboot.Datagram, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	conn, err := net.Dial("udp", address)
 	if err != nil {

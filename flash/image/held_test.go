@@ -179,7 +179,15 @@ func TestComparedWhenItComesBackFromTheDisk(t *testing.T) {
 			_, err := plan(t, im, 1<<30, Raw).At(0).WriteTo(&sender{})
 			return err
 		}
-		if err := send(); err != nil {
+		err := send()
+		for changed := new(ChangedError); errors.As(err, &changed); err = send() { // the kernel may give up what it likes
+			for len(absent(im.store.file, 0, im.store.sums.size)) > 0 {
+				if _, err := os.ReadFile(im.store.file.Name()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err != nil {
 			t.Fatal("in memory since it was compared:", err)
 		}
 		if err := unix.Fadvise(int(im.store.file.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {

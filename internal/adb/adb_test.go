@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zarya-station/zarya/internal/heldaddr"
 	"github.com/zarya-station/zarya/internal/virtual"
 )
 
@@ -32,12 +33,12 @@ func startServer(t *testing.T) *server {
 	if _, err := exec.LookPath("adb"); err != nil {
 		t.Skip("there is no program adb: scripts/setup.sh installs it")
 	}
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	held, err := heldaddr.Hold("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
+	t.Cleanup(func() { _ = held.Close() })
+	_, port, _ := net.SplitHostPort(held.Addr())
 	s := &server{Server("127.0.0.1:" + port), t, t.TempDir(), port}
 	s.adb("start-server")
 	t.Cleanup(func() { s.adb("kill-server") })

@@ -322,7 +322,7 @@ func TestAnEmptyPoolHoldsATabletUp(t *testing.T) {
 		t.Errorf("recorded %+v, %v", jobs, err)
 	}
 	booted := slices.IndexFunc(jobs[0].Measurements, func(m flash.Measurement) bool { return m.Name == flash.MeasureBoot })
-	if booted < 0 || jobs[0].Measurements[booted].High != 60_000 { // the profile gives it a minute
+	if booted < 0 || jobs[0].Measurements[booted].High != 180_000 { // the profile gives it three minutes
 		t.Errorf("measured %+v", jobs[0].Measurements)
 	}
 	var orders []string

@@ -74,7 +74,7 @@ func (l *login) Inhibit(what, who, why, mode string) (dbus.UnixFD, *dbus.Error) 
 	}
 	l.locks <- os.NewFile(uintptr(p[0]), "lock")
 	// The bus takes a copy when the reply is sent, and nobody tells when that is.
-	time.AfterFunc(500*time.Millisecond, func() { _ = unix.Close(p[1]); l.gone <- true })
+	time.AfterFunc(2*time.Second, func() { _ = unix.Close(p[1]); l.gone <- true })
 	return dbus.UnixFD(p[1]), nil
 }
 
@@ -85,7 +85,7 @@ func startLogin(t *testing.T, allows string) *login {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	l := &login{allows, make(chan string, 10), make(chan *os.File, 10), make(chan bool, 10), make(chan bool, 1)}
+	l := &login{allows, make(chan string, 1000), make(chan *os.File, 1000), make(chan bool, 1000), make(chan bool, 1)}
 	if err := conn.Export(l, logindPath, logind+".Manager"); err != nil {
 		t.Fatal(err)
 	}

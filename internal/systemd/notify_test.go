@@ -33,7 +33,7 @@ func listen(t *testing.T, socket string) manager {
 func (m manager) next() string {
 	m.t.Helper()
 	b := make([]byte, 4096)
-	if err := m.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := m.SetReadDeadline(time.Now().Add(10 * time.Minute)); err != nil {
 		m.t.Fatal(err)
 	}
 	n, err := m.Read(b)

@@ -39,7 +39,7 @@ type aosp struct {
 
 func (a aosp) try(args ...string) (string, error) {
 	a.t.Helper()
-	ctx, cancel := context.WithTimeout(a.t.Context(), time.Minute) // only against a hang
+	ctx, cancel := context.WithTimeout(a.t.Context(), 10*time.Minute) // only against a hang
 	defer cancel()
 	cmd := exec.CommandContext(ctx, tool(a.t, "fastboot"), append([]string{"-s", a.address}, args...)...)
 	cmd.WaitDelay = time.Second

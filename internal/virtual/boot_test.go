@@ -58,7 +58,7 @@ func boot(t *testing.T, network string, faults ...string) booted {
 // until waits for a mode. Whoever waits for a device polls it.
 func (b booted) until(mode string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute) // only against a hang
+	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Minute) // only against a hang
 	defer cancel()
 	for tick := time.NewTicker(5 * time.Millisecond); b.State().Mode != mode; {
 		select {

@@ -130,7 +130,7 @@ func whereGadget(t *testing.T) (bus, address int) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for start := time.Now(); time.Since(start) < time.Minute; <-tick.C {
+	for start := time.Now(); time.Since(start) < 10*time.Minute; <-tick.C {
 		serials, err := filepath.Glob("/sys/bus/usb/devices/*/serial")
 		must(t, err)
 		for _, name := range serials {

@@ -148,7 +148,8 @@ func reach(t *testing.T, link string, port int, at string, there func(net.Interf
 	t.Helper()
 	for {
 		c, err := dial(t.Context(), link, port, there)
-		if err == nil || !strings.Contains(err.Error(), at+": i/o timeout") {
+		if err == nil || !strings.Contains(err.Error(), at+": i/o timeout") &&
+			!errors.Is(err, unix.ENETUNREACH) && !errors.Is(err, unix.EHOSTUNREACH) {
 			return c, err
 		}
 	}

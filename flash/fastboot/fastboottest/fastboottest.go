@@ -123,7 +123,7 @@ type rig struct {
 }
 
 // patient limits never pass in a healthy test.
-var patient = fastboot.Limits{Query: time.Minute, Action: time.Minute, Idle: time.Minute}
+var patient = fastboot.Limits{Query: 30 * time.Minute, Action: 30 * time.Minute, Idle: 30 * time.Minute}
 
 func start(t *testing.T, pair Pair, limits fastboot.Limits, play func(*script, *rig)) *rig {
 	t.Helper()

@@ -126,7 +126,7 @@ func run(t testing.TB, as *syscall.Credential, dir string, isReady func(line str
 		return p, true
 	case <-p.done:
 		return p, false
-	case <-time.After(time.Minute): // no server takes so long; the test would hang
+	case <-time.After(10 * time.Minute): // no server takes so long; the test would hang
 		_ = cmd.Process.Kill()
 		t.Fatalf("%s does not come up: %s", name, p.said())
 		return p, false

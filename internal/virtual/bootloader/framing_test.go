@@ -74,8 +74,10 @@ func (d datagrams) ask(id, flags byte, seq uint16, payload string) string {
 	for range 100 {
 		d.send(id, flags, seq, payload)
 		_ = d.SetReadDeadline(time.Now().Add(time.Second)) // more than the tablet thinks before it is silent
-		if n, err := d.Read(b); err == nil {
-			return string(b[:n])
+		for n, err := d.Read(b); err == nil; n, err = d.Read(b) {
+			if n >= 4 && binary.BigEndian.Uint16(b[2:]) == seq { // else it is a second answer to the packet before
+				return string(b[:n])
+			}
 		}
 	}
 	d.t.Fatalf("packet %d was not answered", seq)

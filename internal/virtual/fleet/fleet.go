@@ -211,7 +211,7 @@ func holdAll(proto, host string, port, count int) (held []*heldaddr.Held, err er
 		return try(port)
 	}
 	for range 10 {
-		if held, err = try(10000 + rand.IntN(20000)); err == nil { //nolint:gosec // any port will do
+		if held, err = try(10000 + rand.IntN(10000)); err == nil { //nolint:gosec // any port will do
 			return held, nil
 		}
 	}

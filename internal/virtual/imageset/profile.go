@@ -27,7 +27,7 @@ flash:
   - erase: [userdata]
   - images: all
   - reboot: system
-boot: {within: 1m}
+boot: {within: 3m}
 ssh: {user: %s, password: %s, root: devel-su, root-password: %s, port: target}
 vars:
   zone: {by: tablet.serial, map: {VT0002: Asia/Vladivostok, VT0005: Asia/Yekaterinburg}, default: Europe/Moscow}

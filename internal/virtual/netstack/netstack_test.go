@@ -94,7 +94,7 @@ func TestEcho(t *testing.T) {
 	b.out <- []byte("too short for a frame")[:5]
 	b.out <- make([]byte, MaxFrame+1)
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // only against a hang
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // only against a hang
 	defer cancel()
 	to := tcpip.FullAddress{NIC: nic, Addr: header.LinkLocalAddr(tcpip.LinkAddress(tabletMAC[:])), Port: sshPort}
 	conn, err := gonet.DialContextTCP(ctx, host.stack, to, ipv6.ProtocolNumber)

@@ -110,7 +110,7 @@ func TestPrograms(t *testing.T) {
 	if got := b.run(t, apm+"Install /tmp/app.rpm '{}'"); got != "()\n" {
 		t.Errorf("install: %q", got)
 	}
-	for deadline := time.Now().Add(time.Minute); b.run(t, apm+"GetPackage ru.app") != "({'id': <'ru.app'>, 'version': <'1.3'>},)\n"; {
+	for deadline := time.Now().Add(10 * time.Minute); b.run(t, apm+"GetPackage ru.app") != "({'id': <'ru.app'>, 'version': <'1.3'>},)\n"; {
 		if time.Now().After(deadline) { // only against a hang
 			t.Fatal("the package is not installed")
 		}

@@ -87,7 +87,7 @@ func (g *Guest) write(b []byte) {
 func (g *Guest) read(n int) []byte {
 	g.t.Helper()
 	b := make([]byte, n)
-	_ = g.conn.SetReadDeadline(time.Now().Add(time.Minute)) // only against a hang
+	_ = g.conn.SetReadDeadline(time.Now().Add(10 * time.Minute)) // only against a hang
 	if _, err := io.ReadFull(g.conn, b); err != nil {
 		g.t.Fatal(err)
 	}
