@@ -71,7 +71,7 @@ func (m leakChecked) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(state)
-	if cache, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil { //nolint:noctx // it does not wait
+	if cache, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil {
 		os.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // else it is in the folder that is made below
 	}
 	os.Setenv("ZARYA_LOCK_DIR", filepath.Join(state, "locks"))
