@@ -74,6 +74,9 @@ on() { podman exec -i --env HOME=/srv $net-"$1" bash -euo pipefail -c "cd /srv &
 for m in $machines; do
   on "$m" 'timeout 600 systemctl is-system-running --wait' >"$work/log" 2>&1 || grep -q degraded "$work/log" || cannot "systemd in a container"
 done
+for m in office line-1 line-2 mirror; do # who is refused has reached the server: nobody is at port 1
+  on $m 'timeout 60 bash -c "exec 3<>/dev/tcp/10.213.99.2/1"' >"$work/log" 2>&1 || grep -q refused "$work/log" || cannot "a network of containers"
+done
 
 follow() { # MACHINE FROM TO AS: runs these commands of the page, on the machine AS
   local i script= text

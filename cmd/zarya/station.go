@@ -40,7 +40,7 @@ func newStation(a *app) *cobra.Command {
 	f.StringVar(&q.Lot, "lot", "", "the `LOT` (pallet) of the tablets, recorded with each job")
 	f.StringArrayVar(&q.Golden, "golden", nil, "the `SERIAL` of a golden or test unit that no statistic counts, repeatable")
 	f.StringArrayVar(&q.Supervisors, "supervisor", nil,
-		"the `BADGE` of a supervisor, or its beginning and *, repeatable: nobody else orders anything")
+		"the `BADGE` of a supervisor, or its beginning and *, repeatable: others only sign in and name the lot")
 	f.StringArrayVar(&q.LimitTexts, "limit", nil,
 		"what a measurement should be, `NAME=VALUE`, repeatable: flash=3m, boot=, provision=, check= (most time), "+
 			"wire=10MB (least a second), battery=50")

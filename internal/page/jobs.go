@@ -281,7 +281,7 @@ func (s *Server) rows(list []*ledger.JobRecord, most int, dated bool) (rows []ro
 func (s *Server) row(j *ledger.JobRecord, dated bool) row {
 	state := stateOf(j)
 	out := row{ID: j.Job, Port: j.Tablet, Serial: j.Serial, Model: j.Model, When: s.local(cmp.Or(j.Started, j.Ended), dated),
-		Word: s.stateName(state), Why: s.reason(j.Class)}
+		Word: s.stateName(state), Why: s.whyNot(j)}
 	out.Class, out.Sign = paint(state)
 	if state == underWay {
 		out.Class, out.Sign = "run", "▶"
@@ -300,6 +300,17 @@ func (s *Server) row(j *ledger.JobRecord, dated bool) row {
 		out.Attempt = s.o.Words.Count("count.try", int(min(j.Attempt, 1<<30)), nil)
 	}
 	return out
+}
+
+// whyNot is the word of a record's failure, as the board says it.
+func (s *Server) whyNot(j *ledger.JobRecord) string {
+	if !j.Answer.Refused(j.Class) {
+		return s.reason(j.Class)
+	}
+	if stateOf(j) == station.Skipped {
+		return s.text("row.skipped")
+	}
+	return s.reason(flash.ClassDevice)
 }
 
 // stateOf is the state that the board showed for a job's result.

@@ -15,6 +15,7 @@ import (
 	"github.com/zarya-station/zarya/internal/ledger"
 	"github.com/zarya-station/zarya/internal/station"
 	"github.com/zarya-station/zarya/internal/traces"
+	"github.com/zarya-station/zarya/internal/words"
 )
 
 // day is a shelf of a day with so many jobs, the newest first.
@@ -242,6 +243,7 @@ func TestATraceIsShownAndTaken(t *testing.T) {
 // A record is shown as the board showed its port.
 func TestARecordsState(t *testing.T) {
 	skip := &flash.Answer{Say: flash.SaySkip}
+	s := &Server{o: Options{Words: words.For("en")}}
 	for _, c := range []struct {
 		j    ledger.JobRecord
 		want station.PortState
@@ -260,6 +262,10 @@ func TestARecordsState(t *testing.T) {
 	} {
 		if got := stateOf(&c.j); got != c.want {
 			t.Errorf("%+v is shown as %s, not %s", c.j, got, c.want)
+		}
+		want := map[station.PortState]string{station.Skipped: "left out", station.Failed: "refused"}[c.want]
+		if got := s.whyNot(&c.j); c.j.Answer.Refused(c.j.Class) && got != want {
+			t.Errorf("%+v is shown because of %q, not %q", c.j, got, want)
 		}
 	}
 }

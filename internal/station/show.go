@@ -215,6 +215,9 @@ func (s *Station) actions(v View) (list []Action) {
 		if p.Reason == "keys" {
 			a.Words = p.Keys
 		}
+		if at := s.named(p.Name); at != nil && !p.State.Working() && at.result.Answer.Refused(at.result.Class) {
+			a.Words = at.result.Answer.Reason
+		}
 		switch p.Reason {
 		case "locked", "cable", "boot", "image", "battery", "operator", "port-off", "timeout", "profile", "no-identity":
 			if at, ok := joined[p.Reason]; ok {
