@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -92,8 +93,9 @@ func plugIn(t *testing.T, link string, listens bool, addresses ...string) tablet
 			l, err := c.Listen(context.Background(), "tcp", ":0")
 			if err == nil {
 				box.port = l.Addr().(*net.TCPAddr).Port
-				defer func() { _ = l.Close() }()
-				go greet(l, link)
+				over := make(chan struct{})
+				defer func() { _ = l.Close(); <-over }()
+				go func() { defer close(over); greet(l, link) }()
 			}
 			errs = append(errs, err)
 		}
@@ -113,18 +115,21 @@ func plugIn(t *testing.T, link string, listens bool, addresses ...string) tablet
 	return box
 }
 
-// greet says a name, then all that it hears.
+// greet says a name, then all that it hears, until the listener is closed.
 func greet(l net.Listener, name string) {
+	var all sync.WaitGroup
+	defer all.Wait()
 	for {
 		c, err := l.Accept()
 		if err != nil {
 			return
 		}
-		go func() {
+		defer func() { _ = c.Close() }()
+		all.Go(func() {
 			_, _ = io.WriteString(c, name+"\n")
 			_, _ = io.Copy(c, c)
 			_ = c.Close()
-		}()
+		})
 	}
 }
 
