@@ -92,7 +92,6 @@ chmod +x "$initramfs/init"
 limit=1800 # a guard against what hangs, not a measure
 steps=${1:-}
 if [ "${steps##*/}" = rig-nested.sh ]; then
-  limit=1800
   (cd "$root" && CGO_ENABLED=0 go test -c -o "$rig/nested.test" ./cmd/zarya)
 fi
 

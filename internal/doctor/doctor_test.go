@@ -63,7 +63,7 @@ func TestDoctor(t *testing.T) {
 		"1-4":          "this tablet runs at 12 Mbit/s, but the port can do 480 → try another cable",
 		first:          "10 devices use 101 endpoints; many controllers support only 96",
 		"A8":           "the kernel may put this tablet to sleep",
-		"usbfs memory": "warning 16 MB in all, but 40 MB are used at full speed (tablets: 30)",
+		"usbfs memory": "warning 16 MB in all, but 40 MB are needed at full speed (tablets: 30)",
 		"rules":        "warning the udev rule is missing or outdated",
 		"ping":         "warning this user may not ping",
 		"locks":        "warning only one user can flash here",

@@ -80,10 +80,10 @@ func (m *machine) usbMemory() []Finding {
 	need := libusb.MemoryMB(m.Tablets)
 	if have == 0 || have >= need {
 		return []Finding{{Level: OK, About: "usbfs memory",
-			Says: fmt.Sprintf("%d MB, of which %d MB are used (tablets: %d)", have, need, m.Tablets)}}
+			Says: fmt.Sprintf("%d MB; %d MB are needed (tablets: %d)", have, need, m.Tablets)}}
 	}
 	return []Finding{{Level: Warning, About: "usbfs memory",
-		Says:   fmt.Sprintf("%d MB in all, but %d MB are used at full speed (tablets: %d): flashing will be slower", have, need, m.Tablets),
+		Says:   fmt.Sprintf("%d MB in all, but %d MB are needed at full speed (tablets: %d): flashing will be slower", have, need, m.Tablets),
 		Remedy: fmt.Sprintf("usbcore.usbfs_memory_mb=%d on the kernel's command line", need),
 		Fix:    fmt.Sprintf("set usbfs_memory_mb to %d until the next start", need), fix: m.writing(usbfsFile, strconv.Itoa(need))}}
 }

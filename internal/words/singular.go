@@ -21,10 +21,10 @@ var singular = map[string]string{
 	"%s: %d rows, %d of them new":                                "%s: %d row, %d of them new",
 	"%s: %d identities are out of use":                           "%s: %d identity is out of use",
 	"%s: %d identities given back":                               "%s: %d identity given back",
-	"%s: revoked; %d identities that no tablet is known to have are burned":// one
-	"%s: revoked; %d identity that no tablet is known to have is burned",
-	"nothing is leased from %d pools until zarya identity settle or abandon":// one
-	"nothing is leased from %d pool until zarya identity settle or abandon",
+	"%s: revoked; %d identities that no tablet is known to have are burned": "" +
+		"%s: revoked; %d identity that no tablet is known to have is burned",
+	"nothing is leased from %d pools until zarya identity settle or abandon": "" +
+		"nothing is leased from %d pool until zarya identity settle or abandon",
 }
 
 // inEnglish is a format filled in.
